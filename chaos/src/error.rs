@@ -1,0 +1,151 @@
+//! Why a fault was not carried out as planned.
+
+use std::time::Duration;
+
+use crate::journal::JournalError;
+use crate::timetable::ChoiceError;
+use crate::undo::UndoError;
+use crate::victim::VictimError;
+
+/// Why a fault did not land, or was not healed. Every one of them makes a run
+/// inconclusive.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    /// No record, no injection.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// There are no victims, or too few.
+    #[error("{what} {source}")]
+    Choice {
+        /// What was looked for.
+        what: String,
+        /// What is wrong with it.
+        source: ChoiceError,
+    },
+    /// A victim ended before it was hit, or cannot be signalled.
+    #[error(transparent)]
+    Victim(VictimError),
+    /// The system refused: the fault is blocked, not broken.
+    #[error("{what} was refused: {why}")]
+    Blocked {
+        /// What was to be done.
+        what: String,
+        /// Who refused, and what to do about it.
+        why: String,
+    },
+    /// The management API does not answer at all.
+    #[error(
+        "RabbitMQ's management API at {address} cannot be reached: {reason}; see that the broker runs with the plugin rabbitmq_management"
+    )]
+    Unreachable {
+        /// The address, without its password.
+        address: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The management API does not know the user, or not as one who may.
+    #[error(
+        "RabbitMQ's management API at {address} answered {status} to {request}; give a user with the tag administrator as http://USER:PASSWORD@HOST:PORT"
+    )]
+    Credentials {
+        /// The address, without its password.
+        address: String,
+        /// What was asked.
+        request: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// The management API gave an answer that it should not give.
+    #[error("RabbitMQ's management API at {address} answered {status} to {request}: {body}")]
+    Answer {
+        /// The address, without its password.
+        address: String,
+        /// What was asked.
+        request: String,
+        /// The status code.
+        status: u16,
+        /// The beginning of the body, or what is wrong with it.
+        body: String,
+    },
+    /// An address that is not one.
+    #[error(
+        "{address:?} is not the address of a management API ({reason}); write one such as http://guest:guest@127.0.0.1:15672"
+    )]
+    Address {
+        /// The address, without its password.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Everything was accepted and nobody was hit.
+    #[error("the fault hit nobody: {why}")]
+    NotLanded {
+        /// Why.
+        why: String,
+    },
+    /// It was injected and not seen to have landed.
+    #[error("after {within:?}, {what}: the fault is not confirmed")]
+    NotConfirmed {
+        /// What is seen instead.
+        what: String,
+        /// How long it was waited for.
+        within: Duration,
+    },
+    /// The system is not whole again.
+    #[error("after {within:?}, {what}: the system is not whole again")]
+    NotHealed {
+        /// What is seen instead.
+        what: String,
+        /// How long it was waited for.
+        within: Duration,
+    },
+    /// The fault could not be taken back.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    /// The process that ends the fault in any case cannot be started.
+    #[error(
+        "the watchdog that would end the fault in time cannot be started ({reason}), so it was not injected"
+    )]
+    Watchdog {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl FaultError {
+    /// Whether a guard or a permission stopped the fault.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Blocked { .. } | Self::Credentials { .. })
+    }
+
+    /// Whether the surroundings are at fault: nothing can be reached or written.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        matches!(
+            self,
+            Self::Journal(_)
+                | Self::Unreachable { .. }
+                | Self::Credentials { .. }
+                | Self::Answer { .. }
+                | Self::Watchdog { .. }
+        )
+    }
+
+    /// Whether the fault landed and only its end is missing.
+    #[must_use]
+    pub fn is_unhealed(&self) -> bool {
+        matches!(self, Self::NotHealed { .. } | Self::Undo(_))
+    }
+}
+
+impl From<VictimError> for FaultError {
+    fn from(error: VictimError) -> Self {
+        match error {
+            VictimError::NotPermitted { ref process } => {
+                Self::Blocked { what: format!("a signal to {process}"), why: error.to_string() }
+            }
+            error => Self::Victim(error),
+        }
+    }
+}

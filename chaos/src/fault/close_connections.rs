@@ -1,0 +1,160 @@
+//! AMQP connections closed by the broker, through RabbitMQ's management API.
+
+use std::time::Duration;
+
+use scenarios::plan::Pick;
+
+use super::{About, Order, Scene};
+use crate::FaultError;
+use crate::management::{Closed, Connection, Management};
+use crate::patience::Patience;
+use crate::timetable::{ChoiceError, choose};
+use crate::undo::Undo;
+
+pub(super) const ABOUT: About = About {
+    kind: "close_connections",
+    command: "close-connections",
+    does: "has RabbitMQ close AMQP connections (CONNECTION_FORCED)",
+    confirmed: "the management API no longer lists those connections",
+    undone: "nothing to undo; clients connect again",
+    contract: "a broker may close any connection; unconfirmed publishes are indeterminate, \
+               unacknowledged deliveries come again",
+};
+
+/// The tools' own connections carry names that begin so, and are never hit.
+const OWN: &str = "shakedown:";
+/// A new connection may be missing from the list for two statistics intervals.
+const APPEAR_WITHIN: Duration = Duration::from_secs(10);
+/// A closed connection leaves the list at once, but answers may be cached.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// Closes AMQP connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseConnections {
+    /// The management API, `http://USER:PASSWORD@HOST:PORT`.
+    pub management: String,
+    /// Candidates are connections whose client-provided name, user, peer
+    /// address or name contains this text; empty for all but the tool's own.
+    pub matching: String,
+    /// Which of them are closed.
+    pub pick: Pick,
+}
+
+impl CloseConnections {
+    pub(super) async fn prepare(&self, order: &Order, scene: &Scene) -> Result<Strike, FaultError> {
+        let api = Management::new(&self.management, scene.http.clone())?;
+        let patience = Patience::new(APPEAR_WITHIN, LOOK_EVERY);
+        let (candidates, victims) = loop {
+            let candidates = candidates(&api, &self.matching).await?;
+            match choose(&candidates, self.pick, order.seed) {
+                Ok(victims) => break (candidates, victims),
+                Err(source) => {
+                    if !patience.pause().await {
+                        return Err(self.nobody(source));
+                    }
+                }
+            }
+        };
+        Ok(Strike {
+            api,
+            matching: self.matching.clone(),
+            reason: format!("shakedown fault {}", header_text(&order.name)),
+            before: candidates.len(),
+            victims,
+        })
+    }
+
+    fn nobody(&self, source: ChoiceError) -> FaultError {
+        let what = if self.matching.is_empty() {
+            "AMQP connection of the system".to_owned()
+        } else {
+            format!("AMQP connection with {:?}", self.matching)
+        };
+        FaultError::Choice { what, source }
+    }
+}
+
+/// Chosen connections, and how many matched before.
+pub(super) struct Strike {
+    api: Management,
+    matching: String,
+    reason: String,
+    before: usize,
+    victims: Vec<Connection>,
+}
+
+impl Strike {
+    pub(super) fn victims(&self) -> Vec<String> {
+        self.victims.iter().map(Connection::to_string).collect()
+    }
+
+    pub(super) fn undo(&self) -> Undo {
+        Undo::Nothing { why: "clients connect again".to_owned() }
+    }
+
+    /// One that is gone already is as good as closed. But if that is so for
+    /// every one, the list was stale and nobody felt anything.
+    pub(super) async fn land(&self) -> Result<(), FaultError> {
+        let mut closed = 0;
+        for victim in &self.victims {
+            if self.api.close(&victim.name, &self.reason).await? == Closed::Now {
+                closed += 1;
+            }
+        }
+        if closed == 0 {
+            let why = "every chosen connection was closed before".to_owned();
+            return Err(FaultError::NotLanded { why });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn confirm(&self) -> Result<(), FaultError> {
+        let patience = Patience::new(CONFIRM_WITHIN, LOOK_EVERY);
+        loop {
+            let open = self.api.connections().await?;
+            let listed = open.iter().filter(|connection| self.is_victim(connection)).count();
+            if listed == 0 {
+                return Ok(());
+            }
+            if !patience.pause().await {
+                let what =
+                    format!("{listed} of {} closed connections are listed", self.victims.len());
+                return Err(FaultError::NotConfirmed { what, within: patience.limit });
+            }
+        }
+    }
+
+    /// Whole is when as many connections match as before, the closed ones not
+    /// counted. A new connection is listed up to one statistics interval late, so
+    /// this is seen late and never early.
+    pub(super) async fn whole(&self, within: Duration) -> Result<String, FaultError> {
+        let patience = Patience::new(within, LOOK_EVERY);
+        loop {
+            let open = candidates(&self.api, &self.matching).await?;
+            let open = open.iter().filter(|connection| !self.is_victim(connection)).count();
+            let seen = format!("{open} of {} connections are open", self.before);
+            if open >= self.before {
+                return Ok(seen);
+            }
+            if !patience.pause().await {
+                return Err(FaultError::NotHealed { what: seen, within });
+            }
+        }
+    }
+
+    fn is_victim(&self, connection: &Connection) -> bool {
+        self.victims.iter().any(|victim| victim.is(connection))
+    }
+}
+
+async fn candidates(api: &Management, matching: &str) -> Result<Vec<Connection>, FaultError> {
+    let mut open = api.connections().await?;
+    open.retain(|c| !c.given_name.starts_with(OWN) && c.matches(matching));
+    Ok(open)
+}
+
+/// A header takes visible ASCII; a fault's name may hold anything.
+fn header_text(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}

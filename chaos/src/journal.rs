@@ -1,0 +1,275 @@
+//! The undo journal: an append-only file of JSON lines, synced to the disk
+//! before anything is broken. No record, no injection.
+//!
+//! Several programs may append to one journal at the same time. A line that a
+//! killed program left half-written is skipped by readers and never damages
+//! the next one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::process::Pinned;
+use crate::undo::Undo;
+
+/// One line: what became of a fault, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was written.
+    pub ts: Timestamp,
+    /// The run to which the fault belongs.
+    pub run: String,
+    /// The fault's name, unique in its run.
+    pub fault: String,
+    /// What is done: `kill_process`.
+    pub kind: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// The stations of a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It is due later in this run.
+    Planned,
+    /// From this line on it may have happened. Until [`State::Undone`] it is
+    /// open.
+    Injecting {
+        /// How it is taken back.
+        undo: Undo,
+        /// The program that injects it; while it runs, the fault is in hand.
+        owner: Pinned,
+    },
+    /// The system accepted it.
+    Injected {
+        /// Whom it hit.
+        victims: Vec<String>,
+    },
+    /// It was seen to have landed.
+    Confirmed,
+    /// What was done is taken back, or there is nothing to take back.
+    Undone {
+        /// What was done.
+        how: String,
+    },
+    /// The system was seen whole again.
+    Healed {
+        /// What was seen.
+        how: String,
+    },
+    /// It did not land, or the system did not become whole in time.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A fault that may still be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// The run to which it belongs.
+    pub run: String,
+    /// Its name.
+    pub fault: String,
+    /// What was done.
+    pub kind: String,
+    /// How it is taken back.
+    pub undo: Undo,
+    /// The program that injected it.
+    pub owner: Pinned,
+}
+
+/// Why the journal cannot be written or read. Nothing is injected then.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} the undo journal {}, and without a record nothing is injected: {source}", path.display())]
+pub struct JournalError {
+    /// What was tried: `open`, `write to`, `read`.
+    pub what: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// What stands in a journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Every line that could be read, in order.
+    pub entries: Vec<Entry>,
+    /// The numbers, from 1, of the lines that could not: torn by a crash, or
+    /// written by a later version.
+    pub unreadable: Vec<usize>,
+}
+
+/// A journal that is open for one run.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    run: String,
+    file: File,
+}
+
+impl Journal {
+    /// Opens a journal for the faults of one run; the file and its folders are
+    /// made if they are absent.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened, or the folder not synced.
+    pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
+        let path = path.into();
+        let file = open(&path).map_err(failure("open", &path))?;
+        Ok(Self { path, run: run.into(), file })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run whose faults are written here.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Writes a line and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When the line may not have reached the disk.
+    pub fn record(&self, fault: &str, kind: &str, state: State) -> Result<(), JournalError> {
+        self.record_for(&self.run, fault, kind, state)
+    }
+
+    /// [`Journal::record`] for a fault of another run that is taken back now.
+    pub(crate) fn record_for(
+        &self,
+        run: &str,
+        fault: &str,
+        kind: &str,
+        state: State,
+    ) -> Result<(), JournalError> {
+        #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
+        let ts = Timestamp::now();
+        let entry = Entry { ts, run: run.into(), fault: fault.into(), kind: kind.into(), state };
+        self.append(&entry).map_err(failure("write to", &self.path))
+    }
+
+    /// Reads the whole journal.
+    ///
+    /// # Errors
+    /// When the file cannot be read. Lines that are torn are not errors.
+    pub fn read(&self) -> Result<Record, JournalError> {
+        read(&self.path)
+    }
+
+    /// The lock keeps the look at the last byte and the write together when
+    /// several programs share the journal.
+    fn append(&self, entry: &Entry) -> io::Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        self.file.lock()?;
+        let written = end_torn_line(&self.file)
+            .and_then(|()| (&self.file).write_all(&line))
+            .and_then(|()| self.file.sync_data());
+        self.file.unlock()?;
+        written
+    }
+}
+
+/// Reads a journal; one that does not exist is empty.
+///
+/// # Errors
+/// When the file exists and cannot be read.
+pub fn read(path: &Path) -> Result<Record, JournalError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(parse(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Record::default()),
+        Err(source) => Err(failure("read", path)(source)),
+    }
+}
+
+/// The faults that may still be there: an undo was written and not carried out.
+/// Those of the latest injection come first, as they are to be taken back.
+#[must_use]
+pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
+    let mut open = BTreeMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let key = (&entry.run, &entry.fault);
+        match &entry.state {
+            State::Injecting { undo, owner } => {
+                open.insert(key, (at, &entry.kind, undo, *owner));
+            }
+            State::Undone { .. } | State::Healed { .. } => {
+                open.remove(&key);
+            }
+            // A fault that failed may be there in part.
+            State::Planned | State::Injected { .. } | State::Confirmed | State::Failed { .. } => {}
+        }
+    }
+    let mut open: Vec<_> = open.into_iter().collect();
+    open.sort_by_key(|(_, (at, ..))| std::cmp::Reverse(*at));
+    let describe = |((run, fault), (_, kind, undo, owner)): (
+        (&String, &String),
+        (usize, &String, &Undo, Pinned),
+    )| Open {
+        run: run.clone(),
+        fault: fault.clone(),
+        kind: kind.clone(),
+        undo: undo.clone(),
+        owner,
+    };
+    open.into_iter().map(describe).collect()
+}
+
+fn parse(bytes: &[u8]) -> Record {
+    let mut record = Record::default();
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(entry) => record.entries.push(entry),
+            Err(_) => record.unreadable.push(index + 1),
+        }
+    }
+    record
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    // The name of a new file is safe only when its folder is.
+    File::open(folder)?.sync_all()?;
+    Ok(file)
+}
+
+/// Starts a new line if the last program to write was killed in the middle of
+/// one.
+fn end_torn_line(mut file: &File) -> io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last[0] == b'\n' { Ok(()) } else { file.write_all(b"\n") }
+}
+
+fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError { what, path, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! How the program ends: its troubles and its exit codes.
+
+use std::io;
+use std::path::PathBuf;
+
+use chaos::{FaultError, JournalError};
+
+/// The end of the program; the numbers are the same in all of Shakedown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All was done as asked, and taken back.
+    Done,
+    /// What was asked for makes no sense.
+    Usage,
+    /// The fault did not land, was refused, or was not healed.
+    NotLanded,
+    /// Something cannot be reached, read or written.
+    Environment,
+    /// A signal came; what had been broken is taken back.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number for the shell.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Usage => 2,
+            Self::NotLanded => 3,
+            Self::Environment => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a subcommand could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// The fault's own reason.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A pid file that does not name a process.
+    #[error("the pid file {} cannot be used: {source}", path.display())]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// There is no place for the journal.
+    #[error("neither XDG_STATE_HOME nor HOME is set; say where the journal is with --journal FILE")]
+    NoHome,
+    /// The runtime or the signal handlers cannot be set up.
+    #[error("the system gives no {what}: {source}")]
+    System {
+        /// What is missing.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl From<&Trouble> for Exit {
+    fn from(trouble: &Trouble) -> Self {
+        match trouble {
+            Trouble::Fault(FaultError::Address { .. }) | Trouble::NoHome => Self::Usage,
+            Trouble::Fault(fault) if !fault.is_environment() => Self::NotLanded,
+            Trouble::Fault(_)
+            | Trouble::Journal(_)
+            | Trouble::PidFile { .. }
+            | Trouble::System { .. } => Self::Environment,
+        }
+    }
+}

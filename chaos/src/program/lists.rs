@@ -1,0 +1,30 @@
+//! `chaos list` and `chaos completions`.
+
+use std::io::stdout;
+
+use chaos::catalogue;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::arguments::Arguments;
+use super::exit::Exit;
+use super::say::Say;
+
+/// Shows every kind of fault.
+pub(crate) fn faults(say: &Say) -> Exit {
+    for about in catalogue() {
+        let text = format!(
+            "{}\n  does       {}\n  confirmed  {}\n  undone     {}\n  contract   {}",
+            about.command, about.does, about.confirmed, about.undone, about.contract
+        );
+        say.step(&text, &json!(about));
+    }
+    Exit::Done
+}
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(shell: Shell) -> Exit {
+    clap_complete::generate(shell, &mut Arguments::command(), "chaos", &mut stdout());
+    Exit::Done
+}

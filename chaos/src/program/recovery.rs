@@ -1,0 +1,42 @@
+//! `chaos recover`: takes back what killed programs left behind.
+
+use chaos::{Reach, Recovered, Report, recover};
+use serde_json::json;
+
+use super::arguments::{Common, Recover};
+use super::exit::{Exit, Trouble};
+use super::place;
+use super::say::Say;
+
+/// Takes back what is open in the journal.
+pub(crate) fn run(asked: &Recover, common: &Common, say: &Say) -> Result<Exit, Trouble> {
+    let journal = place::journal(common)?;
+    let reach = if asked.force { Reach::Everything } else { Reach::Orphans };
+    let report = place::block_on(async { Ok(recover(&journal, reach).await?) })?;
+    if report.undone.is_empty() && report.failed.is_empty() && !say.is_json() {
+        say.step(&format!("nothing to take back in {}", journal.path().display()), &json!(null));
+    }
+    show(&report, say);
+    Ok(if report.failed.is_empty() { Exit::Done } else { Exit::NotLanded })
+}
+
+/// Says what a recovery did.
+pub(crate) fn show(report: &Report, say: &Say) {
+    if say.is_json() {
+        say.step("", &json!({"state": "recovered", "report": report}));
+    }
+    for Recovered { run, fault, how, .. } in report.undone.iter().filter(|_| !say.is_json()) {
+        say.step(&format!("{fault} of {run}: {how}"), &json!(null));
+    }
+    for Recovered { run, fault, how, .. } in &report.failed {
+        say.warning(&format!("{fault} of {run} is still there: {how}"));
+    }
+    for Recovered { run, fault, how, .. } in &report.in_hand {
+        say.warning(&format!("{fault} of {run} is left alone: {how}; --force takes it back"));
+    }
+    if !report.unreadable.is_empty() {
+        let lines: Vec<String> = report.unreadable.iter().map(usize::to_string).collect();
+        let lines = lines.join(", ");
+        say.warning(&format!("lines of the journal that cannot be read, torn by a crash or of a later version: {lines}"));
+    }
+}

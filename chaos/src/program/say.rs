@@ -1,0 +1,57 @@
+//! What the program says: plain lines for people, JSON lines for programs.
+//! Errors go to standard error in any case.
+
+use std::io::{Write, stderr, stdout};
+
+use serde_json::{Value, json};
+
+use super::exit::Trouble;
+
+/// How the program speaks.
+pub(crate) struct Say {
+    json: bool,
+    quiet: bool,
+}
+
+impl Say {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether programs listen.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// One step, as a line of text or as a JSON object.
+    pub(crate) fn step(&self, text: &str, value: &Value) {
+        if self.json {
+            line(&value.to_string());
+        } else if !self.quiet {
+            line(text);
+        }
+    }
+
+    /// Something that the user should know although all goes well.
+    pub(crate) fn warning(&self, text: &str) {
+        if self.json {
+            line(&json!({"state": "warning", "text": text}).to_string());
+        } else {
+            // With nobody to listen there is nothing to be done.
+            let _ = writeln!(stderr(), "chaos: warning: {text}");
+        }
+    }
+
+    /// Why the program ends without having done what was asked.
+    pub(crate) fn trouble(&self, trouble: &Trouble) {
+        if self.json {
+            line(&json!({"state": "failed", "why": trouble.to_string()}).to_string());
+        }
+        let _ = writeln!(stderr(), "chaos: {trouble}");
+    }
+}
+
+/// A reader that has gone away does not keep a fault from being healed.
+fn line(text: &str) {
+    let _ = writeln!(stdout(), "{text}");
+}

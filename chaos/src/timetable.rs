@@ -1,0 +1,157 @@
+//! When each fault is due and whom it hits: functions of the plan and its seed.
+//!
+//! The same plan and seed give the same timetable and, among the same
+//! candidates, the same victims, whatever the order in which they are listed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use scenarios::plan::{Fault, FaultKind, Pick, Timeline};
+use scenarios::template::TemplateError;
+
+use crate::fault::{Action, Order};
+use crate::{CloseConnections, KillProcess};
+
+/// A fault at its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The fault's place in the plan's list, from 0.
+    pub index: usize,
+    /// What the report calls it.
+    pub name: String,
+    /// When it is due, since the start of the first phase.
+    pub at: Duration,
+    /// Where its own random choices come from. It depends on the run's seed and
+    /// the fault's name only, so that a fault that is added to a scenario does
+    /// not change whom the others hit.
+    pub seed: u64,
+    /// The fault as the plan has it.
+    pub fault: Fault,
+}
+
+/// A fault that has no place in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimetableError {
+    /// Its phase is not one of the plan's.
+    #[error("fault {fault:?} is due in phase {phase:?}, which the plan does not have")]
+    UnknownPhase {
+        /// The fault's name.
+        fault: String,
+        /// The phase that it names.
+        phase: String,
+    },
+}
+
+/// Lays the faults out in time, the earliest first; faults that are due at the
+/// same instant keep the order of the plan.
+///
+/// # Errors
+/// When a fault names a phase that the timeline does not have.
+pub fn expand(
+    faults: &[Fault],
+    timeline: &Timeline,
+    seed: u64,
+) -> Result<Vec<Planned>, TimetableError> {
+    let place = |(index, fault): (usize, &Fault)| {
+        let (from, _) = timeline.span(&fault.phase).ok_or_else(|| {
+            TimetableError::UnknownPhase { fault: fault.name.clone(), phase: fault.phase.clone() }
+        })?;
+        Ok(Planned {
+            index,
+            name: fault.name.clone(),
+            at: from + fault.at.0,
+            seed: own_seed(seed, &fault.name),
+            fault: fault.clone(),
+        })
+    };
+    let mut planned = faults.iter().enumerate().map(place).collect::<Result<Vec<_>, _>>()?;
+    planned.sort_by_key(|planned| (planned.at, planned.index));
+    Ok(planned)
+}
+
+impl Planned {
+    /// The fault with its addresses filled in, ready to be carried out.
+    ///
+    /// # Errors
+    /// When a target that the fault uses has no address.
+    pub fn order(&self, targets: &BTreeMap<String, String>) -> Result<Order, TemplateError> {
+        let action = match &self.fault.kind {
+            FaultKind::KillProcess { role, pick } => {
+                Action::KillProcess(KillProcess { role: role.clone(), pick: *pick })
+            }
+            FaultKind::CloseConnections { management, matching, pick } => {
+                Action::CloseConnections(CloseConnections {
+                    management: management.fill(targets)?,
+                    matching: matching.clone(),
+                    pick: *pick,
+                })
+            }
+        };
+        Ok(Order {
+            name: self.name.clone(),
+            seed: self.seed,
+            heal_within: self.fault.heal_within.0,
+            action,
+        })
+    }
+}
+
+/// The seed of one fault: the name by FNV-1a, mixed with the run's seed by the
+/// finaliser of SplitMix64, so that neighbouring seeds share nothing.
+fn own_seed(seed: u64, name: &str) -> u64 {
+    let name = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ name;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Why no victims could be chosen. There is never a substitute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceError {
+    /// There is no candidate at all.
+    #[error("matches nothing; see that the target runs and that its name is right")]
+    Nothing,
+    /// There are candidates, but fewer than were asked for.
+    #[error("matches {found} where {asked} are to be hit; ask for fewer or for \"all\"")]
+    TooFew {
+        /// How many were asked for.
+        asked: u32,
+        /// How many candidates there are.
+        found: usize,
+    },
+}
+
+/// Chooses victims among the candidates and gives them in their own order. The
+/// order in which the candidates are listed makes no difference.
+///
+/// # Errors
+/// When there are fewer candidates than asked for, or none.
+pub fn choose<C: Clone + Ord>(
+    candidates: &[C],
+    pick: Pick,
+    seed: u64,
+) -> Result<Vec<C>, ChoiceError> {
+    let mut sorted = candidates.to_vec();
+    sorted.sort();
+    sorted.dedup();
+    let found = sorted.len();
+    if found == 0 {
+        return Err(ChoiceError::Nothing);
+    }
+    let Pick::Count(asked) = pick else { return Ok(sorted) };
+    let count = usize::try_from(asked).unwrap_or(usize::MAX);
+    if found < count {
+        return Err(ChoiceError::TooFew { asked, found });
+    }
+    let mut chance = fastrand::Rng::with_seed(seed);
+    chance.shuffle(&mut sorted);
+    sorted.truncate(count);
+    sorted.sort();
+    Ok(sorted)
+}
+
+#[cfg(test)]
+mod tests;

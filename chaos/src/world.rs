@@ -1,0 +1,18 @@
+//! Where a fault finds its victims: the conductor answers from its lab, the
+//! program from what its user named.
+
+use crate::process::Process;
+
+/// The processes among which victims are chosen.
+pub trait World: Send + Sync {
+    /// The processes of a role that run now, in any order. A process that is
+    /// between its end and its restart is not among them.
+    fn processes(&self, role: &str) -> Vec<Process>;
+
+    /// Whether somebody is expected to start a killed process again and
+    /// [`World::processes`] will show it. Without that there is nothing to wait
+    /// for after a kill.
+    fn is_supervised(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,10 @@
+//! The faults against real processes and a management API that answers like
+//! the real one.
+
+#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up fails")]
+
+mod close;
+mod kill;
+mod management;
+mod program;
+mod sleeper;

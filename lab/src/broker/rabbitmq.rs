@@ -1,0 +1,200 @@
+//! A private RabbitMQ node: its own data, ports, cookie and port mapper, on the
+//! loopback interface only, whatever the machine's own RabbitMQ may be doing.
+//!
+//! The node runs in one process (the start script replaces itself), so the
+//! keeper's parent-death signal holds it. Its port mapper `epmd` would detach
+//! itself and outlive it, so the lab runs that in the foreground, first.
+
+mod installation;
+mod settings;
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::keeper::wire::{ProcessSpec, Restart};
+use crate::{Lab, LabError, Patience, http, port};
+pub(crate) use installation::Installation;
+use settings::{Ports, Settings};
+
+/// The broker's name among the lab's processes.
+pub const BROKER: &str = "rabbitmq";
+/// The port mapper's name among the lab's processes.
+pub const PORT_MAPPER: &str = "epmd";
+
+/// `guest:guest`, as the Authorization header wants it.
+const GUEST: &str = "Z3Vlc3Q6Z3Vlc3Q=";
+/// With less than this a node refuses to accept messages or to start at all.
+const NEEDED_MIB: u64 = 256;
+
+/// How a node is to be.
+#[derive(Debug, Clone, Default)]
+pub struct RabbitMqOptions {
+    /// The port of AMQP; a free one if absent.
+    pub amqp_port: Option<u16>,
+}
+
+/// A node that answers on all three of its ports.
+///
+/// It ends with its [`Lab`]. If it is killed it is started again on the same
+/// ports and data, as an orchestrator would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RabbitMq {
+    /// `amqp://guest:guest@127.0.0.1:PORT/%2f`.
+    pub amqp_url: String,
+    /// The management API, `http://guest:guest@127.0.0.1:PORT`.
+    pub management_url: String,
+    /// Prometheus, `http://127.0.0.1:PORT/metrics`.
+    pub metrics_url: String,
+    /// For example `3.10.8`.
+    pub version: String,
+    ports: Ports,
+}
+
+impl RabbitMq {
+    /// Starts a node and waits until AMQP, management and Prometheus answer.
+    ///
+    /// # Errors
+    /// [`LabError::Missing`] if RabbitMQ is not installed; [`LabError::PortInUse`]
+    /// if the port that was asked for is taken; [`LabError::DiskFull`];
+    /// [`LabError::Died`] with the end of its log if the node ends while it
+    /// starts; and those of `patience`.
+    pub fn start(
+        lab: &Lab,
+        options: &RabbitMqOptions,
+        patience: Patience<'_>,
+    ) -> Result<Self, LabError> {
+        let installation = Installation::find()?;
+        refuse_a_full_disk(lab.scratch())?;
+        if let Some(port) = options.amqp_port
+            && !port::is_free(port)
+        {
+            return Err(LabError::PortInUse { port });
+        }
+        match attempt(lab, &installation, options, patience) {
+            // Somebody took a port in between: once more, with other ports.
+            Err(LabError::Died { tail, .. }) if names_a_taken_port(&tail) => {
+                if let Some(port) = options.amqp_port
+                    && !port::is_free(port)
+                {
+                    return Err(LabError::PortInUse { port });
+                }
+                attempt(lab, &installation, options, patience)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The port of AMQP.
+    pub fn amqp_port(&self) -> u16 {
+        self.ports.amqp
+    }
+
+    /// Waits until a node that was killed or restarted answers again.
+    ///
+    /// # Errors
+    /// Those of `patience`, and [`LabError::Keeper`] if the lab is gone.
+    pub fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
+        lab.wait_for(patience, "RabbitMQ to answer again", |_| version(&self.ports).map(drop))
+    }
+}
+
+fn attempt(
+    lab: &Lab,
+    installation: &Installation,
+    options: &RabbitMqOptions,
+    patience: Patience<'_>,
+) -> Result<RabbitMq, LabError> {
+    let settings = Settings::new(lab.scratch(), Ports::choose(options.amqp_port)?);
+    settings.write()?;
+    let started = start_node(lab, installation, &settings, patience);
+    if started.is_err() {
+        // A node that keeps dying must not keep being restarted.
+        let patience = Patience::new(Duration::from_secs(10));
+        let _ = lab.stop_process(BROKER, patience);
+        let _ = lab.stop_process(PORT_MAPPER, patience);
+    }
+    let version = started?;
+    let ports = settings.ports;
+    Ok(RabbitMq {
+        amqp_url: format!("amqp://guest:guest@127.0.0.1:{}/%2f", ports.amqp),
+        management_url: format!("http://guest:guest@127.0.0.1:{}", ports.management),
+        metrics_url: format!("http://127.0.0.1:{}/metrics", ports.metrics),
+        version,
+        ports,
+    })
+}
+
+fn start_node(
+    lab: &Lab,
+    installation: &Installation,
+    settings: &Settings,
+    patience: Patience<'_>,
+) -> Result<String, LabError> {
+    let epmd = ProcessSpec::new(PORT_MAPPER, "internal", [&installation.epmd]);
+    lab.run(settings.dress(epmd).restart(Restart::Always), patience)?;
+    wait_while_alive(lab, PORT_MAPPER, patience, || accepts(settings.ports.epmd).then_some(()))?;
+
+    let node = ProcessSpec::new(BROKER, "broker", [&installation.server]);
+    lab.run(settings.dress(node).restart(Restart::Always), patience)?;
+    wait_while_alive(lab, BROKER, patience, || version(&settings.ports))
+}
+
+/// Waits for `answer`, or for the end of the process that is to give it.
+fn wait_while_alive<T>(
+    lab: &Lab,
+    name: &str,
+    patience: Patience<'_>,
+    mut answer: impl FnMut() -> Option<T>,
+) -> Result<T, LabError> {
+    let what = format!("{name} to become ready (its log is {})", lab.log(name).display());
+    lab.wait_for(patience, &what, |lab| {
+        if let Some(status) = lab.process(name).and_then(|process| process.last_exit) {
+            return Some(Err(status));
+        }
+        answer().map(Ok)
+    })?
+    .map_err(|status| {
+        let log = lab.log(name);
+        LabError::Died { name: name.to_owned(), status, tail: last_lines(&log, 15), log }
+    })
+}
+
+/// The node's version, once every port answers.
+///
+/// AMQP opens last; a connection without data leaves no trace in its log.
+fn version(ports: &Ports) -> Option<String> {
+    if !accepts(ports.amqp) || http::get(ports.metrics, "/metrics", None).ok()?.status != 200 {
+        return None;
+    }
+    let path = "/api/overview?columns=rabbitmq_version";
+    let overview = http::get(ports.management, path, Some(GUEST)).ok()?;
+    let overview: serde_json::Value = serde_json::from_str(&overview.body).ok()?;
+    Some(overview.get("rabbitmq_version")?.as_str()?.to_owned())
+}
+
+fn accepts(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn names_a_taken_port(log: &str) -> bool {
+    log.contains("eaddrinuse") || log.contains("address already in use")
+}
+
+fn last_lines(log: &Path, count: usize) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+fn refuse_a_full_disk(scratch: &Path) -> Result<(), LabError> {
+    let disk = rustix::fs::statvfs(scratch)
+        .map_err(|error| LabError::file("measure the disk of", scratch)(error.into()))?;
+    let free_mib = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+    if free_mib >= NEEDED_MIB {
+        return Ok(());
+    }
+    Err(LabError::DiskFull { path: scratch.to_owned(), free_mib, needed_mib: NEEDED_MIB })
+}

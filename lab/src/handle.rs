@@ -1,0 +1,342 @@
+//! The handle that a program holds on its lab: starts the keeper, asks it to
+//! run processes, and knows what became of them.
+
+pub(crate) mod table;
+
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::keeper::wire::{self, Event, ProcessSpec};
+use crate::keeper::{self, child, procfs, scratch};
+use crate::{LabError, Patience};
+use table::{ProcessState, Table};
+
+const KEEPER_START: Duration = Duration::from_secs(20);
+/// Longer than the keeper itself waits for a process that will not die.
+const KEEPER_END: Duration = Duration::from_secs(40);
+
+/// How a lab is to be.
+#[derive(Debug, Clone)]
+pub struct LabOptions {
+    /// The program to re-execute as the keeper and as replicas; its `main`
+    /// calls [`crate::hidden`]. By default this very program, even if its file
+    /// has been replaced since.
+    pub exe: PathBuf,
+    /// The folder for `<name>.log`, one for each process; made if absent.
+    pub logs: PathBuf,
+    /// Leaves the scratch folder (the broker's data) behind in the end.
+    pub keep: bool,
+}
+
+impl LabOptions {
+    /// This program as the keeper, nothing kept.
+    pub fn new(logs: impl Into<PathBuf>) -> Self {
+        Self { exe: PathBuf::from("/proc/self/exe"), logs: logs.into(), keep: false }
+    }
+
+    /// Short for [`Lab::start`].
+    ///
+    /// # Errors
+    /// Those of [`Lab::start`].
+    pub fn start(self) -> Result<Lab, LabError> {
+        Lab::start(self)
+    }
+}
+
+/// Which process keeps a lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeeperId {
+    /// Its process id.
+    pub pid: u32,
+    /// Its start time, in clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// A running lab. Dropping it ends it: see [`Lab::stop`].
+#[derive(Debug)]
+pub struct Lab {
+    options: LabOptions,
+    keeper: KeeperId,
+    scratch: PathBuf,
+    process: Mutex<Option<Child>>,
+    commands: Mutex<Option<ChildStdin>>,
+    table: Arc<Table>,
+}
+
+/// A lab that goes on without its program; SIGTERM to the keeper ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The keeper to end.
+    pub keeper: KeeperId,
+    /// The folder that goes with it.
+    pub scratch: PathBuf,
+}
+
+impl Lab {
+    /// Starts the keeper, after removing what labs have left whose keeper and
+    /// parent were both killed.
+    ///
+    /// # Errors
+    /// [`LabError::File`] if the log folder cannot be made;
+    /// [`LabError::Keeper`] if the keeper cannot be started or cannot make its
+    /// scratch folder.
+    pub fn start(options: LabOptions) -> Result<Self, LabError> {
+        fs::create_dir_all(&options.logs)
+            .map_err(LabError::file("create the folder", &options.logs))?;
+        // The keeper and its children have working folders of their own.
+        let logs = fs::canonicalize(&options.logs)
+            .map_err(LabError::file("find the folder", &options.logs))?;
+        let options = LabOptions { logs, ..options };
+        scratch::sweep(&std::env::temp_dir());
+
+        let log = keeper_log(&options.logs);
+        let failed = |reason: String| LabError::Keeper { reason, log: log.clone() };
+        let mut process = spawn_keeper(&options, &log).map_err(|error| {
+            failed(format!("{} could not be executed: {error}", options.exe.display()))
+        })?;
+        let commands = process.stdin.take();
+        let Some(output) = process.stdout.take() else {
+            return Err(failed("it has no output".to_owned()));
+        };
+        let table = Arc::new(Table::default());
+        let events = BufReader::new(output);
+        let folded = Arc::clone(&table);
+        let reader = thread::Builder::new()
+            .name("lab-events".into())
+            .spawn(move || read_events(events, &folded));
+        if let Err(error) = reader {
+            return Err(failed(format!("no thread to listen to it: {error}")));
+        }
+        let ready = table.wait(Patience::new(KEEPER_START), "the lab's keeper", |state| {
+            state.ready.clone().or_else(|| state.ended.then(|| Err("it ended at once".to_owned())))
+        })?;
+        let (keeper, scratch) = ready.map_err(|reason| {
+            let _ = process.wait();
+            failed(reason)
+        })?;
+        let (process, commands) = (Mutex::new(Some(process)), Mutex::new(commands));
+        Ok(Self { options, keeper, scratch, process, commands, table })
+    }
+
+    /// Which process keeps this lab.
+    pub fn keeper(&self) -> KeeperId {
+        self.keeper
+    }
+
+    /// The folder for data, removed in the end.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// The folder of the logs.
+    pub fn logs(&self) -> &Path {
+        &self.options.logs
+    }
+
+    /// The log of the process `name`.
+    pub fn log(&self, name: &str) -> PathBuf {
+        child::log_path(&self.options.logs, name)
+    }
+
+    /// The program that replicas re-execute.
+    pub(crate) fn exe(&self) -> &Path {
+        &self.options.exe
+    }
+
+    /// Runs a process and waits until it has been forked; gives its id.
+    ///
+    /// # Errors
+    /// [`LabError::Spawn`] if it cannot be executed, [`LabError::Keeper`] if
+    /// the keeper is gone, and those of `patience`.
+    pub fn run(&self, spec: ProcessSpec, patience: Patience<'_>) -> Result<u32, LabError> {
+        let name = spec.name.clone();
+        self.table.expect(&spec);
+        self.send(&wire::Command::Start(spec))?;
+        let what = format!("the start of {name}");
+        let outcome = self.wait_for(patience, &what, |lab| lab.table.start(&name))?;
+        outcome.map_err(|reason| LabError::Spawn { name, reason })
+    }
+
+    /// Kills a process with its group, for good, and waits until it is dead.
+    ///
+    /// # Errors
+    /// [`LabError::Keeper`] if the keeper is gone, and those of `patience`.
+    pub fn stop_process(&self, name: &str, patience: Patience<'_>) -> Result<(), LabError> {
+        self.send(&wire::Command::Stop { name: name.to_owned() })?;
+        self.wait_for(patience, &format!("the end of {name}"), |lab| {
+            lab.process(name).is_none_or(|process| process.pid.is_none()).then_some(())
+        })
+    }
+
+    /// What every process that was ever started is doing now.
+    pub fn processes(&self) -> Vec<ProcessState> {
+        self.table.processes()
+    }
+
+    /// What one process is doing now.
+    pub fn process(&self, name: &str) -> Option<ProcessState> {
+        self.table.process(name)
+    }
+
+    /// Every event from now on. The channel ends with the lab.
+    pub fn events(&self) -> Receiver<Event> {
+        let (sender, receiver) = mpsc::channel();
+        self.table.subscribe(sender);
+        receiver
+    }
+
+    /// Whether the keeper still lives; without it nothing is restarted.
+    pub fn is_kept(&self) -> bool {
+        !self.table.has_ended()
+    }
+
+    /// Asks again, at every event and at least every 50 ms, until `answer` has
+    /// one, the keeper is gone, or patience ends.
+    pub(crate) fn wait_for<T>(
+        &self,
+        patience: Patience<'_>,
+        what: &str,
+        mut answer: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T, LabError> {
+        loop {
+            if let Some(found) = answer(self) {
+                return Ok(found);
+            }
+            if !self.is_kept() {
+                return Err(self.keeper_gone());
+            }
+            patience.check(what)?;
+            self.table.pause(Duration::from_millis(50));
+        }
+    }
+
+    /// Ends the lab: every process is killed with its group, nothing is asked
+    /// to stop nicely, and the scratch folder is removed unless it is to be
+    /// kept. Waits until the keeper is gone. Calling it again does nothing.
+    ///
+    /// # Errors
+    /// [`LabError::Keeper`] if the keeper does not end or leaves its folder.
+    pub fn stop(&self) -> Result<(), LabError> {
+        // The end of its input is what tells the keeper to end.
+        drop(lock(&self.commands).take());
+        let Some(mut process) = lock(&self.process).take() else { return Ok(()) };
+        let ended =
+            self.table.wait(Patience::new(KEEPER_END), "the lab's keeper to end", |state| {
+                state.ended.then_some(())
+            });
+        if ended.is_err() {
+            let _ = process.kill();
+        }
+        let _ = process.wait();
+        // Nothing is left to do unless the keeper was killed.
+        if self.scratch.exists() && !self.options.keep {
+            let _ = scratch::sweep_one(&self.scratch);
+        }
+        if self.scratch.exists() && !self.options.keep {
+            let reason = format!("it left {} behind", self.scratch.display());
+            return Err(LabError::Keeper { reason, log: keeper_log(&self.options.logs) });
+        }
+        Ok(())
+    }
+
+    /// Lets the lab go on when this program ends.
+    ///
+    /// # Errors
+    /// [`LabError::Keeper`] if the keeper is gone.
+    pub fn release(self) -> Result<Released, LabError> {
+        self.send(&wire::Command::Release)?;
+        let released = Released { keeper: self.keeper, scratch: self.scratch.clone() };
+        // Not `stop`: the keeper is left alone, and becomes init's child.
+        lock(&self.process).take();
+        Ok(released)
+    }
+
+    fn send(&self, command: &wire::Command) -> Result<(), LabError> {
+        let mut line = serde_json::to_vec(command).map_err(|error| LabError::Keeper {
+            reason: format!("a path is not valid UTF-8: {error}"),
+            log: keeper_log(&self.options.logs),
+        })?;
+        line.push(b'\n');
+        let mut commands = lock(&self.commands);
+        let input = commands.as_mut().ok_or_else(|| self.keeper_gone())?;
+        input.write_all(&line).and_then(|()| input.flush()).map_err(|_| self.keeper_gone())
+    }
+
+    fn keeper_gone(&self) -> LabError {
+        LabError::Keeper {
+            reason: "it has ended, and with it every process of the lab".to_owned(),
+            log: keeper_log(&self.options.logs),
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+impl Released {
+    /// Ends a released lab and waits until its keeper is gone.
+    ///
+    /// # Errors
+    /// Those of `patience`.
+    pub fn stop(&self, patience: Patience<'_>) -> Result<(), LabError> {
+        let KeeperId { pid, start_time } = self.keeper;
+        let raw = rustix::process::Pid::from_raw(pid.cast_signed());
+        let held = raw.and_then(|pid| {
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+        });
+        if let Some(held) = held
+            && procfs::is_alive(pid, start_time)
+        {
+            let _ = rustix::process::pidfd_send_signal(&held, rustix::process::Signal::TERM);
+        }
+        while procfs::is_alive(pid, start_time) {
+            patience.check("the released lab's keeper to end")?;
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        let _ = scratch::sweep_one(&self.scratch);
+        Ok(())
+    }
+}
+
+fn keeper_log(logs: &Path) -> PathBuf {
+    child::log_path(logs, "keeper")
+}
+
+fn spawn_keeper(options: &LabOptions, log: &Path) -> std::io::Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).open(log);
+    let keep = if options.keep { "keep" } else { "remove" };
+    Command::new(&options.exe)
+        .arg0("shakedown-lab")
+        .args([OsStr::new(keeper::SUBCOMMAND), options.logs.as_os_str(), OsStr::new(keep)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log.map_or_else(|_| Stdio::null(), Stdio::from))
+        .current_dir("/")
+        .spawn()
+}
+
+/// Folds the keeper's events into the table until the keeper ends.
+fn read_events(events: BufReader<ChildStdout>, table: &Table) {
+    for line in events.lines() {
+        let Ok(line) = line else { break };
+        if let Ok(event) = serde_json::from_str::<Event>(&line) {
+            table.fold(&event);
+        }
+    }
+    table.end();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

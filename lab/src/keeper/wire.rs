@@ -1,0 +1,154 @@
+//! What the lab and its keeper say to each other: one JSON value a line,
+//! commands into the keeper's standard input, events out of its output.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A process that the keeper is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// Unique in the lab; also names the log.
+    pub name: String,
+    /// What it is in the system: `broker`, `service`, `stable`, `internal`.
+    pub role: String,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The whole environment, but for the marker that the keeper adds.
+    pub env: BTreeMap<String, String>,
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// What to do when it ends.
+    pub restart: Restart,
+}
+
+impl ProcessSpec {
+    /// A process with an empty environment, working in `/`, never restarted.
+    pub fn new<A: AsRef<OsStr>>(name: &str, role: &str, argv: impl IntoIterator<Item = A>) -> Self {
+        let argv = argv.into_iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
+        Self {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            argv,
+            env: BTreeMap::new(),
+            cwd: PathBuf::from("/"),
+            restart: Restart::Never,
+        }
+    }
+
+    /// Adds one variable to the environment.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Sets the working folder.
+    #[must_use]
+    pub fn cwd(mut self, cwd: impl Into<PathBuf>) -> Self {
+        self.cwd = cwd.into();
+        self
+    }
+
+    /// Sets what to do when it ends.
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+}
+
+/// What the keeper does when a process ends by itself or is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Nothing.
+    Never,
+    /// Starts it again after a backoff: 250 ms, doubling to 5 s, back to
+    /// 250 ms once it has been up for 10 s.
+    Always,
+}
+
+/// What the lab asks of the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub(crate) enum Command {
+    /// Run a process. A name may be used again once its process was stopped.
+    Start(ProcessSpec),
+    /// Kill a process group and do not start it again.
+    Stop { name: String },
+    /// Outlive the lab: from now on only a signal ends the keeper.
+    Release,
+}
+
+/// What happened, as the keeper saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The keeper is there and its scratch folder exists.
+    Ready {
+        /// The keeper's process id.
+        pid: u32,
+        /// Its start time, in clock ticks since boot.
+        start_time: u64,
+        /// The folder that it removes in the end.
+        scratch: PathBuf,
+    },
+    /// The keeper cannot work at all, and ends.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// A process runs.
+    Started {
+        /// Its name.
+        name: String,
+        /// Its process id, which is also its process group.
+        pid: u32,
+        /// Its start time, in clock ticks since boot.
+        start_time: u64,
+        /// How often it has been restarted before.
+        restarts: u64,
+    },
+    /// A process could not be started.
+    Failed {
+        /// Its name.
+        name: String,
+        /// The system's answer.
+        reason: String,
+    },
+    /// A process ended.
+    Exited {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: u32,
+        /// In words: `exit code 1`, `killed by signal 9 (SIGKILL)`.
+        status: String,
+        /// Its exit code, unless a signal ended it.
+        code: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+    },
+    /// A process will be started again.
+    Restarting {
+        /// Its name.
+        name: String,
+        /// After so many milliseconds.
+        in_ms: u64,
+    },
+    /// A process will not be started again.
+    GaveUp {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something that the keeper could work around.
+    Warning {
+        /// What.
+        message: String,
+    },
+}

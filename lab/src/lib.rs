@@ -1,0 +1,43 @@
+//! Throwaway real brokers as child processes, the reference systems that run on
+//! them, and the supervisor that restarts and finally removes them all.
+//!
+//! A [`Lab`] is a handle to a *keeper*: a small process of its own that forks
+//! every broker and replica, restarts them as an orchestrator would, and
+//! removes every trace when the program that asked for the lab ends, by
+//! whatever means it ends. On a lab stand a [`RabbitMq`] broker and a
+//! [`mod@reference`] system with its planted bugs.
+//!
+//! The keeper and the replicas are this same executable under hidden
+//! subcommands: a program that uses the lab calls [`hidden`] first thing in
+//! `main`. Everything is on the loopback interface.
+
+pub mod broker;
+mod error;
+mod handle;
+mod http;
+mod keeper;
+mod patience;
+mod port;
+mod provision;
+pub mod reference;
+
+pub use broker::rabbitmq::{RabbitMq, RabbitMqOptions};
+pub use error::LabError;
+pub use handle::table::ProcessState;
+pub use handle::{KeeperId, Lab, LabOptions, Released};
+pub use keeper::wire::{Event, ProcessSpec, Restart};
+pub use patience::Patience;
+pub use provision::{Need, provision};
+
+use std::ffi::OsString;
+
+/// Runs a hidden subcommand if `arguments` (without the program's name) ask for
+/// one, and gives its exit code; `None` means that the arguments are the user's.
+pub fn hidden(arguments: &[OsString]) -> Option<u8> {
+    let (first, rest) = arguments.split_first()?;
+    match first.to_str()? {
+        keeper::SUBCOMMAND => Some(keeper::run(rest)),
+        reference::publisher::SUBCOMMAND => Some(reference::publisher::run(rest)),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Puts the workers' parts of each second together, and hands whole seconds
+//! on, in order.
+//!
+//! A worker comes here once a second, when a second is sealed; the lock around
+//! the collector is therefore of no weight.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
+
+use crate::latency::Latency;
+use crate::tally::{Second, Tally};
+
+/// The parts of the seconds that not every worker has sealed yet, and the sum
+/// of those that all have.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    workers: usize,
+    pending: BTreeMap<u64, Pending>,
+    /// `None` when nobody listens.
+    sealed: Option<Sender<Second>>,
+    seconds: Vec<(u64, Tally)>,
+    latency: Latency,
+}
+
+#[derive(Debug)]
+struct Pending {
+    parts: usize,
+    second: Second,
+}
+
+/// What is left when every worker has ended.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) seconds: Vec<(u64, Tally)>,
+    pub(crate) latency: Latency,
+}
+
+impl Collector {
+    pub(crate) fn new(workers: usize, sealed: Sender<Second>) -> Self {
+        Self {
+            workers,
+            pending: BTreeMap::new(),
+            sealed: Some(sealed),
+            seconds: Vec::new(),
+            latency: Latency::default(),
+        }
+    }
+
+    /// Takes in one worker's part of a second.
+    pub(crate) fn add(&mut self, second: u64, tally: Tally, latency: Option<&Latency>) {
+        let pending = self.pending.entry(second).or_insert_with(|| Pending {
+            parts: 0,
+            second: Second { second, tally: Tally::default(), latency: Latency::default() },
+        });
+        pending.parts += 1;
+        pending.second.tally += tally;
+        if let Some(latency) = latency {
+            pending.second.latency.merge(latency);
+            self.latency.merge(latency);
+        }
+        // Each worker seals its seconds in order, so the oldest is whole first.
+        while let Some(oldest) = self.pending.first_entry() {
+            if oldest.get().parts < self.workers {
+                break;
+            }
+            let whole = oldest.remove().second;
+            self.emit(whole);
+        }
+    }
+
+    /// Ends the collection: hands on what is left.
+    pub(crate) fn finish(&mut self) -> Collected {
+        for (_, pending) in std::mem::take(&mut self.pending) {
+            self.emit(pending.second);
+        }
+        self.sealed = None;
+        Collected {
+            seconds: std::mem::take(&mut self.seconds),
+            latency: std::mem::take(&mut self.latency),
+        }
+    }
+
+    fn emit(&mut self, second: Second) {
+        if second.tally.due == 0 {
+            return;
+        }
+        self.seconds.push((second.second, second.tally));
+        if self.sealed.as_ref().is_some_and(|sealed| sealed.send(second).is_err()) {
+            self.sealed = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::latency;
+
+    #[test]
+    fn a_second_is_handed_on_when_every_worker_has_sealed_it() {
+        let (sender, receiver) = mpsc::channel();
+        let mut collector = Collector::new(2, sender);
+        let mut part = Latency::default();
+        latency::record(&mut part.response, Duration::from_millis(3));
+        let tally = Tally { due: 1, acked: 1, ..Tally::default() };
+        collector.add(0, tally, Some(&part));
+        collector.add(1, Tally::default(), None);
+        assert!(receiver.try_recv().is_err());
+        collector.add(0, tally, Some(&part));
+        let second = receiver.try_recv().unwrap();
+        assert_eq!((second.second, second.tally.acked, second.latency.response.len()), (0, 2, 2));
+        collector.add(1, Tally::default(), None);
+        assert!(receiver.try_recv().is_err(), "nothing was due in second 1");
+        let collected = collector.finish();
+        assert_eq!(collected.seconds.len(), 1);
+        assert_eq!(collected.latency.response.len(), 2);
+    }
+}

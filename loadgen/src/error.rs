@@ -1,0 +1,83 @@
+//! Why a load could not be run.
+
+use std::io;
+
+use crate::ledger::LedgerError;
+use crate::payload::PayloadError;
+
+/// Why a load cannot be started, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The address is not one that this transport can use.
+    #[error("{url:?} cannot be used: {problem}")]
+    Address {
+        /// The address, without user and password.
+        url: String,
+        /// What is wrong and what to do about it.
+        problem: String,
+    },
+    /// The host's name means nothing to the resolver.
+    #[error("the host of {url:?} is unknown: {source}; check the name, or give an IP address")]
+    Host {
+        /// The address.
+        url: String,
+        /// The resolver's answer.
+        source: io::Error,
+    },
+    /// A payload template is wrong.
+    #[error("the {what} is not a payload template: {source}")]
+    Payload {
+        /// Where it stands: "body", "URL", "header x-id".
+        what: String,
+        /// What is wrong.
+        source: PayloadError,
+    },
+    /// A setting has a value that cannot be used.
+    #[error("{what} {value:?} cannot be used: {problem}")]
+    Setting {
+        /// The setting.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong and what to do about it.
+        problem: String,
+    },
+    /// A thread or its runtime could not be made.
+    #[error("a worker thread could not be started: {source}; free some memory or threads")]
+    Thread {
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A defect in this program.
+    #[error("a worker failed, which is a defect of loadgen; please report it: {message}")]
+    Panicked {
+        /// What the worker said.
+        message: String,
+    },
+    /// The parts of the ledger do not fit together: a defect in this program.
+    #[error("the workers' ledgers do not fit together, which is a defect of loadgen: {source}")]
+    Ledger {
+        /// What does not fit.
+        source: LedgerError,
+    },
+}
+
+impl LoadError {
+    /// A task that ended by a panic.
+    pub(crate) fn panicked(error: tokio::task::JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Self::from_panic(&*panic),
+            Err(error) => Self::Panicked { message: error.to_string() },
+        }
+    }
+
+    /// The text that a panic carries.
+    pub(crate) fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        Self::Panicked { message }
+    }
+}

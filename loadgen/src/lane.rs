@@ -1,0 +1,124 @@
+//! One connection's view of its worker: where operations come from, where
+//! their answers go, and how long to wait.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::feed::{Op, Taker};
+use crate::identity::IdentityRef;
+use crate::outcome::{Answer, Reason};
+use crate::worker::Worker;
+
+/// One connection's place in its worker.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    worker: Rc<Worker>,
+    taker: Taker,
+    slot: usize,
+}
+
+impl Lane {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        Self {
+            worker: Rc::clone(worker),
+            taker: worker.feed.taker(),
+            slot: worker.deadlines.slot(),
+        }
+    }
+
+    /// The time after T0.
+    pub(crate) fn now(&self) -> Duration {
+        self.worker.now()
+    }
+
+    /// How long an operation may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.worker.order.timeout
+    }
+
+    /// The workload's name.
+    pub(crate) fn workload(&self) -> &str {
+        &self.worker.order.workload
+    }
+
+    /// The identity of an operation.
+    pub(crate) fn identity(&self, op: &Op) -> IdentityRef<'_> {
+        self.worker.identity(op.seq)
+    }
+
+    /// The present Unix time in milliseconds.
+    pub(crate) fn unix_millis(&self) -> u64 {
+        self.worker.order.calendar.unix_millis(self.now())
+    }
+
+    /// The next operation that is due; `None` when there will be no more.
+    pub(crate) async fn next(&self) -> Option<Op> {
+        self.taker.next().await
+    }
+
+    /// The next operation, if one is due already.
+    pub(crate) fn try_next(&self) -> Option<Op> {
+        self.taker.try_next()
+    }
+
+    /// Settles an operation that began at `started` after T0 and ends now.
+    pub(crate) fn settle(&self, op: Op, started: Duration, answer: &Answer) {
+        self.worker.book.settle(op, Some(started), self.now(), answer);
+    }
+
+    /// Waits for `work` until `at` after T0; `None` if it did not end in time.
+    pub(crate) async fn limit<F: Future>(&self, at: Duration, work: F) -> Option<F::Output> {
+        self.worker.deadlines.limit(self.slot, at, work).await
+    }
+
+    /// Waits before another attempt, unless the run ends first.
+    pub(crate) async fn pause(&self, pause: Duration) {
+        let closing = self.worker.closing.notified();
+        if !self.worker.feed.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = closing => {}
+            }
+        }
+    }
+
+    /// Notes that a connection stands, for as long as the guard lives.
+    pub(crate) fn standing(&self) -> Standing {
+        self.worker.standing.update(|standing| standing + 1);
+        self.worker.cut_off.set(None);
+        Standing(Rc::clone(&self.worker))
+    }
+
+    /// Notes that no connection could be made.
+    pub(crate) fn refused(&self) {
+        if self.worker.standing.get() == 0 && self.worker.cut_off.get().is_none() {
+            self.worker.cut_off.set(Some(self.now()));
+        }
+    }
+
+    /// Gives up the operations that have been due for longer than the timeout
+    /// while the worker had no connection at all: nobody waits for them any
+    /// more, and sending them now would only be a burst of stale requests.
+    pub(crate) fn give_up_stale(&self) {
+        let Some(since) = self.worker.cut_off.get() else { return };
+        let now = self.now();
+        let Some(before) = now.checked_sub(self.timeout()) else { return };
+        if since > before {
+            return;
+        }
+        while let Some(op) = self.worker.feed.take_older(before) {
+            self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent));
+        }
+    }
+}
+
+/// A connection stands while this lives.
+#[derive(Debug)]
+pub(crate) struct Standing(Rc<Worker>);
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.0.standing.update(|standing| standing - 1);
+    }
+}

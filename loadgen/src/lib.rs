@@ -1,0 +1,52 @@
+//! Open-loop load with a ledger of every operation.
+//!
+//! A [`Job`] says what to offer and when; [`start`] sets it going on threads
+//! of its own; [`Running::wait`] gives the [`Report`]. Operation *k* is due at
+//! a time that the [`Schedule`] alone decides. Its response time counts from
+//! then, so a stall of the target is in the figures (no coordinated omission).
+//! Every operation that came due has exactly one fate in the [`Ledger`]:
+//! acked, failed, indeterminate or dropped.
+//!
+//! ```text
+//! schedule ─► pump ─► feed ─► transport ─► book ─► ledger, seconds, outages
+//! ```
+
+mod backoff;
+mod book;
+mod clock;
+mod collector;
+mod deadlines;
+mod error;
+mod feed;
+pub mod hlog;
+mod horizon;
+pub mod identity;
+mod job;
+mod lane;
+pub mod latency;
+pub mod ledger;
+pub mod outage;
+pub mod outcome;
+pub mod payload;
+mod pump;
+mod report;
+mod ring;
+mod running;
+pub mod schedule;
+pub mod tally;
+pub mod transport;
+mod worker;
+
+pub use error::LoadError;
+pub use identity::{Identity, IdentityRef};
+pub use job::{Job, start};
+pub use latency::{Histogram, Latency, Quantiles};
+pub use ledger::{Fate, Ledger, LedgerError};
+pub use outage::Outage;
+pub use outcome::Outcome;
+pub use pump::{LATE_TICK, Pump};
+pub use report::{Progress, Report};
+pub use running::Running;
+pub use schedule::{Schedule, ScheduleError, Window};
+pub use tally::{Second, Tally};
+pub use transport::{Amqp, Command, Http, Transport};

@@ -1,0 +1,197 @@
+//! What became of an operation, and why it was not acknowledged.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of an operation that was attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Definitely accepted.
+    Acked,
+    /// Definitely not done.
+    Failed,
+    /// Unknown: it may have been done or not.
+    Indeterminate,
+}
+
+/// The answer to an operation: its outcome, with the reason unless it was
+/// accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Definitely accepted.
+    Acked,
+    /// Definitely not done, and why.
+    Failed(Reason),
+    /// Unknown, and why.
+    Indeterminate(Reason),
+}
+
+impl Answer {
+    /// The outcome alone.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Acked => Outcome::Acked,
+            Self::Failed(_) => Outcome::Failed,
+            Self::Indeterminate(_) => Outcome::Indeterminate,
+        }
+    }
+
+    /// Why it was not accepted.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Acked => None,
+            Self::Failed(reason) | Self::Indeterminate(reason) => Some(reason),
+        }
+    }
+}
+
+/// Why an operation was not acknowledged. Its text names no single operation,
+/// so that equal troubles count together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// No connection could be made; nothing was sent.
+    Unreachable(String),
+    /// Due for longer than the timeout while no connection stood; not sent.
+    Unsent,
+    /// No answer within the timeout.
+    Timeout,
+    /// The connection was lost after something may have been sent.
+    Lost(String),
+    /// The run ended while the answer was still awaited.
+    CutOff,
+    /// An HTTP status other than the accepted ones.
+    Status(u16),
+    /// The broker gave the message back.
+    Returned(String),
+    /// The broker refused responsibility for the message.
+    Nacked,
+    /// A program ended with a code other than 0.
+    Exit(i32),
+    /// A program was ended by a signal.
+    Signal(i32),
+    /// A program could not be started.
+    Spawn(String),
+    /// The operation could not be put into the protocol's form.
+    Unsendable(String),
+}
+
+impl Reason {
+    /// Whether the target could not even be reached.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Unsent | Self::Spawn(_))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => write!(f, "no connection: {error}"),
+            Self::Unsent => f.write_str("not sent: no connection within the timeout"),
+            Self::Timeout => f.write_str("no answer within the timeout"),
+            Self::Lost(error) => write!(f, "connection lost: {error}"),
+            Self::CutOff => f.write_str("the run ended before the answer came"),
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Returned(text) => write!(f, "returned by the broker: {text}"),
+            Self::Nacked => f.write_str("nacked by the broker"),
+            Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::Spawn(error) => write!(f, "could not be started: {error}"),
+            Self::Unsendable(error) => write!(f, "could not be sent: {error}"),
+        }
+    }
+}
+
+/// How many different reasons are told apart; the rest count as one.
+const DISTINCT: usize = 32;
+
+/// Reasons with their counts, in bounded memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reasons {
+    seen: Vec<(Reason, u64)>,
+    other: u64,
+    unreachable: u64,
+}
+
+impl Reasons {
+    /// Counts one reason.
+    pub fn count(&mut self, reason: &Reason) {
+        self.add(reason, 1);
+    }
+
+    fn add(&mut self, reason: &Reason, times: u64) {
+        if reason.is_unreachable() {
+            self.unreachable += times;
+        }
+        if let Some((_, count)) = self.seen.iter_mut().find(|(seen, _)| seen == reason) {
+            *count += times;
+        } else if self.seen.len() < DISTINCT {
+            self.seen.push((reason.clone(), times));
+        } else {
+            self.other += times;
+        }
+    }
+
+    /// Adds what another worker counted.
+    pub fn merge(&mut self, other: &Self) {
+        let known: u64 =
+            other.seen.iter().filter(|(r, _)| r.is_unreachable()).map(|(_, count)| count).sum();
+        for (reason, count) in &other.seen {
+            self.add(reason, *count);
+        }
+        self.other += other.other;
+        self.unreachable += other.unreachable - known;
+    }
+
+    /// How many operations met a target that could not be reached.
+    #[must_use]
+    pub fn unreachable(&self) -> u64 {
+        self.unreachable
+    }
+
+    /// The texts with their counts, the most frequent first.
+    #[must_use]
+    pub fn top(&self) -> Vec<(String, u64)> {
+        let mut top: Vec<_> =
+            self.seen.iter().map(|(reason, count)| (reason.to_string(), *count)).collect();
+        if self.other > 0 {
+            top.push(("other reasons".to_owned(), self.other));
+        }
+        top.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        top
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_counted_in_bounded_memory() {
+        let mut reasons = Reasons::default();
+        for code in 0..100 {
+            reasons.count(&Reason::Exit(code));
+            reasons.count(&Reason::Timeout);
+        }
+        let top = reasons.top();
+        assert_eq!(top[0], ("no answer within the timeout".to_owned(), 100));
+        assert_eq!(top.iter().map(|(_, count)| count).sum::<u64>(), 200);
+        assert_eq!(top.len(), DISTINCT + 1);
+    }
+
+    #[test]
+    fn merging_adds_up() {
+        let mut a = Reasons::default();
+        a.count(&Reason::Timeout);
+        a.count(&Reason::Unreachable("refused".into()));
+        let mut b = a.clone();
+        b.count(&Reason::Unsent);
+        b.merge(&a);
+        assert_eq!(b.unreachable(), 3);
+        assert_eq!(b.top().iter().map(|(_, count)| count).sum::<u64>(), 5);
+    }
+}

@@ -1,0 +1,48 @@
+//! The exit codes of the program.
+
+use std::process::ExitCode;
+
+use loadgen::LoadError;
+
+use super::Offered;
+
+/// The load was offered; what became of it is in the report.
+const OFFERED: u8 = 0;
+/// Something went wrong that is not the target's doing.
+const BROKEN: u8 = 1;
+/// The arguments cannot be used.
+const USAGE: u8 = 2;
+/// The target cannot be reached at all.
+const ENVIRONMENT: u8 = 4;
+/// A signal ended the run early.
+const INTERRUPTED: u8 = 130;
+
+/// The code of a run that has ended.
+pub(crate) fn of(offered: &Offered) -> ExitCode {
+    ExitCode::from(if offered.interrupted {
+        INTERRUPTED
+    } else if offered.report.never_reached() {
+        eprintln!("loadgen: the target could not be reached at all; check its address");
+        ENVIRONMENT
+    } else {
+        OFFERED
+    })
+}
+
+/// Says what is wrong with the arguments.
+pub(crate) fn usage(error: &anyhow::Error) -> ExitCode {
+    eprintln!("loadgen: {error:#}");
+    ExitCode::from(USAGE)
+}
+
+/// Says why the run could not be started or ended.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    eprintln!("loadgen: {error:#}");
+    ExitCode::from(match error.downcast_ref::<LoadError>() {
+        Some(LoadError::Host { .. }) => ENVIRONMENT,
+        Some(LoadError::Address { .. } | LoadError::Payload { .. } | LoadError::Setting { .. }) => {
+            USAGE
+        }
+        _ => BROKEN,
+    })
+}

@@ -1,0 +1,95 @@
+//! What a run leaves behind.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Latency;
+use crate::ledger::Ledger;
+use crate::outage::Outage;
+use crate::pump::Pump;
+use crate::tally::Tally;
+
+/// The figures of a run while it goes on. The counts belong together only
+/// roughly: they are refreshed about once a millisecond, one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Operations that came due so far.
+    pub due: u64,
+    /// Definitely accepted.
+    pub acked: u64,
+    /// Definitely not done.
+    pub failed: u64,
+    /// Unknown.
+    pub indeterminate: u64,
+    /// Started and not answered yet.
+    pub under_way: u64,
+}
+
+impl Progress {
+    /// Operations that are due and not started yet.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let begun = self.acked + self.failed + self.indeterminate + self.under_way;
+        self.due.saturating_sub(begun)
+    }
+}
+
+/// Everything about a run that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The fate of every operation.
+    pub ledger: Ledger,
+    /// What became of the operations of each second after T0 in which some
+    /// were due, in order.
+    pub seconds: Vec<(u64, Tally)>,
+    /// The sum of the seconds.
+    pub totals: Tally,
+    /// The latencies of the whole run.
+    pub latency: Latency,
+    /// Stretches without a success, in order.
+    pub outages: Vec<Outage>,
+    /// How well the generator itself kept up.
+    pub pump: Pump,
+    /// Why operations were not acknowledged, with how often, the most frequent
+    /// reason first; at most 33 entries.
+    pub errors: Vec<(String, u64)>,
+    /// Operations that met a target which could not be reached at all.
+    pub unreachable: u64,
+    /// When the first operation was due, after T0.
+    pub first_due: Duration,
+    /// When the last operation was due, after T0.
+    pub last_due: Duration,
+    /// When the last operation was settled, after T0.
+    pub last_settled: Duration,
+}
+
+impl Report {
+    /// The rate that was asked for, in operations per second: between the
+    /// first and the last operation that came due. Gaps in the schedule count
+    /// as time.
+    #[must_use]
+    pub fn rate_asked(&self) -> f64 {
+        rate(self.totals.due.saturating_sub(1), self.last_due.saturating_sub(self.first_due))
+    }
+
+    /// The rate at which the target accepted operations, per second, from the
+    /// first due operation to the last answer.
+    #[must_use]
+    pub fn rate_acked(&self) -> f64 {
+        let end = self.last_settled.max(self.last_due);
+        rate(self.totals.acked.saturating_sub(1), end.saturating_sub(self.first_due))
+    }
+
+    /// Whether the target could not be reached at all: something came due,
+    /// nothing was accepted, and every trouble was one of connecting.
+    #[must_use]
+    pub fn never_reached(&self) -> bool {
+        let Tally { acked, failed, indeterminate, .. } = self.totals;
+        acked == 0 && self.unreachable > 0 && self.unreachable == failed + indeterminate
+    }
+}
+
+fn rate(operations: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { operations as f64 / time.as_secs_f64() }
+}

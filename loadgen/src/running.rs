@@ -1,0 +1,160 @@
+//! A run that is under way.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::error::LoadError;
+use crate::ledger::Ledger;
+use crate::outage;
+use crate::outcome::Reasons;
+use crate::pump::Pump;
+use crate::report::{Progress, Report};
+use crate::schedule::Stride;
+use crate::tally::{Second, Tally};
+use crate::worker::{self, Done, Gauge, Order};
+
+type Thread = JoinHandle<Result<Done, LoadError>>;
+
+/// A run that is under way. Dropping it cuts the run off and waits for its
+/// threads; [`Running::wait`] gives the report.
+#[derive(Debug)]
+pub struct Running {
+    order: Arc<Order>,
+    workers: Vec<(Arc<Gauge>, Thread)>,
+    seconds: Option<Receiver<Second>>,
+}
+
+impl Running {
+    pub(crate) fn start(
+        order: &Arc<Order>,
+        workers: u32,
+        connections: u32,
+        seconds: Receiver<Second>,
+    ) -> Result<Self, LoadError> {
+        let mut running =
+            Self { order: Arc::clone(order), workers: Vec::new(), seconds: Some(seconds) };
+        for worker in 0..workers {
+            let share = connections / workers + u32::from(worker < connections % workers);
+            let stride = Stride { worker: worker.into(), workers: workers.into() };
+            let gauge = Arc::new(Gauge::default());
+            let body = {
+                let (order, gauge) = (Arc::clone(order), Arc::clone(&gauge));
+                move || worker::run(&order, stride, share, &gauge)
+            };
+            let thread = thread::Builder::new()
+                .name(format!("load-{worker}"))
+                .spawn(body)
+                .map_err(|source| LoadError::Thread { source })?;
+            running.workers.push((gauge, thread));
+        }
+        Ok(running)
+    }
+
+    /// The figures so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let mut sum = Progress::default();
+        for (gauge, _) in &self.workers {
+            sum.due += gauge.due.load(Ordering::Relaxed);
+            sum.acked += gauge.acked.load(Ordering::Relaxed);
+            sum.failed += gauge.failed.load(Ordering::Relaxed);
+            sum.indeterminate += gauge.indeterminate.load(Ordering::Relaxed);
+            sum.under_way += gauge.under_way.load(Ordering::Relaxed);
+        }
+        sum
+    }
+
+    /// The seconds of the run, each as soon as every operation that was due in
+    /// it is settled, in order; the channel ends with the run. `None` after
+    /// the first call. Drop the receiver if they are not wanted: otherwise
+    /// they are kept until they are read.
+    pub fn sealed(&mut self) -> Option<Receiver<Second>> {
+        self.seconds.take()
+    }
+
+    /// Ends the run early: no more operations come due, those that are under
+    /// way get their time, those that wait are dropped. Returns at once.
+    pub fn stop(&self) {
+        self.order.horizon.stop();
+    }
+
+    /// Whether the run has ended, so that [`Running::wait`] returns at once.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.workers.iter().all(|(_, thread)| thread.is_finished())
+    }
+
+    /// Waits for the end of the run.
+    ///
+    /// # Errors
+    /// When a worker failed, which is a defect of this program.
+    pub fn wait(mut self) -> Result<Report, LoadError> {
+        let mut done = Vec::new();
+        let mut first_error = None;
+        for (_, thread) in std::mem::take(&mut self.workers) {
+            let result = thread.join().unwrap_or_else(|panic| Err(LoadError::from_panic(&*panic)));
+            match result {
+                Ok(worker) => done.push(worker),
+                Err(error) => {
+                    // The others have no reason to go on.
+                    self.cut_off();
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match first_error {
+            Some(error) => Err(error),
+            None => report(&self.order, done),
+        }
+    }
+
+    fn cut_off(&self) {
+        self.order.abort.store(true, Ordering::Relaxed);
+        self.order.horizon.stop();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cut_off();
+        for (_, thread) in self.workers.drain(..) {
+            // Whoever drops the run does not ask how it ended.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
+    let mut ledger = Ledger::new(&order.run, &order.workload);
+    let mut totals = Tally::default();
+    let mut reasons = Reasons::default();
+    let mut pump = Pump::default();
+    let mut stretches = Vec::new();
+    let mut last_settled = Duration::ZERO;
+    for Done { closed, pump: ticks } in done {
+        ledger.merge(&closed.ledger).map_err(|source| LoadError::Ledger { source })?;
+        totals += closed.tally;
+        reasons.merge(&closed.reasons);
+        pump.merge(ticks);
+        stretches.push(closed.stretches);
+        last_settled = last_settled.max(closed.last);
+    }
+    let collected = order.collector.lock().unwrap_or_else(PoisonError::into_inner).finish();
+    let due = |seq| order.schedule.due(seq).unwrap_or_default();
+    Ok(Report {
+        totals,
+        seconds: collected.seconds,
+        latency: collected.latency,
+        outages: outage::merge(&stretches),
+        pump,
+        errors: reasons.top(),
+        unreachable: reasons.unreachable(),
+        first_due: due(0),
+        last_due: ledger.due().checked_sub(1).map_or(Duration::ZERO, due),
+        last_settled,
+        ledger,
+    })
+}

@@ -1,0 +1,69 @@
+//! Counts of operations by what became of them.
+
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Latency;
+use crate::outcome::Outcome;
+
+/// An operation that starts later than this after it was due is *late*.
+pub const LATE: Duration = Duration::from_millis(10);
+
+/// How many operations came due, and what became of them. When a run has
+/// ended, `acked + failed + indeterminate + dropped = due`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Came due.
+    pub due: u64,
+    /// Definitely accepted.
+    pub acked: u64,
+    /// Definitely not done.
+    pub failed: u64,
+    /// Unknown.
+    pub indeterminate: u64,
+    /// Never attempted, because the run ended first.
+    pub dropped: u64,
+    /// Started more than [`LATE`] after they were due, whatever their outcome.
+    pub late: u64,
+}
+
+impl Tally {
+    /// Counts the outcome of one operation.
+    pub fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Acked => self.acked += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Indeterminate => self.indeterminate += 1,
+        }
+    }
+
+    /// How many operations are accounted for.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.acked + self.failed + self.indeterminate + self.dropped
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.due += other.due;
+        self.acked += other.acked;
+        self.failed += other.failed;
+        self.indeterminate += other.indeterminate;
+        self.dropped += other.dropped;
+        self.late += other.late;
+    }
+}
+
+/// Everything about the operations that came due in one second of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// Which second after T0, from 0.
+    pub second: u64,
+    /// What became of its operations.
+    pub tally: Tally,
+    /// How long they took.
+    pub latency: Latency,
+}

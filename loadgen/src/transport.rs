@@ -1,0 +1,136 @@
+//! How an operation reaches the target: one backend a file, behind a closed
+//! enum.
+//!
+//! A backend drives the connections that it is given, one task each: it takes
+//! operations from its [`Lane`], carries them out and settles them. All of
+//! them keep to the same rules:
+//!
+//! - A connection is made before the first operation is due and kept. When it
+//!   is lost, the next operation makes it again; if that fails, this operation
+//!   has *failed*, as a user would see, and the connection waits before it
+//!   takes another (50 ms, doubling to 1 s). Other connections go on.
+//! - While every connection is gone, due operations wait. One that has waited
+//!   for longer than its timeout has failed as *not sent*.
+//! - After something may have been sent, whatever is not an answer leaves the
+//!   operation *indeterminate*.
+
+use std::collections::BTreeMap;
+
+use scenarios::plan;
+use scenarios::template::TemplateError;
+
+use crate::error::LoadError;
+use crate::lane::Lane;
+use crate::payload::Payload;
+
+pub use amqp::Amqp;
+pub use command::Command;
+pub use http::Http;
+
+mod amqp;
+mod command;
+mod http;
+
+/// How an operation reaches the target, with every address filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// One request for each operation.
+    Http(Http),
+    /// One message for each operation.
+    Amqp(Amqp),
+    /// One run of a program for each operation.
+    Command(Command),
+}
+
+impl Transport {
+    /// The transport of a plan, its `${target.key}` replaced by the addresses.
+    ///
+    /// # Errors
+    /// When a target has no address.
+    pub fn from_plan(
+        planned: &plan::workload::Transport,
+        targets: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        Ok(match planned {
+            plan::workload::Transport::Http(http) => Self::Http(Http {
+                url: http.url.fill(targets)?,
+                method: http.method.clone(),
+                headers: http.headers.clone(),
+                body: http.body.fill(targets)?,
+                accepted: http.accepted.clone(),
+                refused: http.refused.clone(),
+            }),
+            plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
+                url: amqp.url.fill(targets)?,
+                exchange: amqp.exchange.clone(),
+                routing_key: amqp.routing_key.clone(),
+                body: amqp.body.fill(targets)?,
+                confirm_window: amqp.confirm_window,
+            }),
+            plan::workload::Transport::Command(command) => Self::Command(Command {
+                run: command.run.fill(targets)?,
+                refused: command.refused.clone(),
+                body: String::new(),
+            }),
+        })
+    }
+
+    /// Checks every setting and splits every template, before the run.
+    pub(crate) fn prepare(&self) -> Result<Target, LoadError> {
+        Ok(match self {
+            Self::Http(http) => Target::Http(Box::new(http::Target::new(http)?)),
+            Self::Amqp(amqp) => Target::Amqp(amqp::Target::new(amqp)?),
+            Self::Command(command) => Target::Command(command::Target::new(command)?),
+        })
+    }
+}
+
+/// A transport that is ready to be used.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Http(Box<http::Target>),
+    Amqp(amqp::Target),
+    Command(command::Target),
+}
+
+impl Target {
+    /// Drives one connection until there are no more operations.
+    pub(crate) async fn drive(&self, lane: &Lane) {
+        match self {
+            Self::Http(target) => http::drive(target, lane).await,
+            Self::Amqp(target) => amqp::drive(target, lane).await,
+            Self::Command(target) => command::drive(target, lane).await,
+        }
+    }
+}
+
+/// Splits a template, naming where it stands if it is wrong.
+fn template(what: &str, text: &str) -> Result<Payload, LoadError> {
+    Payload::new(text).map_err(|source| LoadError::Payload { what: what.to_owned(), source })
+}
+
+/// An address as it may be shown: user and password, if any, left out.
+fn without_password(url: &str) -> String {
+    // A mark such as @{id} is not the end of a password.
+    let end = url.rmatch_indices('@').find(|(at, _)| !url[at + 1..].starts_with('{'));
+    let Some((at, _)) = end else { return url.to_owned() };
+    let scheme = url[..at].find("://").map_or("", |end| &url[..end + 3]);
+    format!("{scheme}***{}", &url[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_left_out() {
+        for (url, shown) in [
+            ("http://h/@{id}", "http://h/@{id}"),
+            ("http://u:p@h/@{id}", "http://***@h/@{id}"),
+            ("amqp://u:p@q@h:1/%2f", "amqp://***@h:1/%2f"),
+            ("u:p@h", "***@h"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A program that is run once for each operation, without a shell.
+//!
+//! The identity is in `SHAKEDOWN_ID` and the payload on the standard input.
+//! Exit code 0 acknowledges; listed codes have failed; any other code or a
+//! signal leaves the operation indeterminate. Each program is the leader of a
+//! process group of its own, which is killed when its time is over or the run
+//! ends, children included.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, ChildStdin};
+
+use super::template;
+use crate::error::LoadError;
+use crate::feed::Op;
+use crate::lane::Lane;
+use crate::outcome::{Answer, Reason};
+use crate::payload::Payload;
+
+/// How long a program that was killed may take to end.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// A program that is run once for each operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments, split as a POSIX shell splits words; each word
+    /// is a payload template.
+    pub run: String,
+    /// Exit codes that mean *definitely not done*.
+    pub refused: Vec<i32>,
+    /// The payload template of the standard input.
+    pub body: String,
+}
+
+/// A program that is ready to be run.
+#[derive(Debug)]
+pub(crate) struct Target {
+    words: Vec<Payload>,
+    refused: Vec<i32>,
+    body: Payload,
+}
+
+impl Target {
+    pub(super) fn new(command: &Command) -> Result<Self, LoadError> {
+        let setting = |problem: &str| LoadError::Setting {
+            what: "command",
+            value: command.run.clone(),
+            problem: problem.to_owned(),
+        };
+        let words = shell_words::split(&command.run).map_err(|_| setting("close its quotes"))?;
+        if words.is_empty() {
+            return Err(setting("name a program"));
+        }
+        if command.refused.contains(&0) {
+            return Err(setting("exit code 0 means accepted; it cannot mean refused, too"));
+        }
+        Ok(Self {
+            words: words.iter().map(|word| template("command", word)).collect::<Result<_, _>>()?,
+            refused: command.refused.clone(),
+            body: template("body", &command.body)?,
+        })
+    }
+
+    fn spawn(&self, lane: &Lane, op: &Op) -> std::io::Result<Group> {
+        let time = lane.unix_millis();
+        let identity = lane.identity(op);
+        let mut words = self.words.iter().map(|word| {
+            let mut text = Vec::new();
+            word.render(identity, time, &mut text);
+            std::os::unix::ffi::OsStringExt::from_vec(text)
+        });
+        let program: std::ffi::OsString = words.next().unwrap_or_default();
+        let child = tokio::process::Command::new(program)
+            .args(words)
+            .env("SHAKEDOWN_ID", identity.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Group(child))
+    }
+
+    fn answer(&self, status: ExitStatus) -> Answer {
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Answer::Acked,
+            (Some(code), _) if self.refused.contains(&code) => Answer::Failed(Reason::Exit(code)),
+            (Some(code), _) => Answer::Indeterminate(Reason::Exit(code)),
+            (None, signal) => Answer::Indeterminate(Reason::Signal(signal.unwrap_or_default())),
+        }
+    }
+}
+
+/// A program that runs, with its process group; killed when it is dropped.
+struct Group(Child);
+
+impl Group {
+    async fn run(&mut self, input: &[u8]) -> std::io::Result<ExitStatus> {
+        if let Some(stdin) = self.0.stdin.take() {
+            // A program that does not read its input may still succeed.
+            let _ = feed(stdin, input).await;
+        }
+        self.0.wait().await
+    }
+}
+
+async fn feed(mut stdin: ChildStdin, input: &[u8]) -> std::io::Result<()> {
+    stdin.write_all(input).await?;
+    stdin.shutdown().await
+}
+
+impl Group {
+    fn kill(&self) {
+        // The leader is not reaped yet while it has an id, so the number is
+        // still its own. What it left behind after its end is not touched.
+        let id = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(group) = id {
+            // It may have ended just now, which is what is wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs one program after another until there are no more operations.
+pub(super) async fn drive(target: &Target, lane: &Lane) {
+    while let Some(op) = lane.next().await {
+        let started = lane.now();
+        let answer = attempt(target, lane, &op, started + lane.timeout()).await;
+        lane.settle(op, started, &answer);
+    }
+}
+
+async fn attempt(target: &Target, lane: &Lane, op: &Op, until: Duration) -> Answer {
+    let mut group = match target.spawn(lane, op) {
+        Ok(group) => group,
+        Err(error) => return Answer::Failed(Reason::Spawn(error.to_string())),
+    };
+    let mut input = Vec::new();
+    target.body.render(lane.identity(op), lane.unix_millis(), &mut input);
+    match lane.limit(until, group.run(&input)).await {
+        Some(Ok(status)) => target.answer(status),
+        Some(Err(error)) => Answer::Indeterminate(Reason::Lost(error.to_string())),
+        None => {
+            group.kill();
+            // It cannot refuse; only its end remains to be taken down.
+            let _ = lane.limit(lane.now() + LAST_BREATH, group.0.wait()).await;
+            Answer::Indeterminate(Reason::Timeout)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(run: &str) -> Command {
+        Command { run: run.to_owned(), refused: vec![3], body: String::new() }
+    }
+
+    #[test]
+    fn a_command_is_split_into_words() {
+        let target = Target::new(&command("prog 'a b' \"@{id}\" c\\ d")).unwrap();
+        assert_eq!(target.words.len(), 4);
+        for (bad, hint) in [("prog 'a", "quotes"), ("  ", "program"), ("p @{x}", "@{id}")] {
+            let error = Target::new(&command(bad)).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+        let both = Command { refused: vec![0], ..command("true") };
+        assert!(Target::new(&both).is_err());
+    }
+
+    #[test]
+    fn an_exit_code_decides() {
+        let target = Target::new(&command("true")).unwrap();
+        let exit = |code: i32| ExitStatus::from_raw(code << 8);
+        assert_eq!(target.answer(exit(0)), Answer::Acked);
+        assert_eq!(target.answer(exit(3)), Answer::Failed(Reason::Exit(3)));
+        assert_eq!(target.answer(exit(1)), Answer::Indeterminate(Reason::Exit(1)));
+        let killed = ExitStatus::from_raw(9);
+        assert_eq!(target.answer(killed), Answer::Indeterminate(Reason::Signal(9)));
+    }
+}

@@ -1,0 +1,153 @@
+//! One worker: a thread with its own runtime, feed, book and connections,
+//! which shares nothing with other workers while an operation is under way.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::book::{Book, Closed};
+use crate::clock::Clock;
+use crate::collector::Collector;
+use crate::deadlines::Deadlines;
+use crate::error::LoadError;
+use crate::feed::Feed;
+use crate::horizon::Horizon;
+use crate::identity::IdentityRef;
+use crate::lane::Lane;
+use crate::payload::Calendar;
+use crate::pump::{self, Pump};
+use crate::schedule::{Schedule, Stride};
+use crate::transport::Target;
+
+/// What every worker of a run knows.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) run: String,
+    pub(crate) workload: String,
+    pub(crate) schedule: Arc<Schedule>,
+    pub(crate) target: Target,
+    pub(crate) timeout: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) calendar: Calendar,
+    pub(crate) horizon: Horizon,
+    /// Leave at once; what is under way is cut off.
+    pub(crate) abort: AtomicBool,
+    pub(crate) collector: std::sync::Mutex<Collector>,
+}
+
+/// A worker's figures, for whoever watches; refreshed once a tick.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    pub(crate) due: AtomicU64,
+    pub(crate) acked: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) indeterminate: AtomicU64,
+    pub(crate) under_way: AtomicU64,
+}
+
+/// What the connections of a worker have in common.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) order: Arc<Order>,
+    pub(crate) feed: Rc<Feed>,
+    pub(crate) book: Book,
+    pub(crate) deadlines: Deadlines,
+    /// Connections that stand.
+    pub(crate) standing: Cell<usize>,
+    /// Since when, after T0, no connection stands and none could be made.
+    pub(crate) cut_off: Cell<Option<Duration>>,
+    /// Told when the feed closes.
+    pub(crate) closing: Notify,
+}
+
+/// One worker's result.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) closed: Closed,
+    pub(crate) pump: Pump,
+}
+
+impl Worker {
+    fn new(order: Arc<Order>, stride: Stride) -> Rc<Self> {
+        let feed = Feed::new(Arc::clone(&order.schedule), stride);
+        let book = Book::new(&order.run, &order.workload, stride);
+        Rc::new(Self {
+            order,
+            feed,
+            book,
+            deadlines: Deadlines::default(),
+            standing: Cell::new(0),
+            cut_off: Cell::new(None),
+            closing: Notify::new(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.order.clock.now()
+    }
+
+    pub(crate) fn identity(&self, sequence: u64) -> IdentityRef<'_> {
+        IdentityRef { run: &self.order.run, workload: &self.order.workload, sequence }
+    }
+
+    /// Stops handing out operations, and tells every connection.
+    pub(crate) fn close_feed(&self) {
+        self.feed.close();
+        self.closing.notify_waiters();
+    }
+
+    /// Refreshes the figures for whoever watches.
+    pub(crate) fn publish(&self, gauge: &Gauge) {
+        let tally = self.book.tally();
+        gauge.due.store(self.feed.taken() + self.feed.backlog(), Ordering::Relaxed);
+        gauge.acked.store(tally.acked, Ordering::Relaxed);
+        gauge.failed.store(tally.failed, Ordering::Relaxed);
+        gauge.indeterminate.store(tally.indeterminate, Ordering::Relaxed);
+        gauge.under_way.store(self.feed.taken() - tally.settled(), Ordering::Relaxed);
+    }
+}
+
+/// Runs one worker to its end on this thread.
+pub(crate) fn run(
+    order: &Arc<Order>,
+    stride: Stride,
+    connections: u32,
+    gauge: &Gauge,
+) -> Result<Done, LoadError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| LoadError::Thread { source })?;
+    let local = LocalSet::new();
+    let worker = Worker::new(Arc::clone(order), stride);
+    let pump = local.block_on(&runtime, async {
+        let mut tasks = JoinSet::new();
+        for _ in 0..connections {
+            let lane = Lane::new(&worker);
+            let order = Arc::clone(order);
+            tasks.spawn_local(async move { order.target.drive(&lane).await });
+        }
+        let pump = pump::run(&worker, &mut tasks, gauge).await;
+        tasks.shutdown().await;
+        pump
+    })?;
+    // Whatever still holds the worker ends with the tasks of the runtime.
+    drop(local);
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    let ended = worker.now();
+    let worker = Rc::into_inner(worker).expect("every connection of the worker has ended");
+    let next = worker.feed.next_seq();
+    let below = order.horizon.advance(0).below;
+    let closed = worker.book.close(ended, &order.schedule, next, below, &order.collector);
+    let settled = closed.tally;
+    gauge.due.store(settled.due, Ordering::Relaxed);
+    gauge.indeterminate.store(settled.indeterminate, Ordering::Relaxed);
+    gauge.under_way.store(0, Ordering::Relaxed);
+    Ok(Done { closed, pump })
+}

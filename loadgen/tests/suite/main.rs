@@ -1,0 +1,8 @@
+//! Load against real servers and programs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+mod command;
+mod http;
+mod program;
+mod server;

@@ -1,0 +1,110 @@
+//! What stands at the end of the page: every series, small tables, what was left
+//! out, and how to run it again.
+
+use std::fmt::{Result, Write};
+
+use super::chart::Chart;
+use super::escape::text as safe;
+use crate::format::text;
+use crate::record::Record;
+
+/// Every series once, with all of its labels and all of its limits.
+pub(super) fn write_series(out: &mut String, record: &Record) -> Result {
+    let mut names: Vec<&str> = Vec::new();
+    for series in &record.series {
+        if !names.contains(&series.name.as_str()) {
+            names.push(&series.name);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    out.push_str("<section class=\"card\" aria-labelledby=\"series\">\n");
+    out.push_str("<h2 id=\"series\">Series</h2>\n<div class=\"charts\">\n");
+    for (index, name) in names.into_iter().enumerate() {
+        let judged = record.findings.iter().filter(|f| f.series.as_deref() == Some(name));
+        match Chart::new(record, name, judged.filter_map(|finding| finding.limit), None) {
+            Some(chart) => chart.write(out, &format!("s{index}"))?,
+            None => writeln!(out, "<p class=\"soft\"><code>{}</code>: no samples</p>", safe(name))?,
+        }
+    }
+    out.push_str("</div>\n</section>\n");
+    Ok(())
+}
+
+/// The tables that probes left.
+pub(super) fn write_tables(out: &mut String, record: &Record) -> Result {
+    if record.tables.is_empty() {
+        return Ok(());
+    }
+    out.push_str("<section class=\"card\" aria-labelledby=\"tables\">\n");
+    out.push_str("<h2 id=\"tables\">Tables</h2>\n");
+    for table in &record.tables {
+        let columns: Vec<_> = table.columns.iter().map(String::as_str).collect();
+        super::table(out, &table.title, &columns, &table.rows)?;
+    }
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// What the scenario asks for and this run did not do.
+pub(super) fn write_left_out(out: &mut String, record: &Record) -> Result {
+    if record.left_out.is_empty() {
+        return Ok(());
+    }
+    out.push_str("<section class=\"card\" aria-labelledby=\"left-out\">\n");
+    out.push_str("<h2 id=\"left-out\">Left out</h2>\n");
+    let rows: Vec<_> = record
+        .left_out
+        .iter()
+        .map(|item| vec![item.name.clone(), item.kind.clone(), item.why.clone()])
+        .collect();
+    super::table(out, "Not part of this run", &["Name", "Kind", "Why"], &rows)?;
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// Which run this was, and the command that does it again.
+pub(super) fn write_run(out: &mut String, record: &Record) -> Result {
+    let run = &record.run;
+    writeln!(
+        out,
+        "<section class=\"card\" aria-labelledby=\"run\">\n<h2 id=\"run\">Run</h2>\n<p>{}</p>\n\
+         <h3>Run it again</h3>\n<pre tabindex=\"0\"><code>{}</code></pre>",
+        safe(&run.description),
+        safe(&run.again)
+    )?;
+    let rows = [
+        ("run", run.id.clone()),
+        ("started", text::started(record)),
+        ("took", text::moment(run.seconds)),
+        ("system", text::place(record)),
+        ("brokers", run.brokers.join(", ")),
+        ("seed", run.seed.to_string()),
+        ("folder", run.folder.clone()),
+        ("shakedown", run.version.clone()),
+    ];
+    pairs(out, "Facts", rows.iter().map(|(name, value)| (*name, value.as_str())))?;
+    pairs(out, "Parameters", record.params.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+    pairs(out, "Targets", record.targets.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// A table of names and values, those without a value left out.
+fn pairs<'a>(
+    out: &mut String,
+    caption: &str,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result {
+    let mut pairs = pairs.filter(|(_, value)| !value.is_empty()).peekable();
+    if pairs.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "<table class=\"pairs\"><caption>{caption}</caption><tbody>")?;
+    for (name, value) in pairs {
+        writeln!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", safe(name), safe(value))?;
+    }
+    out.push_str("</tbody></table>\n");
+    Ok(())
+}

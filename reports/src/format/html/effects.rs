@@ -1,0 +1,65 @@
+//! What was acknowledged against what was done: the matrix of outcomes and
+//! effects, with each violation marked.
+
+use std::fmt::{Result, Write};
+
+use super::escape::text as safe;
+use crate::format::text::count;
+use crate::record::{EffectsRecord, Record};
+
+pub(super) fn write(out: &mut String, record: &Record) -> Result {
+    if record.effects.is_empty() {
+        return Ok(());
+    }
+    out.push_str("<section class=\"card\" aria-labelledby=\"effects\">\n");
+    out.push_str("<h2 id=\"effects\">Effects</h2>\n");
+    record.effects.iter().try_for_each(|effects| matrix(out, effects))?;
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// Whether a count is a promise kept, something that may happen, or a violation.
+#[derive(Clone, Copy)]
+enum Sense {
+    Kept,
+    Allowed,
+    Wrong,
+}
+
+fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
+    use Sense::{Allowed, Kept, Wrong};
+    let n = &effects.joined;
+    writeln!(
+        out,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Effects of {0}\">\
+         <table class=\"matrix\">\n<caption><code>{0}</code>, read from {1}</caption>\n\
+         <thead><tr><th scope=\"col\">Outcome</th><th scope=\"col\">0 effects</th>\
+         <th scope=\"col\">1 effect</th><th scope=\"col\">2 or more</th></tr></thead>\n<tbody>",
+        safe(&effects.check),
+        safe(&effects.source)
+    )?;
+    out.push_str("<tr><th scope=\"row\">acked</th>");
+    cell(out, "", n.lost, "lost", Wrong)?;
+    cell(out, "", n.ok, "ok", Kept)?;
+    cell(out, " rowspan=\"3\"", n.duplicated, "duplicated", Wrong)?;
+    out.push_str("</tr>\n<tr><th scope=\"row\">indeterminate</th>");
+    cell(out, "", n.unresolved, "unresolved", Allowed)?;
+    cell(out, "", n.recovered, "recovered", Kept)?;
+    out.push_str("</tr>\n<tr><th scope=\"row\">failed</th>");
+    cell(out, "", n.refused, "refused", Allowed)?;
+    cell(out, "", n.resurrected, "resurrected", Wrong)?;
+    out.push_str("</tr>\n<tr><th scope=\"row\">never attempted</th><td class=\"none\">–</td>");
+    cell(out, " colspan=\"2\"", n.unexpected, "unexpected", Wrong)?;
+    out.push_str("</tr>\n</tbody></table></div>\n");
+    Ok(())
+}
+
+fn cell(out: &mut String, span: &str, number: u64, name: &str, sense: Sense) -> Result {
+    let (class, mark) = match (sense, number) {
+        (Sense::Wrong, 1..) => ("wrong", "<span aria-hidden=\"true\">✗ </span>"),
+        (Sense::Kept, 1..) => ("kept", ""),
+        (_, 0) => ("zero", ""),
+        (Sense::Allowed, _) => ("allowed", ""),
+    };
+    write!(out, "<td{span} class=\"{class}\"><b>{mark}{}</b> {name}</td>", count(number))
+}

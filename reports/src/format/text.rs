@@ -1,0 +1,252 @@
+//! Words and figures as every rendering writes them.
+
+use crate::record::{Evidence, FaultRecord, Finding, Joined, Outage, Record};
+use scenarios::plan::Place;
+use scenarios::units::Unit;
+
+/// A count with its thousands apart: `12,400`.
+pub(super) fn count(value: u64) -> String {
+    group(&value.to_string())
+}
+
+/// A value of a series for people, thousands apart: `17,840`, `12.5ms`.
+pub(super) fn figure(unit: Unit, value: f64) -> String {
+    group(&unit.show(value))
+}
+
+/// Sets the thousands apart of the whole number that a text begins with.
+fn group(text: &str) -> String {
+    let start = usize::from(text.starts_with('-'));
+    let digits = text[start..].bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, rest) = text.split_at(start + digits);
+    let mut out = String::with_capacity(text.len() + digits / 3);
+    for (index, c) in whole.char_indices() {
+        if index > start && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out + rest
+}
+
+/// A latency: `1.2ms`.
+pub(super) fn latency(seconds: f64) -> String {
+    figure(Unit::Seconds, seconds)
+}
+
+/// A rate: `499.8/s`. One place behind the point shows a rate that was almost
+/// reached for what it is.
+pub(super) fn rate(per_second: f64) -> String {
+    if !per_second.is_finite() || !(1.0..1e4).contains(&per_second) {
+        return figure(Unit::PerSecond, per_second);
+    }
+    let text = format!("{per_second:.1}");
+    format!("{}/s", group(text.trim_end_matches(".0")))
+}
+
+/// A moment of the run or a length of it: `4.2s`, `1m24s`, `2h05m`.
+pub(super) fn moment(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "unknown".to_owned();
+    }
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let tenths = (seconds.abs() * 10.0).round();
+    if tenths == 0.0 {
+        return "0s".to_owned();
+    }
+    if tenths < 600.0 {
+        let text = format!("{:.1}", tenths / 10.0);
+        return format!("{sign}{}s", text.trim_end_matches(".0"));
+    }
+    let whole = seconds.abs().round();
+    let (hours, minutes, rest) =
+        ((whole / 3600.0).floor(), (whole % 3600.0 / 60.0).floor(), whole % 60.0);
+    match (hours > 0.0, rest > 0.0) {
+        (true, _) => format!("{sign}{hours}h{minutes:02}m"),
+        (false, true) => format!("{sign}{minutes}m{rest:02}s"),
+        (false, false) => format!("{sign}{minutes}m"),
+    }
+}
+
+/// When a bound was first broken: `41.5s (load)`.
+pub(super) fn since(record: &Record, finding: &Finding) -> Option<String> {
+    let at = finding.since?;
+    let phase = record.phases.iter().find(|phase| phase.from <= at && at < phase.to);
+    Some(match phase {
+        Some(phase) => format!("{} ({})", moment(at), phase.name),
+        None => moment(at),
+    })
+}
+
+/// One line of evidence: `connection service-1: 2,047 channels (at 41.5s)`.
+pub(super) fn evidence(evidence: &Evidence) -> String {
+    let mut text = evidence.what.clone();
+    if !evidence.seen.is_empty() {
+        text = format!("{text}: {}", evidence.seen);
+    }
+    if let Some(at) = evidence.at {
+        text = format!("{text} (at {})", moment(at));
+    }
+    text
+}
+
+/// Where the rest of a finding's evidence is, after `shown` pieces of it.
+pub(super) fn more_evidence(finding: &Finding, shown: usize) -> Option<String> {
+    let hidden = finding.evidence.len().saturating_sub(shown);
+    match (&finding.evidence_file, hidden) {
+        (Some(file), 0) => Some(format!("all of it in {file}")),
+        (Some(file), hidden) => Some(format!("{hidden} more here, all of it in {file}")),
+        (None, 0) => None,
+        (None, hidden) => Some(format!("{hidden} more in report.html and verdict.json")),
+    }
+}
+
+/// One cell of the join as a report names it.
+pub(super) struct Cell {
+    pub(super) name: &'static str,
+    pub(super) count: u64,
+    /// Whether any count above 0 breaks the promise.
+    pub(super) wrong: bool,
+}
+
+/// The cells of a join, what should be first.
+pub(super) fn cells(joined: &Joined) -> [Cell; 8] {
+    let right = |name, count| Cell { name, count, wrong: false };
+    let wrong = |name, count| Cell { name, count, wrong: true };
+    [
+        right("ok", joined.ok),
+        wrong("lost", joined.lost),
+        wrong("duplicated", joined.duplicated),
+        wrong("resurrected", joined.resurrected),
+        wrong("unexpected", joined.unexpected),
+        right("recovered", joined.recovered),
+        right("unresolved", joined.unresolved),
+        right("refused", joined.refused),
+    ]
+}
+
+/// `12,400 operations: 12,400 ok, 0 lost, …`. What would be wrong is always
+/// named, what may happen only where it did.
+pub(super) fn joined(joined: &Joined) -> String {
+    let all = cells(joined);
+    let operations: u64 =
+        all.iter().filter(|cell| cell.name != "unexpected").map(|cell| cell.count).sum();
+    let parts: Vec<String> = all
+        .iter()
+        .filter(|cell| cell.wrong || cell.count > 0 || cell.name == "ok")
+        .map(|cell| format!("{} {}", count(cell.count), cell.name))
+        .collect();
+    format!("{} operations: {}", count(operations), parts.join(", "))
+}
+
+/// What became of a fault: `at 40s, landed at 40.2s, healed in 1.6s`.
+pub(super) fn course(fault: &FaultRecord) -> String {
+    let Some(injected) = fault.injected else {
+        return format!("planned at {}, never injected", moment(fault.planned));
+    };
+    let landed = match fault.confirmed {
+        Some(confirmed) => format!("landed at {}", moment(confirmed)),
+        None => "not seen to land".to_owned(),
+    };
+    let healed = match fault.healed {
+        Some(healed) => format!("healed in {}", moment(healed - injected)),
+        None => "not seen to heal".to_owned(),
+    };
+    format!("at {}, {landed}, {healed}", moment(injected))
+}
+
+/// Where the system stood: `lab, variant leaky` or `own targets`.
+pub(super) fn place(record: &Record) -> String {
+    let place = match record.run.place {
+        Place::Lab => "lab",
+        Place::Targets => "own targets",
+    };
+    match &record.run.variant {
+        Some(variant) => format!("{place}, variant {variant}"),
+        None => place.to_owned(),
+    }
+}
+
+/// The verdict in one sentence, also where nobody wrote one.
+pub(super) fn headline(record: &Record) -> &str {
+    match (record.headline.is_empty(), record.findings.is_empty()) {
+        (false, _) => &record.headline,
+        (true, true) => "No check was judged.",
+        (true, false) => "See the checks below.",
+    }
+}
+
+/// What kind of thing ran, for how long and on what.
+pub(super) fn facts(record: &Record) -> Vec<String> {
+    let mut facts = vec![place(record)];
+    facts.extend(record.run.brokers.iter().cloned());
+    facts.push(moment(record.run.seconds));
+    if record.run.interrupted {
+        facts.push("interrupted".to_owned());
+    }
+    facts.push(format!("seed {}", record.run.seed));
+    facts
+}
+
+/// A stretch without success: `1m22s to 1m42s (19.4s): 3,882 operations did
+/// not succeed`.
+pub(super) fn outage(outage: &Outage) -> String {
+    format!(
+        "{} to {} ({}): {} operations did not succeed",
+        moment(outage.from),
+        moment(outage.to),
+        moment(outage.to - outage.from),
+        count(outage.operations)
+    )
+}
+
+/// When the run began, to the second and without the `T`.
+pub(super) fn started(record: &Record) -> String {
+    let text = record.run.started.as_str();
+    match (text.get(..10), text.get(11..19)) {
+        (Some(day), Some(time)) if text.ends_with('Z') => format!("{day} {time} UTC"),
+        _ => text.to_owned(),
+    }
+}
+
+/// On one line: line feeds and runs of spaces become one space.
+pub(super) fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")]
+        {
+            assert_eq!(count(value), text);
+        }
+        assert_eq!(figure(Unit::Count, -17_840.0), "-17,840");
+        assert_eq!(figure(Unit::PerSecond, 5_000.0), "5,000/s");
+        assert_eq!(figure(Unit::Count, 1.25), "1.25");
+        assert_eq!(figure(Unit::Count, f64::NAN), "unknown");
+        assert_eq!(rate(1_999.94), "1,999.9/s");
+        assert_eq!(rate(200.0), "200/s");
+        assert_eq!(rate(0.25), "0.25/s");
+    }
+
+    #[test]
+    fn moments_are_short() {
+        for (seconds, text) in [
+            (0.0, "0s"),
+            (4.25, "4.3s"),
+            (12.0, "12s"),
+            (59.97, "1m"),
+            (84.2, "1m24s"),
+            (120.0, "2m"),
+            (7_500.0, "2h05m"),
+            (-3.0, "-3s"),
+            (f64::INFINITY, "unknown"),
+        ] {
+            assert_eq!(moment(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What every rendering must keep to, whatever the record holds, and what each
+//! of them looks like.
+
+mod documents;
+mod extremes;
+mod samples;
+
+use std::collections::BTreeSet;
+
+use reports::record::{Record, Verdict};
+use reports::{Format, Options, render};
+
+/// What the samples hide in an address and in a parameter.
+const SECRET: &str = "s3cret-word";
+
+fn text(record: &Record, format: Format) -> String {
+    String::from_utf8(render(record, format, Options::default())).expect("renderings are UTF-8")
+}
+
+fn ordinary() -> [(&'static str, Record); 3] {
+    [
+        ("held", samples::held()),
+        ("leak", samples::leak()),
+        ("inconclusive", samples::inconclusive()),
+    ]
+}
+
+fn all() -> Vec<(&'static str, Record)> {
+    let mut all = Vec::from(ordinary());
+    all.push(("empty", extremes::empty()));
+    all.push(("many", extremes::many()));
+    all.push(("long names", extremes::long_names()));
+    all.push(("hostile", extremes::hostile()));
+    all
+}
+
+#[test]
+fn every_format_looks_as_it_did() {
+    for (name, record) in ordinary() {
+        for format in Format::ALL {
+            let mut text = text(&record, format);
+            if let (Some(from), Some(to)) = (text.find("<style>"), text.find("</style>")) {
+                // The style sheet is a file that can be read by itself.
+                text.replace_range(from + "<style>".len()..to, "");
+            }
+            insta::assert_snapshot!(format!("{name}_{format}"), text);
+        }
+    }
+}
+
+#[test]
+fn every_format_names_every_finding() {
+    for (name, record) in ordinary().into_iter().chain([("many", extremes::many())]) {
+        for format in Format::ALL {
+            let text = text(&record, format);
+            for finding in &record.findings {
+                assert!(text.contains(&finding.check), "{format} of {name}: {}", finding.check);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_format_shows_a_secret() {
+    for (name, mut record) in all() {
+        record.headline = format!("cannot reach http://admin:{SECRET}@h/: password={SECRET}");
+        for format in Format::ALL {
+            assert!(!text(&record, format).contains(SECRET), "{format} of {name}");
+        }
+        assert!(!record.to_json().contains(SECRET), "{name}");
+    }
+}
+
+#[test]
+fn no_format_lets_a_control_character_through() {
+    let record = extremes::hostile();
+    for format in Format::ALL {
+        let text = text(&record, format);
+        let found = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\r');
+        assert_eq!(found, None, "{format}");
+        assert!(text.ends_with('\n'), "{format}");
+    }
+}
+
+#[test]
+fn a_record_reads_back_as_it_was_written() {
+    for (name, record) in all() {
+        let json = record.to_json();
+        let back = Record::from_json(json.as_bytes()).unwrap();
+        assert!(back.to_json() == json, "{name}");
+    }
+    let mut record = samples::held();
+    record.params.clear();
+    assert_eq!(Record::from_json(record.to_json().as_bytes()).unwrap(), record);
+}
+
+#[test]
+fn a_figure_that_is_no_number_does_not_lose_the_record() {
+    let mut record = samples::held();
+    record.run.seconds = f64::NAN;
+    record.workloads[0].rate_got = f64::INFINITY;
+    record.series[0].points[3] = (6.0, f64::NAN);
+    let back = Record::from_json(record.to_json().as_bytes()).unwrap();
+    assert!(back.run.seconds.is_nan() && back.workloads[0].rate_got.is_nan());
+    assert!(back.series[0].points[3].1.is_nan());
+    for format in Format::ALL {
+        assert!(!text(&record, format).contains("NaN"), "{format}");
+    }
+}
+
+#[test]
+fn the_terminal_fits_its_width_and_colours_nothing_but_what_is_there() {
+    for (name, record) in ordinary() {
+        for width in [60, 80, 132] {
+            let plain = render(&record, Format::Terminal, Options { color: false, width });
+            let plain = String::from_utf8(plain).unwrap();
+            assert!(!plain.contains('\u{1b}'), "{name}");
+            for line in plain.lines() {
+                let words = line.split_whitespace().count();
+                assert!(line.chars().count() <= usize::from(width) || words <= 2, "{name}: {line}");
+                assert_eq!(line.trim_end(), line, "{name}");
+            }
+            let color = render(&record, Format::Terminal, Options { color: true, width });
+            let color = String::from_utf8(color).unwrap();
+            assert!(color.starts_with('\u{1b}'), "{name}");
+            assert_eq!(documents::without_escapes(&color), plain, "{name}");
+        }
+    }
+}
+
+#[test]
+fn junit_is_well_formed_and_counts_what_it_holds() {
+    for (name, record) in all() {
+        let cases = documents::junit_cases(&text(&record, Format::Junit));
+        let of = |verdict| record.findings.iter().filter(|f| f.verdict == verdict).count();
+        let with = |result| cases.iter().filter(|case| case.result == result).count();
+        assert_eq!(cases.len(), record.findings.len().max(1), "{name}");
+        assert_eq!(
+            with("error"),
+            of(Verdict::Inconclusive).max(usize::from(name == "empty")),
+            "{name}"
+        );
+        let warned =
+            usize::from(record.findings.iter().any(|f| f.kind == "speed" || name == "hostile"));
+        assert_eq!(with("failure"), of(Verdict::Violated) - warned, "{name}");
+    }
+}
+
+#[test]
+fn junit_never_looks_better_than_the_verdict() {
+    for verdict in [Verdict::Violated, Verdict::Inconclusive] {
+        let record = Record { verdict, ..samples::held() };
+        let cases = documents::junit_cases(&text(&record, Format::Junit));
+        let last = cases.last().unwrap();
+        let result = if verdict == Verdict::Violated { "failure" } else { "error" };
+        assert_eq!((last.name.as_str(), last.result.as_str()), ("verdict", result));
+        assert_eq!(cases.len(), record.findings.len() + 1);
+    }
+    let record = Record { verdict: Verdict::Held, ..extremes::empty() };
+    let cases = documents::junit_cases(&text(&record, Format::Junit));
+    assert_eq!((cases.len(), cases[0].result.as_str()), (1, "error"));
+}
+
+#[test]
+fn html_is_nested_well_and_obeys_nobody() {
+    for (name, record) in all() {
+        let page = text(&record, Format::Html);
+        let elements = documents::elements(&page);
+        let mut ids = BTreeSet::new();
+        for element in &elements {
+            assert!(
+                documents::ELEMENTS.contains(&element.name.as_str()),
+                "{name}: {}",
+                element.name
+            );
+            for (attribute, value) in &element.attributes {
+                assert!(!attribute.starts_with("on") && attribute != "src", "{name}: {attribute}");
+                if attribute == "href" {
+                    assert!(value.starts_with('#') || value.starts_with("./"), "{name}: {value}");
+                }
+                if attribute == "id" {
+                    assert!(ids.insert(value.clone()), "{name}: two of {value}");
+                }
+            }
+        }
+        let targets = elements.iter().flat_map(|element| &element.attributes);
+        for (_, target) in targets.filter(|(name, _)| name == "href") {
+            let there = target.strip_prefix('#').is_none_or(|id| ids.contains(id));
+            assert!(there, "{name}: {target} leads nowhere");
+        }
+        assert!(!page.contains("url(") && !page.contains("@import"), "{name}");
+    }
+}
+
+#[test]
+fn markdown_keeps_its_tables_whole() {
+    for (name, record) in all() {
+        let mut columns = None;
+        for line in text(&record, Format::Markdown).lines() {
+            let bars = documents::bars(line);
+            let row = line.starts_with('|');
+            assert!(row || bars == 0 || name == "hostile", "{name}: {line}");
+            if row {
+                assert_eq!(*columns.get_or_insert(bars), bars, "{name}: {line}");
+            } else {
+                columns = None;
+            }
+            assert!(!line.contains("<script") || line.contains('`'), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn csv_has_a_row_for_each_finding() {
+    for (name, record) in all() {
+        let text = text(&record, Format::Csv);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows.len(), record.findings.len(), "{name}");
+        for cell in rows.iter().flatten() {
+            assert!(!cell.starts_with(['=', '@']), "{name}: {cell}");
+        }
+    }
+}

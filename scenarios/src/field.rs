@@ -1,0 +1,346 @@
+//! Field types: how one value of a scenario file is read, and what the JSON
+//! Schema says of it.
+
+mod number;
+mod word;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::plan::effects::IdentityAt;
+use crate::plan::workload::Statuses;
+use crate::plan::{Expect, Expected, Pick, Severity};
+use crate::template::Template;
+use crate::units::{Quantity, Rate, Share, Span, UnitError};
+
+/// A value as it stands in the file, with parameters already replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar {
+    /// A string.
+    Text(String),
+    /// An integer or a float; infinite or not a number where it does not fit.
+    Number(f64),
+    /// `true` or `false`.
+    Switch(bool),
+}
+
+/// A type that a single value of the file can be read as.
+pub(crate) trait Field: Sized {
+    /// What the type is called in the schema and the reference.
+    const NAME: &'static str;
+
+    /// Whether `${target.key}` stays in the text for later.
+    const KEEPS_TARGETS: bool = false;
+
+    /// Reads the value, or says what would be right.
+    fn read(scalar: &Scalar) -> Result<Self, String>;
+
+    /// Writes the value as a file would, for defaults in the schema.
+    fn write(&self) -> Json;
+
+    /// What the JSON Schema says of every value of the type.
+    fn definition() -> Json;
+
+    /// A stand-in with which reading goes on after a problem.
+    fn placeholder() -> Self;
+
+    /// Whether it is a text without a character.
+    fn is_blank(&self) -> bool {
+        false
+    }
+
+    /// The reference to [`Field::definition`].
+    fn schema() -> Json {
+        json!({ "$ref": format!("#/$defs/{}", Self::NAME) })
+    }
+}
+
+/// The definitions of all types, by name.
+pub(crate) fn definitions() -> Json {
+    fn enter<T: Field>(all: &mut Map<String, Json>) {
+        all.insert(T::NAME.to_owned(), T::definition());
+    }
+    let mut all = Map::new();
+    enter::<Span>(&mut all);
+    enter::<Rate>(&mut all);
+    enter::<Share>(&mut all);
+    enter::<Statuses>(&mut all);
+    enter::<IdentityAt>(&mut all);
+    enter::<Quantity>(&mut all);
+    enter::<Pick>(&mut all);
+    enter::<String>(&mut all);
+    enter::<Template>(&mut all);
+    enter::<bool>(&mut all);
+    enter::<f64>(&mut all);
+    enter::<u32>(&mut all);
+    enter::<i32>(&mut all);
+    enter::<Raw>(&mut all);
+    enter::<Severity>(&mut all);
+    enter::<Expected>(&mut all);
+    enter::<Expect>(&mut all);
+    Json::Object(all)
+}
+
+fn text<'a>(scalar: &'a Scalar, what: &str, example: &str) -> Result<&'a str, String> {
+    match scalar {
+        Scalar::Text(text) => Ok(text),
+        Scalar::Number(number) if number.is_finite() => {
+            Err(format!("{number} has no unit; write {what} such as \"{example}\""))
+        }
+        Scalar::Number(_) | Scalar::Switch(_) => {
+            Err(format!("expected {what} such as \"{example}\""))
+        }
+    }
+}
+
+macro_rules! parsed {
+    ($type:ty, $name:literal, $what:literal, $example:literal, $pattern:literal, $about:literal, $placeholder:expr) => {
+        impl Field for $type {
+            const NAME: &'static str = $name;
+
+            fn read(scalar: &Scalar) -> Result<Self, String> {
+                let parsed = text(scalar, $what, $example)?.parse();
+                parsed.map_err(|error: <$type as std::str::FromStr>::Err| error.to_string())
+            }
+
+            fn write(&self) -> Json {
+                json!(self.to_string())
+            }
+
+            fn definition() -> Json {
+                json!({
+                    "type": "string",
+                    "pattern": $pattern,
+                    "examples": [$example],
+                    "description": $about,
+                })
+            }
+
+            fn placeholder() -> Self {
+                $placeholder
+            }
+        }
+    };
+}
+
+// Every pattern also lets a placeholder through.
+parsed!(
+    Span,
+    "duration",
+    "a duration",
+    "30s",
+    r"^\s*([0-9._+]+\s*(us|µs|ms|s|m|min|h|d))+\s*$|\$\{",
+    "A length of time in us, ms, s, m, h or d, or several in turn: \"1h30m\".",
+    Span::seconds(1)
+);
+parsed!(
+    Rate,
+    "rate",
+    "a rate",
+    "500/s",
+    r"^\s*[0-9._+]+\s*[kM]?\s*/(s|m|min|h)\s*$|\$\{",
+    "So many a second, minute or hour; k and M multiply: \"5k/s\", \"90/m\".",
+    Rate(1.0)
+);
+parsed!(
+    Share,
+    "share",
+    "a share",
+    "5%",
+    r"^\s*[0-9._+]+\s*%\s*$|\$\{",
+    "A part of a whole, in per cent.",
+    Share(0.5)
+);
+parsed!(
+    Statuses,
+    "statuses",
+    "HTTP statuses",
+    "200-299,304",
+    r"^[0-9,\s-]*$|\$\{",
+    "HTTP statuses and ranges of them.",
+    Statuses::none()
+);
+parsed!(
+    IdentityAt,
+    "identity",
+    "a place of the identity",
+    "message_id",
+    r"^(message_id|/.*)$|\$\{",
+    "The property \"message_id\", or a JSON pointer into the body: \"/order/id\".",
+    IdentityAt::MessageId
+);
+
+impl Field for Quantity {
+    const NAME: &'static str = "quantity";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Number(number) if number.is_finite() => Ok(Self::count(*number)),
+            Scalar::Number(_) => Err("the number is out of range".to_owned()),
+            other => {
+                let parsed = text(other, "a quantity", "30s")?.parse();
+                parsed.map_err(|error: UnitError| error.to_string())
+            }
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self.to_string())
+    }
+
+    fn definition() -> Json {
+        json!({
+            "type": ["number", "string"],
+            "examples": [5, "30s", "64KiB", "5%", "100/s"],
+            "description": "A plain number for things that are counted, else a number with the unit of the series: a duration, a size (B, KiB, MiB, GiB), a share or a rate.",
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self::count(1.0)
+    }
+}
+
+impl Field for Pick {
+    const NAME: &'static str = "pick";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Number(number) => number.to_string().parse(),
+            other => text(other, "a choice", "one")?.parse(),
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self.to_string())
+    }
+
+    fn definition() -> Json {
+        json!({
+            "type": ["integer", "string"],
+            "examples": ["one", "all", 2],
+            "description": "How many of the candidates: \"one\", \"all\" or a number above 0.",
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self::All
+    }
+}
+
+impl Field for String {
+    const NAME: &'static str = "text";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Text(text) => Ok(text.clone()),
+            Scalar::Number(_) | Scalar::Switch(_) => {
+                Err("expected a text in quotation marks".to_owned())
+            }
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self)
+    }
+
+    fn definition() -> Json {
+        json!({ "type": "string", "description": "A text; may hold ${param}." })
+    }
+
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Field for Template {
+    const NAME: &'static str = "template";
+    const KEEPS_TARGETS: bool = true;
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        String::read(scalar).map(Self::new)
+    }
+
+    fn write(&self) -> Json {
+        json!(self.as_str())
+    }
+
+    fn definition() -> Json {
+        json!({ "type": "string", "description": "A text; may hold ${param} and ${target.NAME}." })
+    }
+
+    fn placeholder() -> Self {
+        Self::default()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.as_str().is_empty()
+    }
+}
+
+impl Field for bool {
+    const NAME: &'static str = "switch";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Switch(on) => Ok(*on),
+            Scalar::Text(text) if text == "on" || text == "true" => Ok(true),
+            Scalar::Text(text) if text == "off" || text == "false" => Ok(false),
+            Scalar::Text(_) | Scalar::Number(_) => Err("expected \"on\" or \"off\"".to_owned()),
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self)
+    }
+
+    fn definition() -> Json {
+        json!({
+            "anyOf": [
+                { "type": "boolean" },
+                { "type": "string", "pattern": r"^(on|off|true|false)$|\$\{" },
+            ],
+            "examples": [true, "on", "off"],
+            "description": "true, false, \"on\" or \"off\".",
+        })
+    }
+
+    fn placeholder() -> Self {
+        false
+    }
+}
+
+/// The default of a parameter: kept as text, whatever it will be read as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Raw(pub(crate) String);
+
+impl Field for Raw {
+    const NAME: &'static str = "any";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Text(text) => Ok(Self(text.clone())),
+            Scalar::Number(number) if number.is_finite() => Ok(Self(number.to_string())),
+            Scalar::Number(_) => Err("the number is out of range".to_owned()),
+            Scalar::Switch(on) => Ok(Self(on.to_string())),
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self.0)
+    }
+
+    fn definition() -> Json {
+        json!({
+            "type": ["string", "number", "boolean"],
+            "description": "A text, a number or a switch.",
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+}

@@ -1,0 +1,48 @@
+//! Choices among a few words: how they are read, and their schema.
+
+use serde_json::{Value as Json, json};
+
+use super::{Field, Scalar};
+use crate::plan::{Expect, Expected, Severity};
+
+macro_rules! words {
+    ($type:ty, $name:literal, $placeholder:expr, $($word:literal => $value:path),+) => {
+        impl Field for $type {
+            const NAME: &'static str = $name;
+
+            fn read(scalar: &Scalar) -> Result<Self, String> {
+                let known = [$(concat!("\"", $word, "\"")),+].join(" nor ");
+                match scalar {
+                    $(Scalar::Text(text) if text == $word => Ok($value),)+
+                    Scalar::Text(text) => Err(format!("{text:?} is neither {known}")),
+                    Scalar::Number(_) | Scalar::Switch(_) => {
+                        Err(format!("this is neither {known}"))
+                    }
+                }
+            }
+
+            fn write(&self) -> Json {
+                match self {
+                    $($value => json!($word),)+
+                }
+            }
+
+            fn definition() -> Json {
+                // A parameter may stand for the word.
+                let about = concat!("One of ", $("\"", $word, "\", "),+, "or a ${parameter}.");
+                json!({ "type": "string", "description": about, "anyOf": [{ "enum": [$($word),+] }, { "pattern": r"\$\{" }] })
+            }
+
+            fn placeholder() -> Self {
+                $placeholder
+            }
+        }
+    };
+}
+
+words!(Severity, "severity", Severity::Violation,
+    "violation" => Severity::Violation, "warning" => Severity::Warning);
+words!(Expected, "expected-verdict", Expected::Held,
+    "held" => Expected::Held, "violated" => Expected::Violated);
+words!(Expect, "expected-outcome", Expect::Accepted,
+    "accepted" => Expect::Accepted, "refused" => Expect::Refused);

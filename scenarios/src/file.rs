@@ -1,0 +1,230 @@
+//! From the text of a scenario file to a plan.
+//!
+//! Every table is read by a function of its own under `file/`; references
+//! between tables (phases, series, workloads) are taken down while reading and
+//! resolved at the end, so that a name may be used before it is defined.
+
+mod check;
+mod fault;
+mod item;
+mod links;
+mod params;
+mod phase;
+mod probe;
+mod syntax;
+mod system;
+mod workload;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+use toml::de::DeTable;
+
+use crate::plan::{CheckKind, PLAN_VERSION, Place, Plan};
+use crate::problem::{Problem, Problems};
+use crate::read::{At, Context, Table};
+use crate::units::Span;
+use item::Item;
+use links::Links;
+
+/// What the command line says about a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The keys of the addresses that were given; `None` means the lab.
+    pub targets: Option<BTreeSet<String>>,
+    /// The variant of the reference system; only the default one goes with
+    /// targets.
+    pub variant: String,
+    /// `--set NAME=VALUE`.
+    pub set: BTreeMap<String, String>,
+    /// `--duration`: the length of the phases marked `stretch`.
+    pub duration: Option<Span>,
+    /// Where every random choice comes from.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            targets: None,
+            variant: "correct".to_owned(),
+            set: BTreeMap::new(),
+            duration: None,
+            seed: 1,
+        }
+    }
+}
+
+/// Everything that a scenario file says, before references are resolved.
+struct File {
+    name: At<String>,
+    title: String,
+    description: String,
+    system: crate::plan::System,
+    phases: Vec<phase::Read>,
+    workloads: Vec<Item<crate::plan::Workload>>,
+    faults: Vec<Item<crate::plan::Fault>>,
+    probes: Vec<Item<crate::plan::Probe>>,
+    effects: Vec<Item<crate::plan::Effects>>,
+    checks: Vec<Item<crate::plan::Check>>,
+}
+
+/// Reads a scenario file and resolves it into a plan.
+///
+/// `file` is what messages call it.
+///
+/// # Errors
+/// Every problem of the file and of the settings, at once.
+pub fn plan(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let problems =
+        |list: Vec<Problem>| Problems { file: file.to_owned(), source: source.to_owned(), list };
+    let (document, errors) = DeTable::parse_recoverable(source);
+    if !errors.is_empty() {
+        return Err(problems(syntax::problems(source, &errors)));
+    }
+    let context = Context::new(source);
+    let links = Links::default();
+    let mut table = Table::new(&context, document.get_ref(), 0..0);
+    let read = read(&mut table, settings, &links);
+    table.finish();
+    let plan = read.into_plan(&context, settings, &links);
+    let list = context.into_problems();
+    if list.is_empty() { Ok(plan) } else { Err(problems(list)) }
+}
+
+/// Reads a plan that an earlier run wrote down as `plan.toml`.
+///
+/// # Errors
+/// When the text is no plan, or one of another version.
+pub fn plan_from_toml(source: &str) -> Result<Plan, String> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        plan_version: u32,
+    }
+    let version: Version = toml::from_str(source)
+        .map_err(|_| "this is not a plan: it has no plan_version".to_owned())?;
+    if version.plan_version != PLAN_VERSION {
+        return Err(format!(
+            "this plan has version {}; this program reads version {PLAN_VERSION}",
+            version.plan_version
+        ));
+    }
+    toml::from_str(source).map_err(|error| error.to_string())
+}
+
+/// Describes the language, for the JSON Schema.
+pub(crate) fn describe() -> Json {
+    let context = Context::default();
+    let mut table = Table::described(&context);
+    read(&mut table, &Settings::default(), &Links::default());
+    table.finish()
+}
+
+fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> File {
+    params::read(table, settings);
+    let name =
+        item::read_name(table, "The scenario's name, as the command line and file names use it.");
+    let title = table.req("title", "What is proven, in one line.");
+    let description = table.or("description", "What breaks and why it matters.", String::new());
+    let system = table
+        .table("system", "The system under test.", |table| system::read(table, settings, links));
+    let why_phases = "a run lasts as long as its phases";
+    let why_checks = "a scenario without checks proves nothing";
+    File {
+        name,
+        title,
+        description,
+        system,
+        phases: table.some_tables(
+            "phase",
+            "A stretch of the run; they follow one another.",
+            why_phases,
+            |table| phase::read(table, settings),
+        ),
+        workloads: table.tables("workload", "A stream of operations.", |table| {
+            item::read(table, "workload", settings, links, workload::read)
+        }),
+        faults: table.tables("fault", "Something that is broken on purpose.", |table| {
+            item::read(table, "fault", settings, links, fault::read)
+        }),
+        probes: table.tables("probe", "Something that is watched.", |table| {
+            item::read(table, "probe", settings, links, probe::read)
+        }),
+        effects: table.tables("effects", "Where effects are read.", |table| {
+            item::read(table, "effects", settings, links, probe::read_effects)
+        }),
+        checks: table.some_tables("check", "Something that must hold.", why_checks, |table| {
+            item::read(table, "check", settings, links, check::read)
+        }),
+    }
+}
+
+impl File {
+    fn into_plan(self, context: &Context, settings: &Settings, links: &Links) -> Plan {
+        self.check_duration(context, settings);
+        let resolved = links.resolve(context, &self);
+        let mut left_out = Vec::new();
+        let mut plan = Plan {
+            plan_version: PLAN_VERSION,
+            name: self.name.value,
+            title: self.title,
+            description: self.description,
+            seed: settings.seed,
+            variant: settings.variant.clone(),
+            place: if settings.targets.is_some() { Place::Targets } else { Place::Lab },
+            system: self.system,
+            params: context.param_values(),
+            phases: self.phases.into_iter().map(phase::Read::into_phase).collect(),
+            workloads: item::keep(self.workloads, &resolved, &mut left_out),
+            faults: item::keep(self.faults, &resolved, &mut left_out),
+            probes: item::keep(self.probes, &resolved, &mut left_out),
+            effects: item::keep(self.effects, &resolved, &mut left_out),
+            checks: item::keep(self.checks, &resolved, &mut left_out),
+            left_out,
+        };
+        prune(&mut plan);
+        if plan.checks.is_empty() && plan.left_out.iter().any(|item| item.kind == "check") {
+            context.problem(None, "every check is left out; nothing would be judged", None);
+        }
+        plan
+    }
+
+    fn check_duration(&self, context: &Context, settings: &Settings) {
+        let Some(duration) = settings.duration else { return };
+        if !self.phases.iter().any(phase::Read::stretches) {
+            let message = "--duration: no phase of this scenario is marked stretch = true";
+            context.problem(None, message, None);
+        } else if !phase::is_whole_seconds(duration) {
+            let message = format!("--duration {duration}: give whole seconds, at least one");
+            context.problem(None, message, None);
+        }
+    }
+}
+
+/// Takes what is left out of the lists of the checks that stay. A list of which
+/// nothing would remain is kept: its check has no data and says so.
+fn prune(plan: &mut Plan) {
+    fn retain(list: &mut Vec<String>, is_there: impl Fn(&str) -> bool) {
+        if list.iter().any(|name| is_there(name)) {
+            list.retain(|name| is_there(name));
+        }
+    }
+    let workload = |name: &str| plan.workloads.iter().any(|workload| workload.name == name);
+    let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
+    for check in &mut plan.checks {
+        match &mut check.kind {
+            CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),
+            CheckKind::Effects(effects) => retain(&mut effects.workloads, workload),
+            CheckKind::Absence(absence) => absence.excused_by.retain(|name| fault(name)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a text can be part of file names and identities.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}

@@ -1,0 +1,252 @@
+//! Resolves what was taken down: every name must be the name of something.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Key, Kind, Link, Links};
+use crate::file::File;
+use crate::file::item::Item;
+use crate::read::{Context, nearest_help};
+use crate::series::{SeriesInfo, WORKLOAD};
+use crate::units::Unit;
+
+/// A series that can be referred to, with what gives it.
+struct Source {
+    info: SeriesInfo,
+    owner: Key,
+}
+
+/// Everything that has a name.
+struct Names {
+    /// Names by the kind of item.
+    items: BTreeMap<&'static str, BTreeSet<String>>,
+    series: BTreeMap<String, Source>,
+    /// The items that are not part of this run, with the reason.
+    out: BTreeMap<Key, String>,
+}
+
+impl Links {
+    /// Reports references to nothing and names that stand twice. Gives, for
+    /// each item that refers to something left out, the reason why it would be
+    /// left out as well.
+    pub(in crate::file) fn resolve(&self, context: &Context, file: &File) -> BTreeMap<Key, String> {
+        let names = Names::of(context, file);
+        // For each group: its owner, and why each of its members is left out.
+        let mut groups: BTreeMap<usize, (Key, Vec<Option<String>>)> = BTreeMap::new();
+        for link in self.links.borrow().iter() {
+            let target = names.find(context, link);
+            if link.weak {
+                continue;
+            }
+            let why = target.and_then(|target| names.out.get(&target));
+            let why = why.map(|why| format!("{} is left out: {why}", link.name.value));
+            groups
+                .entry(link.group)
+                .or_insert_with(|| (link.owner.clone(), Vec::new()))
+                .1
+                .push(why);
+        }
+        self.check_moments(context, file);
+        self.check_orders(context, file);
+        let mut gone = BTreeMap::new();
+        for (owner, reasons) in groups.into_values() {
+            if reasons.iter().all(Option::is_some)
+                && let Some(why) = reasons.into_iter().flatten().next()
+            {
+                gone.entry(owner).or_insert(why);
+            }
+        }
+        gone
+    }
+
+    fn check_moments(&self, context: &Context, file: &File) {
+        for moment in self.moments.borrow().iter() {
+            let phase = file.phases.iter().find(|phase| phase.name.value == moment.phase);
+            if let Some(phase) = phase
+                && moment.at.value >= phase.length
+                && phase.length.0 > Duration::ZERO
+            {
+                let message = format!(
+                    "{} into phase {:?} never comes: the phase lasts {}",
+                    moment.at.value, moment.phase, phase.length
+                );
+                context.problem(Some(moment.at.span.clone()), message, None);
+            }
+        }
+    }
+
+    fn check_orders(&self, context: &Context, file: &File) {
+        let place = |name: &str| file.phases.iter().position(|phase| phase.name.value == name);
+        for order in self.orders.borrow().iter() {
+            if let (Some(first), Some(then)) = (place(&order.first), place(&order.then.value))
+                && then <= first
+            {
+                let message =
+                    format!("phase {:?} does not come after {:?}", order.then.value, order.first);
+                context.problem(Some(order.then.span.clone()), message, None);
+            }
+        }
+    }
+}
+
+impl Names {
+    fn of(context: &Context, file: &File) -> Self {
+        let (items, out) = (BTreeMap::new(), BTreeMap::new());
+        let mut names = Self { items, series: series_of(context, file), out };
+        for phase in &file.phases {
+            let known = names.items.entry("phase").or_default();
+            if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
+                let message = format!("a second phase is named {:?}", phase.name.value);
+                context.problem(Some(phase.name.span.clone()), message, None);
+            }
+        }
+        names.enter(context, &file.workloads);
+        names.enter(context, &file.faults);
+        names.enter(context, &file.probes);
+        names.enter(context, &file.effects);
+        names.enter(context, &file.checks);
+        names
+    }
+
+    fn enter<T>(&mut self, context: &Context, items: &[Item<T>]) {
+        for item in items.iter().filter(|item| !item.name.is_placeholder()) {
+            let name = &item.name.value;
+            if !self.items.entry(item.kind).or_default().insert(name.clone()) {
+                let message = format!("a second {} is named {name:?}", item.kind);
+                context.problem(Some(item.name.span.clone()), message, None);
+            }
+            if let Some(why) = &item.out {
+                self.out.insert((item.kind.to_owned(), name.clone()), why.clone());
+            }
+        }
+    }
+
+    fn find(&self, context: &Context, link: &Link) -> Option<Key> {
+        match link.kind {
+            Kind::Phase => self.find_item(context, "phase", "phases", link),
+            Kind::Workload => self.find_item(context, "workload", "workloads", link),
+            Kind::Fault => self.find_item(context, "fault", "faults", link),
+            Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
+            Kind::Check => self.find_item(context, "check", "checks", link),
+            Kind::Level | Kind::Counter => self.find_series(context, link),
+        }
+    }
+
+    fn find_item(
+        &self,
+        context: &Context,
+        what: &'static str,
+        plural: &str,
+        link: &Link,
+    ) -> Option<Key> {
+        let name = &link.name.value;
+        let known = self.items.get(what);
+        if known.is_some_and(|known| known.contains(name)) {
+            return Some((what.to_owned(), name.clone()));
+        }
+        let help = nearest_help(name, known.into_iter().flatten().map(String::as_str), plural);
+        // Without any phase, the missing phases are the problem.
+        if what == "phase" && known.is_none() {
+            return None;
+        }
+        let noun = if what == "effects" { "source of effects" } else { what };
+        let message = format!("there is no {noun} {name:?}");
+        context.problem(Some(link.name.span.clone()), message, help);
+        None
+    }
+
+    fn find_series(&self, context: &Context, link: &Link) -> Option<Key> {
+        let name = &link.name.value;
+        let Some(source) = self.series.get(name) else {
+            let help = self.series_help(name);
+            let message = format!("there is no series {name:?}");
+            context.problem(Some(link.name.span.clone()), message, help);
+            return None;
+        };
+        if link.kind == Kind::Counter && !source.info.counter {
+            let message = format!("{name:?} is a level; here it takes a counter");
+            let counters = self
+                .series
+                .iter()
+                .filter(|(other, source)| source.info.counter && prefix(other) == prefix(name));
+            let counters: Vec<&str> = counters.map(|(other, _)| other.as_str()).collect();
+            let help = (!counters.is_empty()).then(|| format!("counters: {}", counters.join(", ")));
+            context.problem(Some(link.name.span.clone()), message, help);
+        }
+        for limit in link.limits.iter().filter(|limit| limit.value.unit != source.info.unit) {
+            let message = format!(
+                "{} is {}, and {name:?} is measured in {}",
+                limit.value,
+                article(limit.value.unit),
+                source.info.unit.word()
+            );
+            let help = format!("write a limit such as {}", example(source.info.unit));
+            context.problem(Some(limit.span.clone()), message, Some(help));
+        }
+        Some(source.owner.clone())
+    }
+
+    /// The series that was probably meant, or those of the probe or workload
+    /// that the name begins with, or what series begin with.
+    fn series_help(&self, name: &str) -> Option<String> {
+        let prefix = prefix(name);
+        let all: Vec<&str> = self.series.keys().map(String::as_str).collect();
+        let near: Vec<&str> =
+            all.iter().copied().filter(|other| self::prefix(other) == prefix).collect();
+        if !near.is_empty() {
+            return nearest_help(name, near, "series");
+        }
+        let prefixes: BTreeSet<&str> = all.iter().map(|other| self::prefix(other)).collect();
+        match nearest_help(prefix, prefixes, "series begin with the name of a probe or workload") {
+            Some(meant) if meant.starts_with("did you mean") => nearest_help(name, all, "series"),
+            other => other,
+        }
+    }
+}
+
+/// The part of a series' name that is the probe's or the workload's.
+fn prefix(series: &str) -> &str {
+    series.split_once('.').map_or(series, |(prefix, _)| prefix)
+}
+
+/// Every series that workloads and probes give, by its full name.
+fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
+    let mut series = BTreeMap::new();
+    let workloads = file.workloads.iter().map(|item| (item.kind, &item.name, WORKLOAD));
+    let probes = file.probes.iter().map(|item| (item.kind, &item.name, item.value.kind.series()));
+    let mut prefixes = BTreeMap::new();
+    for (kind, name, infos) in workloads.chain(probes).filter(|(_, at, _)| !at.is_placeholder()) {
+        if let Some(other) = prefixes.insert(&name.value, kind)
+            && other != kind
+        {
+            let message =
+                format!("{:?} names a workload and a probe; their series would mix", name.value);
+            context.problem(Some(name.span.clone()), message, None);
+        }
+        for &info in infos {
+            let owner = (kind.to_owned(), name.value.clone());
+            series.insert(format!("{}.{}", name.value, info.name), Source { info, owner });
+        }
+    }
+    series
+}
+
+fn article(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count => "a plain number",
+        Unit::Seconds => "a duration",
+        Unit::Bytes => "a size",
+        Unit::Share => "a share",
+        Unit::PerSecond => "a rate",
+    }
+}
+
+fn example(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count => "50",
+        Unit::Seconds => "\"30s\"",
+        Unit::Bytes => "\"64MiB\"",
+        Unit::Share => "\"5%\"",
+        Unit::PerSecond => "\"100/s\"",
+    }
+}

@@ -1,0 +1,95 @@
+//! `[system]`: the system under test, its addresses and variants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Settings;
+use super::links::{Kind, Links};
+use crate::plan::{Expected, System, Target, Variant};
+use crate::read::{Table, nearest_help};
+
+pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
+    let reference = table.req("reference", "The reference system in the lab: publisher.");
+    let replicas = table.or("replicas", "Copies of the service in the lab.", 1_u16);
+    let targets = table.named("targets", "Addresses, used as ${target.NAME}.", |_, table| Target {
+        help: table.req("help", "What stands behind the address."),
+        schemes: table
+            .list::<String>("schemes", "The schemes that the address may have.")
+            .into_iter()
+            .map(|at| at.value)
+            .collect(),
+        required: table.or(
+            "required",
+            "Whether a run against a system of somebody's own needs it.",
+            true,
+        ),
+    });
+    let variants = table.named("variants", "Forms of the reference system.", |name, table| {
+        links.enter("variant", name);
+        let about = table.req("about", "What the bug is.");
+        let expect = table.req_at::<Expected>("expect", "\"held\" or \"violated\".");
+        let caught_by =
+            table.list_or_empty("caught_by", "The checks that must be violated, or warn.");
+        let names_none = caught_by.is_empty() && !table.has("caught_by");
+        if expect.value == Expected::Violated && names_none && !table.is_described() {
+            let help = Some("name them in caught_by".to_owned());
+            let message = "no check is named that is violated by this variant";
+            table.context.problem(Some(expect.span), message, help);
+        }
+        let expect = expect.value;
+        let caught_by = links.refer_all(table.context, Kind::Check, caught_by);
+        Variant { about, expect, caught_by }
+    });
+    let targets: BTreeMap<String, Target> =
+        targets.into_iter().map(|(key, at)| (key, at.value)).collect();
+    let variants: BTreeMap<String, Variant> =
+        variants.into_iter().map(|(key, at)| (key, at.value)).collect();
+    if !table.is_described() {
+        settle_targets(table, &targets, settings);
+        settle_variant(table, &variants, settings);
+    }
+    System { reference, replicas, targets, variants }
+}
+
+/// Compares the addresses that the scenario declares with those that were
+/// given.
+fn settle_targets(table: &Table<'_, '_>, targets: &BTreeMap<String, Target>, settings: &Settings) {
+    let context = table.context;
+    let keys: BTreeSet<String> = targets.keys().cloned().collect();
+    let absent = match &settings.targets {
+        Some(given) => keys.difference(given).cloned().collect(),
+        None => BTreeSet::new(),
+    };
+    context.set_targets(keys, absent);
+    let Some(given) = &settings.targets else { return };
+    for key in given.iter().filter(|key| !targets.contains_key(*key)) {
+        let help = nearest_help(key, targets.keys().map(String::as_str), "targets");
+        context.problem(None, format!("--target {key}: there is no such target"), help);
+    }
+    for (key, target) in targets {
+        if target.required && !given.contains(key) {
+            let scheme = target.schemes.first().map_or("http", String::as_str);
+            let message = format!("this scenario needs --target {key}={scheme}://…");
+            context.problem(None, message, Some(target.help.clone()));
+        }
+    }
+}
+
+fn settle_variant(
+    table: &Table<'_, '_>,
+    variants: &BTreeMap<String, Variant>,
+    settings: &Settings,
+) {
+    let name = &settings.variant;
+    let chosen = *name != Settings::default().variant;
+    if settings.targets.is_some() {
+        if chosen {
+            let message = format!("--variant {name}: variants are of the lab");
+            let help = Some("leave out --variant or the targets".to_owned());
+            table.context.problem(None, message, help);
+        }
+    } else if !variants.contains_key(name) && (chosen || !variants.is_empty()) {
+        let help = nearest_help(name, variants.keys().map(String::as_str), "variants");
+        let message = format!("--variant {name}: there is no such variant");
+        table.context.problem(None, message, help);
+    }
+}

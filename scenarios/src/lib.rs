@@ -1,0 +1,22 @@
+//! The language of a scenario: what to load, what to break, what to watch and
+//! what must hold.
+//!
+//! A scenario file is read strictly ([`mod@file`]), every problem at once, into a
+//! [`plan::Plan`], whose types carry their units. The shipped scenarios stand in
+//! [`suite`]; the JSON Schema of the language comes from the same functions
+//! that read it ([`schema`]). Nothing here opens a socket or asks the time.
+
+mod field;
+pub mod file;
+pub mod plan;
+pub mod problem;
+mod read;
+pub mod schema;
+pub mod series;
+pub mod suite;
+pub mod template;
+pub mod units;
+
+pub use file::{Settings, plan, plan_from_toml};
+pub use plan::Plan;
+pub use problem::{Problem, Problems};

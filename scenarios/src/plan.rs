@@ -1,0 +1,99 @@
+//! The plan: a scenario with everything resolved that can be known before a
+//! run.
+//!
+//! Parameters have their values, units are types, names are checked against
+//! each other. Only `${target.key}` stays open, because the addresses of a lab
+//! are known when it stands; it also keeps secrets out of `plan.toml`.
+
+pub mod check;
+pub mod effects;
+pub mod fault;
+pub mod phase;
+pub mod probe;
+pub mod system;
+pub mod workload;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{Check, CheckKind, Severity};
+pub use effects::{Effects, EffectsSource};
+pub use fault::{Fault, FaultKind, Pick};
+pub use phase::{Phase, Timeline};
+pub use probe::{Probe, ProbeKind};
+pub use system::{Expected, System, Target, Variant};
+pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
+
+/// The version of the plan's own format, raised when a reader of old plans
+/// would misread a new one.
+pub const PLAN_VERSION: u32 = 1;
+
+/// Everything that a run needs to know, but the addresses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_VERSION`] of the program that wrote it.
+    pub plan_version: u32,
+    /// The scenario's name, a part of file names: `channel-leak`.
+    pub name: String,
+    /// One line that says what is proven.
+    pub title: String,
+    /// What breaks, and why it matters; for the report's reader.
+    pub description: String,
+    /// Where every random choice of the run comes from.
+    pub seed: u64,
+    /// The variant of the reference system; without a meaning for a system of
+    /// somebody's own.
+    pub variant: String,
+    /// Whether the lab is started, or the addresses were given.
+    pub place: Place,
+    /// The system under test and the addresses by which it is reached.
+    pub system: System,
+    /// Every parameter with the value that this run uses.
+    pub params: BTreeMap<String, String>,
+    /// The stretches of the run, one after the other.
+    pub phases: Vec<Phase>,
+    /// What is asked of the system.
+    pub workloads: Vec<Workload>,
+    /// What is broken on purpose.
+    pub faults: Vec<Fault>,
+    /// What is watched.
+    pub probes: Vec<Probe>,
+    /// Where the effects of operations are read.
+    pub effects: Vec<Effects>,
+    /// What must hold.
+    pub checks: Vec<Check>,
+    /// What the file asks for and this run cannot do or was told not to do.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Plan {
+    /// The phases as spans of time since the start of the first one.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        Timeline::new(&self.phases)
+    }
+}
+
+/// Where the system under test stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Private brokers and the reference system as child processes.
+    Lab,
+    /// Somebody's own system, reached by addresses.
+    Targets,
+}
+
+/// An item of the scenario that is not part of this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// `workload`, `fault`, `probe`, `effects` or `check`.
+    pub kind: String,
+    /// The item's name.
+    pub name: String,
+    /// Why it is left out, and what would bring it in.
+    pub why: String,
+}

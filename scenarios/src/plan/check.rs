@@ -1,0 +1,222 @@
+//! Checks: what must hold, as values. How each one judges is written where it
+//! judges.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Quantity, Share, Span};
+
+/// Something that must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What the report and the exit line call it.
+    pub name: String,
+    /// What must hold, in words.
+    pub title: String,
+    /// Whether breaking it violates the run or only warns.
+    pub severity: Severity,
+    /// What is judged.
+    pub kind: CheckKind,
+}
+
+/// What it means when a check is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The run is violated.
+    Violation,
+    /// The report warns; the verdict stays.
+    Warning,
+}
+
+/// What a check judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckKind {
+    /// A series stays within bounds.
+    Bound(Bound),
+    /// A series does not grow with the operations.
+    Growth(Growth),
+    /// A series has no upward trend.
+    Trend(Trend),
+    /// A counter does not rise faster than so much a second.
+    Speed(Speed),
+    /// One counter's rise is at most a share of another's.
+    Ratio(Ratio),
+    /// A quantile of a workload's latency.
+    Latency(Latency),
+    /// A workload does as well as its twin on the stable version.
+    Twin(Twin),
+    /// Counters that must not rise at all, but for faults of the tool's own.
+    Absence(Absence),
+    /// Every operation took effect as its outcome promised.
+    Effects(EffectsCheck),
+}
+
+impl CheckKind {
+    /// The word by which the file names this kind.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Bound(_) => "bound",
+            Self::Growth(_) => "growth",
+            Self::Trend(_) => "trend",
+            Self::Speed(_) => "speed",
+            Self::Ratio(_) => "ratio",
+            Self::Latency(_) => "latency",
+            Self::Twin(_) => "twin",
+            Self::Absence(_) => "absence",
+            Self::Effects(_) => "effects",
+        }
+    }
+}
+
+/// Every sample of a series, over the phases, is at least `min` and at most
+/// `max`; with `lasting`, a breach counts only when it lasts so long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// The series.
+    pub series: String,
+    /// The phases that are judged.
+    pub phases: Vec<String>,
+    /// The least value that holds.
+    pub min: Option<Quantity>,
+    /// The greatest value that holds.
+    pub max: Option<Quantity>,
+    /// How long a breach must last to count.
+    #[serde(rename = "for")]
+    pub lasting: Option<Span>,
+    /// The fewest samples that make a verdict.
+    pub samples: u32,
+}
+
+/// A series grows by at most `max` for every `per` operations between a
+/// baseline phase and a later one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Growth {
+    /// The series.
+    pub series: String,
+    /// The phase that gives the level before.
+    pub baseline: String,
+    /// The phase whose end gives the level after.
+    pub until: String,
+    /// The workloads whose attempted operations are counted.
+    pub workloads: Vec<String>,
+    /// The number of operations that `max` is meant for; with fewer operations
+    /// than this there is no verdict.
+    pub per: u64,
+    /// The growth that is allowed for `per` operations.
+    pub max: f64,
+}
+
+/// A series has no upward trend over a phase: the lower confidence bound of
+/// its Theil–Sen slope is above zero *and* it rose by at least `min_rise`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trend {
+    /// The series.
+    pub series: String,
+    /// The phase.
+    pub phase: String,
+    /// The smallest rise over the phase that counts.
+    pub min_rise: Quantity,
+    /// The confidence of the slope's interval.
+    pub confidence: Share,
+    /// The fewest samples that make a verdict.
+    pub samples: u32,
+}
+
+/// A counter rises at most so fast, taken over the whole of the phases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speed {
+    /// The counter.
+    pub series: String,
+    /// The phases.
+    pub phases: Vec<String>,
+    /// The greatest mean speed, per second.
+    pub max: crate::units::Rate,
+}
+
+/// The rise of counter `of` is at most the share `max` of that of `to`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// The counter that must stay small.
+    pub of: String,
+    /// The counter that it is compared with.
+    pub to: String,
+    /// The phases.
+    pub phases: Vec<String>,
+    /// The greatest share.
+    pub max: Share,
+    /// The least rise of `to` that makes a verdict.
+    pub at_least: u64,
+}
+
+/// The quantile of a workload's response time (from when an operation was due)
+/// is at most `max`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// The workload.
+    pub workload: String,
+    /// The phases.
+    pub phases: Vec<String>,
+    /// The quantile: `95%`.
+    pub quantile: Share,
+    /// The greatest response time.
+    pub max: Span,
+}
+
+/// A workload's throughput and response time are no worse than those of the
+/// same load on the stable version: judged second by second, a difference must
+/// be statistically real and larger than the tolerance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twin {
+    /// The workload on the version under test.
+    pub workload: String,
+    /// The workload on the stable version.
+    pub stable: String,
+    /// The phases.
+    pub phases: Vec<String>,
+    /// Throughput may be lower by this share.
+    pub throughput: Share,
+    /// The median response time of a second may be higher by this share …
+    pub latency: Share,
+    /// … or by this much, whichever is more.
+    pub latency_floor: Span,
+    /// The confidence that a difference is real.
+    pub confidence: Share,
+    /// The fewest seconds a side that make a verdict.
+    pub samples: u32,
+}
+
+/// A counter does not rise during the phases. Rises that the tool's own faults
+/// explain are excused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absence {
+    /// The counter.
+    pub series: String,
+    /// The phases.
+    pub phases: Vec<String>,
+    /// Faults of which every victim excuses a rise by one.
+    pub excused_by: Vec<String>,
+    /// The fewest samples that make a verdict.
+    pub samples: u32,
+}
+
+/// Every operation of the workloads took effect as its outcome promised:
+/// acknowledged ones once, refused ones never, none twice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectsCheck {
+    /// The source of effects.
+    pub source: String,
+    /// The workloads whose ledgers are joined with the effects.
+    pub workloads: Vec<String>,
+}

@@ -1,0 +1,53 @@
+//! The system under test: its addresses and, in the lab, its variants.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The system under test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// The name of the reference system in the lab: `publisher`.
+    pub reference: String,
+    /// Copies of the service in the lab, each a process of its own.
+    pub replicas: u16,
+    /// The addresses that the scenario uses, by key.
+    pub targets: BTreeMap<String, Target>,
+    /// The variants of the reference system, by name.
+    pub variants: BTreeMap<String, Variant>,
+}
+
+/// An address that the scenario uses as `${target.KEY}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What stands behind the address, for the person who has to give it.
+    pub help: String,
+    /// The schemes that the address may have: `http`, `amqp`.
+    pub schemes: Vec<String>,
+    /// Whether a run against somebody's own system needs it.
+    pub required: bool,
+}
+
+/// A form of the reference system: the correct one, or one with a planted bug.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// What the bug is.
+    pub about: String,
+    /// The verdict that a run of this variant must end with.
+    pub expect: Expected,
+    /// The checks that must be violated, or warn where `expect` is held.
+    pub caught_by: Vec<String>,
+}
+
+/// The verdict that a variant must get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// Every check holds; those in `caught_by` warn.
+    Held,
+    /// The checks in `caught_by` are violated.
+    Violated,
+}

@@ -1,0 +1,209 @@
+//! Workloads: streams of operations, each due at its time.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::template::Template;
+use crate::units::{Rate, Span};
+
+/// A stream of operations at a rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// The middle part of an operation's identity `run/workload/sequence`.
+    pub name: String,
+    /// Operations due per second.
+    pub rate: Rate,
+    /// The phases during which operations come due.
+    pub phases: Vec<String>,
+    /// Connections that are held open; also the most operations under way at
+    /// once where the protocol carries one a connection.
+    pub connections: u32,
+    /// When an operation without an answer counts as indeterminate.
+    pub timeout: Span,
+    /// What the system should answer.
+    pub expect: Expect,
+    /// How an operation reaches the system.
+    pub transport: Transport,
+}
+
+/// What the system should answer to a workload's operations. It changes no
+/// outcome, only what a report says of them: where refusals are meant, a stretch
+/// without a success is no outage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// They are good, and should be accepted.
+    #[default]
+    Accepted,
+    /// They are bad on purpose, and should be refused.
+    Refused,
+}
+
+/// How an operation reaches the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// One request for each operation.
+    Http(Http),
+    /// One message for each operation.
+    Amqp(Amqp),
+    /// One run of a program for each operation.
+    Command(Command),
+}
+
+/// HTTP requests. The body is a payload template: `@{id}`, `@{seq}`, `@{run}`
+/// and `@{time}` (Unix time in milliseconds) differ for each operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where the requests go.
+    pub url: Template,
+    /// The request method.
+    pub method: String,
+    /// Headers beside the usual ones.
+    pub headers: BTreeMap<String, String>,
+    /// The payload template of the body.
+    pub body: Template,
+    /// Statuses that mean *accepted*, as `200-299,304`.
+    pub accepted: Statuses,
+    /// Statuses that mean *definitely not done*. Every other status leaves the
+    /// operation indeterminate.
+    pub refused: Statuses,
+}
+
+/// AMQP 0-9-1 publishes with confirms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amqp {
+    /// The broker.
+    pub url: Template,
+    /// The exchange that is published to; empty for the default exchange.
+    pub exchange: String,
+    /// The routing key; the queue's name with the default exchange.
+    pub routing_key: String,
+    /// The payload template of the message.
+    pub body: Template,
+    /// Unconfirmed messages a channel.
+    pub confirm_window: u32,
+}
+
+/// A program that is run once for each operation, without a shell, with the
+/// identity in `SHAKEDOWN_ID` and the payload on its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Program and arguments, split as a POSIX shell splits words; `@{id}` in
+    /// a word is replaced.
+    pub run: Template,
+    /// Exit codes that mean *definitely not done*; 0 is accepted and every
+    /// other code leaves the operation indeterminate.
+    pub refused: Vec<i32>,
+}
+
+/// A set of HTTP statuses, written `200-299,304`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<(u16, u16)>);
+
+/// Why a text is not a set of statuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a set of HTTP statuses; write numbers and ranges such as \"200-299,304\"")]
+pub struct StatusesError(String);
+
+impl Statuses {
+    /// The empty set.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether the status belongs to the set.
+    #[must_use]
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
+    }
+
+    /// The statuses that do not belong to the other set.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut ranges: Vec<(u16, u16)> = Vec::new();
+        for status in (100..=599).filter(|&s| self.contains(s) && !other.contains(s)) {
+            match ranges.last_mut() {
+                Some((_, to)) if *to + 1 == status => *to = status,
+                _ => ranges.push((status, status)),
+            }
+        }
+        Self(ranges)
+    }
+
+    /// A status that belongs to both sets.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> Option<u16> {
+        (100..=599).find(|&status| self.contains(status) && other.contains(status))
+    }
+}
+
+impl std::str::FromStr for Statuses {
+    type Err = StatusesError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || StatusesError(text.to_owned());
+        let number = |word: &str| {
+            word.trim().parse().ok().filter(|n| (100..=599).contains(n)).ok_or_else(error)
+        };
+        let mut ranges = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (from, to) = match part.split_once('-') {
+                Some((from, to)) => (number(from)?, number(to)?),
+                None => (number(part)?, number(part)?),
+            };
+            if from > to {
+                return Err(error());
+            }
+            ranges.push((from, to));
+        }
+        Ok(Self(ranges))
+    }
+}
+
+impl std::fmt::Display for Statuses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, (from, to)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            if from == to {
+                write!(f, "{comma}{from}")?;
+            } else {
+                write!(f, "{comma}{from}-{to}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Statuses {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_set_without_another_keeps_the_rest() {
+        let refused: Statuses = "400-407,409,426-499".parse().unwrap();
+        let accepted: Statuses = "200-299,402,409,426".parse().unwrap();
+        let rest = refused.without(&accepted);
+        assert_eq!(rest.to_string(), "400-401,403-407,427-499");
+        assert_eq!(rest.overlap(&accepted), None);
+        assert_eq!(refused.overlap(&accepted), Some(402));
+    }
+}

@@ -1,0 +1,244 @@
+//! What every table of one reading shares: the parameters, the addresses, and
+//! the problems found so far.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::nearest::nearest_help;
+use crate::problem::Problem;
+use crate::template::{self, TemplateError};
+
+/// A parameter and where its value comes from.
+pub(crate) struct Param {
+    /// `None` when the file's definition of it has a problem, which is then
+    /// the only one to report.
+    pub(crate) value: Option<String>,
+    /// Whether `--set` gave the value.
+    pub(crate) set: bool,
+}
+
+/// What every table of one reading shares.
+#[derive(Default)]
+pub(crate) struct Context {
+    source: String,
+    /// The parameters; `None` until they have been read.
+    params: RefCell<Option<BTreeMap<String, Param>>>,
+    /// The keys of the declared targets; `None` until they have been read.
+    targets: RefCell<Option<BTreeSet<String>>>,
+    /// Declared targets that have no address in this run.
+    absent: RefCell<BTreeSet<String>>,
+    /// Absent targets that the item being read cannot do without.
+    missed: RefCell<BTreeSet<String>>,
+    /// Why the item being read can only be part of a run in the lab.
+    lab_only: RefCell<Option<String>>,
+    /// Why the item being read has nothing to work with in this run.
+    unusable: RefCell<Option<String>>,
+    /// The parameters used by the value at a place.
+    used: RefCell<BTreeMap<(usize, usize), BTreeSet<String>>>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Context {
+    /// The context of a reading of this text.
+    pub(crate) fn new(source: &str) -> Self {
+        Self { source: source.to_owned(), ..Self::default() }
+    }
+
+    /// Takes down a problem.
+    pub(crate) fn problem(
+        &self,
+        span: Option<Range<usize>>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let problem = Problem { message: message.into(), help, span };
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// The problems in the order of their places; those without one come last.
+    /// Where a value came from a parameter, the help says so.
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.take();
+        problems.sort_by_key(|p| p.span.as_ref().map_or(usize::MAX, |span| span.start));
+        problems.dedup();
+        for problem in &mut problems {
+            let Some(note) = problem.span.as_ref().and_then(|span| self.origin(span)) else {
+                continue;
+            };
+            problem.help = Some(match problem.help.take() {
+                Some(help) => format!("{help}; {note}"),
+                None => note,
+            });
+        }
+        problems
+    }
+
+    /// The first line of a span, so that a problem of a whole table does not
+    /// underline all of it.
+    pub(crate) fn first_line(&self, span: &Range<usize>) -> Range<usize> {
+        let text = self.source.get(span.clone()).unwrap_or_default();
+        let end = text.find(['\r', '\n']).map_or(span.end, |length| span.start + length);
+        span.start..end
+    }
+
+    /// Fixes the parameters.
+    pub(crate) fn set_params(&self, params: BTreeMap<String, Param>) {
+        *self.params.borrow_mut() = Some(params);
+    }
+
+    /// Every parameter with its value.
+    pub(crate) fn param_values(&self) -> BTreeMap<String, String> {
+        let params = self.params.borrow();
+        let values = params.iter().flatten();
+        values.map(|(name, p)| (name.clone(), p.value.clone().unwrap_or_default())).collect()
+    }
+
+    /// Fixes the declared targets, and those of them without an address.
+    pub(crate) fn set_targets(&self, declared: BTreeSet<String>, absent: BTreeSet<String>) {
+        *self.targets.borrow_mut() = Some(declared);
+        *self.absent.borrow_mut() = absent;
+    }
+
+    /// Says that the item being read can only be part of a run in the lab.
+    pub(crate) fn lab_only(&self, why: &str) {
+        *self.lab_only.borrow_mut() = Some(why.to_owned());
+    }
+
+    /// What [`Context::lab_only`] said since the last call.
+    pub(crate) fn take_lab_only(&self) -> Option<String> {
+        self.lab_only.take()
+    }
+
+    /// Says that the item being read has nothing to work with in this run.
+    pub(crate) fn unusable(&self, why: &str) {
+        *self.unusable.borrow_mut() = Some(why.to_owned());
+    }
+
+    /// What [`Context::unusable`] said since the last call.
+    pub(crate) fn take_unusable(&self) -> Option<String> {
+        self.unusable.take()
+    }
+
+    /// The absent targets that were needed since the last call.
+    pub(crate) fn take_missed(&self) -> BTreeSet<String> {
+        self.missed.take()
+    }
+
+    /// Runs a reading whose absent targets do not count as needed.
+    pub(crate) fn forgiving<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = self.missed.borrow().clone();
+        let result = read();
+        *self.missed.borrow_mut() = before;
+        result
+    }
+
+    /// Replaces placeholders; `None` after a problem. `later` says whether
+    /// `${target.key}` may stay in the text. Sets `absent` when a target
+    /// without an address is named.
+    pub(super) fn expand(
+        &self,
+        text: &str,
+        span: &Range<usize>,
+        later: bool,
+        absent: &Cell<bool>,
+    ) -> Option<String> {
+        let mut broken = false;
+        let mut misplaced = None;
+        let value = |name: &str| match name.strip_prefix("target.") {
+            Some(_) if !later => {
+                misplaced.get_or_insert_with(|| name.to_owned());
+                Some(String::new())
+            }
+            Some(key) => self.target(key, absent),
+            None => {
+                let params = self.params.borrow();
+                let param = params.as_ref()?.get(name)?;
+                self.note_use(span, name);
+                broken |= param.value.is_none();
+                let value = param.value.as_deref().unwrap_or_default();
+                // The value is a text as it stands: what looks like a
+                // placeholder in it is none, also when targets are filled in.
+                Some(if later { value.replace("${", "$${") } else { value.to_owned() })
+            }
+        };
+        let expanded =
+            if later { template::expand_some(text, value) } else { template::expand(text, value) };
+        match expanded {
+            Err(error) => self.bad_placeholder(span, &error),
+            Ok(_) if misplaced.is_some() => {
+                let name = misplaced.unwrap_or_default();
+                let message = format!("the address ${{{name}}} cannot stand here");
+                let help = "addresses can stand in urls, bodies, files and programs to run";
+                self.problem(Some(span.clone()), message, Some(help.to_owned()));
+            }
+            Ok(_) if broken => {}
+            Ok(text) => return Some(text),
+        }
+        None
+    }
+
+    /// What stands for `${target.key}` until addresses are known.
+    fn target(&self, key: &str, absent: &Cell<bool>) -> Option<String> {
+        if let Some(declared) = self.targets.borrow().as_ref()
+            && !declared.contains(key)
+        {
+            return None;
+        }
+        if self.absent.borrow().contains(key) {
+            absent.set(true);
+            self.missed.borrow_mut().insert(key.to_owned());
+        }
+        Some(format!("${{target.{key}}}"))
+    }
+
+    fn bad_placeholder(&self, span: &Range<usize>, error: &TemplateError) {
+        let (message, help) = match error {
+            TemplateError::Unclosed { .. } => (
+                "a placeholder opens with \"${\" and is not closed".to_owned(),
+                Some("close it with \"}\", or write \"$${\" for the two characters".to_owned()),
+            ),
+            TemplateError::Unknown { name } => self.unknown(name),
+        };
+        self.problem(Some(span.clone()), message, help);
+    }
+
+    /// Message and help for a placeholder that nothing stands behind.
+    fn unknown(&self, name: &str) -> (String, Option<String>) {
+        let (params, targets) = (self.params.borrow(), self.targets.borrow());
+        let Some(params) = params.as_ref() else {
+            let help = Some("write \"$${\" for the two characters themselves".to_owned());
+            return (format!("a parameter cannot use another one: ${{{name}}}"), help);
+        };
+        if let Some(key) = name.strip_prefix("target.") {
+            let keys = targets.iter().flatten().map(String::as_str);
+            return (format!("there is no target {key:?}"), nearest_help(key, keys, "targets"));
+        }
+        let help = if targets.as_ref().is_some_and(|targets| targets.contains(name)) {
+            Some(format!("the address of that name is ${{target.{name}}}"))
+        } else {
+            nearest_help(name, params.keys().map(String::as_str), "parameters")
+        };
+        (format!("there is no parameter {name:?}"), help)
+    }
+
+    fn note_use(&self, span: &Range<usize>, name: &str) {
+        let mut used = self.used.borrow_mut();
+        used.entry((span.start, span.end)).or_default().insert(name.to_owned());
+    }
+
+    /// Which parameters gave the value at a place, and what they are.
+    fn origin(&self, span: &Range<usize>) -> Option<String> {
+        let (params, used) = (self.params.borrow(), self.used.borrow());
+        let notes: Vec<String> = used
+            .get(&(span.start, span.end))?
+            .iter()
+            .filter_map(|name| {
+                let param = params.as_ref()?.get(name)?;
+                let by = if param.set { "by --set" } else { "by default" };
+                Some(format!("parameter {name} is {:?} {by}", param.value.as_deref()?))
+            })
+            .collect();
+        (!notes.is_empty()).then(|| notes.join(", "))
+    }
+}

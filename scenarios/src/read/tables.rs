@@ -1,0 +1,208 @@
+//! Tables inside a table: one, many, one of several, or by name.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{At, Table, kind_of};
+use crate::field::Field;
+
+impl<'a, 's> Table<'a, 's> {
+    /// A table inside this one that must be there.
+    pub(crate) fn table<T>(
+        &mut self,
+        key: &str,
+        help: &str,
+        read: impl FnOnce(&mut Table<'a, 's>) -> T,
+    ) -> T {
+        let mut inner = match self.lookup(key) {
+            None => {
+                self.missing("table", key, help);
+                Table::described(self.context)
+            }
+            Some(value) => self.inner(key, value),
+        };
+        let result = read(&mut inner);
+        let schema = inner.finish();
+        self.know(key, true, help, schema);
+        result
+    }
+
+    /// A table inside this one that may be left out.
+    pub(crate) fn opt_table<T>(
+        &mut self,
+        key: &str,
+        help: &str,
+        read: impl FnOnce(&mut Table<'a, 's>) -> T,
+    ) -> Option<T> {
+        let found = self.lookup(key);
+        let mut inner =
+            found.map_or_else(|| Table::described(self.context), |value| self.inner(key, value));
+        let result = read(&mut inner);
+        let schema = inner.finish();
+        self.know(key, false, help, schema);
+        found.map(|_| result)
+    }
+
+    /// The tables of an array of tables: `[[key]]`.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &str,
+        help: &str,
+        mut read: impl FnMut(&mut Table<'a, 's>) -> T,
+    ) -> Vec<T> {
+        let mut described = Table::described(self.context);
+        read(&mut described);
+        let schema = json!({ "type": "array", "items": described.finish() });
+        self.know(key, false, help, schema);
+        let Some(value) = self.lookup(key) else { return Vec::new() };
+        let DeValue::Array(array) = value.get_ref() else {
+            let message = format!("expected [[{key}]] tables, found {}", kind_of(value.get_ref()));
+            let help = Some(format!("write [[{key}]], in double brackets, above each of them"));
+            self.context.problem(Some(self.context.first_line(&value.span())), message, help);
+            return Vec::new();
+        };
+        array
+            .iter()
+            .map(|item| {
+                let mut inner = self.inner(key, item);
+                let result = read(&mut inner);
+                inner.finish();
+                result
+            })
+            .collect()
+    }
+
+    /// Tables by names of the user's choice: `[key.NAME]`.
+    pub(crate) fn named<T>(
+        &mut self,
+        key: &str,
+        help: &str,
+        mut read: impl FnMut(&str, &mut Table<'a, 's>) -> T,
+    ) -> BTreeMap<String, At<T>> {
+        let mut described = Table::described(self.context);
+        read("", &mut described);
+        let schema = json!({ "type": "object", "additionalProperties": described.finish() });
+        self.know(key, false, help, schema);
+        let Some(value) = self.lookup(key) else { return BTreeMap::new() };
+        let DeValue::Table(table) = value.get_ref() else {
+            let message =
+                format!("expected [{key}.NAME] tables, found {}", kind_of(value.get_ref()));
+            self.context.problem(Some(self.context.first_line(&value.span())), message, None);
+            return BTreeMap::new();
+        };
+        table
+            .iter()
+            .map(|(name, item)| {
+                if !is_key(name.get_ref()) {
+                    let message = format!("{:?} is no name", name.get_ref());
+                    let help = "use letters, digits, hyphens and underscores".to_owned();
+                    self.context.problem(Some(name.span()), message, Some(help));
+                }
+                let mut inner = self.inner(&format!("{key}.{}", name.get_ref()), item);
+                let result = read(name.get_ref(), &mut inner);
+                inner.finish();
+                (name.get_ref().to_string(), At { value: result, span: name.span() })
+            })
+            .collect()
+    }
+
+    /// Texts by names of the user's choice: `headers = { accept = "…" }`.
+    pub(crate) fn texts(&mut self, key: &str, help: &str) -> BTreeMap<String, String> {
+        let schema = json!({ "type": "object", "additionalProperties": String::schema() });
+        self.know(key, false, help, schema);
+        let Some(value) = self.lookup(key) else { return BTreeMap::new() };
+        let DeValue::Table(table) = value.get_ref() else {
+            let message = format!("expected a table of texts, found {}", kind_of(value.get_ref()));
+            self.context.problem(Some(self.context.first_line(&value.span())), message, None);
+            return BTreeMap::new();
+        };
+        let absent = Cell::new(false);
+        table
+            .iter()
+            .filter_map(|(name, item)| {
+                Some((name.get_ref().to_string(), self.scalar(item, &absent)?))
+            })
+            .collect()
+    }
+
+    /// [`Table::tables`] of which there must be at least one.
+    pub(crate) fn some_tables<T>(
+        &mut self,
+        key: &str,
+        help: &str,
+        why: &str,
+        read: impl FnMut(&mut Table<'a, 's>) -> T,
+    ) -> Vec<T> {
+        let tables = self.tables(key, help, read);
+        if let Some(known) = self.known.last_mut() {
+            known.required = true;
+            known.schema["minItems"] = json!(1);
+        }
+        let none = match self.lookup(key).map(Spanned::get_ref) {
+            None => true,
+            Some(DeValue::Array(array)) => array.is_empty(),
+            Some(_) => false,
+        };
+        if none && !self.is_described() {
+            let message = format!("there is no [[{key}]]");
+            self.context.problem(Some(self.head()), message, Some(why.to_owned()));
+        }
+        tables
+    }
+
+    /// The one of these tables that is there; any other number of them is a
+    /// problem of `what`.
+    pub(crate) fn one_of<T, const N: usize>(
+        &mut self,
+        what: &str,
+        kinds: [(&'static str, Option<T>); N],
+    ) -> Option<T> {
+        self.one_of = kinds.iter().map(|(word, _)| *word).collect();
+        let mut found: Vec<(&str, T)> =
+            kinds.into_iter().filter_map(|(word, kind)| Some((word, kind?))).collect();
+        found.sort_by_key(|(word, _)| self.place_of(word).start);
+        let mut found = found.into_iter();
+        let first = found.next();
+        if self.is_described() {
+            return first.map(|(_, kind)| kind);
+        }
+        match (&first, found.next()) {
+            (Some((one, _)), Some((two, _))) => {
+                let message = format!("a {what} has one kind, and this one has {one} and {two}");
+                let help = Some(format!("put {two} into a [[{what}]] of its own"));
+                self.context.problem(Some(self.place_of(two)), message, help);
+            }
+            // A misspelt kind is an unknown key, which is reported as such.
+            (None, _) if self.unknown().next().is_none() => {
+                let message = format!("this {what} has no kind");
+                let help = Some(format!("give one of the tables {}", self.one_of.join(", ")));
+                self.context.problem(Some(self.head()), message, help);
+            }
+            _ => {}
+        }
+        first.map(|(_, kind)| kind)
+    }
+
+    fn inner(&self, key: &str, value: &'a Spanned<DeValue<'s>>) -> Table<'a, 's> {
+        match value.get_ref() {
+            DeValue::Table(table) => Table::new(self.context, table, value.span()),
+            other => {
+                let message = format!("{key:?} must be a table, and this is {}", kind_of(other));
+                let help = "a table is { key = value }, or stands under a header in brackets";
+                let span = self.context.first_line(&value.span());
+                self.context.problem(Some(span), message, Some(help.to_owned()));
+                Table::described(self.context)
+            }
+        }
+    }
+}
+
+/// Whether a name can stand behind a dot and between the braces of a
+/// placeholder.
+fn is_key(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}

@@ -1,0 +1,189 @@
+//! The reference of the language as Markdown: a page of prose, and the tables
+//! of keys that the schema knows.
+
+use serde_json::{Map, Value as Json};
+
+/// Tables are listed in the order in which a file is usually written.
+const ORDER: [&str; 8] =
+    ["params", "system", "phase", "workload", "fault", "probe", "effects", "check"];
+
+const INTRODUCTION: &str = r#"# The language of a scenario
+
+A scenario is one TOML file: what to load, what to break, what to watch and what must hold. It is read strictly. A key that does not exist, a missing unit or a name that nothing has is an error with its line and the nearest valid name, and all errors are shown at once.
+
+A good start is a shipped scenario: `verify show channel-leak > mine.toml`. Check a file with `verify lint mine.toml`. An editor that reads JSON Schema completes keys and shows their help with the output of `verify export schema`.
+
+*This page is generated from the code that reads the file.*
+
+## How a file is built
+
+```toml
+name = "checkout"
+title = "A checkout is stored once"
+
+[params.rate]
+default = "50/s"
+help = "checkouts per second"
+
+[system]
+reference = "ingest"
+
+[system.targets.shop]
+help = "the shop's API"
+schemes = ["http", "https"]
+
+[[phase]]
+name = "load"
+for = "60s"
+stretch = true
+
+[[workload]]
+name = "checkout"
+rate = "${rate}"
+phases = ["load"]
+http = { url = "${target.shop}/checkout", body = '{"id":"@{id}"}' }
+
+[[check]]
+name = "accepted"
+title = "the shop accepts what it is asked"
+ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], max = "1%" }
+```
+
+- *Phases* follow one another. `--duration` sets the length of those with `stretch = true`.
+- *Workloads* offer operations at a rate, each with an identity `run/workload/sequence`.
+- *Faults* break something at a time within a phase.
+- *Probes* sample series, named `PROBE.SERIES`. A workload gives series too, named `WORKLOAD.SERIES`.
+- *Effects* say where it is read what the system did in the end.
+- *Checks* judge. Each has one kind, a table such as `bound` or `ratio`.
+
+## Placeholders
+
+- `${rate}` is the value of parameter `rate`: its default, or what `--set rate=500/s` says. It can stand in every text, and a text can stand where a number or a switch is expected.
+- `${target.shop}` is the address behind the key `shop`: from `--target shop=URL`, or of the lab. It can stand in urls, bodies, files and programs to run.
+- `@{id}`, `@{seq}`, `@{run}` and `@{time}` in a body differ for each operation.
+- `$${` stands for the two characters `${`.
+
+## What is left out of a run
+
+An item is left out, and the report says why, when `enabled` is off; when it needs the lab (`needs = "lab"`, or it names only a role of the lab) and the run has targets; when a target it cannot do without has no address; or when what it refers to is left out. A *check* goes with what it refers to only where `optional = true`; otherwise it stays, has no data, and is inconclusive. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
+"#;
+
+/// The reference of the language, as Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let schema = super::schema();
+    let mut out = INTRODUCTION.to_owned();
+    types(&mut out, &schema);
+    series(&mut out);
+    out.push_str("\n## The file\n");
+    keys(&mut out, &schema);
+    let properties = &schema["properties"];
+    for name in ORDER {
+        let table = &properties[name];
+        let (title, inner) = header(name, table);
+        section(&mut out, 2, &title, table, inner);
+    }
+    out
+}
+
+/// The types of values.
+fn types(out: &mut String, schema: &Json) {
+    out.push_str("\n## Values\n\n| type | examples | meaning |\n| --- | --- | --- |\n");
+    for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+        let examples = definition["examples"].as_array().into_iter().flatten();
+        let examples: Vec<String> = examples.map(|example| format!("`{example}`")).collect();
+        let about = text(&definition["description"]);
+        out.push_str(&format!("| {name} | {} | {about} |\n", examples.join(", ")));
+    }
+}
+
+/// The series of workloads and of each kind of probe.
+fn series(out: &mut String) {
+    out.push_str("\n## Series\n\n| of | series | unit | meaning |\n| --- | --- | --- | --- |\n");
+    let probes = crate::plan::probe::KINDS.iter().map(|&(word, infos)| (word, infos));
+    for (word, infos) in std::iter::once(("workload", crate::series::WORKLOAD)).chain(probes) {
+        for info in infos {
+            let unit = if info.counter { "counter" } else { info.unit.word() };
+            out.push_str(&format!("| {word} | `{}` | {unit} | {} |\n", info.name, info.about));
+        }
+    }
+    out.push_str(
+        "\nA counter only rises, and starts at 0 again with its process. `speed`, `ratio` and \
+         `absence` take counters.\n",
+    );
+}
+
+/// How a table is headed in a file, and the schema of its keys.
+fn header<'a>(path: &str, table: &'a Json) -> (String, &'a Json) {
+    if table["type"] == "array" {
+        (format!("`[[{path}]]`"), &table["items"])
+    } else if table["additionalProperties"].is_object() {
+        (format!("`[{path}.NAME]`"), &table["additionalProperties"])
+    } else {
+        (format!("`[{path}]`"), table)
+    }
+}
+
+fn section(out: &mut String, depth: usize, title: &str, table: &Json, inner: &Json) {
+    out.push_str(&format!("\n{} {title}\n\n{}\n", "#".repeat(depth), text(&table["description"])));
+    if let Some(kinds) = inner["oneOf"].as_array() {
+        let words = kinds.iter().map(|kind| format!("`{}`", text(&kind["required"][0])));
+        let words: Vec<String> = words.collect();
+        out.push_str(&format!("\nExactly one of {} is given.\n", words.join(", ")));
+    }
+    keys(out, inner);
+    let path = title.trim_matches(['`', '[', ']']).to_owned();
+    for (name, table) in object(&inner["properties"]).filter(|(_, table)| is_section(table)) {
+        let (title, inner) = header(&format!("{path}.{name}"), table);
+        section(out, (depth + 1).min(4), &title, table, inner);
+    }
+}
+
+/// The keys of a table that are single values or lists, those that must be
+/// given first.
+fn keys(out: &mut String, table: &Json) {
+    let empty = Vec::new();
+    let required = table["required"].as_array().unwrap_or(&empty);
+    let is_required = |name: &str| required.iter().any(|key| key == name);
+    let mut rows: Vec<(&String, &Json)> =
+        object(&table["properties"]).filter(|(_, value)| !is_section(value)).collect();
+    rows.sort_by_key(|(name, _)| !is_required(name));
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    for (name, value) in rows {
+        let default = match &value["default"] {
+            _ if is_required(name) => "**must be given**".to_owned(),
+            Json::Null => String::new(),
+            Json::String(empty) if empty.is_empty() => "empty".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let about = text(&value["description"]);
+        out.push_str(&format!("| `{name}` | {} | {default} | {about} |\n", type_of(value)));
+    }
+}
+
+/// Whether a property is a table with keys of its own, and not one of texts.
+fn is_section(value: &Json) -> bool {
+    let (_, inner) = header("", value);
+    inner["properties"].is_object()
+}
+
+fn type_of(value: &Json) -> String {
+    if let Some(name) = value["$ref"].as_str() {
+        return name.trim_start_matches("#/$defs/").to_owned();
+    }
+    if let Some(one) = value["anyOf"][0]["$ref"].as_str() {
+        return format!("{}, or a list", one.trim_start_matches("#/$defs/"));
+    }
+    "table of texts".to_owned()
+}
+
+fn object(value: &Json) -> impl Iterator<Item = (&String, &Json)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn text(value: &Json) -> &str {
+    value.as_str().unwrap_or_default()
+}

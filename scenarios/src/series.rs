@@ -1,0 +1,33 @@
+//! Series: what a sampled figure is called and measured in.
+
+use crate::units::Unit;
+
+/// What is known of a series before it has a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesInfo {
+    /// The last part of the name: `channels` of `broker.channels`.
+    pub name: &'static str,
+    /// What its values are measured in.
+    pub unit: Unit,
+    /// Whether it only rises, and starts at 0 again with its process.
+    pub counter: bool,
+    /// What it says, for the list of series.
+    pub about: &'static str,
+}
+
+const fn operations(name: &'static str, about: &'static str) -> SeriesInfo {
+    SeriesInfo { name, unit: Unit::Count, counter: true, about }
+}
+
+/// The series of every workload: operations, each counted in the second in
+/// which it was *due*, so that a phase owns exactly the operations that came
+/// due in it.
+pub const WORKLOAD: &[SeriesInfo] = &[
+    operations("due", "operations that came due"),
+    operations("acked", "operations that were accepted"),
+    operations("failed", "operations that were refused"),
+    operations("indeterminate", "operations whose outcome is unknown"),
+    operations("dropped", "operations that were never attempted"),
+    operations("late", "operations that started more than 10 ms after they were due"),
+    operations("unsuccessful", "failed, indeterminate and dropped operations together"),
+];

@@ -1,0 +1,106 @@
+//! Plans of the shipped scenarios, and that a written plan reads back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use scenarios::plan::{Expected, Severity};
+use scenarios::units::Span;
+use scenarios::{Settings, plan, plan_from_toml, suite};
+
+#[test]
+fn every_shipped_scenario_plans_in_every_variant() {
+    for shipped in suite::ALL {
+        let default = plan(shipped.name, shipped.source, &Settings::default());
+        let default = default.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        assert_eq!(default.name, shipped.name);
+        for variant in default.system.variants.keys() {
+            let settings = Settings { variant: variant.clone(), ..Settings::default() };
+            assert_eq!(plan(shipped.name, shipped.source, &settings).unwrap().variant, *variant);
+        }
+    }
+}
+
+#[test]
+fn every_variant_is_caught_by_checks_of_the_right_severity() {
+    for shipped in suite::ALL {
+        let plan = plan(shipped.name, shipped.source, &Settings::default()).unwrap();
+        for (name, variant) in &plan.system.variants {
+            let severities: Vec<Severity> = variant
+                .caught_by
+                .iter()
+                .map(|name| plan.checks.iter().find(|check| check.name == *name).unwrap().severity)
+                .collect();
+            let severity = match variant.expect {
+                Expected::Held => Severity::Warning,
+                Expected::Violated => Severity::Violation,
+            };
+            assert!(severities.iter().all(|&found| found == severity), "{}: {name}", shipped.name);
+        }
+    }
+}
+
+#[test]
+fn a_shipped_scenario_is_found_or_the_nearest_is_named() {
+    assert_eq!(suite::find("channel-leak").unwrap().name, "channel-leak");
+    let told = suite::find("chanel-leak").unwrap_err();
+    assert!(told.contains("did you mean \"channel-leak\"?"), "{told}");
+}
+
+#[test]
+fn a_plan_of_another_version_is_refused() {
+    let shipped = &suite::ALL[0];
+    let plan = plan(shipped.name, shipped.source, &Settings::default()).unwrap();
+    let text = toml::to_string(&plan).unwrap();
+    let other = text.replace("plan_version = 1", "plan_version = 2");
+    assert_eq!(
+        plan_from_toml(&other).unwrap_err(),
+        "this plan has version 2; this program reads version 1"
+    );
+    assert!(plan_from_toml("name = 'x'").unwrap_err().contains("no plan_version"));
+    assert!(plan_from_toml(&format!("surprise = 1\n{text}")).unwrap_err().contains("surprise"));
+}
+
+prop_compose! {
+    fn settings()(
+        lab in any::<bool>(),
+        stable in any::<bool>(),
+        metrics in any::<bool>(),
+        seed in any::<u64>(),
+        rate in 1_u32..1_000_000,
+        per in prop::sample::select(vec!["s", "m", "h"]),
+        path in "[ -~é€]{0,20}",
+        effects in any::<bool>(),
+        length in prop::option::of(1_u64..1_000_000),
+        command in prop::option::of("[a-z$@{}]{1,12}"),
+    ) -> Settings {
+        let targets = [("service", true), ("rabbitmq", true), ("management", true), ("stable", stable), ("metrics", metrics)];
+        let given: BTreeSet<String> = targets.iter().filter(|t| t.1).map(|t| t.0.to_owned()).collect();
+        let mut set = BTreeMap::from([
+            ("rate".to_owned(), format!("{rate}/{per}")),
+            ("publish_path".to_owned(), path),
+            ("effects".to_owned(), if effects { "on" } else { "off" }.to_owned()),
+        ]);
+        if let Some(command) = command {
+            set.insert("publish_command".to_owned(), command);
+        }
+        Settings {
+            targets: (!lab).then_some(given),
+            set,
+            seed,
+            duration: length.map(Span::seconds),
+            ..Settings::default()
+        }
+    }
+}
+
+proptest! {
+    /// A plan that was written down is read as the plan it was.
+    #[test]
+    fn a_written_plan_reads_back(settings in settings()) {
+        for shipped in suite::ALL {
+            let plan = plan(shipped.name, shipped.source, &settings).unwrap();
+            let text = toml::to_string(&plan).unwrap();
+            prop_assert_eq!(plan_from_toml(&text).unwrap(), plan);
+        }
+    }
+}

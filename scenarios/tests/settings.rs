@@ -1,0 +1,215 @@
+//! What the command line says of a run, against the shipped scenario.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scenarios::plan::{CheckKind, FaultKind, Place, ProbeKind, Transport};
+use scenarios::units::{Rate, Span};
+use scenarios::{Plan, Settings, plan, suite};
+
+fn source() -> &'static str {
+    suite::find("channel-leak").unwrap().source
+}
+
+fn planned(settings: &Settings) -> Plan {
+    plan("f", source(), settings).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The problems, without the name of the file.
+fn refused(settings: &Settings) -> Vec<String> {
+    let problems = plan("f", source(), settings).unwrap_err().to_string();
+    problems.lines().map(|line| line.trim_start_matches("f:").trim().to_owned()).collect()
+}
+
+fn set(pairs: &[(&str, &str)]) -> Settings {
+    let set = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    Settings { set: set.collect::<BTreeMap<_, _>>(), ..Settings::default() }
+}
+
+fn targets(keys: &[&str]) -> Settings {
+    let keys = keys.iter().map(|&key| key.to_owned());
+    Settings { targets: Some(keys.collect::<BTreeSet<_>>()), ..Settings::default() }
+}
+
+fn left_out(plan: &Plan) -> Vec<String> {
+    plan.left_out.iter().map(|item| format!("{} {}: {}", item.kind, item.name, item.why)).collect()
+}
+
+/// The line and column of the first place where a text stands in the file.
+fn place(text: &str) -> String {
+    let at = source().find(text).unwrap();
+    let before = &source()[..at];
+    let line = before.matches('\n').count() + 1;
+    format!("{line}:{}", at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1)
+}
+
+#[test]
+fn a_parameter_changes_what_uses_it() {
+    let plan = planned(&set(&[("rate", "1k/s"), ("publish_path", "/a?b=${c}")]));
+    assert_eq!(plan.workloads[0].rate, Rate(1_000.0));
+    assert_eq!(plan.params["rate"], "1k/s");
+    let Transport::Http(http) = &plan.workloads[0].transport else { panic!("not HTTP") };
+    // A value stands for itself: what looks like a placeholder in it is none.
+    let addresses = BTreeMap::from([("service".to_owned(), "http://h".to_owned())]);
+    assert_eq!(http.url.fill(&addresses).unwrap(), "http://h/a?b=${c}");
+}
+
+#[test]
+fn an_unknown_parameter_names_the_nearest() {
+    assert_eq!(
+        refused(&set(&[("rat", "5/s")])),
+        ["--set rat: there is no such parameter (did you mean \"rate\"?)"]
+    );
+}
+
+#[test]
+fn a_bad_value_is_shown_where_it_is_used_and_says_where_it_comes_from() {
+    let told = refused(&set(&[("rate", "300")]));
+    let message =
+        "\"300\" has no unit; write a rate such as \"500/s\" (parameter rate is \"300\" by --set)";
+    assert_eq!(told[0], format!("{}: {message}", place("\"${rate}\"")));
+    assert_eq!(told.len(), 2, "the rate is used twice: {told:?}");
+    let told = refused(&set(&[("identity", "header")]));
+    assert!(told[0].contains("JSON pointer"), "{told:?}");
+    assert!(told[0].ends_with("(parameter identity is \"header\" by --set)"), "{told:?}");
+    let told = refused(&set(&[("refused", "200,400")]));
+    assert!(told[0].contains("both accepted and refused"), "{told:?}");
+    assert!(told[0].ends_with("; parameter refused is \"200,400\" by --set)"), "{told:?}");
+    let told = refused(&set(&[("effects", "maybe")]));
+    assert!(told[0].contains("expected \"on\" or \"off\""), "{told:?}");
+}
+
+#[test]
+fn required_addresses_are_asked_for_all_at_once() {
+    assert_eq!(
+        refused(&targets(&["service"])),
+        [
+            "this scenario needs --target management=http://… (the broker's management API, as http://user:password@host:15672)",
+            "this scenario needs --target rabbitmq=amqp://… (the broker, as amqp://user:password@host:port/vhost)",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_address_names_the_nearest() {
+    let told = refused(&targets(&["service", "rabbitmq", "managment", "management"]));
+    assert_eq!(
+        told,
+        ["--target managment: there is no such target (did you mean \"management\"?)"]
+    );
+}
+
+#[test]
+fn the_lab_runs_everything() {
+    let plan = planned(&Settings::default());
+    assert_eq!(plan.place, Place::Lab);
+    assert_eq!(left_out(&plan), [""; 0]);
+    assert_eq!(plan.checks.len(), 17);
+}
+
+#[test]
+fn a_system_of_somebodys_own_runs_what_it_can() {
+    let plan = planned(&targets(&["service", "rabbitmq", "management"]));
+    assert_eq!(plan.place, Place::Targets);
+    let no_log = "it names no file, and roles are of the lab";
+    let mut expected: Vec<String> = WITHOUT_STABLE.iter().map(|&line| line.to_owned()).collect();
+    expected.extend([
+        format!("probe exhausted: {no_log}"),
+        format!("probe amqp-errors: {no_log}"),
+        format!("check no-free-channel-ids: exhausted.matches is left out: {no_log}"),
+        format!("check no-amqp-errors: amqp-errors.matches is left out: {no_log}"),
+        "check as-good-as-stable: stable is left out: there is no --target stable=URL".to_owned(),
+        "check restarts: process.restarts is left out: it needs the lab".to_owned(),
+    ]);
+    assert_eq!(left_out(&plan), expected);
+    // What is left out is gone from the lists of the checks that stay.
+    let lost = plan.checks.iter().find(|check| check.name == "nothing-lost").unwrap();
+    let CheckKind::Effects(effects) = &lost.kind else { panic!("not effects") };
+    assert_eq!(effects.workloads, ["publish"]);
+    // Without the Prometheus endpoint the probe reads the management API.
+    let ProbeKind::Rabbitmq { metrics, management } = &plan.probes[0].kind else { panic!() };
+    assert!(metrics.is_none() && management.is_some());
+    assert!(matches!(plan.faults[0].kind, FaultKind::CloseConnections { .. }));
+}
+
+const WITHOUT_STABLE: [&str; 5] = [
+    "workload stable: there is no --target stable=URL",
+    "workload returned: it needs the lab",
+    "workload broken: it needs the lab",
+    "fault kill-one-process: it needs the lab",
+    "probe process: it needs the lab",
+];
+
+#[test]
+fn a_stable_version_and_a_log_bring_their_checks_back() {
+    let mut settings = targets(&["service", "rabbitmq", "management", "stable", "metrics"]);
+    settings.set.insert("service_log".to_owned(), "/var/log/publisher.log".to_owned());
+    let plan = planned(&settings);
+    let expected: Vec<&str> = WITHOUT_STABLE[1..]
+        .iter()
+        .copied()
+        .chain(["check restarts: process.restarts is left out: it needs the lab"])
+        .collect();
+    assert_eq!(left_out(&plan), expected);
+}
+
+#[test]
+fn a_probe_without_an_address_is_left_out_with_what_reads_it() {
+    let source = source().replace(
+        "management = \"${target.management}\" }\n\n[[probe]]\nname = \"process\"",
+        "}\n\n[[probe]]\nname = \"process\"",
+    );
+    let settings = targets(&["service", "rabbitmq", "management"]);
+    let plan = plan("f", &source, &settings).unwrap_or_else(|problems| panic!("{problems}"));
+    let why = "none of its addresses is given";
+    assert!(left_out(&plan).contains(&format!("probe broker: {why}")), "{:?}", left_out(&plan));
+    // A check that is not optional stays, and is inconclusive without data.
+    assert!(plan.checks.iter().any(|check| check.name == "channels-trend"));
+}
+
+#[test]
+fn effects_can_be_switched_off() {
+    let plan = planned(&set(&[("effects", "off")]));
+    assert_eq!(
+        left_out(&plan),
+        ["effects queue: switched off", "check nothing-lost: switched off"]
+    );
+}
+
+#[test]
+fn a_command_takes_the_place_of_the_request() {
+    let plan = planned(&set(&[("publish_command", "publish --id @{id}")]));
+    let Transport::Command(command) = &plan.workloads[0].transport else { panic!() };
+    assert_eq!(command.run.as_str(), "publish --id @{id}");
+}
+
+#[test]
+fn an_unknown_variant_names_the_nearest() {
+    let settings = |variant: &str| Settings { variant: variant.to_owned(), ..Settings::default() };
+    assert_eq!(
+        refused(&settings("slow-leek")),
+        ["--variant slow-leek: there is no such variant (did you mean \"slow-leak\"?)"]
+    );
+    assert_eq!(planned(&settings("churn")).variant, "churn");
+    let own =
+        Settings { variant: "churn".to_owned(), ..targets(&["service", "rabbitmq", "management"]) };
+    assert_eq!(
+        refused(&own),
+        ["--variant churn: variants are of the lab (leave out --variant or the targets)"]
+    );
+}
+
+#[test]
+fn a_duration_stretches_the_phase_that_says_so() {
+    let settings =
+        |length: &str| Settings { duration: Some(length.parse().unwrap()), ..Settings::default() };
+    let plan = planned(&settings("2h"));
+    let load = plan.phases.iter().find(|phase| phase.name == "load").unwrap();
+    assert_eq!(load.length, Span::seconds(7_200));
+    assert_eq!(plan.timeline().end().as_secs(), 3 + 5 + 7_200 + 12 + 8 + 4);
+    assert_eq!(refused(&settings("1500ms")), ["--duration 1.5s: give whole seconds, at least one"]);
+    let rigid = source().replace("stretch = true", "");
+    let told = scenarios::plan("f", &rigid, &settings("5s")).unwrap_err().to_string();
+    assert_eq!(told, "f: --duration: no phase of this scenario is marked stretch = true");
+}

@@ -1,0 +1,133 @@
+//! `prove`: the proofs that take longer than a test may.
+//!
+//! `matrix` runs every variant of every shipped scenario, `repeats` a correct
+//! system many times over, `kills` ends runs with SIGKILL at random moments.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use tests::kill::{self, Moment};
+use tests::machine::Machine;
+use tests::matrix::{self, Case};
+use tests::program::Profile;
+
+/// Proves the tools on their own reference systems, with the release build.
+#[derive(Debug, Parser)]
+#[command(name = "prove")]
+struct Cli {
+    #[command(subcommand)]
+    proof: Proof,
+}
+
+#[derive(Debug, Subcommand)]
+enum Proof {
+    /// Runs every variant: each must get its verdict, from the checks that
+    /// should catch it
+    Matrix {
+        /// Runs this variant only; may be given several times
+        #[arg(long, value_name = "VARIANT")]
+        only: Vec<String>,
+        /// Runs each so often
+        #[arg(long, default_value_t = 1)]
+        repeat: u32,
+    },
+    /// Runs the correct variants again and again: each run must be held
+    Repeats {
+        /// How often
+        #[arg(long, default_value_t = 20)]
+        runs: u32,
+    },
+    /// Kills runs with SIGKILL at random moments: nothing may stay behind
+    Kills {
+        /// How often
+        #[arg(long, default_value_t = 10)]
+        times: u32,
+        /// Where the moments come from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The last moment, in seconds after the start
+        #[arg(long, default_value_t = 70.0)]
+        until: f64,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let _machine = Machine::acquire()?;
+    let misses = match cli.proof {
+        Proof::Matrix { only, repeat } => run_matrix(&only, repeat)?,
+        Proof::Repeats { runs } => run_matrix(&["correct".to_owned()], runs)?,
+        Proof::Kills { times, seed, until } => run_kills(times, seed, until)?,
+    };
+    println!("{}", if misses == 0 { "proven".to_owned() } else { format!("{misses} misses") });
+    Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the cases and prints a row for each; gives the number of misses.
+fn run_matrix(only: &[String], repeat: u32) -> Result<u32> {
+    let mut cases = matrix::cases()?;
+    cases.retain(|case| only.is_empty() || only.contains(&case.variant));
+    ensure!(!cases.is_empty(), "no shipped scenario has such a variant; see `verify list`");
+    println!("| scenario | variant | expected | got | caught by | seconds | |");
+    println!("| --- | --- | --- | --- | --- | ---: | --- |");
+    let mut misses = 0;
+    for case in &cases {
+        for _ in 0..repeat {
+            misses += u32::from(!row(case));
+        }
+    }
+    Ok(misses)
+}
+
+/// Runs a case and prints its row; tells whether it was as expected.
+fn row(case: &Case) -> bool {
+    let Case { scenario, variant, expected } = case;
+    let wanted = format!("{:?}", expected.expect).to_lowercase();
+    match case.attempt(Profile::Release, &[]) {
+        Ok(tried) => {
+            let slow = if tried.took > matrix::AT_MOST { " (slow)" } else { "" };
+            println!(
+                "| {scenario} | {variant} | {wanted} | {} | {} | {:.1}{slow} | {} |",
+                tried.verdict.word(),
+                tried.caught_by.join(", "),
+                tried.took.as_secs_f64(),
+                if tried.misses.is_empty() { "ok" } else { "MISS" },
+            );
+            tried.misses.iter().for_each(|miss| eprintln!("  {miss}"));
+            tried.misses.is_empty()
+        }
+        Err(error) => {
+            println!("| {scenario} | {variant} | {wanted} | – | | | MISS |");
+            eprintln!("  {error:#}");
+            false
+        }
+    }
+}
+
+/// Kills runs and prints a row for each; gives the number of misses.
+fn run_kills(times: u32, seed: u64, until: f64) -> Result<u32> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    println!("| killed after | cleared in | what is left of it | |");
+    println!("| ---: | ---: | --- | --- |");
+    let mut misses = 0;
+    for _ in 0..times {
+        let moment = Duration::try_from_secs_f64(random.f64() * until)?;
+        match kill::kill(&Moment::After(moment), Profile::Release, &["--scenario", "channel-leak"]) {
+            Ok(left) => println!(
+                "| {:.2} s{} | {:.2} s | {} | ok |",
+                left.age.as_secs_f64(),
+                if left.was_over { " (was over)" } else { "" },
+                left.cleared_in.as_secs_f64(),
+                left.recheck.map_or("no plan yet", |verdict| verdict.word()),
+            ),
+            Err(error) => {
+                misses += 1;
+                println!("| {:.2} s | – | – | MISS |", moment.as_secs_f64());
+                eprintln!("  {error:#}");
+            }
+        }
+    }
+    Ok(misses)
+}

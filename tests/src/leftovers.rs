@@ -1,0 +1,100 @@
+//! What a run has left behind: processes that belong to its private folder,
+//! and entries of its private temporary folder.
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
+use crate::wait;
+
+/// A process that belongs to a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its command line, words set apart by spaces.
+    pub command: String,
+}
+
+/// The living processes whose command line, environment, working folder or
+/// executable names `folder`, apart from this one.
+#[must_use]
+pub fn processes(folder: &Path) -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|&pid| pid != std::process::id() && belongs(pid, folder))
+        .map(|pid| Process { pid, command: command(pid) })
+        .collect()
+}
+
+fn belongs(pid: u32, folder: &Path) -> bool {
+    let needle = folder.as_os_str().as_bytes();
+    let contains = |text: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+    let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).is_ok_and(|t| contains(&t));
+    let link = |name: &str| {
+        fs::read_link(format!("/proc/{pid}/{name}"))
+            .is_ok_and(|path| contains(path.as_os_str().as_bytes()))
+    };
+    // Dead processes that wait for their parent have neither.
+    file("cmdline") || file("environ") || link("cwd") || link("exe")
+}
+
+fn command(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&words).replace('\0', " ");
+    text.trim_end().chars().take(200).collect()
+}
+
+/// The entries of a folder.
+#[must_use]
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Waits until no process belongs to `folder` and `temporary` is empty; gives
+/// the time that it took.
+///
+/// # Errors
+/// What is still there at the deadline.
+pub fn expect_none(folder: &Path, temporary: &Path, deadline: Duration) -> Result<Duration> {
+    let gone = || (processes(folder).is_empty() && entries(temporary).is_empty()).then_some(());
+    let waited = wait::until("everything to be cleared away", deadline, gone);
+    waited.map(|((), took)| took).map_err(|error| {
+        let mut text = error.to_string();
+        for Process { pid, command } in processes(folder) {
+            let _ = write!(text, "\n  process {pid}: {command}");
+        }
+        for path in entries(temporary) {
+            let _ = write!(text, "\n  {}", path.display());
+        }
+        anyhow!(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_by_its_folder_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join("tmp");
+        fs::create_dir(&temporary).unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("1000").current_dir(folder.path()).spawn().unwrap();
+        let found = || processes(folder.path()).iter().any(|p| p.pid == child.id()).then_some(());
+        wait::until("the process to be seen", Duration::from_secs(20), found).unwrap();
+        let error = expect_none(folder.path(), &temporary, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("sleep 1000"), "{error}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        expect_none(folder.path(), &temporary, Duration::from_secs(20)).unwrap();
+        fs::write(temporary.join("forgotten"), "").unwrap();
+        let error = expect_none(folder.path(), &temporary, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("forgotten"), "{error}");
+    }
+}

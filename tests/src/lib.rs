@@ -1,0 +1,17 @@
+//! End-to-end proofs: the programs as their users run them, against real
+//! brokers, with every planted bug, and killed at every moment.
+//!
+//! A [`sandbox::Sandbox`] holds everything that a run can leave; a [`run::Run`]
+//! is a program that is running in it; [`leftovers`] tells what outlived it.
+//! [`matrix`] judges the judge and [`kill`] kills its conductor. The tests in
+//! `tests/suite` and the program `prove` are made of these.
+
+pub mod kill;
+pub mod leftovers;
+pub mod machine;
+pub mod matrix;
+pub mod program;
+pub mod run;
+pub mod sandbox;
+pub mod system;
+pub mod wait;

@@ -1,0 +1,71 @@
+//! Somebody's own system: a reference system that stands on its own, known to
+//! `verify` by its addresses alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::reference::{Running, StartOptions, System};
+use lab::{Lab, LabOptions, Patience};
+
+use crate::program::{Profile, Program};
+
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A publisher on a broker, in a lab that `verify` knows nothing of. Ends when
+/// it is dropped.
+#[derive(Debug)]
+pub struct OwnSystem {
+    // In this order: the lab ends before the ports of its replicas are free.
+    lab: Lab,
+    running: Running,
+    _logs: tempfile::TempDir,
+}
+
+impl OwnSystem {
+    /// Starts the publisher in a variant and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn start(variant: &str, profile: Profile) -> Result<Self> {
+        let logs = tempfile::Builder::new().prefix("shakedown-tests-").tempdir()?;
+        let exe = Program::Verify.build(profile)?;
+        let lab = LabOptions { exe, ..LabOptions::new(logs.path()) }.start()?;
+        let options = StartOptions { variant: variant.to_owned(), ..StartOptions::default() };
+        let running = System::Publisher.start(&lab, &options, Patience::new(PATIENCE))?;
+        Ok(Self { lab, running, _logs: logs })
+    }
+
+    /// The address of one of its parts.
+    ///
+    /// # Errors
+    /// When it has no such part.
+    pub fn target(&self, key: &str) -> Result<&str> {
+        let url = self.running.targets.get(key);
+        url.map(String::as_str).with_context(|| format!("the system has no {key}"))
+    }
+
+    /// `--target KEY=URL` for each of these parts.
+    ///
+    /// # Errors
+    /// When it has no such part.
+    pub fn arguments(&self, keys: &[&str]) -> Result<Vec<String>> {
+        let mut arguments = Vec::new();
+        for key in keys {
+            arguments.extend(["--target".to_owned(), format!("{key}={}", self.target(key)?)]);
+        }
+        Ok(arguments)
+    }
+
+    /// The addresses of all of its parts.
+    #[must_use]
+    pub fn targets(&self) -> &BTreeMap<String, String> {
+        &self.running.targets
+    }
+
+    /// Whether each of its processes runs.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.lab.is_kept() && self.lab.processes().iter().all(|process| process.pid.is_some())
+    }
+}

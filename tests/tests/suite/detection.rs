@@ -1,0 +1,29 @@
+//! A part of the detection matrix, small enough for every change: the correct
+//! system, the bug that the scenario is named after, and the worst one. The
+//! whole of it is `cargo prove matrix`.
+
+use tests::machine::Machine;
+use tests::matrix::Case;
+use tests::program::Profile;
+
+fn detect(variant: &str, arguments: &[&str]) {
+    let _machine = Machine::acquire().unwrap();
+    let case = Case::find("channel-leak", variant).unwrap();
+    let tried = case.attempt(Profile::from_environment(), arguments).unwrap();
+    assert!(tried.misses.is_empty(), "{variant}:\n{}", tried.misses.join("\n"));
+}
+
+#[test]
+fn the_correct_publisher_is_held() {
+    detect("correct", &[]);
+}
+
+#[test]
+fn a_channel_for_each_publish_is_caught() {
+    detect("leak-every-publish", &["--duration", "10s"]);
+}
+
+#[test]
+fn messages_that_are_lost_are_caught_by_their_identities() {
+    detect("lose-on-exhaustion", &[]);
+}

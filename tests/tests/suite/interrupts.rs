@@ -1,0 +1,55 @@
+//! Signals that ask for an end: it comes in good order, with exit code 130, and
+//! what was not finished is never held.
+
+use reports::record::Verdict;
+use rustix::process::Signal;
+use tests::kill::Moment;
+use tests::machine::Machine;
+use verify::exit;
+
+use crate::support::{expect, sandbox, verify};
+
+const LINE: [&str; 4] = ["--scenario", "channel-leak", "--duration", "60s"];
+
+#[test]
+fn interrupted_while_the_broker_starts() {
+    let _machine = Machine::acquire().unwrap();
+    let sandbox = sandbox();
+    let mut run = sandbox.verify(&LINE).unwrap();
+    assert!(Moment::Process("rabbitmq").wait(&mut run, &sandbox).unwrap());
+    run.signal(Signal::INT).unwrap();
+    let ended = run.end().unwrap();
+    expect(&ended, exit::INTERRUPTED, &["interrupted"]);
+    // There is nothing to tell about a run that never was.
+    sandbox.expect_no_trace().unwrap();
+}
+
+fn interrupted_under_load(signal: Signal) {
+    let _machine = Machine::acquire().unwrap();
+    let sandbox = sandbox();
+    let mut run = sandbox.verify(&LINE).unwrap();
+    let load = Moment::Event(r#""event":"phase-started","phase":"load""#);
+    assert!(load.wait(&mut run, &sandbox).unwrap());
+    run.signal(signal).unwrap();
+    let ended = run.end().unwrap();
+    expect(&ended, exit::INTERRUPTED, &[]);
+    sandbox.expect_nothing_left().unwrap();
+    let record = sandbox.record().unwrap();
+    assert!(record.run.interrupted);
+    assert_eq!(record.verdict, Verdict::Inconclusive, "{}", record.headline);
+    assert!(record.workloads.iter().any(|workload| workload.operations.acked > 0));
+    assert!(ended.stdout.contains(&record.headline), "{}", ended.stdout);
+    let folder = sandbox.run().unwrap();
+    let again = verify(&sandbox, &["recheck", &folder.path().to_string_lossy()]);
+    expect(&again, exit::INCONCLUSIVE, &[]);
+}
+
+#[test]
+fn interrupted_under_load_by_the_user() {
+    interrupted_under_load(Signal::INT);
+}
+
+#[test]
+fn interrupted_under_load_by_the_orchestrator() {
+    interrupted_under_load(Signal::TERM);
+}

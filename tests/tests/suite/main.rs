@@ -1,0 +1,11 @@
+//! The programs as their users run them.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
+mod commands;
+mod detection;
+mod external;
+mod interrupts;
+mod kills;
+mod refusals;
+mod support;

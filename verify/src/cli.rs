@@ -1,0 +1,146 @@
+//! The command line of `verify`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Loads a message-driven system, breaks it on purpose, and proves whether it
+/// kept its promises.
+#[derive(Debug, Parser)]
+#[command(
+    name = "verify",
+    version,
+    max_term_width = 100,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  verify --scenario channel-leak --provision
+      run the shipped scenario against the correct reference system in a lab of
+      its own; install RabbitMQ first if it is missing
+  verify --scenario channel-leak --variant slow-leak
+      the same against a planted bug
+  verify --scenario channel-leak --target service=http://127.0.0.1:8080 \\
+         --target rabbitmq=amqp://user:password@127.0.0.1:5672/%2f \\
+         --target management=http://user:password@127.0.0.1:15672
+      run it against your own service and broker
+  verify recheck runs/channel-leak-…
+      judge a run again, without running anything
+
+Exit codes: 0 held, 1 violated, 2 usage, 3 inconclusive, 4 environment,
+130 interrupted."
+)]
+pub struct Cli {
+    /// What to do, if not to run a scenario.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The scenario to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// How a scenario is run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A shipped scenario (see `verify list`), or a file such as ./mine.toml
+    #[arg(long, value_name = "NAME|FILE", required = true, env = "SHAKEDOWN_SCENARIO")]
+    pub scenario: Option<String>,
+    /// The variant of the reference system in the lab: correct, or a planted bug
+    #[arg(long, value_name = "NAME", default_value = "correct")]
+    pub variant: String,
+    /// An address of your own system; may be given several times
+    #[arg(
+        long = "target",
+        value_name = "KEY=URL",
+        env = "SHAKEDOWN_TARGETS",
+        value_delimiter = ' ',
+        hide_env_values = true
+    )]
+    pub targets: Vec<String>,
+    /// A TOML file of addresses: service = "http://…"
+    #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
+    pub targets_file: Option<PathBuf>,
+    /// Gives a parameter of the scenario another value (see `verify show NAME`)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Where every random choice comes from [default: chosen anew, and reported]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// The length of the main load phase: 30s, 10m, 8h
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// The folder that gets the run's folder
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
+    pub out: PathBuf,
+    /// Installs missing brokers with the system's package manager
+    #[arg(long)]
+    pub provision: bool,
+    /// Keeps the lab's data folder
+    #[arg(long)]
+    pub keep: bool,
+    /// Prints nothing but the report
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Prints the record of the run as JSON in place of the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What there is beside running a scenario.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists the shipped scenarios and their variants
+    List,
+    /// Shows what a scenario does: its phases, load, faults, checks and parameters
+    Show {
+        /// A shipped scenario or a file
+        scenario: String,
+        /// Prints the scenario file itself
+        #[arg(long)]
+        source: bool,
+    },
+    /// Checks a scenario file without running it
+    Lint {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Judges a run again from its folder
+    Recheck {
+        /// The run's folder
+        run: PathBuf,
+        /// Prints the record as JSON in place of the report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Draws a run again from its verdict.json
+    Render {
+        /// The run's folder
+        run: PathBuf,
+        /// The format
+        #[arg(long, value_name = "FORMAT", default_value = "terminal")]
+        format: String,
+        /// The file to write, in place of standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Prints things for other tools
+    Export {
+        /// What
+        what: Export,
+    },
+    /// Installs what the lab needs, with the system's package manager
+    Provision,
+    /// Prints completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Export {
+    /// The JSON Schema of scenario files
+    Schema,
+}

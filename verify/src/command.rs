@@ -1,0 +1,98 @@
+//! What `verify` does for each command.
+
+pub mod export;
+pub mod lint;
+pub mod list;
+pub mod provision;
+pub mod recheck;
+pub mod render;
+pub mod run;
+pub mod show;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use reports::Record;
+use reports::format::{Format, Options, render as draw};
+use scenarios::{Plan, Settings, suite};
+
+use crate::exit::Failure;
+
+/// The text of a scenario, and what messages call it.
+struct Source {
+    file: String,
+    text: String,
+}
+
+/// Finds a scenario: a shipped one by its name, or a file.
+fn source(scenario: &str) -> Result<Source, Failure> {
+    let is_file = scenario.contains(['/', '.']);
+    if !is_file {
+        let shipped = suite::find(scenario).map_err(Failure::usage)?;
+        let file = format!("{}.toml", shipped.name);
+        return Ok(Source { file, text: shipped.source.to_owned() });
+    }
+    let text = std::fs::read_to_string(scenario)
+        .map_err(|error| Failure::usage(format!("cannot read the scenario {scenario}: {error}")))?;
+    Ok(Source { file: scenario.to_owned(), text })
+}
+
+/// Plans a scenario.
+fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
+    scenarios::plan(&source.file, &source.text, settings).map_err(|problems| {
+        Failure::usage(problems.render(wants_color(&std::io::stderr())).trim_end())
+    })
+}
+
+/// Whether a stream is a terminal that wants colours (<https://no-color.org>).
+fn wants_color(stream: &impl IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("CLICOLOR_FORCE") || (stream.is_terminal() && !set("NO_COLOR"))
+}
+
+/// Says what went wrong, on standard error.
+pub fn complain(failure: &Failure) {
+    let bold = if wants_color(&std::io::stderr()) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    // Rendered problems begin with their own "error:".
+    let lead = if failure.message.contains("error:") { "" } else { "error: " };
+    let _ = writeln!(
+        std::io::stderr(),
+        "{}{lead}{}{}",
+        if lead.is_empty() { "" } else { bold.0 },
+        if lead.is_empty() { "" } else { bold.1 },
+        failure.message
+    );
+}
+
+/// Prints bytes to standard output; a reader that has gone away is no error.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::environment(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Draws a record for standard output.
+fn show(record: &Record, json: bool) -> Result<(), Failure> {
+    let format = if json { Format::Json } else { Format::Terminal };
+    print(&draw(record, format, options()))
+}
+
+/// How reports on standard output are drawn.
+fn options() -> Options {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let stdout = std::io::stdout();
+    let width = columns
+        .or_else(|| rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col))
+        .filter(|&width| width >= 40);
+    Options { color: wants_color(&stdout), width: width.unwrap_or(100).min(120) }
+}
+
+/// A file of a run's folder, read.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+}

@@ -1,0 +1,31 @@
+//! `verify lint FILE`: what is wrong with a scenario.
+
+use std::path::PathBuf;
+
+use scenarios::Settings;
+
+use crate::exit::{self, Failure};
+
+/// Checks every file, and fails when one of them has a problem.
+///
+/// # Errors
+/// The problems of all files.
+pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
+    let mut failures = Vec::new();
+    for path in files {
+        let shown = path.display().to_string();
+        let checked = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("error: cannot read {shown}: {error}")))
+            .and_then(|text| {
+                let source = super::Source { file: shown.clone(), text };
+                super::plan(&source, &Settings::default())
+            });
+        match checked {
+            Ok(plan) => {
+                super::print(format!("{shown}: fine; {} checks\n", plan.checks.len()).as_bytes())?;
+            }
+            Err(failure) => failures.push(failure.message),
+        }
+    }
+    if failures.is_empty() { Ok(exit::HELD) } else { Err(Failure::usage(failures.join("\n"))) }
+}

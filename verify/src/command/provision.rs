@@ -1,0 +1,19 @@
+//! `verify provision`: installs what the lab needs.
+
+use crate::exit::{self, Failure};
+
+/// Installs every program that a reference system needs.
+///
+/// # Errors
+/// When the package manager cannot do it.
+pub fn provision() -> Result<u8, Failure> {
+    for need in lab::Need::ALL {
+        if need.is_installed() {
+            eprintln!("verify: {} is there", need.program());
+        } else {
+            eprintln!("verify: installing {}", need.program());
+            lab::provision(&[need], |line| eprintln!("  {line}")).map_err(Failure::environment)?;
+        }
+    }
+    Ok(exit::HELD)
+}

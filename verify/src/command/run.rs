@@ -1,0 +1,181 @@
+//! `verify --scenario NAME`: the whole street from a plan to a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::reference::System;
+use scenarios::{Plan, Settings};
+
+use super::{plan, source};
+use crate::cli::RunArgs;
+use crate::clock;
+use crate::conduct::{ConductError, Order, conduct};
+use crate::exit::{self, Failure};
+use crate::folder::Folder;
+use crate::progress::Progress;
+use crate::setup::SetupError;
+use crate::signal::{self, Cancel};
+use crate::{report, targets};
+
+/// Runs a scenario and gives the exit code of its verdict.
+///
+/// # Errors
+/// Bad usage, surroundings that do not allow a run, or a signal.
+pub fn run(args: &RunArgs) -> Result<u8, Failure> {
+    let scenario = args.scenario.as_deref().unwrap_or_default();
+    let source = source(scenario)?;
+    let given =
+        targets::read(&args.targets, args.targets_file.as_deref()).map_err(Failure::usage)?;
+    let settings = settings(args, &given)?;
+    let plan = plan(&source, &settings)?;
+    let targets = if given.is_empty() {
+        None
+    } else {
+        Some(targets::check(&plan.system, &given).map_err(Failure::usage)?)
+    };
+    let progress = Progress::new(args.quiet || args.json);
+    if targets.is_none() {
+        provide(&plan, args.provision, &progress)?;
+    }
+    let run = run_id();
+    let time = clock::compact(clock::wall());
+    let folder =
+        Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
+    let again = again(args, &plan);
+    let order = Order { run, plan, targets, again, keep: args.keep };
+    let result = execute(&order, &folder, &progress);
+    progress.finish();
+    let interrupted = match result {
+        Ok(interrupted) => interrupted,
+        Err(error) => return Err(refused(error, &folder)),
+    };
+    let record = report::finish(&folder).map_err(Failure::environment)?;
+    super::show(&record, args.json)?;
+    Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+}
+
+/// Conducts the run on a runtime of its own; tells whether it was interrupted.
+fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, ConductError> {
+    // lapin and reqwest share one TLS provider; a second installation is
+    // refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let crashed = |error: std::io::Error| ConductError::Crashed {
+        part: "the runtime",
+        why: error.to_string(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(crashed)?;
+    let cancel = Cancel::default();
+    let result = runtime.block_on(async {
+        signal::listen(&cancel).map_err(crashed)?;
+        conduct(order, folder, progress, &cancel).await
+    });
+    // Threads of the runtime that still wait for something are not waited for.
+    runtime.shutdown_background();
+    result.map(|()| cancel.is_cancelled())
+}
+
+/// The failure of a run that came to no verdict. A folder that holds nothing
+/// but the beginning of a run that never was is taken away again.
+fn refused(error: ConductError, folder: &Folder) -> Failure {
+    match error {
+        ConductError::Setup(SetupError::Interrupted) => {
+            let _ = std::fs::remove_dir_all(folder.path());
+            Failure::interrupted()
+        }
+        ConductError::Load { .. } => Failure::usage(error),
+        error => {
+            let message = format!("{error}\nwhat there is of the run: {}", folder.path().display());
+            Failure::environment(message)
+        }
+    }
+}
+
+fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings, Failure> {
+    let mut set = BTreeMap::new();
+    for pair in &args.set {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--set {pair}: write NAME=VALUE, for example --set rate=100/s"))
+        })?;
+        set.insert(name.to_owned(), value.to_owned());
+    }
+    let duration = match &args.duration {
+        None => None,
+        Some(text) => {
+            Some(text.parse().map_err(|error| Failure::usage(format!("--duration: {error}")))?)
+        }
+    };
+    let keys: BTreeSet<String> = given.keys().cloned().collect();
+    Ok(Settings {
+        targets: (!keys.is_empty()).then_some(keys),
+        variant: args.variant.clone(),
+        set,
+        duration,
+        // The top bits stay clear, because TOML's integers are signed.
+        seed: args.seed.unwrap_or_else(|| random() >> 16),
+    })
+}
+
+/// Sees to it that the lab's programs are there.
+fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Failure> {
+    let system = System::from_name(&plan.system.reference).map_err(Failure::usage)?;
+    let missing: Vec<_> =
+        system.needs().iter().copied().filter(|need| !need.is_installed()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !provision {
+        let lines = missing.iter().map(|need| {
+            format!(
+                "{} is not installed. Install it with\n  {}\nor give --provision, which does that",
+                need.program(),
+                need.install_command()
+            )
+        });
+        return Err(Failure::environment(lines.collect::<Vec<_>>().join("\n")));
+    }
+    for need in &missing {
+        progress.step(&format!("installing {}", need.program()));
+    }
+    lab::provision(&missing, |_| {}).map_err(Failure::environment)
+}
+
+/// A new run's identity: eight hexadecimal digits.
+fn run_id() -> String {
+    format!("{:08x}", random() as u32)
+}
+
+#[expect(clippy::disallowed_methods, reason = "identities and seeds are where chance comes in")]
+fn random() -> u64 {
+    fastrand::Rng::new().u64(..)
+}
+
+/// The command line that does the same again, without secrets.
+fn again(args: &RunArgs, plan: &Plan) -> String {
+    let mut words = vec!["verify".to_owned(), "--scenario".to_owned()];
+    words.push(args.scenario.clone().unwrap_or_default());
+    if args.variant != "correct" {
+        words.extend(["--variant".to_owned(), args.variant.clone()]);
+    }
+    for target in &args.targets {
+        words.extend(["--target".to_owned(), targets::redact(target)]);
+    }
+    for set in &args.set {
+        words.extend(["--set".to_owned(), targets::redact(set)]);
+    }
+    if let Some(duration) = &args.duration {
+        words.extend(["--duration".to_owned(), duration.clone()]);
+    }
+    words.extend(["--seed".to_owned(), plan.seed.to_string()]);
+    let quote = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,%@+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,66 @@
+//! `verify show NAME`: what a scenario does.
+
+use std::fmt::Write;
+
+use scenarios::plan::Severity;
+use scenarios::{Plan, Settings};
+
+use crate::exit::{self, Failure};
+
+/// Prints a scenario's plan for people, or its file.
+///
+/// # Errors
+/// When there is no such scenario, or it has problems.
+pub fn show(scenario: &str, as_source: bool) -> Result<u8, Failure> {
+    let source = super::source(scenario)?;
+    if as_source {
+        super::print(source.text.as_bytes())?;
+        return Ok(exit::HELD);
+    }
+    let plan = super::plan(&source, &Settings::default())?;
+    super::print(describe(&plan).as_bytes())?;
+    Ok(exit::HELD)
+}
+
+fn describe(plan: &Plan) -> String {
+    let mut out = format!("{}\n{}\n\n{}\n", plan.name, plan.title, plan.description);
+    let mut section = |title: &str, rows: Vec<(String, String)>| {
+        if rows.is_empty() {
+            return;
+        }
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let _ = writeln!(out, "\n{title}");
+        for (name, text) in rows {
+            let _ = writeln!(out, "  {name:width$}  {text}");
+        }
+    };
+    let phases = plan.phases.iter().map(|phase| {
+        let stretch = if phase.stretch { " (--duration sets it)" } else { "" };
+        (phase.name.clone(), format!("{}{stretch}", phase.length))
+    });
+    section("Phases", phases.collect());
+    let workloads = plan
+        .workloads
+        .iter()
+        .map(|w| (w.name.clone(), format!("{} in {}", w.rate, w.phases.join(", "))));
+    section("Load", workloads.collect());
+    let faults = plan.faults.iter().map(|fault| {
+        (fault.name.clone(), format!("{}, {} into {}", fault.kind.word(), fault.at, fault.phase))
+    });
+    section("Faults", faults.collect());
+    let checks = plan.checks.iter().map(|check| {
+        let warning = if check.severity == Severity::Warning { " (warns)" } else { "" };
+        (check.name.clone(), format!("{}{warning}", check.title))
+    });
+    section("Checks", checks.collect());
+    let params = plan.params.iter().map(|(name, value)| (name.clone(), format!("{value:?}")));
+    section("Parameters (--set NAME=VALUE)", params.collect());
+    let targets = plan.system.targets.iter().map(|(key, target)| {
+        let optional = if target.required { "" } else { " (optional)" };
+        (key.clone(), format!("{}{optional}", target.help))
+    });
+    section("Targets of your own system (--target KEY=URL)", targets.collect());
+    let variants = plan.system.variants.iter().map(|(name, v)| (name.clone(), v.about.clone()));
+    section("Variants in the lab (--variant NAME)", variants.collect());
+    out
+}

@@ -1,0 +1,239 @@
+//! The conductor: takes a plan through its phases and leaves a history.
+//!
+//! Load, faults, probes and taps run side by side and tell the conductor what
+//! they see; the [`scribe`] alone writes it down. Nothing here judges.
+
+mod faults;
+mod load;
+mod scribe;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scenarios::Plan;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::folder::{Folder, FolderError, write::Writer};
+use crate::observe::Observer;
+use crate::probe::{ProbeError, Prober};
+use crate::progress::Progress;
+use crate::setup::{SetupError, Standing};
+use crate::signal::Cancel;
+use crate::targets;
+use load::Loads;
+use scribe::Scribe;
+use sources::Sources;
+
+/// The load begins so long after everything stands, so that connections are
+/// made and every probe has a first sample.
+const LEAD: Duration = Duration::from_millis(1_500);
+
+/// How a run is to be conducted.
+pub struct Order {
+    /// The run's identity.
+    pub run: String,
+    /// What is to be done.
+    pub plan: Plan,
+    /// The addresses, unless the lab is to be used.
+    pub targets: Option<BTreeMap<String, String>>,
+    /// The command that does it again.
+    pub again: String,
+    /// Whether the lab's scratch folder is kept.
+    pub keep: bool,
+}
+
+/// Why a run could not be conducted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    /// There is no system to test.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The history cannot be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A probe cannot be made.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// A load cannot be started.
+    #[error("workload {workload}: {why}")]
+    Load {
+        /// The workload.
+        workload: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A part of this program crashed.
+    #[error("{part} crashed: {why}; this is a defect of verify")]
+    Crashed {
+        /// The part.
+        part: &'static str,
+        /// What it said.
+        why: String,
+    },
+}
+
+/// Conducts a run: sets up, loads, breaks, watches, and clears away. Everything
+/// that was started is gone when this returns, whatever it returns.
+///
+/// # Errors
+/// When the system does not come up, or the folder cannot be written. A run
+/// that is cancelled after the set-up is no error: its history says so.
+pub async fn conduct(
+    order: &Order,
+    folder: &Folder,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(), ConductError> {
+    let begun = Instant::now();
+    let mut writer = Writer::open(folder.clone(), &order.plan)?;
+    writer.event(Event::RunStarted {
+        run: order.run.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        again: order.again.clone(),
+    })?;
+    let standing = set_up(order, folder, progress, cancel).await?;
+    let ready = Event::SystemReady {
+        targets: targets::redact_all(&standing.targets),
+        brokers: standing.brokers.clone(),
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    let performed = match writer.event(ready) {
+        Ok(()) => perform(order, folder, &standing, &mut writer, progress, cancel).await,
+        Err(error) => Err(error.into()),
+    };
+    progress.step("clearing away");
+    let cleared = standing.clear().await;
+    performed?;
+    cleared?;
+    let interrupted = cancel.is_cancelled();
+    writer.event(Event::RunEnded { interrupted, seconds: begun.elapsed().as_secs_f64() })?;
+    Ok(writer.flush()?)
+}
+
+async fn set_up(
+    order: &Order,
+    folder: &Folder,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Standing, SetupError> {
+    match &order.targets {
+        Some(targets) => {
+            progress.step("reaching the targets");
+            Standing::targets(targets.clone(), cancel).await
+        }
+        None => {
+            progress.step("starting the lab: a private broker and the reference system");
+            Standing::lab(&order.plan, folder.logs(), order.keep, cancel).await
+        }
+    }
+}
+
+/// The run itself, on a system that stands.
+async fn perform(
+    order: &Order,
+    folder: &Folder,
+    standing: &Standing,
+    writer: &mut Writer,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(), ConductError> {
+    let plan = &order.plan;
+    let timeline = plan.timeline();
+    let sources = Sources::open(plan, &order.run, &standing.targets).await;
+
+    let clock = Clock::starting_in(LEAD);
+    let (observer, observed) = Observer::new(clock);
+    let (stop, stopped) = watch::channel(false);
+    let mut probes = JoinSet::new();
+    for probe in &plan.probes {
+        let prober =
+            Prober::new(probe, &standing.targets, standing.lab.as_ref(), observer.clone())?;
+        probes.spawn(prober.run(stopped.clone()));
+    }
+    if let Some(lab) = &standing.lab {
+        faults::follow_processes(lab, &observer);
+    }
+    let mut loads = Loads::start(order, &standing.targets, clock)?;
+    let breaking = faults::start(plan, standing, folder, &observer, cancel);
+
+    writer.begin(clock)?;
+    let scribe = Scribe::new(writer, plan, timeline.end());
+    let seconds = loads.seconds();
+    let directing = async {
+        direct(plan, clock, &observer, &loads, progress, cancel).await;
+        progress.step("waiting for the last answers");
+        loads.stop();
+        while !loads.are_finished() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        breaking.finish().await;
+        progress.step("reading the effects until the system is quiet");
+        let seen = sources.finish(cancel).await;
+        stop.send_replace(true);
+        while probes.join_next().await.is_some() {}
+        drop(observer);
+        seen
+    };
+    let (written, seen) = tokio::join!(scribe.write(observed, seconds, cancel), directing);
+    written?;
+
+    let reports = tokio::task::spawn_blocking(move || loads.reports())
+        .await
+        .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() })?;
+    for (workload, report) in reports {
+        folder.put_ledger(&workload, &report.ledger)?;
+        writer.event(Event::WorkloadEnded { workload, summary: report.summary })?;
+    }
+    for (event, source, seen) in seen {
+        if let Some(seen) = seen {
+            folder.put_effects(&source, &seen)?;
+        }
+        writer.event(event)?;
+    }
+    Ok(())
+}
+
+/// Goes through the phases.
+async fn direct(
+    plan: &Plan,
+    clock: Clock,
+    observer: &Observer,
+    loads: &Loads,
+    progress: &Progress,
+    cancel: &Cancel,
+) {
+    tokio::time::sleep_until(clock.at(Duration::ZERO)).await;
+    for (name, from, to) in plan.timeline().iter() {
+        observer.event(Event::PhaseStarted { phase: name.to_owned() });
+        progress.phase(name, to - from);
+        let end = clock.at(to);
+        loop {
+            let next = (tokio::time::Instant::now() + progress.every()).min(end);
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = cancel.cancelled() => {
+                    let to = clock.now().max(from.as_secs_f64());
+                    observer.event(phase_ended(name, from, to));
+                    return;
+                }
+            }
+            progress.tick(clock.now() - from.as_secs_f64(), &loads.progress());
+            if next >= end {
+                break;
+            }
+        }
+        observer.event(phase_ended(name, from, to.as_secs_f64()));
+    }
+}
+
+fn phase_ended(name: &str, from: Duration, to: f64) -> Event {
+    Event::PhaseEnded { phase: name.to_owned(), from: from.as_secs_f64(), to }
+}
+
+/// The lab of a system, for parts that need its processes.
+pub(crate) type LabHandle = Arc<lab::Lab>;

@@ -1,0 +1,165 @@
+//! The workloads of a plan, running.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use loadgen::{Job, Ledger, Running, Schedule, Second, Transport, Window};
+use scenarios::Plan;
+use scenarios::plan::{Expect, Workload};
+
+use super::{ConductError, Order};
+use crate::clock::Clock;
+use crate::event::WorkloadSummary;
+use crate::history::PumpHistory;
+use crate::targets;
+
+/// Running workloads.
+pub(super) struct Loads {
+    list: Vec<Load>,
+}
+
+struct Load {
+    name: String,
+    target: String,
+    due_seconds: f64,
+    expect: Expect,
+    running: Running,
+}
+
+/// What a workload leaves.
+pub(super) struct Report {
+    pub(super) ledger: Ledger,
+    pub(super) summary: WorkloadSummary,
+}
+
+impl Loads {
+    /// Starts every workload of the plan.
+    pub(super) fn start(
+        order: &Order,
+        targets: &BTreeMap<String, String>,
+        clock: Clock,
+    ) -> Result<Self, ConductError> {
+        let mut list = Vec::new();
+        for workload in &order.plan.workloads {
+            let failed = |why: String| ConductError::Load { workload: workload.name.clone(), why };
+            let transport = Transport::from_plan(&workload.transport, targets)
+                .map_err(|error| failed(error.to_string()))?;
+            let windows = windows(&order.plan, workload);
+            let due_seconds = windows.iter().map(|w| (w.to - w.from).as_secs_f64()).sum();
+            let target = describe(&transport);
+            let job = Job {
+                run: order.run.clone(),
+                workload: workload.name.clone(),
+                schedule: Schedule::new(&windows).map_err(|error| failed(error.to_string()))?,
+                transport,
+                connections: workload.connections,
+                timeout: workload.timeout.0,
+                workers: 1,
+                grace: workload.timeout.0,
+            };
+            let running = loadgen::start(job, clock.zero(), clock.zero_wall())
+                .map_err(|error| failed(error.to_string()))?;
+            let (name, expect) = (workload.name.clone(), workload.expect);
+            list.push(Load { name, target, due_seconds, expect, running });
+        }
+        Ok(Self { list })
+    }
+
+    /// The seconds of each workload as they are settled.
+    pub(super) fn seconds(&mut self) -> Vec<(String, Receiver<Second>)> {
+        let sealed = |load: &mut Load| Some((load.name.clone(), load.running.sealed()?));
+        self.list.iter_mut().filter_map(sealed).collect()
+    }
+
+    /// The figures so far, by workload.
+    pub(super) fn progress(&self) -> Vec<(&str, loadgen::Progress)> {
+        self.list.iter().map(|load| (load.name.as_str(), load.running.progress())).collect()
+    }
+
+    /// Lets no more operations come due.
+    pub(super) fn stop(&self) {
+        for load in &self.list {
+            load.running.stop();
+        }
+    }
+
+    pub(super) fn are_finished(&self) -> bool {
+        self.list.iter().all(|load| load.running.is_finished())
+    }
+
+    /// What each workload leaves; waits for the last answers.
+    pub(super) fn reports(self) -> Vec<(String, Report)> {
+        self.list.into_iter().map(|load| (load.name.clone(), report(load))).collect()
+    }
+}
+
+fn report(load: Load) -> Report {
+    let Load { name, target, due_seconds, expect, running } = load;
+    let summary = WorkloadSummary { target, due_seconds, ..WorkloadSummary::default() };
+    match running.wait() {
+        Ok(report) => Report {
+            summary: WorkloadSummary {
+                // Where refusals are meant, every stretch is without a success.
+                outages: report
+                    .outages
+                    .iter()
+                    .filter(|_| expect == Expect::Accepted)
+                    .map(|outage| reports::record::Outage {
+                        from: outage.from.as_secs_f64(),
+                        to: outage.to.as_secs_f64(),
+                        operations: outage.operations,
+                    })
+                    .collect(),
+                errors: report.errors.clone(),
+                pump: PumpHistory {
+                    due_seconds,
+                    lost_seconds: report.pump.lost.as_secs_f64(),
+                    worst_seconds: report.pump.worst.as_secs_f64(),
+                },
+                ..summary
+            },
+            ledger: report.ledger,
+        },
+        Err(error) => Report {
+            ledger: Ledger::new("", &name),
+            summary: WorkloadSummary { broken: Some(error.to_string()), ..summary },
+        },
+    }
+}
+
+/// The stretches of time in which operations come due; phases that touch give
+/// one.
+fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    for (name, from, to) in plan.timeline().iter() {
+        if !workload.phases.iter().any(|phase| phase == name) {
+            continue;
+        }
+        match windows.last_mut() {
+            Some(last) if last.to == from => last.to = to,
+            _ => windows.push(Window { from, to, rate: workload.rate }),
+        }
+    }
+    windows
+}
+
+/// What a workload does, for people.
+fn describe(transport: &Transport) -> String {
+    match transport {
+        Transport::Http(http) => format!("{} {}", http.method, targets::redact(&http.url)),
+        Transport::Amqp(amqp) => format!(
+            "publish to {}, exchange {:?}, key {:?}",
+            targets::redact(&amqp.url),
+            amqp.exchange,
+            amqp.routing_key
+        ),
+        Transport::Command(command) => {
+            let shown: String = command.run.chars().take(120).collect();
+            format!("run {}", targets::redact(&shown))
+        }
+    }
+}
+
+/// How far a workload's counts may be behind before a second counts as settled.
+pub(super) const SETTLING: Duration = Duration::from_millis(200);

@@ -1,0 +1,306 @@
+//! Effects as messages of an exchange, tapped by a queue of the tool's own.
+//!
+//! The queue is bound before the load begins and gets a copy of every message
+//! that the binding selects, beside the queues of the system under test. It
+//! expires by itself ten minutes after the last reader has gone, should the
+//! tool be killed. When the tap loses its connection it comes back and reads
+//! on; but a queue that did not survive cannot show what it held, so the source
+//! then says that it was blind.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use scenarios::plan::effects::IdentityAt;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::history::Seen;
+use crate::targets;
+
+/// Messages that the broker sends ahead of their acknowledgement.
+const AHEAD: u16 = 2_000;
+/// Messages that are acknowledged at once.
+const BATCH: u32 = 500;
+/// The queue is deleted by the broker when nobody has used it for so long.
+const EXPIRES_MS: i32 = 600_000;
+/// The most foreign identities that are kept.
+const FOREIGN: usize = 100;
+/// How long a broker may take to let the tap in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is tapped, with its addresses filled in.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The broker.
+    pub url: String,
+    /// The exchange to bind to.
+    pub exchange: String,
+    /// The binding key.
+    pub routing_key: String,
+    /// Where the identity stands in a message.
+    pub identity: IdentityAt,
+    /// The run whose operations are looked for.
+    pub run: String,
+    /// The names of the plan's workloads.
+    pub workloads: Vec<String>,
+}
+
+impl Spec {
+    /// What is tapped, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!(
+            "{}, exchange {}, messages {}",
+            targets::redact(&self.url),
+            self.exchange,
+            self.routing_key
+        )
+    }
+
+    fn queue(&self) -> String {
+        format!("shakedown.tap.{}", self.run)
+    }
+}
+
+/// A tap that is reading.
+pub struct Tap {
+    task: JoinHandle<Seen>,
+    finish: watch::Sender<Option<Finish>>,
+}
+
+/// How the tap comes to its end.
+#[derive(Debug, Clone, Copy)]
+struct Finish {
+    quiet: Duration,
+    deadline: Instant,
+}
+
+/// An open connection of the tap.
+struct Line {
+    connection: Connection,
+    channel: Channel,
+    consumer: Consumer,
+}
+
+impl Tap {
+    /// Declares and binds the queue and begins to read.
+    ///
+    /// # Errors
+    /// A text that says what the broker refused.
+    pub async fn open(spec: Spec) -> Result<Self, String> {
+        let line = tokio::time::timeout(PATIENCE, connect(&spec, true))
+            .await
+            .map_err(|_| "the broker did not answer within 10 s".to_owned())?
+            .map_err(|error| refusal(&spec, &error))?;
+        let (finish, asked) = watch::channel(None);
+        let task = tokio::spawn(read(spec, line, asked));
+        Ok(Self { task, finish })
+    }
+
+    /// Reads on until the queue is empty and nothing came for `quiet`, but at
+    /// most for `limit`; then deletes the queue and gives what was seen.
+    pub async fn finish(self, quiet: Duration, limit: Duration) -> Seen {
+        let finish = Finish { quiet, deadline: Instant::now() + limit };
+        let _ = self.finish.send(Some(finish));
+        self.task.await.unwrap_or_else(|error| Seen {
+            blind: Some(format!("the tap crashed: {error}")),
+            ..Seen::default()
+        })
+    }
+}
+
+fn refusal(spec: &Spec, error: &lapin::Error) -> String {
+    let text = error.to_string();
+    if text.contains("NOT_FOUND") || text.contains("404") {
+        format!(
+            "exchange {:?} does not exist at {}; name the service's with --set exchange=NAME",
+            spec.exchange,
+            targets::redact(&spec.url)
+        )
+    } else {
+        format!("the tap at {} was refused: {text}", targets::redact(&spec.url))
+    }
+}
+
+async fn connect(spec: &Spec, declare: bool) -> lapin::Result<Line> {
+    let properties = ConnectionProperties::default()
+        .with_connection_name(format!("shakedown:tap:{}", spec.run).into());
+    let connection = Connection::connect(&spec.url, properties).await?;
+    let channel = connection.create_channel().await?;
+    let queue = spec.queue();
+    if declare {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES_MS));
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.as_str().into(), options, arguments).await?;
+        channel
+            .queue_bind(
+                queue.as_str().into(),
+                spec.exchange.as_str().into(),
+                spec.routing_key.as_str().into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+    }
+    channel.basic_qos(AHEAD, BasicQosOptions::default()).await?;
+    let consumer = channel
+        .basic_consume(
+            queue.as_str().into(),
+            "shakedown-tap".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    Ok(Line { connection, channel, consumer })
+}
+
+/// Reads until told to finish; comes back after a lost connection.
+async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>) -> Seen {
+    let mut reader = Reader { seen: Seen::default(), spec, unacked: 0, last_tag: 0 };
+    let mut line = Some(line);
+    loop {
+        if let Some(open) = &mut line {
+            if reader.read_line(open, &mut asked).await {
+                break;
+            }
+            reader.unacked = 0;
+            // Messages that were read and not yet acknowledged come again with
+            // the mark of a redelivery, which `take` knows.
+            reader.seen.blind = Some("the tap lost its connection for a while".to_owned());
+        }
+        let finish = *asked.borrow();
+        if finish.is_some_and(|finish| Instant::now() >= finish.deadline) {
+            reader.seen.blind =
+                Some("the tap lost its connection and did not get it back".to_owned());
+            return reader.seen;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        line = connect(&reader.spec, false).await.ok();
+    }
+    if let Some(open) = line {
+        let queue = reader.spec.queue();
+        let _ =
+            open.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
+        let _ = open.connection.close(200, "done".into()).await;
+    }
+    reader.seen
+}
+
+struct Reader {
+    spec: Spec,
+    seen: Seen,
+    unacked: u32,
+    last_tag: u64,
+}
+
+impl Reader {
+    /// Reads one connection; true when everything was read as asked, false when
+    /// the connection is lost.
+    async fn read_line(
+        &mut self,
+        line: &mut Line,
+        asked: &mut watch::Receiver<Option<Finish>>,
+    ) -> bool {
+        loop {
+            let finish = *asked.borrow_and_update();
+            let patience = finish.map_or(Duration::from_millis(200), |finish| finish.quiet);
+            let delivery = tokio::select! {
+                delivery = line.consumer.next() => delivery,
+                () = tokio::time::sleep(patience) => {
+                    if !self.acknowledge(line).await {
+                        return false;
+                    }
+                    match finish {
+                        None => continue,
+                        Some(finish) => match self.is_done(line, finish).await {
+                            Some(true) => return true,
+                            Some(false) => continue,
+                            None => return false,
+                        },
+                    }
+                }
+            };
+            let Some(Ok(delivery)) = delivery else { return false };
+            self.take(&delivery);
+            self.last_tag = delivery.delivery_tag;
+            self.unacked += 1;
+            if self.unacked >= BATCH && !self.acknowledge(line).await {
+                return false;
+            }
+            if finish.is_some_and(|finish| Instant::now() >= finish.deadline) {
+                self.seen.blind = Some("the queue was not empty when the time was up".to_owned());
+                return true;
+            }
+        }
+    }
+
+    /// Acknowledges everything that was read; false when the connection is
+    /// lost.
+    async fn acknowledge(&mut self, line: &Line) -> bool {
+        if self.unacked == 0 {
+            return line.connection.status().connected();
+        }
+        self.unacked = 0;
+        line.channel.basic_ack(self.last_tag, BasicAckOptions { multiple: true }).await.is_ok()
+    }
+
+    /// Whether the queue is empty, once nothing has come for a while.
+    async fn is_done(&mut self, line: &Line, finish: Finish) -> Option<bool> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = self.spec.queue();
+        let declared =
+            line.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
+        let left = declared.await.ok()?.message_count();
+        if left > 0 && Instant::now() >= finish.deadline {
+            self.seen.blind =
+                Some(format!("{left} messages were left unread when the time was up"));
+            return Some(true);
+        }
+        Some(left == 0)
+    }
+
+    /// Takes down one message.
+    fn take(&mut self, delivery: &Delivery) {
+        let identity = match &self.spec.identity {
+            IdentityAt::MessageId => {
+                delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned())
+            }
+            IdentityAt::JsonPointer(pointer) => {
+                serde_json::from_slice(&delivery.data).ok().and_then(|body: serde_json::Value| {
+                    body.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
+                })
+            }
+        };
+        let text = identity.unwrap_or_default();
+        match loadgen::identity::parse(text.as_bytes()) {
+            Some(id)
+                if id.run == self.spec.run
+                    && self.spec.workloads.iter().any(|w| w == id.workload) =>
+            {
+                let effects = self.seen.workloads.entry(id.workload.to_owned()).or_default();
+                // Only the tap itself makes the broker deliver again.
+                if !(delivery.redelivered && effects.once.contains(id.sequence)) {
+                    effects.add(id.sequence);
+                }
+            }
+            // Messages of others on the same exchange are none of our business.
+            Some(id) if id.run != self.spec.run => {}
+            None => {}
+            Some(_) => {
+                self.seen.foreign_count += 1;
+                if self.seen.foreign.len() < FOREIGN {
+                    self.seen.foreign.push(text);
+                }
+            }
+        }
+    }
+}

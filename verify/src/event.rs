@@ -1,0 +1,145 @@
+//! Events: what happened in a run, one line each in `events.jsonl`.
+//!
+//! The lines carry everything of a run that is neither a sample, a latency nor
+//! an operation, so that the history can be read back from the folder alone.
+
+use std::collections::BTreeMap;
+
+use reports::record::{FaultRecord, Outage};
+use serde::{Deserialize, Serialize};
+
+use crate::history::{Line, PumpHistory};
+
+/// A stamped event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Seconds since the start of the first phase; absent during set-up, when
+    /// nobody knows yet when that will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
+    /// The wall clock in UTC, RFC 3339.
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run has a folder.
+    RunStarted {
+        /// The run's identity.
+        run: String,
+        /// The version of the program.
+        version: String,
+        /// The command line that does it again.
+        again: String,
+    },
+    /// The system stands; from here on its addresses are known.
+    SystemReady {
+        /// The addresses, without passwords.
+        targets: BTreeMap<String, String>,
+        /// What the brokers are.
+        brokers: Vec<String>,
+        /// How long the set-up took, in seconds.
+        seconds: f64,
+    },
+    /// A phase began.
+    PhaseStarted {
+        /// Its name.
+        phase: String,
+    },
+    /// A phase is over.
+    PhaseEnded {
+        /// Its name.
+        phase: String,
+        /// Its start, in seconds.
+        from: f64,
+        /// Its end, in seconds.
+        to: f64,
+    },
+    /// A fault is in the timetable.
+    FaultPlanned {
+        /// The fault, with nothing but its plan.
+        fault: FaultRecord,
+    },
+    /// A fault went a step further; the last one of a name counts.
+    FaultChanged {
+        /// The fault as it is now.
+        fault: FaultRecord,
+    },
+    /// A lab process started, ended or is about to be started again.
+    Process {
+        /// The process.
+        name: String,
+        /// What it did.
+        what: String,
+    },
+    /// A log line matched.
+    LogLine {
+        /// The probe that read it.
+        probe: String,
+        /// The line.
+        line: Line,
+    },
+    /// A probe cannot see what it should.
+    ProbeTrouble {
+        /// The probe.
+        probe: String,
+        /// Why.
+        why: String,
+    },
+    /// Something that the reader of the report should know.
+    Warning {
+        /// The text.
+        text: String,
+    },
+    /// A workload came to its end.
+    WorkloadEnded {
+        /// The workload.
+        workload: String,
+        /// What it did.
+        summary: WorkloadSummary,
+    },
+    /// A source of effects was read to its end, or could not be.
+    EffectsRead {
+        /// The source.
+        source: String,
+        /// What it was: `amqp://…, exchange events`.
+        place: String,
+        /// Why it could not be read.
+        error: Option<String>,
+        /// Why a missing effect proves nothing.
+        blind: Option<String>,
+        /// Effects without a readable identity of this run: the first ones.
+        foreign: Vec<String>,
+        /// How many there were of these.
+        foreign_count: u64,
+    },
+    /// The run is over and everything is cleared away.
+    RunEnded {
+        /// Whether it was ended before its time.
+        interrupted: bool,
+        /// How long it took in all, in seconds.
+        seconds: f64,
+    },
+}
+
+/// What a workload did, beside its ledger, latencies and counts by second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadSummary {
+    /// `POST http://127.0.0.1:4000/publish`.
+    pub target: String,
+    /// Seconds for which load was due.
+    pub due_seconds: f64,
+    /// Stretches in which nothing succeeded.
+    pub outages: Vec<Outage>,
+    /// The commonest errors with their counts.
+    pub errors: Vec<(String, u64)>,
+    /// How well the generator kept its own time.
+    pub pump: PumpHistory,
+    /// Set when the generator itself failed.
+    pub broken: Option<String>,
+}

@@ -1,0 +1,152 @@
+//! Writing a run down while it happens. Every line is handed to the system at
+//! once or within a second, so that a killed run leaves a readable folder.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use roaring::RoaringTreemap;
+use scenarios::Plan;
+
+use super::{Folder, FolderError};
+use crate::clock::{self, Clock};
+use crate::event::{Event, Stamped};
+use crate::history::{Sample, Seen};
+
+/// The open files of a run that is going on.
+pub struct Writer {
+    folder: Folder,
+    clock: Option<Clock>,
+    events: File,
+    samples: BufWriter<File>,
+    hlog: Option<loadgen::hlog::Writer<BufWriter<File>>>,
+}
+
+fn failed(path: PathBuf) -> impl FnOnce(std::io::Error) -> FolderError {
+    move |why| FolderError::Write { path, why }
+}
+
+impl Writer {
+    /// Opens the files and writes the plan.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn open(folder: Folder, plan: &Plan) -> Result<Self, FolderError> {
+        let text = toml::to_string(plan).map_err(|error| FolderError::Garbled {
+            path: folder.plan(),
+            why: error.to_string(),
+        })?;
+        folder.put(&folder.plan(), text.as_bytes())?;
+        let open = |path: PathBuf| File::create(&path).map_err(failed(path));
+        let events = open(folder.events())?;
+        let mut samples = BufWriter::new(open(folder.samples())?);
+        samples.write_all(b"at,series,label,value\n").map_err(failed(folder.samples()))?;
+        Ok(Self { folder, clock: None, events, samples, hlog: None })
+    }
+
+    /// Sets the clock, once it is known when the first phase begins, and opens
+    /// the log of latencies, whose first line is that time.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn begin(&mut self, clock: Clock) -> Result<(), FolderError> {
+        let path = self.folder.latency();
+        let file = File::create(&path).map_err(failed(path.clone()))?;
+        let hlog = loadgen::hlog::Writer::new(BufWriter::new(file), clock.zero_wall());
+        self.hlog = Some(hlog.map_err(failed(path))?);
+        self.clock = Some(clock);
+        Ok(())
+    }
+
+    /// Writes an event, stamped with the time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn event(&mut self, event: Event) -> Result<(), FolderError> {
+        // Microseconds are enough, and keep the lines short.
+        let at = self.clock.map(|clock| (clock.now() * 1e6).round() / 1e6);
+        let stamped = Stamped { at, time: clock::stamp(clock::wall()), event };
+        let mut line = serde_json::to_string(&stamped).map_err(|error| FolderError::Garbled {
+            path: self.folder.events(),
+            why: error.to_string(),
+        })?;
+        line.push('\n');
+        self.events.write_all(line.as_bytes()).map_err(failed(self.folder.events()))
+    }
+
+    /// Writes a sample.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn sample(&mut self, series: &str, sample: &Sample) -> Result<(), FolderError> {
+        let label = quoted(&sample.label);
+        writeln!(self.samples, "{:.6},{series},{label},{}", sample.at, sample.value)
+            .map_err(failed(self.folder.samples()))
+    }
+
+    /// Writes the latencies of the operations that were due in one second.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn latency(&mut self, workload: &str, second: &loadgen::Second) -> Result<(), FolderError> {
+        match &mut self.hlog {
+            Some(hlog) => hlog.write(workload, second).map_err(failed(self.folder.latency())),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands everything to the system.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> Result<(), FolderError> {
+        self.samples.flush().map_err(failed(self.folder.samples()))?;
+        match &mut self.hlog {
+            Some(hlog) => hlog.flush().map_err(failed(self.folder.latency())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Folder {
+    /// Writes a workload's ledger.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_ledger(&self, workload: &str, ledger: &loadgen::Ledger) -> Result<(), FolderError> {
+        let path = self.outcomes_of(workload);
+        ledger.save(&path).map_err(|error| FolderError::Garbled { path, why: error.to_string() })
+    }
+
+    /// Writes the effects that a source saw.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn put_effects(&self, source: &str, seen: &Seen) -> Result<(), FolderError> {
+        for (workload, effects) in &seen.workloads {
+            let (once, more) = self.effects_of(source, workload);
+            self.put(&once, &bitmap(&effects.once))?;
+            let mut lines = String::new();
+            for (sequence, times) in &effects.more {
+                lines.push_str(&format!("{{\"sequence\":{sequence},\"effects\":{times}}}\n"));
+            }
+            self.put(&more, lines.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn bitmap(map: &RoaringTreemap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(map.serialized_size());
+    map.serialize_into(&mut bytes).expect("writing to memory does not fail");
+    bytes
+}
+
+/// A CSV field, in quotation marks where it needs them (RFC 4180).
+fn quoted(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\"")).into()
+    } else {
+        text.into()
+    }
+}

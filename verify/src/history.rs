@@ -1,0 +1,140 @@
+//! The history of a run: everything that a check may know.
+//!
+//! It holds values only. During a run the conductor writes it to the run's
+//! folder; the judge reads it from there, in the run that made it as well as in
+//! `verify recheck`, so both come to the same verdict.
+//!
+//! Times are seconds since the start of the first phase; set-up lies before 0.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+use loadgen::Ledger;
+use reports::record::{FaultRecord, Outage, PhaseRecord};
+use roaring::RoaringTreemap;
+
+/// Everything that a check may know of a run.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// The phases as they really were, in order, without gaps.
+    pub phases: Vec<PhaseRecord>,
+    /// Samples by the full name of their series, ordered by time.
+    pub samples: BTreeMap<String, Vec<Sample>>,
+    /// What became of each workload.
+    pub workloads: BTreeMap<String, WorkloadHistory>,
+    /// What each source of effects saw, or why it could not see.
+    pub effects: BTreeMap<String, Result<Seen, String>>,
+    /// What became of each planned fault.
+    pub faults: Vec<FaultRecord>,
+    /// Log lines that matched, by probe, in order; the first few thousand.
+    pub lines: BTreeMap<String, Vec<Line>>,
+    /// Why a probe has no samples, or fewer than it should, by probe.
+    pub troubles: BTreeMap<String, String>,
+    /// Whether the run was ended before its time.
+    pub interrupted: bool,
+}
+
+/// One value of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// When it was taken, in seconds.
+    pub at: f64,
+    /// Which one of several, such as a connection's name; empty where the
+    /// series has a single value.
+    pub label: Arc<str>,
+    /// The value in the base unit of the series. Never NaN: an unknown value is
+    /// no sample.
+    pub value: f64,
+}
+
+/// One log line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Line {
+    /// When it was read, in milliseconds.
+    pub at_ms: i64,
+    /// The process or file.
+    pub source: String,
+    /// The line itself, cut at 2,000 characters.
+    pub text: String,
+}
+
+/// What became of a workload. Its per-second counts are series of
+/// [`History::samples`] named `<workload>.due` and so on: cumulative counters
+/// with a value at each whole second, 0 at the start of the run.
+#[derive(Debug, Clone)]
+pub struct WorkloadHistory {
+    /// The outcome of every operation.
+    pub ledger: Ledger,
+    /// Response times in microseconds by the second in which the operation was
+    /// due: `(second, histogram)` in order.
+    pub response: Vec<(u64, Histogram<u64>)>,
+    /// The same for the times from the start of an operation to its end.
+    pub service: Vec<(u64, Histogram<u64>)>,
+    /// The same for the times from when an operation was due to its start.
+    pub delay: Vec<(u64, Histogram<u64>)>,
+    /// Stretches in which nothing succeeded.
+    pub outages: Vec<Outage>,
+    /// How well the generator kept its own time.
+    pub pump: PumpHistory,
+    /// Set when the generator itself failed, with its words.
+    pub broken: Option<String>,
+}
+
+/// How well the generator kept its own time, whatever the target did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PumpHistory {
+    /// Seconds for which load was due.
+    pub due_seconds: f64,
+    /// Seconds of these that were lost because the generator woke late.
+    pub lost_seconds: f64,
+    /// The longest single delay in seconds.
+    pub worst_seconds: f64,
+}
+
+/// What a source of effects saw of one run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// By workload: which sequence numbers took effect.
+    pub workloads: BTreeMap<String, SeenWorkload>,
+    /// Identities of this run that name no workload of the plan, and effects
+    /// without a readable identity: the first hundred.
+    pub foreign: Vec<String>,
+    /// How many there were of these.
+    pub foreign_count: u64,
+    /// Set when the source lost sight for a while, so that a missing effect
+    /// proves nothing: the reason.
+    pub blind: Option<String>,
+}
+
+/// The effects of one workload's operations.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeenWorkload {
+    /// Sequence numbers with at least one effect.
+    pub once: RoaringTreemap,
+    /// Sequence numbers with more than one, and how many.
+    pub more: BTreeMap<u64, u32>,
+}
+
+impl SeenWorkload {
+    /// Takes down one effect of the operation.
+    pub fn add(&mut self, sequence: u64) {
+        if !self.once.insert(sequence) {
+            *self.more.entry(sequence).or_insert(1) += 1;
+        }
+    }
+}
+
+impl History {
+    /// The span `[from, to)` of a phase in seconds, if it took place.
+    #[must_use]
+    pub fn phase(&self, name: &str) -> Option<&PhaseRecord> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+
+    /// The last value of a series without labels; 0 if it has none.
+    #[must_use]
+    pub fn last(&self, series: &str) -> f64 {
+        self.samples.get(series).and_then(|list| list.last()).map_or(0.0, |sample| sample.value)
+    }
+}

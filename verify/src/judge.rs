@@ -1,0 +1,188 @@
+//! The judge: what the history says about each promise.
+//!
+//! Pure functions of the plan and the history, with no file, socket or clock,
+//! so that a run and its `recheck` come to the same verdict. One file for each
+//! kind of check; its first lines say what breaks it and when there is no
+//! telling. Three rules are common to all of them:
+//!
+//! - *No data never passes.* A phase that did not take place, a series that
+//!   ends early, a generator that fell short: inconclusive, with the reason.
+//! - *A proof stands.* Where one counterexample refutes a promise, gaps
+//!   elsewhere do not take it back.
+//! - *The worst wins.* Violated over inconclusive over held; warnings do not
+//!   count. A check that crashes is inconclusive.
+
+mod absence;
+mod anomalies;
+mod bound;
+mod counts;
+mod effects;
+mod faults;
+mod growth;
+mod join;
+mod latency;
+mod load;
+mod opinion;
+mod ratio;
+mod rises;
+mod series;
+mod speed;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod trend;
+mod twin;
+mod window;
+mod words;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use reports::record::{Advice, EffectsRecord, Finding, Verdict};
+use scenarios::plan::{Check, CheckKind, Plan, Severity};
+
+use self::opinion::Opinion;
+use crate::history::History;
+
+pub use anomalies::Anomalies;
+
+/// What the judge says about a run.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// First those that every run has, then one for each check in the order of
+    /// the plan.
+    pub findings: Vec<Finding>,
+    /// The worst of the findings, warnings apart.
+    pub verdict: Verdict,
+    /// The verdict in one sentence.
+    pub headline: String,
+    /// What to do about a violation.
+    pub advice: Option<Advice>,
+    /// The join of ledgers with effects, for each check that made one.
+    pub effects: Vec<EffectsRecord>,
+    /// The evidence in full, for each check that has some.
+    pub anomalies: Vec<Anomalies>,
+}
+
+/// Judges a run.
+#[must_use]
+pub fn judge(plan: &Plan, history: &History) -> Judgement {
+    let mut bench = Bench::default();
+    for always in always(history) {
+        bench.hear(&always, || match always.name.as_str() {
+            "load-was-offered" => load::judge(plan, history),
+            "faults-landed" => faults::judge(plan, history),
+            _ => interrupted(),
+        });
+    }
+    for check in &plan.checks {
+        let question = Question {
+            name: check.name.clone(),
+            title: check.title.clone(),
+            kind: check.kind.word(),
+            severity: check.severity,
+        };
+        bench.hear(&question, || weigh(check, plan, history));
+    }
+    let verdict = summary::verdict(plan, &bench.findings);
+    Judgement {
+        verdict,
+        headline: summary::headline(plan, history, &bench.findings, verdict),
+        advice: summary::advice(&bench.findings, verdict),
+        findings: bench.findings,
+        effects: bench.effects,
+        anomalies: bench.anomalies,
+    }
+}
+
+/// Something that a finding answers.
+struct Question {
+    name: String,
+    title: String,
+    kind: &'static str,
+    severity: Severity,
+}
+
+/// The questions of every run, whatever its scenario asks.
+fn always(history: &History) -> Vec<Question> {
+    let question = |name: &str, title: &str, kind| Question {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        kind,
+        severity: Severity::Violation,
+    };
+    let mut questions = Vec::new();
+    if history.interrupted {
+        questions.push(question("run-completed", "the run came to its end", "run"));
+    }
+    questions.push(question(
+        "load-was-offered",
+        "the load was offered as planned, and something was accepted",
+        "load",
+    ));
+    questions.push(question("faults-landed", "every planned fault landed and healed", "faults"));
+    questions
+}
+
+fn interrupted() -> Opinion {
+    Opinion::inconclusive(
+        "the whole run",
+        "The run was ended before its time, so what would have come is unknown.",
+    )
+}
+
+fn weigh(check: &Check, plan: &Plan, history: &History) -> Opinion {
+    match &check.kind {
+        CheckKind::Bound(check) => bound::judge(check, plan, history),
+        CheckKind::Growth(check) => growth::judge(check, plan, history),
+        CheckKind::Trend(check) => trend::judge(check, plan, history),
+        CheckKind::Speed(check) => speed::judge(check, plan, history),
+        CheckKind::Ratio(check) => ratio::judge(check, plan, history),
+        CheckKind::Latency(check) => latency::judge(check, plan, history),
+        CheckKind::Twin(check) => twin::judge(check, plan, history),
+        CheckKind::Absence(check) => absence::judge(check, plan, history),
+        CheckKind::Effects(check) => effects::judge(check, plan, history),
+    }
+}
+
+/// Where opinions become findings.
+#[derive(Default)]
+struct Bench {
+    findings: Vec<Finding>,
+    effects: Vec<EffectsRecord>,
+    anomalies: Vec<Anomalies>,
+}
+
+impl Bench {
+    /// Takes down what a check comes to. One that crashes has come to nothing.
+    fn hear(&mut self, question: &Question, check: impl FnOnce() -> Opinion) {
+        let opinion = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no reason given".to_owned());
+            let why = format!("The check crashed, which is an error of this program: {text}");
+            Opinion::inconclusive("unknown", why)
+        });
+        let anomalies = Anomalies::new(&question.name, opinion.rows);
+        if let Some((source, joined)) = opinion.joined {
+            self.effects.push(EffectsRecord { check: question.name.clone(), source, joined });
+        }
+        self.findings.push(Finding {
+            check: question.name.clone(),
+            title: question.title.clone(),
+            kind: question.kind.to_owned(),
+            severity: question.severity,
+            verdict: opinion.verdict,
+            measured: opinion.measured,
+            bound: opinion.bound,
+            why: opinion.why,
+            since: opinion.since,
+            evidence: opinion.evidence,
+            evidence_file: anomalies.as_ref().map(|anomalies| anomalies.file.clone()),
+            series: opinion.series,
+            limit: opinion.limit,
+        });
+        self.anomalies.extend(anomalies);
+    }
+}

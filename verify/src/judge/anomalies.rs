@@ -1,0 +1,107 @@
+//! The whole of a check's evidence, row by row: what stands in
+//! `evidence/<check>.ndjson`.
+//!
+//! A run may lose a million operations. Their identities stay in the bitmaps of
+//! the join and are written out one at a time.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringTreemap;
+use serde_json::{Value, json};
+
+/// Everything that speaks against a promise, in full.
+#[derive(Debug, Clone)]
+pub struct Anomalies {
+    /// The check's name.
+    pub check: String,
+    /// The file inside the run's folder: `evidence/<check>.ndjson`.
+    pub file: String,
+    rows: Rows,
+}
+
+/// Evidence as it is held in memory.
+#[derive(Debug, Clone)]
+pub(super) enum Rows {
+    /// Rows that are few: at most one for each sample or second.
+    Listed(Vec<Value>),
+    /// Operations by what is wrong with them, with effects that name no
+    /// operation behind them.
+    Operations {
+        /// Sets of operations.
+        cells: Vec<Cell>,
+        /// Effects without an operation: identities as they were read.
+        foreign: Vec<String>,
+    },
+}
+
+/// The operations of one workload that share an anomaly.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    /// What is wrong: `lost`.
+    pub(super) anomaly: &'static str,
+    /// What comes before the sequence in an identity: `run/workload/`.
+    pub(super) prefix: String,
+    /// The operations' outcome.
+    pub(super) outcome: &'static str,
+    /// The operations.
+    pub(super) sequences: RoaringTreemap,
+    /// How often an operation took effect unless it was `effects` times.
+    pub(super) more: BTreeMap<u64, u32>,
+    /// How often an operation took effect.
+    pub(super) effects: u32,
+}
+
+impl Cell {
+    /// How many effects an operation of this cell had.
+    pub(super) fn effects_of(&self, sequence: u64) -> u32 {
+        self.more.get(&sequence).copied().unwrap_or(self.effects)
+    }
+}
+
+impl Rows {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Listed(rows) => rows.is_empty(),
+            Self::Operations { cells, foreign } => {
+                foreign.is_empty() && cells.iter().all(|cell| cell.sequences.is_empty())
+            }
+        }
+    }
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+impl Anomalies {
+    /// The evidence of a check, if there is any.
+    pub(super) fn new(check: &str, rows: Rows) -> Option<Self> {
+        let file = format!("evidence/{check}.ndjson");
+        (!rows.is_empty()).then(|| Self { check: check.to_owned(), file, rows })
+    }
+
+    /// The rows, each a JSON object, made as they are asked for.
+    pub fn rows(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        match &self.rows {
+            Rows::Listed(rows) => Box::new(rows.iter().cloned()),
+            Rows::Operations { cells, foreign } => Box::new(
+                cells.iter().flat_map(operations).chain(foreign.iter().map(|id| {
+                    json!({ "id": id, "anomaly": "unexpected", "outcome": "unknown", "effects": 1 })
+                })),
+            ),
+        }
+    }
+}
+
+fn operations(cell: &Cell) -> impl Iterator<Item = Value> {
+    cell.sequences.iter().map(move |sequence| {
+        json!({
+            "id": format!("{}{sequence}", cell.prefix),
+            "anomaly": cell.anomaly,
+            "outcome": cell.outcome,
+            "effects": cell.effects_of(sequence),
+        })
+    })
+}

@@ -1,0 +1,82 @@
+//! The counts of a workload by second: cumulative counters with a value at
+//! each whole second, counted in the second in which an operation was due. So
+//! a phase, whose length is in whole seconds, owns exactly its operations.
+
+use std::collections::BTreeMap;
+
+use super::window::{Span, Window};
+use super::words;
+use crate::history::History;
+
+/// One count of a workload, such as `publish.acked`.
+pub(super) struct Counts {
+    name: String,
+    by_second: BTreeMap<i64, f64>,
+    /// Whether every operation that came due is in it, so that it stays as it
+    /// is behind its last second.
+    is_whole: bool,
+}
+
+impl Counts {
+    /// The count; without samples it knows nothing.
+    pub(super) fn of(history: &History, workload: &str, count: &str) -> Self {
+        let series = |count: &str| history.samples.get(&format!("{workload}.{count}"));
+        let name = format!("{workload}.{count}");
+        let by_second: BTreeMap<i64, f64> = series(count)
+            .into_iter()
+            .flatten()
+            .filter(|sample| sample.value.is_finite())
+            .map(|sample| (sample.at.round() as i64, sample.value))
+            .collect();
+        let due = series("due").and_then(|samples| samples.last()).map(|sample| sample.value);
+        let ledger = history.workloads.get(workload).map(|told| told.ledger.due() as f64);
+        let is_whole = !by_second.is_empty() && due.is_some() && due == ledger;
+        Self { name, by_second, is_whole }
+    }
+
+    /// The count at a time.
+    fn at(&self, second: i64) -> Option<f64> {
+        if let Some(&value) = self.by_second.get(&second) {
+            return Some(value);
+        }
+        let (&first, _) = self.by_second.first_key_value()?;
+        let (&last, &value) = self.by_second.last_key_value()?;
+        if second > last && self.is_whole {
+            Some(value)
+        } else if second < first && second <= 0 {
+            Some(0.0)
+        } else {
+            None
+        }
+    }
+
+    /// How many operations of a span are in the count.
+    ///
+    /// # Errors
+    /// When the counts of its first or last second are missing.
+    pub(super) fn rise(&self, span: Span) -> Result<f64, String> {
+        let seconds = span.whole_seconds();
+        match (self.at(seconds.start), self.at(seconds.end)) {
+            (Some(from), Some(to)) => Ok(to - from),
+            _ => Err(format!(
+                "the counts of {} do not cover {} to {}; the load generator stopped early",
+                self.name,
+                words::seconds(span.from),
+                words::seconds(span.to)
+            )),
+        }
+    }
+
+    /// How many operations of a window are in the count.
+    ///
+    /// # Errors
+    /// When counts are missing.
+    pub(super) fn total(&self, window: &Window) -> Result<f64, String> {
+        window.spans.iter().map(|&span| self.rise(span)).sum()
+    }
+
+    /// How many operations that were due in this second are in the count.
+    pub(super) fn second(&self, second: i64) -> Option<f64> {
+        Some(self.at(second + 1)? - self.at(second)?)
+    }
+}

@@ -1,0 +1,230 @@
+//! Effects: every operation took effect as its outcome promised.
+//!
+//! The ledger of each workload is joined with the effects that a source saw
+//! ([`super::join`] has the table). Broken by an operation that is *lost*
+//! (acknowledged, no effect), *duplicated* (two effects or more), *resurrected*
+//! (refused, yet it took effect) or *unexpected* (never attempted, or of no
+//! workload of this run). Evidence: the first identities of each kind; in full,
+//! every one, the unresolved ones behind.
+//!
+//! Inconclusive when the source could not be read, when nothing was
+//! acknowledged, when something is missing at a source that was blind for a
+//! while, or when a source of somebody else's system shows no operation of this
+//! run at all: then it looks in the wrong place more likely than that
+//! everything was lost. Effects of operations that a broken generator left
+//! without an outcome prove nothing either.
+
+use loadgen::Fate;
+use reports::record::{Evidence, Joined};
+use scenarios::plan::check::EffectsCheck;
+use scenarios::plan::{Place, Plan};
+
+use super::anomalies::{Cell, Rows};
+use super::join::{add, join};
+use super::opinion::{Opinion, SHOWN, evidence};
+use super::words;
+use crate::history::{History, Seen, SeenWorkload};
+
+/// What is wrong, in the order of its weight.
+const VIOLATIONS: [&str; 4] = ["lost", "duplicated", "resurrected", "unexpected"];
+const BOUND: &str = "every acknowledged operation once, no other";
+
+pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opinion {
+    let why = match history.effects.get(&check.source) {
+        Some(Ok(seen)) => match Table::of(check, history, seen) {
+            Ok(table) => return table.decide(check, plan, seen),
+            Err(why) => why,
+        },
+        Some(Err(reason)) => format!(
+            "There is no source of effects: {reason}. To run without one, give --set effects=off."
+        ),
+        None => format!(
+            "The effects of {} were never read; let the run come to its end, or give --set \
+             effects=off.",
+            check.source
+        ),
+    };
+    Opinion::inconclusive(BOUND, why)
+}
+
+/// The join of all the workloads.
+struct Table {
+    joined: Joined,
+    cells: Vec<Cell>,
+    foreign: Vec<String>,
+    /// Operations that were acknowledged.
+    acked: u64,
+    /// Effects of operations whose generator broke down.
+    unsure: u64,
+}
+
+impl Table {
+    fn of(check: &EffectsCheck, history: &History, seen: &Seen) -> Result<Self, String> {
+        let nothing = SeenWorkload::default();
+        let mut table = Self {
+            joined: Joined::default(),
+            cells: Vec::new(),
+            foreign: Vec::new(),
+            acked: 0,
+            unsure: 0,
+        };
+        for workload in &check.workloads {
+            let Some(known) = history.workloads.get(workload) else {
+                return Err(format!(
+                    "Workload {workload} left no ledger to join the effects with."
+                ));
+            };
+            let mut join = join(&known.ledger, seen.workloads.get(workload).unwrap_or(&nothing));
+            if known.broken.is_some() || !known.ledger.is_complete() {
+                table.unsure += join.joined.unexpected;
+                join.joined.unexpected = 0;
+                join.cells.retain(|cell| cell.anomaly != "unexpected");
+            }
+            add(&mut table.joined, &join.joined);
+            table.cells.extend(join.cells);
+            table.acked += known.ledger.count(Fate::Acked);
+        }
+        // A text that is no identity belongs to somebody else.
+        let is_identity = |text: &&String| loadgen::identity::parse(text.as_bytes()).is_some();
+        table.foreign = seen.foreign.iter().filter(is_identity).cloned().collect();
+        let strangers = (seen.foreign.len() - table.foreign.len()) as u64;
+        table.joined.unexpected += seen.foreign_count.saturating_sub(strangers);
+        table.cells.sort_by_key(|cell| {
+            VIOLATIONS.iter().position(|kind| *kind == cell.anomaly).unwrap_or(usize::MAX)
+        });
+        Ok(table)
+    }
+
+    fn count(&self, kind: &str) -> u64 {
+        match kind {
+            "lost" => self.joined.lost,
+            "duplicated" => self.joined.duplicated,
+            "resurrected" => self.joined.resurrected,
+            _ => self.joined.unexpected,
+        }
+    }
+
+    fn decide(self, check: &EffectsCheck, plan: &Plan, seen: &Seen) -> Opinion {
+        let measured = self.measured();
+        let nothing_seen = seen.foreign_count == 0
+            && seen
+                .workloads
+                .values()
+                .all(|workload| workload.once.is_empty() && workload.more.is_empty());
+        let proven = VIOLATIONS[1..].iter().any(|kind| self.count(kind) > 0);
+        let lost = self.joined.lost;
+        let opinion = if let Some(blind) = seen.blind.as_ref().filter(|_| lost > 0 && !proven) {
+            let why = format!(
+                "{} have no effect that was seen, but {} was blind: {blind}.",
+                words::plural(lost, "acknowledged operation"),
+                check.source
+            );
+            Opinion::doubtful(BOUND, measured, why)
+        } else if lost > 0 && nothing_seen && plan.place == Place::Targets {
+            let why = format!(
+                "{} saw none of {}. Either every one was lost, or the source looks in the wrong \
+                 place: see its address and where the identity stands.",
+                check.source,
+                words::plural(self.acked, "acknowledged operation")
+            );
+            Opinion::doubtful(BOUND, measured, why)
+        } else if lost > 0 || proven {
+            Opinion::violated(BOUND, measured, self.reproach(seen))
+        } else if self.acked == 0 {
+            let why = "No operation was acknowledged, so no promise was put to the test.";
+            Opinion::doubtful(BOUND, measured, why)
+        } else if self.unsure > 0 {
+            let why = format!(
+                "{} belong to operations whose generator broke down before it wrote down what \
+                 became of them.",
+                words::plural(self.unsure, "effect")
+            );
+            Opinion::doubtful(BOUND, measured, why)
+        } else {
+            Opinion::held(BOUND, measured, self.praise(seen))
+        };
+        let joined = Some((check.source.clone(), self.joined));
+        let shown = self.evidence();
+        let rows = Rows::Operations { cells: self.cells, foreign: self.foreign };
+        Opinion { joined, ..opinion }.evidence(shown).rows(rows)
+    }
+
+    /// `3 lost and 1 duplicated of 12,400 acknowledged`.
+    fn measured(&self) -> String {
+        let wrong: Vec<String> = VIOLATIONS
+            .iter()
+            .filter(|kind| self.count(kind) > 0)
+            .map(|kind| format!("{} {kind}", words::count(self.count(kind))))
+            .collect();
+        let acked = words::count(self.acked);
+        if wrong.is_empty() {
+            format!("{acked} acknowledged, {} seen once", words::count(self.joined.ok))
+        } else {
+            format!("{} of {acked} acknowledged", words::list(&wrong))
+        }
+    }
+
+    fn praise(&self, seen: &Seen) -> String {
+        let joined = &self.joined;
+        let mut text = format!(
+            "{} acknowledged, each once; 0 of {} refused took effect",
+            words::count(self.acked),
+            words::count(joined.refused)
+        );
+        if joined.recovered + joined.unresolved > 0 {
+            text.push_str(&format!(
+                "; of {} without an answer {} took effect once",
+                words::count(joined.recovered + joined.unresolved),
+                words::count(joined.recovered)
+            ));
+        }
+        if let Some(blind) = &seen.blind {
+            text.push_str(&format!(
+                "; the source was blind ({blind}), yet nothing is missing. A repetition in that \
+                 time would not have been seen"
+            ));
+        }
+        text + "."
+    }
+
+    fn reproach(&self, seen: &Seen) -> String {
+        let meaning = |kind: &str| match kind {
+            "lost" => "acknowledged and never took effect",
+            "duplicated" => "took effect more than once",
+            "resurrected" => "refused and took effect all the same",
+            _ => "took effect without having been asked for",
+        };
+        let parts: Vec<String> = VIOLATIONS
+            .iter()
+            .filter(|kind| self.count(kind) > 0)
+            // What a blind source missed is not held against the system.
+            .filter(|kind| **kind != "lost" || seen.blind.is_none())
+            .map(|kind| {
+                format!("{} {}", words::plural(self.count(kind), "operation"), meaning(kind))
+            })
+            .collect();
+        format!("{}.", words::list(&parts))
+    }
+
+    /// The first identities of each kind.
+    fn evidence(&self) -> Vec<Evidence> {
+        let kinds = VIOLATIONS.iter().filter(|kind| self.count(kind) > 0).count();
+        let each = SHOWN.div_ceil(kinds.max(1));
+        let mut shown = Vec::new();
+        for kind in VIOLATIONS {
+            let cells = self.cells.iter().filter(|cell| cell.anomaly == kind);
+            let operations = cells.flat_map(|cell| {
+                cell.sequences.iter().take(each).map(|sequence| {
+                    let effects = words::plural(u64::from(cell.effects_of(sequence)), "effect");
+                    let what = format!("operation {}{sequence}", cell.prefix);
+                    evidence(what, format!("{kind}: {}, {effects}", cell.outcome), None)
+                })
+            });
+            let foreign = self.foreign.iter().filter(|_| kind == "unexpected").map(|id| {
+                evidence(format!("operation {id}"), "unexpected: of no workload of this run", None)
+            });
+            shown.extend(operations.chain(foreign).take(each));
+        }
+        shown
+    }
+}

@@ -1,0 +1,76 @@
+//! Faults: everything that was to be broken was broken, seen to be broken, and
+//! whole again in time.
+//!
+//! Every run has this finding, because a fault that never landed makes the
+//! calm after it worthless. Never violated: whether the system bore the fault is
+//! what the other checks are for. Inconclusive when a planned fault was not
+//! injected, hit nothing, was not confirmed, did not heal within its time, or
+//! has a problem. Evidence: each fault with its victims. Faults that this run
+//! leaves out are not planned.
+
+use reports::record::FaultRecord;
+use scenarios::plan::{Fault, Plan};
+
+use super::opinion::{Opinion, evidence};
+use super::words;
+use crate::history::History;
+
+/// What the watch for the healing may add to it, in seconds.
+const SLACK: f64 = 1.0;
+
+pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
+    let bound = "every planned fault, injected, confirmed and healed";
+    if plan.faults.is_empty() {
+        return Opinion::held(bound, "no faults", "No fault is part of this run.");
+    }
+    let mut failures = Vec::new();
+    let mut told = Vec::new();
+    for fault in &plan.faults {
+        let known = history.faults.iter().find(|known| known.name == fault.name);
+        match known {
+            Some(known) => {
+                told.push(evidence(
+                    format!("fault {}", fault.name),
+                    format!("{} hit {}", known.kind, words::list(&known.victims)),
+                    known.injected,
+                ));
+                failures.extend(failure(fault, known));
+            }
+            None => failures.push(format!("fault {} never came to its turn", fault.name)),
+        }
+    }
+    let landed = plan.faults.len() - failures.len();
+    let measured = format!("{landed} of {}", words::plural(plan.faults.len() as u64, "fault"));
+    if failures.is_empty() {
+        let why = format!("{measured} landed and healed.");
+        Opinion::held(bound, measured, why).evidence(told)
+    } else {
+        Opinion::doubtful(bound, measured, format!("{}.", failures.join("; "))).evidence(told)
+    }
+}
+
+fn failure(fault: &Fault, known: &FaultRecord) -> Option<String> {
+    let name = &fault.name;
+    let within = fault.heal_within.as_secs_f64();
+    if let Some(problem) = &known.problem {
+        return Some(format!("fault {name}: {problem}"));
+    }
+    let Some(injected) = known.injected else {
+        return Some(format!("fault {name} was not injected"));
+    };
+    if known.victims.is_empty() {
+        return Some(format!("fault {name} hit nothing"));
+    }
+    if known.confirmed.is_none() {
+        return Some(format!("fault {name} was injected and not seen to have landed"));
+    }
+    match known.healed {
+        Some(healed) if healed - injected <= within + SLACK => None,
+        Some(healed) => Some(format!(
+            "fault {name} took {} to heal, and may take {}",
+            words::seconds(healed - injected),
+            fault.heal_within
+        )),
+        None => Some(format!("fault {name} did not heal within {}", fault.heal_within)),
+    }
+}

@@ -1,0 +1,92 @@
+//! Speed: a counter rises at most so fast, taken over the whole of the phases.
+//!
+//! Broken when its rise, over the time between the first and the last sample
+//! of each stretch of phases, exceeds `max` on average. A counter that falls
+//! was set back, and begins again at 0. Evidence: the fastest stretches between
+//! two samples. Inconclusive when the probe was silent for long, unless the
+//! rise that it did see is too much for the whole time.
+
+use scenarios::plan::Plan;
+use scenarios::plan::check::Speed;
+use scenarios::units::Unit;
+use serde_json::json;
+
+use super::anomalies::Rows;
+use super::opinion::{Opinion, evidence};
+use super::rises::{self, Rise};
+use super::series::Series;
+use super::window::{Span, Window};
+use super::words;
+use crate::history::History;
+
+/// Fewer samples than this have no speed.
+const FEWEST: u32 = 3;
+
+pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
+    let series = Series::of(plan, history, &check.series);
+    let window = Window::of(plan, history, &check.phases);
+    let max = check.max.0;
+    let bound = format!("at most {}", words::show(Unit::PerSecond, max));
+    let rises = rises::sort(&series, &window).inside;
+    let total: f64 = rises.iter().map(|rise| rise.amount).sum();
+    let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();
+    let shortage = series.shortage(&window, FEWEST).or_else(|| {
+        (watched <= 0.0).then(|| series.explain(&format!("{} has no two samples", series.name)))
+    });
+    // What was seen is the least that there was.
+    let proven = window.seconds() > 0.0 && total / window.seconds() > max;
+    if let Some(why) = shortage.filter(|_| !proven) {
+        return Opinion::inconclusive(&bound, why).drawn(&check.series, None);
+    }
+    let speed = total / if watched > 0.0 { watched } else { window.seconds() };
+    let measured = words::show(Unit::PerSecond, speed);
+    let why = format!(
+        "{} rose by {} in {} of {}.",
+        check.series,
+        words::show(series.unit, total),
+        words::seconds(watched),
+        window.names()
+    );
+    let opinion = if speed > max {
+        violated(&bound, measured, why, rises, max)
+    } else {
+        Opinion::held(&bound, measured, why)
+    };
+    // The series is a counter: a speed is no value of it.
+    opinion.drawn(&check.series, None)
+}
+
+/// The time between the samples that a rise is taken from.
+fn watched(series: &Series<'_>, span: Span) -> f64 {
+    let before = series.samples.partition_point(|sample| sample.at < span.from);
+    let within = series.within(span);
+    let (Some(first), Some(last)) = (within.first(), within.last()) else { return 0.0 };
+    let base = before.checked_sub(1).map(|index| series.samples[index].at);
+    let near = base.filter(|base| first.at - base <= series.unbroken());
+    last.at - near.unwrap_or(if series.from_zero { span.from } else { first.at })
+}
+
+fn pace(rise: &Rise) -> f64 {
+    rise.amount / (rise.at - rise.from).max(1e-3)
+}
+
+fn violated(bound: &str, measured: String, why: String, mut rises: Vec<Rise>, max: f64) -> Opinion {
+    let since = rises.iter().find(|rise| pace(rise) > max).map(|rise| rise.from);
+    let rows = rises.iter().map(|rise| {
+        json!({ "label": &*rise.label, "from": rise.from, "at": rise.at, "rise": rise.amount })
+    });
+    let rows = Rows::Listed(rows.collect());
+    rises.sort_by(|a, b| pace(b).total_cmp(&pace(a)));
+    let fastest = rises.iter().take(3).map(|rise| {
+        let what = if rise.label.is_empty() { "the fastest stretch" } else { &*rise.label };
+        let seen = format!(
+            "{} from {} to {}",
+            words::show(Unit::PerSecond, pace(rise)),
+            words::seconds(rise.from),
+            words::seconds(rise.at)
+        );
+        evidence(what, seen, Some(rise.at))
+    });
+    let fastest: Vec<_> = fastest.collect();
+    Opinion::violated(bound, measured, why).since(since).evidence(fastest).rows(rows)
+}

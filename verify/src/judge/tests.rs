@@ -1,0 +1,8 @@
+//! The judge against liars: each kind of check must be able to hold, to be
+//! violated and to be inconclusive.
+
+mod operations;
+mod run;
+mod scene;
+mod series;
+mod trends;

@@ -1,0 +1,163 @@
+//! Trend against leaks, and against everything that looks like one.
+
+use reports::record::Verdict::{self, Held, Inconclusive, Violated};
+use scenarios::plan::check::{CheckKind, Trend};
+use scenarios::units::{Quantity, Share};
+
+use super::scene::Scene;
+
+fn trend() -> CheckKind {
+    CheckKind::Trend(Trend {
+        series: "broker.channels".to_owned(),
+        phase: "load".to_owned(),
+        min_rise: Quantity::count(10.0),
+        confidence: Share(0.99),
+        samples: 20,
+    })
+}
+
+/// The verdict on a series over the 28 s of the load; the time counts from
+/// its start.
+fn on(value: impl Fn(f64) -> f64) -> Verdict {
+    Scene::new().sampled("broker.channels", |at| Some(value(at - 8.0))).find(trend()).verdict
+}
+
+#[test]
+fn a_slow_leak_in_whole_steps_is_seen() {
+    let mut scene =
+        Scene::new().sampled("broker.channels", |at| Some(12.0 + ((at - 8.0) * 23.0 / 28.0).floor()));
+    let finding = scene.find(trend());
+    assert_eq!(finding.verdict, Violated, "{}", finding.why);
+    assert!(finding.why.contains("with 99% confidence"), "{}", finding.why);
+    assert!(finding.since.is_some_and(|since| (15.0..30.0).contains(&since)));
+    assert!(!finding.evidence.is_empty());
+}
+
+#[test]
+fn a_leak_that_ends_at_a_limit_is_seen() {
+    for end in [0.45, 0.5, 0.7, 0.9] {
+        let verdict = on(|at| 750.0 + (at / 28.0 / end).clamp(0.0, 1.0) * 3_344.0);
+        assert_eq!(verdict, Violated, "limit reached after {end} of the phase");
+    }
+}
+
+#[test]
+fn a_leak_in_bursts_or_with_a_glitch_is_seen() {
+    assert_eq!(on(|at| 12.0 + (at / 4.0).floor() * 5.0), Violated);
+    assert_eq!(on(|at| if (13.0..13.5).contains(&at) { 0.0 } else { 12.0 + at }), Violated);
+}
+
+#[test]
+fn warming_up_is_no_leak() {
+    for end in [1.0, 3.0, 6.0, 28.0 / 3.0] {
+        assert_eq!(on(|at| 12.0 + (at / end).clamp(0.0, 1.0) * 12.0), Held, "warm after {end} s");
+        assert_eq!(on(|at| 12.0 + (at / end).clamp(0.0, 1.0) * 300.0), Held, "warm after {end} s");
+    }
+    assert_eq!(on(|at| 12.0 + 40.0 * (1.0 - (-at / 5.0).exp())), Held);
+}
+
+#[test]
+fn a_step_anywhere_is_no_leak() {
+    for step in 0..28 {
+        for height in [4.0, 9.0, 30.0] {
+            let at_step = f64::from(step);
+            let verdict = on(|at| if at < at_step { 12.0 } else { 12.0 + height });
+            assert_eq!(verdict, Held, "{height} more after {step} s");
+        }
+    }
+}
+
+#[test]
+fn a_dip_anywhere_is_no_leak() {
+    for start in -8..28 {
+        for low in [0.0, 6.0] {
+            let dip = f64::from(start)..f64::from(start) + 8.0;
+            let verdict = on(|at| if dip.contains(&at) { low } else { 12.0 });
+            assert_eq!(verdict, Held, "a dip to {low} after {start} s");
+        }
+    }
+}
+
+#[test]
+fn a_sawtooth_is_no_leak() {
+    for teeth in 2..9 {
+        let length = 28.0 / f64::from(teeth);
+        assert_eq!(on(|at| 100.0 * (at / length).rem_euclid(1.0)), Held, "{teeth} teeth");
+    }
+}
+
+#[test]
+fn a_trend_needs_samples() {
+    let mut few =
+        Scene::new().sampled("broker.channels", |at| (at.fract() < 0.2 && at as u64 % 2 == 0).then_some(at));
+    assert_eq!(few.find(trend()).verdict, Inconclusive);
+    assert_eq!(Scene::new().find(trend()).verdict, Inconclusive);
+}
+
+/// Noise that remembers: each value is `memory` of the one before, and chance.
+fn noise(random: &mut fastrand::Rng, memory: f64, size: f64) -> Vec<f64> {
+    let mut last = 0.0;
+    let draw = |random: &mut fastrand::Rng| {
+        // The sum of twelve uniform values is nearly normal, with deviation 1.
+        (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+    };
+    let fresh = (1.0 - memory * memory).sqrt();
+    let mut step = || {
+        last = memory * last + fresh * draw(random);
+        size * last
+    };
+    // The memory fills before the first value counts.
+    (0..50).for_each(|_| {
+        step();
+    });
+    (0..121).map(|_| step()).collect()
+}
+
+/// False alarms in so many runs of flat noise.
+fn alarms(runs: u32, memory: f64, size: f64, seed: u64) -> u32 {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut alarms = 0;
+    for _ in 0..runs {
+        let values = noise(&mut random, memory, size);
+        let mut scene = Scene::new()
+            .sampled("broker.channels", |at| values.get((at * 2.0) as usize).map(|v| 100.0 + v.round()));
+        alarms += u32::from(scene.find(trend()).verdict == Violated);
+    }
+    alarms
+}
+
+#[test]
+fn flat_noise_rarely_alarms() {
+    // Small, comparable to and far above the smallest rise that counts; fresh,
+    // remembering for a second, for some seconds.
+    for (memory, size) in
+        [(0.0, 1.0), (0.0, 5.0), (0.0, 50.0), (0.5, 5.0), (0.5, 50.0), (0.8, 3.0), (0.8, 20.0), (0.9, 3.0)]
+    {
+        let alarms = alarms(2_000, memory, size, 7);
+        assert!(alarms <= 2, "{alarms} of 2,000 with memory {memory} and size {size}");
+    }
+}
+
+#[test]
+fn a_leak_is_seen_through_noise() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut seen = 0;
+    for _ in 0..200 {
+        let values = noise(&mut random, 0.5, 2.0);
+        let mut scene = Scene::new().sampled("broker.channels", |at| {
+            values.get((at * 2.0) as usize).map(|v| (100.0 + v + (at - 8.0) * 23.0 / 28.0).round())
+        });
+        seen += u32::from(scene.find(trend()).verdict == Violated);
+    }
+    assert!(seen >= 198, "{seen} of 200");
+}
+
+#[test]
+#[ignore = "prints the rate of false alarms"]
+fn rates_of_false_alarms() {
+    for memory in [0.0, 0.5, 0.8, 0.9, 0.95] {
+        for size in [1.0, 3.0, 5.0, 10.0, 50.0] {
+            println!("memory {memory} size {size}: {} of 20,000", alarms(20_000, memory, size, 3));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Conducts a run, judges its history and reports.
+//!
+//! [`conduct`] is the shell that owns sockets, clocks and files; it writes a
+//! [`history`] through [`folder`]. [`judge`] takes the history as a value and
+//! comes to findings; [`report`] has them drawn.
+
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod conduct;
+pub mod effects;
+pub mod event;
+pub mod exit;
+pub mod folder;
+pub mod history;
+pub mod judge;
+pub mod observe;
+pub mod probe;
+pub mod progress;
+pub mod record;
+pub mod report;
+pub mod setup;
+pub mod signal;
+pub mod stats;
+pub mod targets;

@@ -1,0 +1,144 @@
+//! Probes: each samples something, again and again, until the run is over.
+//!
+//! One file a kind. A probe that cannot see says so once for each reason and
+//! sends no sample: an unknown value is never a zero.
+
+mod health;
+mod logs;
+mod process;
+mod rabbitmq;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::Lab;
+use scenarios::plan::{Probe, ProbeKind};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::observe::{Observer, ProbeObserver};
+
+/// How long a probe waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a probe cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// An address is missing.
+    #[error(transparent)]
+    Template(#[from] scenarios::template::TemplateError),
+    /// The probe needs the lab, and there is none.
+    #[error("probe {probe:?} reads processes of the lab; mark it needs = \"lab\"")]
+    NeedsLab {
+        /// The probe.
+        probe: String,
+    },
+    /// The HTTP client cannot be made.
+    #[error("no HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A probe that is ready to sample.
+pub struct Prober {
+    observer: ProbeObserver,
+    every: Duration,
+    kind: Kind,
+}
+
+enum Kind {
+    Rabbitmq(Box<rabbitmq::Rabbitmq>),
+    Process(process::Process),
+    Health(health::Health),
+    Logs(logs::Logs),
+}
+
+impl Prober {
+    /// Makes a probe from its plan.
+    ///
+    /// # Errors
+    /// When an address is missing, or it needs a lab where there is none.
+    pub fn new(
+        probe: &Probe,
+        targets: &BTreeMap<String, String>,
+        lab: Option<&Arc<Lab>>,
+        observer: Observer,
+    ) -> Result<Self, ProbeError> {
+        let needs_lab = || ProbeError::NeedsLab { probe: probe.name.clone() };
+        let kind = match &probe.kind {
+            ProbeKind::Rabbitmq { metrics, management } => {
+                let fill = |template: &Option<scenarios::template::Template>| {
+                    template.as_ref().map(|template| template.fill(targets)).transpose()
+                };
+                Kind::Rabbitmq(Box::new(rabbitmq::Rabbitmq::new(
+                    fill(metrics)?,
+                    fill(management)?.as_deref(),
+                )?))
+            }
+            ProbeKind::Process { role } => {
+                Kind::Process(process::Process::new(lab.ok_or_else(needs_lab)?.clone(), role))
+            }
+            ProbeKind::Health { url } => Kind::Health(health::Health::new(url.fill(targets)?)?),
+            ProbeKind::Logs { role, file, containing } => {
+                let source = match (file, role, lab) {
+                    (Some(file), ..) => logs::Source::file(file.fill(targets)?),
+                    (None, Some(role), Some(lab)) => logs::Source::role(lab.clone(), role),
+                    (None, ..) => return Err(needs_lab()),
+                };
+                Kind::Logs(logs::Logs::new(source, containing))
+            }
+        };
+        let observer = ProbeObserver::new(observer, &probe.name);
+        Ok(Self { observer, every: probe.every.0, kind })
+    }
+
+    /// Samples until told to stop, and once more at the end.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(self.every);
+        // A probe that was held up goes on from there; a burst of samples would
+        // say nothing about the time in between.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_trouble = None;
+        loop {
+            let stopping = tokio::select! {
+                _ = ticks.tick() => false,
+                _ = stop.wait_for(|stop| *stop) => true,
+            };
+            let trouble = self.sample().await.err();
+            if let Some(why) = &trouble
+                && last_trouble.as_ref() != Some(why)
+            {
+                self.observer.trouble(why);
+            }
+            last_trouble = trouble;
+            if stopping {
+                break;
+            }
+        }
+    }
+
+    async fn sample(&mut self) -> Result<(), String> {
+        match &mut self.kind {
+            Kind::Rabbitmq(probe) => probe.sample(&self.observer).await,
+            Kind::Process(probe) => probe.sample(&self.observer),
+            Kind::Health(probe) => probe.sample(&self.observer).await,
+            Kind::Logs(probe) => probe.sample(&self.observer),
+        }
+    }
+}
+
+/// The texts of an error and of everything that caused it, in one line:
+/// reqwest's own text leaves out the cause.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}

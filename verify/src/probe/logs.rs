@@ -1,0 +1,150 @@
+//! Log lines: those that contain one of the texts are counted, and the first
+//! ones kept as evidence.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lab::Lab;
+
+use crate::observe::ProbeObserver;
+
+/// The most lines that a probe sends on as evidence; all are counted.
+const KEPT: u64 = 1_000;
+/// The most bytes that are read from one file for one sample.
+const BITE: u64 = 16 << 20;
+/// A line without an end is given up beyond this length.
+const LONGEST: usize = 1 << 20;
+
+/// Where the lines come from.
+pub(super) enum Source {
+    File(PathBuf),
+    Role(Arc<Lab>, String),
+}
+
+impl Source {
+    pub(super) fn file(path: String) -> Self {
+        Self::File(path.into())
+    }
+
+    pub(super) fn role(lab: Arc<Lab>, role: &str) -> Self {
+        Self::Role(lab, role.to_owned())
+    }
+
+    /// The files with the labels of their series.
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        match self {
+            Self::File(path) => vec![(path.display().to_string(), path.clone())],
+            Self::Role(lab, role) => {
+                let processes = lab.processes().into_iter().filter(|p| p.role == *role);
+                processes.map(|p| (p.name.clone(), lab.log(&p.name))).collect()
+            }
+        }
+    }
+}
+
+pub(super) struct Logs {
+    source: Source,
+    containing: Vec<String>,
+    tails: BTreeMap<String, Tail>,
+    kept: u64,
+}
+
+/// How far a file has been read.
+#[derive(Default)]
+struct Tail {
+    offset: u64,
+    unfinished: Vec<u8>,
+    lines: u64,
+    matches: u64,
+}
+
+impl Logs {
+    pub(super) fn new(source: Source, containing: &[String]) -> Self {
+        let mut tails = BTreeMap::new();
+        if let Source::File(path) = &source {
+            // What stood there before the run is none of its business.
+            let offset = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            tails.insert(path.display().to_string(), Tail { offset, ..Tail::default() });
+        }
+        Self { source, containing: containing.to_vec(), tails, kept: 0 }
+    }
+
+    pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
+        let files = self.source.files();
+        if files.is_empty() {
+            return Err("there is no process whose log could be read".to_owned());
+        }
+        for (label, path) in files {
+            let at = observer.now();
+            let tail = self.tails.entry(label.clone()).or_default();
+            let new =
+                tail.advance(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            for line in new {
+                tail.lines += 1;
+                if self.containing.iter().any(|text| line.contains(text.as_str())) {
+                    tail.matches += 1;
+                    self.kept += 1;
+                    if self.kept <= KEPT {
+                        observer.line(at, &label, &line);
+                    }
+                }
+            }
+            observer.labelled(at, "lines", &label, tail.lines as f64);
+            observer.labelled(at, "matches", &label, tail.matches as f64);
+        }
+        Ok(())
+    }
+}
+
+impl Tail {
+    /// The whole lines that were added. A file that became shorter was rotated
+    /// and is read from its start.
+    fn advance(&mut self, path: &Path) -> std::io::Result<Vec<String>> {
+        let mut file = File::open(path)?;
+        if file.metadata()?.len() < self.offset {
+            self.offset = 0;
+            self.unfinished.clear();
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        self.offset += file.take(BITE).read_to_end(&mut bytes)? as u64;
+        self.unfinished.extend_from_slice(&bytes);
+        let mut lines = Vec::new();
+        let mut from = 0;
+        while let Some(length) = self.unfinished[from..].iter().position(|&byte| byte == b'\n') {
+            let line = &self.unfinished[from..from + length];
+            lines.push(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned());
+            from += length + 1;
+        }
+        self.unfinished.drain(..from);
+        if self.unfinished.len() > LONGEST {
+            self.unfinished.clear();
+        }
+        Ok(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::Tail;
+
+    #[test]
+    fn whole_lines_are_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut file = std::fs::File::create(&path).unwrap();
+        let mut tail = Tail::default();
+        file.write_all(b"one\ntw").unwrap();
+        assert_eq!(tail.advance(&path).unwrap(), ["one"]);
+        assert!(tail.advance(&path).unwrap().is_empty());
+        file.write_all(b"o\r\nthree\n").unwrap();
+        assert_eq!(tail.advance(&path).unwrap(), ["two", "three"]);
+        std::fs::write(&path, "new\n").unwrap();
+        assert_eq!(tail.advance(&path).unwrap(), ["new"]);
+    }
+}

@@ -1,0 +1,265 @@
+//! The record of a run, put together from what its folder tells and what the
+//! judge says. It computes no judgement.
+
+use std::collections::BTreeMap;
+
+use loadgen::Fate;
+use reports::record::{
+    Operations, Quantiles, Record, Run, SCHEMA, SeriesRecord, TableRecord, WorkloadRecord,
+};
+use scenarios::plan::{Place, Plan, ProbeKind};
+use scenarios::series::WORKLOAD;
+use scenarios::units::Unit;
+
+use crate::folder::Folder;
+use crate::folder::read::Told;
+use crate::history::{History, Sample};
+use crate::judge::Judgement;
+
+/// The most points of a series in the record.
+const POINTS: usize = 240;
+/// The most labels of a series in the record: those with the greatest values.
+const LABELS: usize = 6;
+/// The most rows of a table.
+const ROWS: usize = 12;
+
+/// Puts the record together.
+#[must_use]
+pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
+    let Told { plan, facts, history } = told;
+    Record {
+        schema: SCHEMA,
+        run: Run {
+            id: facts.run.clone(),
+            scenario: plan.name.clone(),
+            title: plan.title.clone(),
+            description: plan.description.clone(),
+            variant: (plan.place == Place::Lab).then(|| plan.variant.clone()),
+            place: plan.place,
+            seed: plan.seed,
+            started: facts.started.clone(),
+            seconds: facts.seconds,
+            interrupted: history.interrupted,
+            version: facts.version.clone(),
+            brokers: facts.brokers.clone(),
+            again: facts.again.clone(),
+            folder: folder.path().display().to_string(),
+        },
+        verdict: judgement.verdict,
+        headline: judgement.headline,
+        advice: judgement.advice,
+        findings: judgement.findings,
+        workloads: workloads(told),
+        effects: judgement.effects,
+        faults: history.faults.clone(),
+        phases: history.phases.clone(),
+        series: series(plan, history),
+        tables: tables(plan, history),
+        warnings: facts.warnings.clone(),
+        left_out: plan.left_out.clone(),
+        params: plan.params.clone(),
+        targets: facts.targets.clone(),
+    }
+}
+
+fn workloads(told: &Told) -> Vec<WorkloadRecord> {
+    let mut records = Vec::new();
+    for workload in &told.plan.workloads {
+        let (Some(summary), Some(history)) =
+            (told.facts.workloads.get(&workload.name), told.history.workloads.get(&workload.name))
+        else {
+            continue;
+        };
+        let ledger = &history.ledger;
+        let late = told.history.last(&format!("{}.late", workload.name));
+        let operations = Operations {
+            due: ledger.due(),
+            acked: ledger.count(Fate::Acked),
+            failed: ledger.count(Fate::Failed),
+            indeterminate: ledger.count(Fate::Indeterminate),
+            dropped: ledger.count(Fate::Dropped),
+            late: late as u64,
+        };
+        let started = operations.due - operations.dropped.min(operations.due);
+        records.push(WorkloadRecord {
+            name: workload.name.clone(),
+            target: summary.target.clone(),
+            rate_asked: workload.rate.0,
+            rate_got: started as f64 / summary.due_seconds.max(1.0),
+            operations,
+            response: history.quantiles("response"),
+            service: history.quantiles("service"),
+            delay: history.quantiles("delay"),
+            outages: summary.outages.clone(),
+            errors: summary.errors.clone(),
+        });
+    }
+    records
+}
+
+/// The series of the probes and the counts of each workload, thinned.
+fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
+    let workloads = plan.workloads.iter().map(|workload| (&workload.name, WORKLOAD));
+    let probes = plan.probes.iter().map(|probe| (&probe.name, probe.kind.series()));
+    let mut records = Vec::new();
+    for (owner, infos) in probes.chain(workloads) {
+        for info in infos {
+            let name = format!("{owner}.{}", info.name);
+            let Some(samples) = history.samples.get(&name) else { continue };
+            records.extend(by_label(samples).into_iter().map(|(label, points)| SeriesRecord {
+                name: name.clone(),
+                label,
+                unit: info.unit,
+                points: thin(&points, POINTS),
+            }));
+        }
+    }
+    records
+}
+
+/// The points of each label; of many labels, those that rose highest.
+fn by_label(samples: &[Sample]) -> Vec<(String, Vec<(f64, f64)>)> {
+    let mut labels: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for sample in samples {
+        labels.entry(&sample.label).or_default().push((sample.at, sample.value));
+    }
+    let mut labels: Vec<_> = labels.into_iter().map(|(l, p)| (l.to_owned(), p)).collect();
+    let top = |points: &[(f64, f64)]| points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
+    labels.sort_by(|a, b| top(&b.1).total_cmp(&top(&a.1)).then_with(|| a.0.cmp(&b.0)));
+    labels.truncate(LABELS);
+    labels
+}
+
+/// At most `most` points: of each stretch of equal length its lowest and its
+/// highest, so that extremes survive.
+fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    if points.len() <= most {
+        return points.to_vec();
+    }
+    let size = points.len().div_ceil(most / 2);
+    let mut thinned = Vec::with_capacity(most);
+    for stretch in points.chunks(size) {
+        let low = stretch.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        let high = stretch.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let mut both: Vec<(f64, f64)> = low.into_iter().chain(high).copied().collect();
+        both.sort_by(|a, b| a.0.total_cmp(&b.0));
+        both.dedup();
+        thinned.extend(both);
+    }
+    thinned
+}
+
+/// The connections with the most channels, and what the processes used.
+fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
+    let mut tables = Vec::new();
+    for probe in &plan.probes {
+        match &probe.kind {
+            ProbeKind::Rabbitmq { .. } => {
+                let name = format!("{}.connection_channels", probe.name);
+                tables.extend(connections(history, &name));
+            }
+            ProbeKind::Process { .. } => tables.extend(processes(history, &probe.name)),
+            ProbeKind::Health { .. } | ProbeKind::Logs { .. } => {}
+        }
+    }
+    tables
+}
+
+fn connections(history: &History, series: &str) -> Option<TableRecord> {
+    let samples = history.samples.get(series)?;
+    let mut most: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for sample in samples {
+        let (highest, last) = most.entry(&sample.label).or_insert((0.0, 0.0));
+        *highest = highest.max(sample.value);
+        *last = sample.value;
+    }
+    let mut rows: Vec<_> = most.into_iter().collect();
+    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
+    rows.truncate(ROWS);
+    let show = |value: f64| Unit::Count.show(value);
+    Some(TableRecord {
+        title: "Connections with the most channels".to_owned(),
+        columns: ["connection", "most channels", "last seen"].map(str::to_owned).to_vec(),
+        rows: rows
+            .into_iter()
+            .map(|(label, (highest, last))| vec![label.to_owned(), show(highest), show(last)])
+            .collect(),
+    })
+}
+
+fn processes(history: &History, probe: &str) -> Option<TableRecord> {
+    let resident = history.samples.get(&format!("{probe}.resident"))?;
+    let mut labels: Vec<&str> = resident.iter().map(|sample| &*sample.label).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let last = |series: &str, label: &str| {
+        let samples = history.samples.get(&format!("{probe}.{series}"))?;
+        samples.iter().rev().find(|s| &*s.label == label).map(|s| s.value)
+    };
+    let most = |label: &str| {
+        resident.iter().filter(|s| &*s.label == label).map(|s| s.value).fold(0.0, f64::max)
+    };
+    let show =
+        |unit: Unit, value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| unit.show(v));
+    Some(TableRecord {
+        title: "Processes".to_owned(),
+        columns: ["process", "restarts", "memory at most", "memory at the end"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: labels
+            .into_iter()
+            .map(|label| {
+                vec![
+                    label.to_owned(),
+                    show(Unit::Count, last("restarts", label)),
+                    show(Unit::Bytes, Some(most(label))),
+                    show(Unit::Bytes, last("resident", label)),
+                ]
+            })
+            .collect(),
+    })
+}
+
+impl crate::history::WorkloadHistory {
+    /// The quantiles of one of the three latencies, if anything was measured.
+    fn quantiles(&self, which: &str) -> Option<Quantiles> {
+        let list = match which {
+            "service" => &self.service,
+            "delay" => &self.delay,
+            _ => &self.response,
+        };
+        let mut merged = loadgen::latency::histogram();
+        for (_, histogram) in list {
+            // Both have the bounds that loadgen gives every histogram.
+            merged.add(histogram).ok()?;
+        }
+        if merged.is_empty() {
+            return None;
+        }
+        let at = |quantile: f64| merged.value_at_quantile(quantile) as f64 / 1e6;
+        Some(Quantiles {
+            count: merged.len(),
+            mean: merged.mean() / 1e6,
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: merged.max() as f64 / 1e6,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thin;
+
+    #[test]
+    fn extremes_survive_the_thinning() {
+        let mut points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), 1.0)).collect();
+        points[7_777].1 = 99.0;
+        points[1_234].1 = -5.0;
+        let thinned = thin(&points, 240);
+        assert!(thinned.len() <= 240);
+        assert!(thinned.contains(&(7_777.0, 99.0)) && thinned.contains(&(1_234.0, -5.0)));
+        assert!(thinned.is_sorted_by(|a, b| a.0 <= b.0));
+    }
+}

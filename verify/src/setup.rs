@@ -1,0 +1,116 @@
+//! The system under test: a lab of our own, or somebody's addresses.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::reference::{Running, StartOptions, System};
+use lab::{Lab, LabError, LabOptions, Patience};
+use scenarios::Plan;
+
+use crate::signal::Cancel;
+use crate::targets::{self, TargetError};
+
+/// How long brokers and services may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Why there is no system to test.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The lab did not come up.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// An address does not answer.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A signal came first.
+    #[error("interrupted during set-up")]
+    Interrupted,
+    /// A task of this program crashed.
+    #[error("the set-up crashed: {0}")]
+    Crashed(String),
+}
+
+/// A system that stands.
+pub struct Standing {
+    /// Its addresses, by key.
+    pub targets: BTreeMap<String, String>,
+    /// The lab that it stands in.
+    pub lab: Option<Arc<Lab>>,
+    /// What the brokers are.
+    pub brokers: Vec<String>,
+    /// Holds the lab's ports until the end.
+    running: Option<Running>,
+}
+
+impl Standing {
+    /// Starts the reference system of the plan in a lab.
+    ///
+    /// # Errors
+    /// When a broker is missing or does not start, or the run is cancelled.
+    pub async fn lab(
+        plan: &Plan,
+        logs: PathBuf,
+        keep: bool,
+        cancel: &Cancel,
+    ) -> Result<Self, SetupError> {
+        let system = System::from_name(&plan.system.reference)?;
+        let options = StartOptions {
+            variant: plan.variant.clone(),
+            replicas: plan.system.replicas,
+            targets: None,
+        };
+        let flag = cancel.flag();
+        let started = tokio::task::spawn_blocking(move || {
+            let lab = LabOptions { keep, ..LabOptions::new(logs) }.start()?;
+            let patience = Patience::new(PATIENCE).cancelled_by(&flag);
+            let running = system.start(&lab, &options, patience)?;
+            Ok::<_, LabError>((lab, running))
+        });
+        let (lab, running) = match started.await {
+            Ok(Ok(started)) => started,
+            Ok(Err(_)) if cancel.is_cancelled() => return Err(SetupError::Interrupted),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => return Err(SetupError::Crashed(error.to_string())),
+        };
+        let brokers =
+            running.broker.iter().map(|broker| format!("RabbitMQ {}", broker.version)).collect();
+        Ok(Self {
+            targets: running.targets.clone(),
+            lab: Some(Arc::new(lab)),
+            brokers,
+            running: Some(running),
+        })
+    }
+
+    /// Takes somebody's own system, if all of its addresses answer.
+    ///
+    /// # Errors
+    /// The first address at which nobody answers.
+    pub async fn targets(
+        targets: BTreeMap<String, String>,
+        cancel: &Cancel,
+    ) -> Result<Self, SetupError> {
+        tokio::select! {
+            reached = targets::reach(&targets) => reached?,
+            () = cancel.cancelled() => return Err(SetupError::Interrupted),
+        }
+        Ok(Self { targets, lab: None, brokers: Vec::new(), running: None })
+    }
+
+    /// Clears everything away.
+    ///
+    /// # Errors
+    /// When a process or folder of the lab is left.
+    pub async fn clear(self) -> Result<(), SetupError> {
+        let Some(lab) = self.lab else { return Ok(()) };
+        let running = self.running;
+        let stopped = tokio::task::spawn_blocking(move || {
+            let result = lab.stop();
+            drop(running);
+            result
+        });
+        stopped.await.map_err(|error| SetupError::Crashed(error.to_string()))?.map_err(Into::into)
+    }
+}

@@ -1,0 +1,9 @@
+//! Statistics on plain numbers: robust, distribution-free where it can be, and
+//! each with its source.
+
+pub mod batches;
+pub mod median;
+pub mod normal;
+pub mod proportion;
+pub mod theil_sen;
+pub mod wilcoxon;
