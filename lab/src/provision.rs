@@ -3,7 +3,7 @@
 mod privileged;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::LabError;
 use crate::broker::rabbitmq::Installation;
@@ -88,7 +88,10 @@ fn install(need: Need, progress: &mut dyn FnMut(&str)) -> Result<(), LabError> {
         need.failed("this needs root, and `sudo` asks for a password or is not there")
     })?;
     // Two programs at once: the second waits, then finds the work done.
-    let lock_path = std::env::temp_dir().join("shakedown-provision.lock");
+    let lock_path = lock_path();
+    if let Some(folder) = lock_path.parent() {
+        fs::create_dir_all(folder).map_err(LabError::file("create the folder", folder))?;
+    }
     let lock = fs::OpenOptions::new().create(true).append(true).open(&lock_path);
     let lock = lock.map_err(LabError::file("open", &lock_path))?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
@@ -101,6 +104,15 @@ fn install(need: Need, progress: &mut dyn FnMut(&str)) -> Result<(), LabError> {
         return Ok(());
     }
     Err(need.failed(format!("the package is installed but has no {}", need.program())))
+}
+
+/// The file that two programs at once take turns by. It stays, because to remove
+/// a lock file is to let a third program in; so it is not in the temporary
+/// folder.
+fn lock_path() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")));
+    cache.unwrap_or_else(std::env::temp_dir).join("shakedown/provision.lock")
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ fn a_duration_stretches_the_phase_that_says_so() {
     let plan = planned(&settings("2h"));
     let load = plan.phases.iter().find(|phase| phase.name == "load").unwrap();
     assert_eq!(load.length, Span::seconds(7_200));
-    assert_eq!(plan.timeline().end().as_secs(), 3 + 5 + 7_200 + 12 + 8 + 4);
+    assert_eq!(plan.timeline().end().as_secs(), 3 + 5 + 7_200 + 8 + 6 + 8 + 4);
     assert_eq!(refused(&settings("1500ms")), ["--duration 1.5s: give whole seconds, at least one"]);
     let rigid = source().replace("stretch = true", "");
     let told = scenarios::plan("f", &rigid, &settings("5s")).unwrap_err().to_string();

@@ -84,8 +84,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let temporary = folder.path().join("tmp");
         fs::create_dir(&temporary).unwrap();
-        let mut child =
-            std::process::Command::new("sleep").arg("1000").current_dir(folder.path()).spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
         let found = || processes(folder.path()).iter().any(|p| p.pid == child.id()).then_some(());
         wait::until("the process to be seen", Duration::from_secs(20), found).unwrap();
         let error = expect_none(folder.path(), &temporary, Duration::ZERO).unwrap_err();

@@ -26,7 +26,8 @@ impl Machine {
         let target = exe.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
         let folder = target.map_or_else(std::env::temp_dir, ToOwned::to_owned);
         let path = folder.join("end-to-end.lock");
-        let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let lock =
+            File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)
             .with_context(|| format!("cannot lock {}", path.display()))?;
         Ok(Self { _lock: lock })

@@ -86,6 +86,9 @@ impl Case {
         })?;
         let mut misses = self.misses(&record, &ended);
         misses.extend(again::misses(&sandbox, &record, &ended)?);
+        if !misses.is_empty() {
+            misses.push(format!("the run is kept in {}", sandbox.keep().display()));
+        }
         Ok(Tried {
             verdict: record.verdict,
             caught_by: violated(&record).map(|finding| finding.check.clone()).collect(),
@@ -112,8 +115,9 @@ impl Case {
         for check in &self.expected.caught_by {
             match record.findings.iter().find(|finding| finding.check == *check) {
                 None => misses.push(format!("{check} was not judged")),
-                Some(finding) if finding.verdict != Verdict::Violated => misses
-                    .push(format!("{check} is {}: {}", finding.verdict.word(), finding.why)),
+                Some(finding) if finding.verdict != Verdict::Violated => {
+                    misses.push(format!("{check} is {}: {}", finding.verdict.word(), finding.why));
+                }
                 Some(finding) => misses.extend(evidence::misses(finding, record)),
             }
         }

@@ -93,7 +93,11 @@ impl Run {
     ///
     /// # Errors
     /// When neither happens within [`DEADLINE`].
-    pub fn wait_for(&mut self, what: &str, mut seen: impl FnMut(&mut Self) -> bool) -> Result<bool> {
+    pub fn wait_for(
+        &mut self,
+        what: &str,
+        mut seen: impl FnMut(&mut Self) -> bool,
+    ) -> Result<bool> {
         let (came, _) = wait::until(what, DEADLINE, || {
             if seen(self) {
                 return Some(true);

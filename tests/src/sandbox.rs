@@ -34,7 +34,8 @@ impl Sandbox {
         let folder = tempfile::Builder::new().prefix("shakedown-tests-").tempdir()?;
         let sandbox = Self { folder, profile };
         for path in [sandbox.tmp(), sandbox.out()] {
-            std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            std::fs::create_dir(&path)
+                .with_context(|| format!("cannot make {}", path.display()))?;
         }
         Ok(sandbox)
     }
@@ -55,6 +56,12 @@ impl Sandbox {
     #[must_use]
     pub fn out(&self) -> PathBuf {
         self.path().join("out")
+    }
+
+    /// Keeps the folder for somebody to look at; gives its path.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
     }
 
     /// Writes a file of a test; gives its path.
@@ -90,10 +97,7 @@ impl Sandbox {
         for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
             command.env_remove(name);
         }
-        command
-            .env("TMPDIR", self.tmp())
-            .env("SHAKEDOWN_OUT", self.out())
-            .current_dir(self.path());
+        command.env("TMPDIR", self.tmp()).env("SHAKEDOWN_OUT", self.out()).current_dir(self.path());
     }
 
     /// Starts `verify` with these arguments.

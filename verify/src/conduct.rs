@@ -67,6 +67,9 @@ pub enum ConductError {
         /// What is wrong.
         why: String,
     },
+    /// A fault has no place in time, which a plan that was read does not allow.
+    #[error("{0}; the plan was changed by hand")]
+    Timetable(String),
     /// A part of this program crashed.
     #[error("{part} crashed: {why}; this is a defect of verify")]
     Crashed {
@@ -124,7 +127,7 @@ async fn set_up(
     match &order.targets {
         Some(targets) => {
             progress.step("reaching the targets");
-            Standing::targets(targets.clone(), cancel).await
+            Standing::targets(&order.plan, targets.clone(), cancel).await
         }
         None => {
             progress.step("starting the lab: a private broker and the reference system");
@@ -158,10 +161,9 @@ async fn perform(
     if let Some(lab) = &standing.lab {
         faults::follow_processes(lab, &observer);
     }
-    let mut loads = Loads::start(order, &standing.targets, clock)?;
-    let breaking = faults::start(plan, standing, folder, &observer, cancel);
-
     writer.begin(clock)?;
+    let mut loads = Loads::start(order, &standing.targets, clock)?;
+    let breaking = faults::start(plan, standing, folder, &observer, cancel)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
     let directing = async {

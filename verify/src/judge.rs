@@ -19,6 +19,7 @@ mod counts;
 mod effects;
 mod faults;
 mod growth;
+mod guilty;
 mod join;
 mod latency;
 mod load;

@@ -15,6 +15,7 @@ pub mod folder;
 pub mod history;
 pub mod judge;
 pub mod observe;
+pub mod preflight;
 pub mod probe;
 pub mod progress;
 pub mod record;

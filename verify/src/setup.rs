@@ -9,8 +9,9 @@ use lab::reference::{Running, StartOptions, System};
 use lab::{Lab, LabError, LabOptions, Patience};
 use scenarios::Plan;
 
+use crate::preflight;
 use crate::signal::Cancel;
-use crate::targets::{self, TargetError};
+use crate::targets::TargetError;
 
 /// How long brokers and services may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -30,6 +31,20 @@ pub enum SetupError {
     /// A task of this program crashed.
     #[error("the set-up crashed: {0}")]
     Crashed(String),
+}
+
+impl SetupError {
+    /// Whether the output of the lab's processes says more than the error.
+    #[must_use]
+    pub const fn has_logs(&self) -> bool {
+        matches!(
+            self,
+            Self::Crashed(_)
+                | Self::Lab(
+                    LabError::Died { .. } | LabError::Keeper { .. } | LabError::TimedOut { .. }
+                )
+        )
+    }
 }
 
 /// A system that stands.
@@ -84,16 +99,18 @@ impl Standing {
         })
     }
 
-    /// Takes somebody's own system, if all of its addresses answer.
+    /// Takes somebody's own system, if all of its addresses answer and let us
+    /// in.
     ///
     /// # Errors
-    /// The first address at which nobody answers.
+    /// The first address at which nobody answers, or that refuses us.
     pub async fn targets(
+        plan: &Plan,
         targets: BTreeMap<String, String>,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
         tokio::select! {
-            reached = targets::reach(&targets) => reached?,
+            reached = preflight::reach(plan, &targets) => reached?,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
         }
         Ok(Self { targets, lab: None, brokers: Vec::new(), running: None })

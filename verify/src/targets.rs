@@ -1,7 +1,6 @@
 //! Addresses: as the command line gives them, and as a report may show them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use scenarios::plan::System;
 use url::Url;
@@ -130,32 +129,6 @@ fn example(scheme: &str) -> String {
         "amqp" | "amqps" => format!("{scheme}://user:password@host:5672/%2f"),
         other => format!("{other}://host:8080"),
     }
-}
-
-/// Connects to every address once, so that a run does not start against
-/// nobody.
-///
-/// # Errors
-/// The first address at which nobody answers.
-pub async fn reach(targets: &BTreeMap<String, String>) -> Result<(), TargetError> {
-    for (key, text) in targets {
-        let Ok(url) = Url::parse(text) else { continue };
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let port = url.port_or_known_default().unwrap_or(match url.scheme() {
-            "amqp" => 5672,
-            "amqps" => 5671,
-            _ => continue,
-        });
-        let address = format!("{host}:{port}");
-        let connect = tokio::net::TcpStream::connect((host, port));
-        let why = match tokio::time::timeout(Duration::from_secs(5), connect).await {
-            Ok(Ok(_)) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer within 5 s".to_owned(),
-        };
-        return Err(TargetError::Unreachable { key: key.clone(), address, why });
-    }
-    Ok(())
 }
 
 /// The addresses as they may be shown.

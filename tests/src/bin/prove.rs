@@ -114,7 +114,8 @@ fn run_kills(times: u32, seed: u64, until: f64) -> Result<u32> {
     let mut misses = 0;
     for _ in 0..times {
         let moment = Duration::try_from_secs_f64(random.f64() * until)?;
-        match kill::kill(&Moment::After(moment), Profile::Release, &["--scenario", "channel-leak"]) {
+        match kill::kill(&Moment::After(moment), Profile::Release, &["--scenario", "channel-leak"])
+        {
             Ok(left) => println!(
                 "| {:.2} s{} | {:.2} s | {} | ok |",
                 left.age.as_secs_f64(),

@@ -41,7 +41,8 @@ fn wanted(finding: &Finding, record: &Record) -> Option<(&'static str, bool)> {
             let ours = |word: &str| {
                 loadgen::identity::parse(word.as_bytes()).is_some_and(|id| id.run == record.run.id)
             };
-            let named = any(&|e| e.what.split_whitespace().chain(e.seen.split_whitespace()).any(ours));
+            let named =
+                any(&|e| e.what.split_whitespace().chain(e.seen.split_whitespace()).any(ours));
             Some(("identity of an operation", named))
         }
         _ => None,

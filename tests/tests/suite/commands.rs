@@ -85,10 +85,10 @@ fn exports_are_what_other_programs_read() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let sandbox = sandbox();
-    for arguments in [&["show", "channel-leak", "--source"][..], &["--help"], &["export", "schema"]] {
+    for arguments in [&["show", "channel-leak", "--source"][..], &["--help"], &["export", "schema"]]
+    {
         let mut command = sandbox.command(Program::Verify, arguments).unwrap();
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();

@@ -1,5 +1,5 @@
 //! Signals that ask for an end: it comes in good order, with exit code 130, and
-//! what was not finished is never held.
+//! what was not finished is never held. SIGTERM is in `external`.
 
 use reports::record::Verdict;
 use rustix::process::Signal;
@@ -24,13 +24,14 @@ fn interrupted_while_the_broker_starts() {
     sandbox.expect_no_trace().unwrap();
 }
 
-fn interrupted_under_load(signal: Signal) {
+#[test]
+fn interrupted_under_load() {
     let _machine = Machine::acquire().unwrap();
     let sandbox = sandbox();
     let mut run = sandbox.verify(&LINE).unwrap();
     let load = Moment::Event(r#""event":"phase-started","phase":"load""#);
     assert!(load.wait(&mut run, &sandbox).unwrap());
-    run.signal(signal).unwrap();
+    run.signal(Signal::INT).unwrap();
     let ended = run.end().unwrap();
     expect(&ended, exit::INTERRUPTED, &[]);
     sandbox.expect_nothing_left().unwrap();
@@ -42,14 +43,4 @@ fn interrupted_under_load(signal: Signal) {
     let folder = sandbox.run().unwrap();
     let again = verify(&sandbox, &["recheck", &folder.path().to_string_lossy()]);
     expect(&again, exit::INCONCLUSIVE, &[]);
-}
-
-#[test]
-fn interrupted_under_load_by_the_user() {
-    interrupted_under_load(Signal::INT);
-}
-
-#[test]
-fn interrupted_under_load_by_the_orchestrator() {
-    interrupted_under_load(Signal::TERM);
 }

@@ -49,3 +49,15 @@ pub(crate) fn expect(ended: &Ended, code: u8, says: &[&str]) {
     }
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
+
+/// The body that a management API answers with, as the user `guest`.
+pub(crate) fn get(management: &str, path: &str) -> std::io::Result<String> {
+    use std::io::{Read, Write};
+    let address = management.rsplit(['@', '/']).next().unwrap_or_default();
+    let mut stream = std::net::TcpStream::connect(address)?;
+    let head = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\nConnection: close";
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n{head}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -46,7 +46,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     progress.finish();
     let interrupted = match result {
         Ok(interrupted) => interrupted,
-        Err(error) => return Err(refused(error, &folder)),
+        Err(error) => return Err(refused(&error, &folder)),
     };
     let record = report::finish(&folder).map_err(Failure::environment)?;
     super::show(&record, args.json)?;
@@ -77,17 +77,27 @@ fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, 
     result.map(|()| cancel.is_cancelled())
 }
 
-/// The failure of a run that came to no verdict. A folder that holds nothing
-/// but the beginning of a run that never was is taken away again.
-fn refused(error: ConductError, folder: &Folder) -> Failure {
+/// The failure of a run that came to no verdict. Its folder stays only where it
+/// holds more than the error says.
+fn refused(error: &ConductError, folder: &Folder) -> Failure {
+    let leave_nothing = || {
+        let _ = std::fs::remove_dir_all(folder.path());
+    };
     match error {
         ConductError::Setup(SetupError::Interrupted) => {
-            let _ = std::fs::remove_dir_all(folder.path());
+            leave_nothing();
             Failure::interrupted()
         }
-        ConductError::Load { .. } => Failure::usage(error),
+        ConductError::Load { .. } => {
+            leave_nothing();
+            Failure::usage(error)
+        }
+        ConductError::Setup(setup) if !setup.has_logs() => {
+            leave_nothing();
+            Failure::environment(error)
+        }
         error => {
-            let message = format!("{error}\nwhat there is of the run: {}", folder.path().display());
+            let message = format!("{error}\nWhat there is of the run: {}", folder.path().display());
             Failure::environment(message)
         }
     }

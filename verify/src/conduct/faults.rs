@@ -7,7 +7,7 @@ use reports::record::FaultRecord;
 use scenarios::Plan;
 use tokio::task::JoinSet;
 
-use super::LabHandle;
+use super::{ConductError, LabHandle};
 use crate::event::Event;
 use crate::folder::Folder;
 use crate::observe::Observer;
@@ -58,11 +58,12 @@ pub(super) fn start(
     folder: &Folder,
     observer: &Observer,
     cancel: &Cancel,
-) -> Breaking {
+) -> Result<Breaking, ConductError> {
     let mut tasks = JoinSet::new();
-    let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed);
+    let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
+        .map_err(|error| ConductError::Timetable(error.to_string()))?;
     let scene = scene(standing, folder, observer);
-    for planned in timetable.unwrap_or_default() {
+    for planned in timetable {
         let mut follower =
             Follower { observer: observer.clone(), record: planned_record(&planned) };
         follower.observer.event(Event::FaultPlanned { fault: follower.record.clone() });
@@ -82,7 +83,7 @@ pub(super) fn start(
             }
         }
     }
-    Breaking { tasks }
+    Ok(Breaking { tasks })
 }
 
 fn scene(standing: &Standing, folder: &Folder, observer: &Observer) -> Result<Scene, String> {

@@ -11,15 +11,12 @@
 //! on a side, samples that end before the phase does, or fewer than `per`
 //! operations.
 
-use std::collections::BTreeMap;
-
 use scenarios::plan::Plan;
 use scenarios::plan::check::Growth;
-use scenarios::units::Unit;
-use serde_json::json;
 
 use super::anomalies::Rows;
 use super::counts::Counts;
+use super::guilty::Guilty;
 use super::opinion::{Opinion, evidence};
 use super::series::Series;
 use super::window::{Span, Window};
@@ -32,8 +29,6 @@ const FEWEST: usize = 3;
 /// The samples that make the level after, where a quarter of the phase has
 /// fewer.
 const ENOUGH: usize = 5;
-/// How many of the guilty are named.
-const GUILTY: usize = 5;
 
 pub(super) fn judge(check: &Growth, plan: &Plan, history: &History) -> Opinion {
     let per = words::count(check.per);
@@ -151,63 +146,14 @@ fn decide(
         // The rise began with the last stretch above what the run may add.
         let last_below = meanwhile.iter().rposition(|&(_, level)| level <= allowed);
         let since = meanwhile.get(last_below.map_or(0, |index| index + 1)).map(|&(at, _)| at);
-        let guilty = guilty(check, plan, history, weighed);
-        let rows = guilty.iter().map(
-            |(label, before, after)| json!({ "label": label, "before": before, "after": after }),
-        );
-        let rows = Rows::Listed(rows.collect());
-        let named = guilty.iter().take(GUILTY).map(|(label, before, after)| {
-            let seen = format!("{} → {}", words::number(*before), words::number(*after));
-            evidence(label.clone(), seen, Some(weighed.until.to))
-        });
+        let guilty = Guilty::of(&check.series, plan, history, weighed.baseline, weighed.until);
         Opinion::violated(bound, measured, why)
             .since(since)
             .evidence(levels)
-            .evidence(named)
-            .rows(rows)
+            .evidence(guilty.evidence())
+            .rows(Rows::Listed(guilty.rows()))
     } else {
         Opinion::held(bound, measured, why).evidence(levels)
     };
     opinion.drawn(&check.series, Some(allowed))
-}
-
-/// The labels that grew the most, with their last values before and after: of
-/// the series itself, or of the one that counts the same for each connection.
-fn guilty(
-    check: &Growth,
-    plan: &Plan,
-    history: &History,
-    weighed: &Weighed,
-) -> Vec<(String, f64, f64)> {
-    let sibling = check
-        .series
-        .rsplit_once('.')
-        .map(|(probe, name)| format!("{probe}.connection_{name}"))
-        .unwrap_or_default();
-    let name = if history.samples.contains_key(&sibling) { &sibling } else { &check.series };
-    let series = Series::of(plan, history, name);
-    let last = |span: Span| {
-        let mut last = BTreeMap::new();
-        for sample in series.within(span).iter().filter(|sample| !sample.label.is_empty()) {
-            last.insert(sample.label.to_string(), sample.value);
-        }
-        last
-    };
-    let before = last(weighed.baseline);
-    let quarter = weighed.until.to - weighed.until.seconds() / 4.0;
-    let after = last(Span { from: quarter, to: weighed.until.to });
-    let mut grown: Vec<_> = after
-        .into_iter()
-        .map(|(label, value)| {
-            let known = before.get(&label).copied().unwrap_or(0.0);
-            (label, known, value)
-        })
-        .filter(|&(_, before, after)| after > before)
-        .collect();
-    grown.sort_by(|a, b| (b.2 - b.1).total_cmp(&(a.2 - a.1)).then_with(|| a.0.cmp(&b.0)));
-    let word = if series.unit == Unit::Count && *name == sibling { "connection " } else { "" };
-    grown
-        .into_iter()
-        .map(|(label, before, after)| (format!("{word}{label}"), before, after))
-        .collect()
 }

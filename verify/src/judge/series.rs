@@ -89,7 +89,9 @@ impl<'a> Series<'a> {
         for (phase, span) in &window.phases {
             let within = self.within(*span);
             if within.is_empty() {
-                return Some(self.explain(&format!("{} has no sample in phase {phase}", self.name)));
+                return Some(
+                    self.explain(&format!("{} has no sample in phase {phase}", self.name)),
+                );
             }
             if let Some(sample) = within.iter().find(|sample| !sample.value.is_finite()) {
                 let at = words::seconds(sample.at);

@@ -69,9 +69,8 @@ fn a_ratio_needs_operations() {
 
 #[test]
 fn a_generator_that_drops_is_not_the_systems_fault() {
-    let mut scene = Scene::new().workload("publish", |at, _| {
-        if at >= 34 { (Fate::Dropped, 0) } else { GOOD }
-    });
+    let mut scene =
+        Scene::new().workload("publish", |at, _| if at >= 34 { (Fate::Dropped, 0) } else { GOOD });
     assert_eq!(scene.find(ratio("load")).verdict, Inconclusive);
 }
 
@@ -93,7 +92,8 @@ fn answered(answer: impl Fn(u64) -> (Fate, u64)) -> Finding {
 
 #[test]
 fn a_quantile_counts_every_operation() {
-    let slow = |share: u64| move |k: u64| if k % 100 < share { (Fate::Acked, 2_000_000) } else { GOOD };
+    let slow =
+        |share: u64| move |k: u64| if k % 100 < share { (Fate::Acked, 2_000_000) } else { GOOD };
     assert_eq!(answered(slow(0)).verdict, Held);
     assert_eq!(answered(slow(5)).verdict, Held);
     let finding = answered(slow(6));
@@ -104,7 +104,7 @@ fn a_quantile_counts_every_operation() {
 
 #[test]
 fn refusals_and_silence_are_not_fast() {
-    let bad = |fate, micros| move |k: u64| if k % 10 == 0 { (fate, micros) } else { GOOD };
+    let bad = |fate, micros| move |k: u64| if k.is_multiple_of(10) { (fate, micros) } else { GOOD };
     let refused = answered(bad(Fate::Failed, 100));
     assert_eq!((refused.verdict, refused.measured.as_str()), (Violated, "no answer"));
     assert_eq!(answered(|_| (Fate::Failed, 100)).verdict, Violated);
@@ -140,10 +140,13 @@ fn twin() -> CheckKind {
 
 /// A slow second now and then, for both sides alike, as of a busy machine.
 fn weather(at: u64) -> u64 {
-    if at % 5 == 0 { 400_000 } else { at % 7 * 10_000 }
+    if at.is_multiple_of(5) { 400_000 } else { at % 7 * 10_000 }
 }
 
-fn twins(new: impl Fn(u64, u64) -> (Fate, u64), stable: impl Fn(u64, u64) -> (Fate, u64)) -> Finding {
+fn twins(
+    new: impl Fn(u64, u64) -> (Fate, u64),
+    stable: impl Fn(u64, u64) -> (Fate, u64),
+) -> Finding {
     Scene::new().workload("publish", new).workload("stable", stable).find(twin())
 }
 
@@ -161,7 +164,9 @@ fn twins_share_their_weather() {
 #[test]
 fn a_lower_throughput_is_worse() {
     let stable = |_, _| GOOD;
-    let refusing = |every: u64| move |_, k: u64| if k.is_multiple_of(every) { (Fate::Failed, 9) } else { GOOD };
+    let refusing = |every: u64| {
+        move |_, k: u64| if k.is_multiple_of(every) { (Fate::Failed, 9) } else { GOOD }
+    };
     assert_eq!(twins(refusing(50), stable).verdict, Held, "2 % less");
     assert_eq!(twins(refusing(10), stable).verdict, Violated, "10 % less");
     let outage = |at, _| if (20..26).contains(&at) { (Fate::Failed, 9) } else { GOOD };
@@ -171,7 +176,8 @@ fn a_lower_throughput_is_worse() {
 #[test]
 fn a_twin_needs_a_sound_twin() {
     assert_eq!(Scene::new().good_workload("publish").find(twin()).verdict, Inconclusive);
-    let finding = twins(|_, _| GOOD, |_, k| if k % 3 == 0 { (Fate::Failed, 9) } else { GOOD });
+    let finding =
+        twins(|_, _| GOOD, |_, k| if k.is_multiple_of(3) { (Fate::Failed, 9) } else { GOOD });
     assert_eq!(finding.verdict, Inconclusive);
     let mut check = twin();
     if let CheckKind::Twin(twin) = &mut check {
@@ -182,10 +188,7 @@ fn a_twin_needs_a_sound_twin() {
 }
 
 fn effects() -> CheckKind {
-    CheckKind::Effects(EffectsCheck {
-        source: "queue".to_owned(),
-        workloads: names(&["publish"]),
-    })
+    CheckKind::Effects(EffectsCheck { source: "queue".to_owned(), workloads: names(&["publish"]) })
 }
 
 /// Operation 0 is refused, 1 is indeterminate, 2 never attempted, and the rest
@@ -218,7 +221,11 @@ fn changed(change: impl FnOnce(&mut Seen, &mut SeenWorkload)) -> Scene {
 fn every_acknowledged_operation_once_holds() {
     let finding = mixed().find(effects());
     assert_eq!(finding.verdict, Held, "{}", finding.why);
-    assert!(finding.why.starts_with("2,547 acknowledged, each once; 0 of 1 refused"), "{}", finding.why);
+    assert!(
+        finding.why.starts_with("2,547 acknowledged, each once; 0 of 1 refused"),
+        "{}",
+        finding.why
+    );
     assert_eq!(changed(|_, seen| seen.add(1)).find(effects()).verdict, Held, "recovered");
     // A source that lost sight without losing anything.
     let blind = changed(|seen, _| seen.blind = Some("reconnected".to_owned())).find(effects());
@@ -228,17 +235,21 @@ fn every_acknowledged_operation_once_holds() {
 
 #[test]
 fn each_anomaly_is_named() {
-    let lost = |seen: &mut SeenWorkload| seen.once = seen.once.iter().filter(|k| k % 100 != 50).collect();
+    let lost =
+        |seen: &mut SeenWorkload| seen.once = seen.once.iter().filter(|k| k % 100 != 50).collect();
     let cases: [(&str, Scene); 6] = [
         ("lost", changed(|_, seen| lost(seen))),
         ("duplicated", changed(|_, seen| seen.add(7))),
         ("resurrected", changed(|_, seen| seen.add(0))),
         ("unexpected", changed(|_, seen| seen.add(2))),
         ("unexpected", changed(|_, seen| seen.add(1 << 40))),
-        ("unexpected", changed(|seen, _| {
-            seen.foreign = vec!["r/nobody/3".to_owned()];
-            seen.foreign_count = 1;
-        })),
+        (
+            "unexpected",
+            changed(|seen, _| {
+                seen.foreign = vec!["r/nobody/3".to_owned()];
+                seen.foreign_count = 1;
+            }),
+        ),
     ];
     for (kind, mut scene) in cases {
         let finding = scene.find(effects());

@@ -52,7 +52,8 @@ fn a_good_run_holds() {
     assert_eq!(judgement.verdict, Held, "{}", judgement.headline);
     assert_eq!(judgement.headline, "1 check held over 2,550 operations and 1 fault");
     assert!(judgement.advice.is_none() && judgement.anomalies.is_empty());
-    let order: Vec<&str> = judgement.findings.iter().map(|finding| finding.check.as_str()).collect();
+    let order: Vec<&str> =
+        judgement.findings.iter().map(|finding| finding.check.as_str()).collect();
     assert_eq!(order, ["load-was-offered", "faults-landed", "accepted"]);
 }
 
@@ -66,10 +67,8 @@ fn a_violation_says_what_to_do() {
     let because = judgement.advice.unwrap().because;
     assert_eq!(
         because,
-        [
-            "channels: 12, where the bound is at most 5, broken since 8.1 s. broker.channels: 12, \
-             outside the bound for 27.5 s"
-        ]
+        ["channels: 12, where the bound is at most 5, broken since 8.1 s. broker.channels: 12, \
+             outside the bound for 27.5 s"]
     );
     // As a warning it is told and does not count.
     scene.plan.checks[1].severity = Severity::Warning;
@@ -140,10 +139,14 @@ fn load_must_be_attempted_and_accepted() {
         verdict_of(&judge(&scene.plan, &scene.history), "load-was-offered")
     };
     assert_eq!(of(|_| Fate::Failed), Inconclusive);
-    assert_eq!(of(|k| if k % 50 == 0 { Fate::Dropped } else { Fate::Acked }), Inconclusive);
-    assert_eq!(of(|k| if k % 50 == 0 { Fate::Failed } else { Fate::Acked }), Held);
+    assert_eq!(
+        of(|k| if k.is_multiple_of(50) { Fate::Dropped } else { Fate::Acked }),
+        Inconclusive
+    );
+    assert_eq!(of(|k| if k.is_multiple_of(50) { Fate::Failed } else { Fate::Acked }), Held);
     // A workload that is meant to be refused leaves it to another to be accepted.
-    let scene = Scene::new().good_workload("publish").workload("returned", |_, _| (Fate::Failed, 100));
+    let scene =
+        Scene::new().good_workload("publish").workload("returned", |_, _| (Fate::Failed, 100));
     assert_eq!(verdict_of(&judge(&scene.plan, &scene.history), "load-was-offered"), Held);
     let none = Scene::new();
     assert_eq!(verdict_of(&judge(&none.plan, &none.history), "load-was-offered"), Inconclusive);

@@ -35,7 +35,10 @@ impl Scene {
         let probes = [
             ("broker", ProbeKind::Rabbitmq { metrics: None, management: None }),
             ("process", ProbeKind::Process { role: "service".to_owned() }),
-            ("errors", ProbeKind::Logs { role: None, file: None, containing: vec!["E".to_owned()] }),
+            (
+                "errors",
+                ProbeKind::Logs { role: None, file: None, containing: vec!["E".to_owned()] },
+            ),
         ];
         let probe = |(name, kind): (&str, ProbeKind)| Probe {
             name: name.to_owned(),
@@ -100,10 +103,11 @@ impl Scene {
     pub(super) fn workload(mut self, name: &str, answer: impl Fn(u64, u64) -> (Fate, u64)) -> Self {
         let mut ledger = Ledger::new("r", name);
         let mut response = Vec::new();
-        let mut counts: BTreeMap<&str, f64> = ["due", "acked", "failed", "indeterminate", "dropped"]
-            .into_iter()
-            .map(|count| (count, 0.0))
-            .collect();
+        let mut counts: BTreeMap<&str, f64> =
+            ["due", "acked", "failed", "indeterminate", "dropped"]
+                .into_iter()
+                .map(|count| (count, 0.0))
+                .collect();
         let mut sequence = 0;
         for second in 0..=60_u64 {
             self.count(name, second, &counts);

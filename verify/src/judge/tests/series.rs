@@ -34,8 +34,8 @@ fn the_bound_itself_holds() {
 
 #[test]
 fn one_sample_of_one_label_breaks_a_bound() {
-    let mut scene = channels(|_| Some(4.0))
-        .labelled("broker.connection_channels", "service-2", |at| {
+    let mut scene =
+        channels(|_| Some(4.0)).labelled("broker.connection_channels", "service-2", |at| {
             Some(if (20.0..20.5).contains(&at) { 2_047.0 } else { 4.0 })
         });
     let finding = scene.find(bound(None));
@@ -51,7 +51,9 @@ fn one_sample_of_one_label_breaks_a_bound() {
 
 #[test]
 fn a_lasting_breach_must_last() {
-    let spike = |seconds: f64| move |at: f64| Some(if at > 20.0 && at < 20.0 + seconds { 60.0 } else { 4.0 });
+    let spike = |seconds: f64| {
+        move |at: f64| Some(if at > 20.0 && at < 20.0 + seconds { 60.0 } else { 4.0 })
+    };
     assert_eq!(channels(spike(2.0)).find(bound(Some(2))).verdict, Held);
     assert_eq!(channels(spike(3.0)).find(bound(Some(2))).verdict, Violated);
     // Nor do two short breaches with silence between them make a long one.
@@ -105,9 +107,11 @@ fn growth_is_rise_for_operations() {
     assert_eq!((finding.verdict, finding.measured.as_str()), (Held, "0 per 1,000"));
     // 50 channels a second at 50 operations a second: each leaks one.
     let leak = |at: f64| Some(12.0 + (at - 8.0).clamp(0.0, 28.0) * 50.0);
-    let mut scene = level(leak)
-        .labelled("broker.connection_channels", "service-1", leak)
-        .labelled("broker.connection_channels", "service-2", |_| Some(6.0));
+    let mut scene = level(leak).labelled("broker.connection_channels", "service-1", leak).labelled(
+        "broker.connection_channels",
+        "service-2",
+        |_| Some(6.0),
+    );
     let finding = scene.find(growth("load"));
     assert_eq!(finding.verdict, Violated, "{}", finding.why);
     assert_eq!(finding.limit, Some(19.0));
@@ -119,10 +123,19 @@ fn growth_is_rise_for_operations() {
 
 #[test]
 fn growth_bears_dips_and_falls() {
-    assert_eq!(level(|at| Some(if at > 33.0 { 2.0 } else { 12.0 })).find(growth("load")).verdict, Held);
-    assert_eq!(level(|at| Some(if at < 5.0 { 2.0 } else { 12.0 })).find(growth("load")).verdict, Held);
+    assert_eq!(
+        level(|at| Some(if at > 33.0 { 2.0 } else { 12.0 })).find(growth("load")).verdict,
+        Held
+    );
+    assert_eq!(
+        level(|at| Some(if at < 5.0 { 2.0 } else { 12.0 })).find(growth("load")).verdict,
+        Held
+    );
     // One spike at the end is not a level.
-    assert_eq!(level(|at| Some(if at > 35.0 { 90.0 } else { 12.0 })).find(growth("load")).verdict, Held);
+    assert_eq!(
+        level(|at| Some(if at > 35.0 { 90.0 } else { 12.0 })).find(growth("load")).verdict,
+        Held
+    );
 }
 
 #[test]
@@ -163,7 +176,8 @@ fn speed_is_rise_over_time() {
     assert_eq!((finding.verdict, finding.measured.as_str()), (Violated, "250/s"));
     assert!(finding.since.is_some());
     // A counter that is set back goes on from 0.
-    let finding = opened(|at| Some(if at < 20.0 { 250.0 * at } else { 250.0 * (at - 20.0) })).find(speed());
+    let finding =
+        opened(|at| Some(if at < 20.0 { 250.0 * at } else { 250.0 * (at - 20.0) })).find(speed());
     assert_eq!(finding.verdict, Violated);
 }
 
