@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::interval_log::{
-    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry,
+    LogIteratorError, Tag,
 };
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
@@ -118,25 +119,25 @@ pub enum HlogError {
     },
 }
 
-/// Reads an interval log. A last line that was cut short, by a run that was
-/// killed, is left out.
+/// Reads an interval log at once. A last line that was cut short, by a run that
+/// was killed, is left out.
 ///
 /// # Errors
 /// When a whole line is not one of an interval log.
 pub fn read(log: &[u8]) -> Result<Vec<Interval>, HlogError> {
+    intervals(log).collect()
+}
+
+/// [`read`], one line after the other: each histogram takes 180 KiB, and a soak
+/// has many.
+pub fn intervals(log: &[u8]) -> impl Iterator<Item = Result<Interval, HlogError>> {
     let whole = log.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     let mut deserializer = Deserializer::new();
-    let mut intervals = Vec::new();
-    for entry in IntervalLogIterator::new(&log[..whole]) {
-        match entry {
-            Ok(LogEntry::Interval(line)) => intervals.push(interval(&line, &mut deserializer)?),
-            Ok(LogEntry::StartTime(_) | LogEntry::BaseTime(_)) => {}
-            Err(hdrhistogram::serialization::interval_log::LogIteratorError::ParseError {
-                offset,
-            }) => return Err(HlogError::Line { offset }),
-        }
-    }
-    Ok(intervals)
+    IntervalLogIterator::new(&log[..whole]).filter_map(move |entry| match entry {
+        Ok(LogEntry::Interval(line)) => Some(interval(&line, &mut deserializer)),
+        Ok(LogEntry::StartTime(_) | LogEntry::BaseTime(_)) => None,
+        Err(LogIteratorError::ParseError { offset }) => Some(Err(HlogError::Line { offset })),
+    })
 }
 
 fn interval(

@@ -113,7 +113,7 @@ pub enum Event {
         error: Option<String>,
         /// Why a missing effect proves nothing.
         blind: Option<String>,
-        /// Effects without a readable identity of this run: the first ones.
+        /// Identities of this run that name no workload: the first ones.
         foreign: Vec<String>,
         /// How many there were of these.
         foreign_count: u64,

@@ -9,8 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hdrhistogram::Histogram;
-use loadgen::Ledger;
+use loadgen::{Histogram, Latency, Ledger};
 use reports::record::{FaultRecord, Outage, PhaseRecord};
 use roaring::RoaringTreemap;
 
@@ -66,19 +65,43 @@ pub struct Line {
 pub struct WorkloadHistory {
     /// The outcome of every operation.
     pub ledger: Ledger,
-    /// Response times in microseconds by the second in which the operation was
-    /// due: `(second, histogram)` in order.
-    pub response: Vec<(u64, Histogram<u64>)>,
-    /// The same for the times from the start of an operation to its end.
-    pub service: Vec<(u64, Histogram<u64>)>,
-    /// The same for the times from when an operation was due to its start.
-    pub delay: Vec<(u64, Histogram<u64>)>,
+    /// Response times by the second in which the operation was due, in order.
+    pub response: Vec<(u64, Times)>,
+    /// The three latencies of the whole run.
+    pub latency: Box<Latency>,
     /// Stretches in which nothing succeeded.
     pub outages: Vec<Outage>,
     /// How well the generator kept its own time.
     pub pump: PumpHistory,
     /// Set when the generator itself failed, with its words.
     pub broken: Option<String>,
+}
+
+/// A histogram of times, held small. A histogram that is ready to be asked
+/// takes 180 KiB, and a soak has a hundred thousand seconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Times {
+    /// A value of each bucket, in microseconds, and its count.
+    counts: Box<[(u64, u64)]>,
+}
+
+impl Times {
+    /// The recordings of a histogram.
+    #[must_use]
+    pub fn of(histogram: &Histogram) -> Self {
+        let recorded = histogram.iter_recorded();
+        Self { counts: recorded.map(|b| (b.value_iterated_to(), b.count_at_value())).collect() }
+    }
+
+    /// The histogram of these recordings: the same counts in the same buckets.
+    #[must_use]
+    pub fn histogram(&self) -> Histogram {
+        let mut histogram = loadgen::latency::histogram();
+        for &(value, count) in &self.counts {
+            histogram.saturating_record_n(value, count);
+        }
+        histogram
+    }
 }
 
 /// How well the generator kept its own time, whatever the target did.
@@ -97,8 +120,8 @@ pub struct PumpHistory {
 pub struct Seen {
     /// By workload: which sequence numbers took effect.
     pub workloads: BTreeMap<String, SeenWorkload>,
-    /// Identities of this run that name no workload of the plan, and effects
-    /// without a readable identity: the first hundred.
+    /// Identities of this run that name no workload of the plan: the first
+    /// hundred.
     pub foreign: Vec<String>,
     /// How many there were of these.
     pub foreign_count: u64,
@@ -136,5 +159,26 @@ impl History {
     #[must_use]
     pub fn last(&self, series: &str) -> f64 {
         self.samples.get(series).and_then(|list| list.last()).map_or(0.0, |sample| sample.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::Times;
+
+    proptest! {
+        /// Holding a histogram small loses nothing.
+        #[test]
+        fn small_times_are_the_histogram(micros in prop::collection::vec(0_u64..5_000_000_000, 0..200)) {
+            let mut histogram = loadgen::latency::histogram();
+            for &time in &micros {
+                loadgen::latency::record(&mut histogram, Duration::from_micros(time));
+            }
+            prop_assert_eq!(Times::of(&histogram).histogram(), histogram);
+        }
     }
 }

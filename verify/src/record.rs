@@ -87,9 +87,9 @@ fn workloads(told: &Told) -> Vec<WorkloadRecord> {
             rate_asked: workload.rate.0,
             rate_got: started as f64 / summary.due_seconds.max(1.0),
             operations,
-            response: history.quantiles("response"),
-            service: history.quantiles("service"),
-            delay: history.quantiles("delay"),
+            response: quantiles(&history.latency.response),
+            service: quantiles(&history.latency.service),
+            delay: quantiles(&history.latency.delay),
             outages: summary.outages.clone(),
             errors: summary.errors.clone(),
         });
@@ -220,32 +220,20 @@ fn processes(history: &History, probe: &str) -> Option<TableRecord> {
     })
 }
 
-impl crate::history::WorkloadHistory {
-    /// The quantiles of one of the three latencies, if anything was measured.
-    fn quantiles(&self, which: &str) -> Option<Quantiles> {
-        let list = match which {
-            "service" => &self.service,
-            "delay" => &self.delay,
-            _ => &self.response,
-        };
-        let mut merged = loadgen::latency::histogram();
-        for (_, histogram) in list {
-            // Both have the bounds that loadgen gives every histogram.
-            merged.add(histogram).ok()?;
-        }
-        if merged.is_empty() {
-            return None;
-        }
-        let at = |quantile: f64| merged.value_at_quantile(quantile) as f64 / 1e6;
-        Some(Quantiles {
-            count: merged.len(),
-            mean: merged.mean() / 1e6,
-            p50: at(0.5),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: merged.max() as f64 / 1e6,
-        })
+/// The quantiles of a latency, if anything was measured.
+fn quantiles(histogram: &loadgen::Histogram) -> Option<Quantiles> {
+    if histogram.is_empty() {
+        return None;
     }
+    let at = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1e6;
+    Some(Quantiles {
+        count: histogram.len(),
+        mean: histogram.mean() / 1e6,
+        p50: at(0.5),
+        p95: at(0.95),
+        p99: at(0.99),
+        max: histogram.max() as f64 / 1e6,
+    })
 }
 
 #[cfg(test)]

@@ -26,8 +26,14 @@ fn own_system(variant: &str) -> OwnSystem {
 fn short(sandbox: &Sandbox) -> String {
     let source = scenarios::suite::find("channel-leak").unwrap().source;
     let mut text = source.to_owned();
-    for (long, brief) in [("\"3s\"", "\"1s\""), ("\"28s\"", "\"8s\""), ("\"12s\"", "\"10s\"")] {
-        text = text.replacen(&format!("for = {long}"), &format!("for = {brief}"), 1);
+    let lengths = [("3s", "1s"), ("28s", "12s"), ("12s", "10s"), ("8s", "5s"), ("4s", "3s")];
+    for (phase, brief) in ["warm-up", "load", "faults", "recovery", "settle"].iter().zip(lengths) {
+        let (long, brief) = (
+            format!("name = \"{phase}\"\nfor = \"{}\"", brief.0),
+            format!("name = \"{phase}\"\nfor = \"{}\"", brief.1),
+        );
+        assert!(text.contains(&long), "the scenario's phase {phase} has another length now");
+        text = text.replacen(&long, &brief, 1);
     }
     sandbox.file("short.toml", &text).unwrap().to_string_lossy().into_owned()
 }
@@ -55,7 +61,7 @@ fn a_correct_service_is_held_by_each_way_of_looking_at_it() {
     let with_all = sandbox();
     let all =
         system.arguments(&["service", "rabbitmq", "management", "metrics", "stable"]).unwrap();
-    let line = ["--scenario", "channel-leak", "--duration", "10s"];
+    let line = ["--scenario", "channel-leak", "--duration", "12s"];
     let (code, record) = judged(&with_all, &line, &all);
     assert_eq!(code, i32::from(exit::HELD), "{:#?}", not_held(&record));
     assert_eq!(finding(&record, "as-good-as-stable").verdict, Verdict::Held);
@@ -90,8 +96,8 @@ fn what_cannot_be_seen_is_never_held() {
     // A tap at an exchange that is not there sees nothing.
     let sandbox = sandbox();
     let file = short(&sandbox);
-    let (code, record) =
-        judged(&sandbox, &["--scenario", &file, "--set", "exchange=nope"], &needed);
+    let line = ["--scenario", &*file, "--set", "exchange=nope", "--duration", "2s"];
+    let (code, record) = judged(&sandbox, &line, &needed);
     assert_eq!(code, i32::from(exit::INCONCLUSIVE), "{}", record.headline);
     let lost = finding(&record, "nothing-lost");
     assert_eq!(lost.verdict, Verdict::Inconclusive);

@@ -6,6 +6,10 @@
 //! tool be killed. When the tap loses its connection it comes back and reads
 //! on; but a queue that did not survive cannot show what it held, so the source
 //! then says that it was blind.
+//!
+//! On an exchange that others use, messages never stop coming. So the reading
+//! ends when what was in the queue as the load ended has been read, and nothing
+//! of this run has come for a while.
 
 use std::time::Duration;
 
@@ -165,7 +169,14 @@ async fn connect(spec: &Spec, declare: bool) -> lapin::Result<Line> {
 
 /// Reads until told to finish; comes back after a lost connection.
 async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>) -> Seen {
-    let mut reader = Reader { seen: Seen::default(), spec, unacked: 0, last_tag: 0 };
+    let mut reader = Reader {
+        seen: Seen::default(),
+        spec,
+        unacked: 0,
+        last_tag: 0,
+        last_own: Instant::now(),
+        left: None,
+    };
     let mut line = Some(line);
     loop {
         if let Some(open) = &mut line {
@@ -200,6 +211,11 @@ struct Reader {
     seen: Seen,
     unacked: u32,
     last_tag: u64,
+    /// When a message of this run came last.
+    last_own: Instant,
+    /// Messages that are still to be read, of those that the queue held when
+    /// the end was asked for.
+    left: Option<u64>,
 }
 
 impl Reader {
@@ -212,32 +228,47 @@ impl Reader {
     ) -> bool {
         loop {
             let finish = *asked.borrow_and_update();
+            if finish.is_some() && self.left.is_none() {
+                let Some(ready) = self.ready(line).await else { return false };
+                // The broker has sent so many ahead that are not counted there.
+                self.left = Some(ready + u64::from(AHEAD));
+            }
             let patience = finish.map_or(Duration::from_millis(200), |finish| finish.quiet);
             let delivery = tokio::select! {
-                delivery = line.consumer.next() => delivery,
-                () = tokio::time::sleep(patience) => {
+                delivery = line.consumer.next() => Some(delivery),
+                () = tokio::time::sleep(patience) => None,
+            };
+            match delivery {
+                Some(Some(Ok(delivery))) => {
+                    self.take(&delivery);
+                    self.last_tag = delivery.delivery_tag;
+                    self.unacked += 1;
+                    self.left = self.left.map(|left| left.saturating_sub(1));
+                    if self.unacked >= BATCH && !self.acknowledge(line).await {
+                        return false;
+                    }
+                }
+                Some(_) => return false,
+                None => {
                     if !self.acknowledge(line).await {
                         return false;
                     }
-                    match finish {
-                        None => continue,
-                        Some(finish) => match self.is_done(line, finish).await {
-                            Some(true) => return true,
-                            Some(false) => continue,
+                    if finish.is_some() {
+                        match self.ready(line).await {
+                            Some(0) => return true,
+                            Some(_) => {}
                             None => return false,
-                        },
+                        }
                     }
                 }
-            };
-            let Some(Ok(delivery)) = delivery else { return false };
-            self.take(&delivery);
-            self.last_tag = delivery.delivery_tag;
-            self.unacked += 1;
-            if self.unacked >= BATCH && !self.acknowledge(line).await {
-                return false;
             }
-            if finish.is_some_and(|finish| Instant::now() >= finish.deadline) {
-                self.seen.blind = Some("the queue was not empty when the time was up".to_owned());
+            let Some(finish) = finish else { continue };
+            if self.left == Some(0) && self.last_own.elapsed() >= finish.quiet {
+                return self.acknowledge(line).await;
+            }
+            if Instant::now() >= finish.deadline {
+                let why = "the queue was not read to its end when the time was up";
+                self.seen.blind = Some(why.to_owned());
                 return true;
             }
         }
@@ -253,19 +284,13 @@ impl Reader {
         line.channel.basic_ack(self.last_tag, BasicAckOptions { multiple: true }).await.is_ok()
     }
 
-    /// Whether the queue is empty, once nothing has come for a while.
-    async fn is_done(&mut self, line: &Line, finish: Finish) -> Option<bool> {
+    /// How many messages wait in the queue; nothing when the connection is lost.
+    async fn ready(&self, line: &Line) -> Option<u64> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let queue = self.spec.queue();
         let declared =
             line.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
-        let left = declared.await.ok()?.message_count();
-        if left > 0 && Instant::now() >= finish.deadline {
-            self.seen.blind =
-                Some(format!("{left} messages were left unread when the time was up"));
-            return Some(true);
-        }
-        Some(left == 0)
+        Some(u64::from(declared.await.ok()?.message_count()))
     }
 
     /// Takes down one message.
@@ -281,26 +306,23 @@ impl Reader {
             }
         };
         let text = identity.unwrap_or_default();
-        match loadgen::identity::parse(text.as_bytes()) {
-            Some(id)
-                if id.run == self.spec.run
-                    && self.spec.workloads.iter().any(|w| w == id.workload) =>
-            {
-                let effects = self.seen.workloads.entry(id.workload.to_owned()).or_default();
-                // Only the tap itself makes the broker deliver again.
-                if !(delivery.redelivered && effects.once.contains(id.sequence)) {
-                    effects.add(id.sequence);
-                }
+        // What is no identity, or one of another run, is somebody else's.
+        let Some(id) = loadgen::identity::parse(text.as_bytes()) else { return };
+        if id.run != self.spec.run {
+            return;
+        }
+        self.last_own = Instant::now();
+        if !self.spec.workloads.iter().any(|workload| workload == id.workload) {
+            self.seen.foreign_count += 1;
+            if self.seen.foreign.len() < FOREIGN {
+                self.seen.foreign.push(text);
             }
-            // Messages of others on the same exchange are none of our business.
-            Some(id) if id.run != self.spec.run => {}
-            None => {}
-            Some(_) => {
-                self.seen.foreign_count += 1;
-                if self.seen.foreign.len() < FOREIGN {
-                    self.seen.foreign.push(text);
-                }
-            }
+            return;
+        }
+        let effects = self.seen.workloads.entry(id.workload.to_owned()).or_default();
+        // Only the tap itself makes the broker deliver again.
+        if !(delivery.redelivered && effects.once.contains(id.sequence)) {
+            effects.add(id.sequence);
         }
     }
 }

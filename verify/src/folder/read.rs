@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use loadgen::Latency;
 use reports::record::PhaseRecord;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 
 use super::{Folder, FolderError};
 use crate::event::{Event, Stamped, WorkloadSummary};
-use crate::history::{History, Sample, Seen, SeenWorkload, WorkloadHistory};
+use crate::history::{History, Sample, Seen, SeenWorkload, Times, WorkloadHistory};
 
 /// The most log lines of a probe that the judge is shown.
 const LINES: usize = 2_000;
@@ -202,20 +203,15 @@ fn read_workloads(
     history: &mut History,
 ) -> Result<(), FolderError> {
     let mut latencies = read_latencies(&folder.latency())?;
-    let mut take = |workload: &str, which: &str| {
-        let mut list = latencies.remove(&format!("{workload}.{which}")).unwrap_or_default();
-        list.sort_by_key(|&(second, _)| second);
-        list
-    };
     for workload in &plan.workloads {
         let Some(summary) = facts.workloads.get(&workload.name) else { continue };
         let path = folder.outcomes_of(&workload.name);
         let ledger = loadgen::Ledger::load(&path).map_err(|why| garbled(&path, why))?;
+        let latencies = latencies.remove(&workload.name).unwrap_or_default();
         let told = WorkloadHistory {
             ledger,
-            response: take(&workload.name, "response"),
-            service: take(&workload.name, "service"),
-            delay: take(&workload.name, "delay"),
+            response: latencies.response,
+            latency: latencies.whole,
             outages: summary.outages.clone(),
             pump: summary.pump,
             broken: summary.broken.clone(),
@@ -225,21 +221,42 @@ fn read_workloads(
     Ok(())
 }
 
-/// Histograms by tag, each with the second it belongs to.
-type Latencies = BTreeMap<String, Vec<(u64, loadgen::Histogram)>>;
+/// The latencies of one workload.
+#[derive(Default)]
+struct Latencies {
+    response: Vec<(u64, Times)>,
+    whole: Box<Latency>,
+}
 
-fn read_latencies(path: &Path) -> Result<Latencies, FolderError> {
-    let mut latencies = Latencies::new();
+/// The latencies of every workload, by name. The log is read a line at a time,
+/// because a soak's histograms do not fit into memory together.
+fn read_latencies(path: &Path) -> Result<BTreeMap<String, Latencies>, FolderError> {
+    let mut workloads: BTreeMap<String, Latencies> = BTreeMap::new();
     let log = match std::fs::read(path) {
         Ok(log) => log,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(latencies),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(workloads),
         Err(error) => return Err(unreadable(path)(error)),
     };
-    for interval in loadgen::hlog::read(&log).map_err(|why| garbled(path, why))? {
-        let list = latencies.entry(interval.tag).or_default();
-        list.push((interval.start.as_secs(), interval.histogram));
+    for interval in loadgen::hlog::intervals(&log) {
+        let interval = interval.map_err(|why| garbled(path, why))?;
+        let Some((workload, which)) = interval.tag.rsplit_once('.') else { continue };
+        let latencies = workloads.entry(workload.to_owned()).or_default();
+        let whole = match which {
+            "delay" => &mut latencies.whole.delay,
+            "service" => &mut latencies.whole.service,
+            "response" => {
+                let second = interval.start.as_secs();
+                latencies.response.push((second, Times::of(&interval.histogram)));
+                &mut latencies.whole.response
+            }
+            _ => continue,
+        };
+        whole.add(&interval.histogram).map_err(|why| garbled(path, why))?;
     }
-    Ok(latencies)
+    for latencies in workloads.values_mut() {
+        latencies.response.sort_by_key(|&(second, _)| second);
+    }
+    Ok(workloads)
 }
 
 fn read_effects(folder: &Folder, plan: &Plan, history: &mut History) -> Result<(), FolderError> {

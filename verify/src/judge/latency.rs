@@ -14,7 +14,7 @@
 //! operations than prove anything of the quantile without assuming a
 //! distribution (59 for 95 %, 299 for 99 %), or with counts missing.
 
-use hdrhistogram::Histogram;
+use loadgen::Histogram;
 use scenarios::plan::Plan;
 use scenarios::plan::check::Latency;
 use scenarios::units::Unit;
@@ -71,8 +71,8 @@ fn seconds(
     for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
         let of = |counts: &Counts| counts.second(second).unwrap_or(0.0).max(0.0) as u64;
         let histogram = histogram_of(told, second);
-        let timed = histogram.map_or(0, Histogram::len);
-        let quick = histogram.map_or(0, |histogram| histogram.count_between(0, micros));
+        let timed = histogram.as_ref().map_or(0, Histogram::len);
+        let quick = histogram.as_ref().map_or(0, |histogram| histogram.count_between(0, micros));
         let acked = of(&acked);
         let unsure = timed.saturating_sub(acked);
         let untimed = acked.saturating_sub(timed);
@@ -84,10 +84,10 @@ fn seconds(
     Ok(seconds)
 }
 
-fn histogram_of(told: &WorkloadHistory, second: i64) -> Option<&Histogram<u64>> {
+fn histogram_of(told: &WorkloadHistory, second: i64) -> Option<Histogram> {
     let second = u64::try_from(second).ok()?;
     let index = told.response.binary_search_by_key(&second, |&(known, _)| known).ok()?;
-    Some(&told.response[index].1)
+    Some(told.response[index].1.histogram())
 }
 
 fn decide(
@@ -163,13 +163,13 @@ fn violated(
 
 /// The time of the operation at this rank; those without a time come last.
 fn value_at(told: &WorkloadHistory, seconds: &[Second], rank: u64) -> String {
-    let mut merged: Option<Histogram<u64>> = None;
+    let mut merged: Option<Histogram> = None;
     for second in seconds {
         let Some(histogram) = histogram_of(told, second.second) else { continue };
         match &mut merged {
             // Only a histogram of other bounds cannot be added.
-            Some(merged) => merged.add(histogram).unwrap_or_default(),
-            None => merged = Some(histogram.clone()),
+            Some(merged) => merged.add(&histogram).unwrap_or_default(),
+            None => merged = Some(histogram),
         }
     }
     match merged {

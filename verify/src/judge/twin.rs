@@ -17,7 +17,7 @@
 //! few seconds that both sides have in common, or when the stable side itself
 //! accepted less than nine tenths: a broken yardstick measures nothing.
 
-use hdrhistogram::Histogram;
+use loadgen::Histogram;
 use reports::record::Evidence;
 use scenarios::plan::Plan;
 use scenarios::plan::check::Twin;
@@ -75,7 +75,7 @@ pub(super) fn judge(check: &Twin, plan: &Plan, history: &History) -> Opinion {
 /// One side over the window.
 struct Side {
     seconds: Vec<Second>,
-    merged: Option<Histogram<u64>>,
+    merged: Option<Histogram>,
 }
 
 struct Second {
@@ -100,9 +100,9 @@ impl Side {
         for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
             let key = u64::try_from(second).unwrap_or(u64::MAX);
             let found = told.response.binary_search_by_key(&key, |&(known, _)| known);
-            let histogram = found.ok().map(|index| &told.response[index].1);
+            let histogram = found.ok().map(|index| told.response[index].1.histogram());
             let histogram = histogram.filter(|histogram| !histogram.is_empty());
-            if let Some(histogram) = histogram {
+            if let Some(histogram) = &histogram {
                 match &mut side.merged {
                     Some(merged) => merged.add(histogram).map_err(|error| error.to_string())?,
                     None => side.merged = Some(histogram.clone()),

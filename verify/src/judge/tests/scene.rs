@@ -13,7 +13,7 @@ use scenarios::plan::{
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
 
-use crate::history::{History, PumpHistory, Sample, WorkloadHistory};
+use crate::history::{History, PumpHistory, Sample, Times, WorkloadHistory};
 use crate::judge::judge;
 
 pub(super) const PHASES: [(&str, u64); 6] =
@@ -137,14 +137,13 @@ impl Scene {
                     histogram.record(micros).unwrap();
                 }
             }
-            response.push((second, histogram));
+            response.push((second, Times::of(&histogram)));
         }
         let pump = PumpHistory { due_seconds: 51.0, lost_seconds: 0.1, worst_seconds: 0.02 };
         let told = WorkloadHistory {
             ledger,
             response,
-            service: Vec::new(),
-            delay: Vec::new(),
+            latency: Box::default(),
             outages: Vec::new(),
             pump,
             broken: None,
