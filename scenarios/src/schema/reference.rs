@@ -11,7 +11,7 @@ const INTRODUCTION: &str = r#"# The language of a scenario
 
 A scenario is one TOML file: what to load, what to break, what to watch and what must hold. It is read strictly. A key that does not exist, a missing unit or a name that nothing has is an error with its line and the nearest valid name, and all errors are shown at once.
 
-A good start is a shipped scenario: `verify show channel-leak > mine.toml`. Check a file with `verify lint mine.toml`. An editor that reads JSON Schema completes keys and shows their help with the output of `verify export schema`.
+A good start is a shipped scenario: `verify show channel-leak --source > mine.toml`. Check a file with `verify lint mine.toml`. An editor that reads JSON Schema completes keys and shows their help with the output of `verify export schema`.
 
 *This page is generated from the code that reads the file.*
 
