@@ -174,6 +174,7 @@ impl File {
             place: if settings.targets.is_some() { Place::Targets } else { Place::Lab },
             system: self.system,
             params: context.param_values(),
+            param_help: context.param_help(),
             phases: self.phases.into_iter().map(phase::Read::into_phase).collect(),
             workloads: item::keep(self.workloads, &resolved, &mut left_out),
             faults: item::keep(self.faults, &resolved, &mut left_out),

@@ -52,6 +52,8 @@ pub struct Plan {
     pub system: System,
     /// Every parameter with the value that this run uses.
     pub params: BTreeMap<String, String>,
+    /// What every parameter is for.
+    pub param_help: BTreeMap<String, String>,
     /// The stretches of the run, one after the other.
     pub phases: Vec<Phase>,
     /// What is asked of the system.

@@ -16,6 +16,8 @@ pub(crate) struct Param {
     pub(crate) value: Option<String>,
     /// Whether `--set` gave the value.
     pub(crate) set: bool,
+    /// What it is for.
+    pub(crate) help: String,
 }
 
 /// What every table of one reading shares.
@@ -92,6 +94,12 @@ impl Context {
         let params = self.params.borrow();
         let values = params.iter().flatten();
         values.map(|(name, p)| (name.clone(), p.value.clone().unwrap_or_default())).collect()
+    }
+
+    /// What every parameter is for.
+    pub(crate) fn param_help(&self) -> BTreeMap<String, String> {
+        let params = self.params.borrow();
+        params.iter().flatten().map(|(name, p)| (name.clone(), p.help.clone())).collect()
     }
 
     /// Fixes the declared targets, and those of them without an address.

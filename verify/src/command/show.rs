@@ -23,7 +23,8 @@ pub fn show(scenario: &str, as_source: bool) -> Result<u8, Failure> {
 }
 
 fn describe(plan: &Plan) -> String {
-    let mut out = format!("{}\n{}\n\n{}\n", plan.name, plan.title, plan.description);
+    let description = wrapped(&plan.description);
+    let mut out = format!("{}\n{}\n\n{description}\n", plan.name, plan.title);
     let mut section = |title: &str, rows: Vec<(String, String)>| {
         if rows.is_empty() {
             return;
@@ -31,6 +32,8 @@ fn describe(plan: &Plan) -> String {
         let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let _ = writeln!(out, "\n{title}");
         for (name, text) in rows {
+            // A second line stands below the first.
+            let text = text.replace('\n', &format!("\n{:1$}", "", width + 6));
             let _ = writeln!(out, "  {name:width$}  {text}");
         }
     };
@@ -53,7 +56,10 @@ fn describe(plan: &Plan) -> String {
         (check.name.clone(), format!("{}{warning}", check.title))
     });
     section("Checks", checks.collect());
-    let params = plan.params.iter().map(|(name, value)| (name.clone(), format!("{value:?}")));
+    let params = plan.params.iter().map(|(name, value)| {
+        let help = plan.param_help.get(name).map_or("", String::as_str);
+        (name.clone(), format!("{help}\n{value:?}"))
+    });
     section("Parameters (--set NAME=VALUE)", params.collect());
     let targets = plan.system.targets.iter().map(|(key, target)| {
         let optional = if target.required { "" } else { " (optional)" };
@@ -63,4 +69,21 @@ fn describe(plan: &Plan) -> String {
     let variants = plan.system.variants.iter().map(|(name, v)| (name.clone(), v.about.clone()));
     section("Variants in the lab (--variant NAME)", variants.collect());
     out
+}
+
+/// A text in lines of at most 80 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + word.chars().count() < 80 {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join("\n")
 }

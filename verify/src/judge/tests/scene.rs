@@ -60,6 +60,7 @@ impl Scene {
                 variants: BTreeMap::new(),
             },
             params: BTreeMap::new(),
+            param_help: BTreeMap::new(),
             phases: phases.to_vec(),
             workloads: Vec::new(),
             faults: Vec::new(),
