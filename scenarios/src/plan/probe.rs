@@ -67,6 +67,7 @@ const RABBITMQ: &[SeriesInfo] = &[
     gauge("connections", Unit::Count, "connections open on the node"),
     gauge("channels_per_connection", Unit::Count, "mean, without the tool's own connections"),
     gauge("connection_channels", Unit::Count, "of one connection, labelled with its name"),
+    gauge("client_connections", Unit::Count, "of one client, labelled with its name"),
     counter("channels_opened", "channels opened since the node started"),
     counter("channels_closed", "channels closed since the node started"),
     counter("connections_opened", "connections opened since the node started"),

@@ -45,3 +45,16 @@ fn interrupted_under_load() {
     let again = verify(&sandbox, &["recheck", &folder.path().to_string_lossy()]);
     expect(&again, exit::INCONCLUSIVE, &[]);
 }
+
+#[test]
+fn asked_twice_it_ends_at_once_and_the_lab_clears_itself_away() {
+    let _machine = Machine::acquire().unwrap();
+    let sandbox = sandbox();
+    let mut run = sandbox.verify(&LINE).unwrap();
+    assert!(Moment::Process("service-1").wait(&mut run, &sandbox).unwrap());
+    run.signal(Signal::INT).unwrap();
+    run.signal(Signal::TERM).unwrap();
+    let ended = run.end().unwrap();
+    assert_eq!(ended.code, Some(i32::from(exit::INTERRUPTED)), "{}", ended.stderr);
+    sandbox.expect_nothing_left().unwrap();
+}

@@ -1,5 +1,5 @@
 //! Who is guilty of a rise: the labels of a series that grew the most or, for a
-//! total of the broker, the connections that did.
+//! total of the broker, the connections or clients that did.
 
 use std::collections::BTreeMap;
 
@@ -41,12 +41,13 @@ impl Guilty {
     ) -> Self {
         // `broker.channels` is a total; `broker.connection_channels` beside it
         // has the same figure of each connection.
-        let sibling = series
-            .rsplit_once('.')
-            .map(|(probe, name)| format!("{probe}.connection_{name}"))
-            .filter(|name| history.samples.contains_key(name));
-        let word = if sibling.is_some() { "connection " } else { "" };
-        let series = Series::of(plan, history, sibling.as_deref().unwrap_or(series));
+        let (probe, total) = series.rsplit_once('.').unwrap_or(("", series));
+        let part = ["connection", "client"].into_iter().find_map(|part| {
+            let name = format!("{probe}.{part}_{total}");
+            history.samples.contains_key(&name).then(|| (format!("{part} "), name))
+        });
+        let (word, name) = part.unwrap_or_else(|| (String::new(), series.to_owned()));
+        let series = Series::of(plan, history, &name);
         let last = |span: Span| {
             let mut last = BTreeMap::new();
             for sample in series.within(span).iter().filter(|sample| !sample.label.is_empty()) {

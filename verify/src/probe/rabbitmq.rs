@@ -6,6 +6,7 @@
 //! each connection come from the management API, because only that knows the
 //! connections' names; without it, from Prometheus, by process id.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -16,7 +17,8 @@ use crate::targets;
 /// Connections are asked for at most so often: the answer is as long as the
 /// list of connections.
 const CONNECTIONS_EVERY: Duration = Duration::from_secs(1);
-/// The connections with the most channels are sent, so many for each sample.
+/// Of many connections or clients those with the most are sent, so many for each
+/// sample.
 const MOST: usize = 20;
 /// The beginning of the names of the tool's own connections.
 const OWN: &str = "shakedown:";
@@ -175,9 +177,14 @@ impl Rabbitmq {
     async fn named_connections(&self, observer: &ProbeObserver) -> Result<(), String> {
         let path = "/api/connections?columns=name,channels,user_provided_name";
         let connections: Vec<Connection> = self.json(path).await?;
+        let mut clients: BTreeMap<String, f64> = BTreeMap::new();
         let counted = connections.into_iter().filter_map(|connection| {
-            let own = connection.user_provided_name.as_deref().is_some_and(|n| n.starts_with(OWN));
-            let channels = connection.channels.filter(|_| !own)?;
+            let client = connection.client();
+            if client.starts_with(OWN) {
+                return None;
+            }
+            *clients.entry(client).or_default() += 1.0;
+            let channels = connection.channels?;
             let label = match connection.user_provided_name.filter(|name| !name.is_empty()) {
                 // The first half of the broker's name is the peer's address.
                 Some(given) => {
@@ -188,7 +195,9 @@ impl Rabbitmq {
             };
             Some((label, channels))
         });
-        send(observer, counted.collect());
+        let counted = counted.collect();
+        send_channels(observer, counted);
+        send_most(observer, "client_connections", clients.into_iter().collect());
         Ok(())
     }
 
@@ -202,22 +211,40 @@ impl Rabbitmq {
                 let pid = labels.split('"').nth(1).unwrap_or(labels);
                 (format!("connection {pid}"), channels)
             });
-        send(observer, counted.collect());
+        send_channels(observer, counted.collect());
         Ok(())
     }
 }
 
+impl Connection {
+    /// Whose connection it is: the name that the client gave, or its host.
+    fn client(&self) -> String {
+        match &self.user_provided_name {
+            Some(name) if !name.is_empty() => name.clone(),
+            _ => {
+                let peer = self.name.split(" -> ").next().unwrap_or_default();
+                peer.rsplit_once(':').map_or(peer, |(host, _)| host).to_owned()
+            }
+        }
+    }
+}
+
 /// Sends the mean, and the connections with the most channels.
-fn send(observer: &ProbeObserver, mut counted: Vec<(String, f64)>) {
+fn send_channels(observer: &ProbeObserver, counted: Vec<(String, f64)>) {
     if counted.is_empty() {
         return;
     }
-    let at = observer.now();
     let total: f64 = counted.iter().map(|(_, channels)| channels).sum();
-    observer.value(at, "channels_per_connection", total / counted.len() as f64);
+    observer.value(observer.now(), "channels_per_connection", total / counted.len() as f64);
+    send_most(observer, "connection_channels", counted);
+}
+
+/// Sends the labels with the greatest values.
+fn send_most(observer: &ProbeObserver, series: &str, mut counted: Vec<(String, f64)>) {
+    let at = observer.now();
     counted.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    for (label, channels) in counted.iter().take(MOST) {
-        observer.labelled(at, "connection_channels", label, *channels);
+    for (label, value) in counted.iter().take(MOST) {
+        observer.labelled(at, series, label, *value);
     }
 }
 
@@ -259,5 +286,6 @@ mod tests {
         let read: Vec<Connection> = serde_json::from_str(text).unwrap();
         assert_eq!(read[0].channels, None);
         assert_eq!(read[1].channels, Some(4.0));
+        assert_eq!((read[0].client(), read[1].client()), ("x".to_owned(), "c".to_owned()));
     }
 }

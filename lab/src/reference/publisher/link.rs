@@ -85,7 +85,8 @@ impl Link {
     /// A connection of its own, called `name`.
     pub(crate) async fn connect(&self, name: String) -> Result<Connection, String> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        match timeout(CONNECT_LIMIT, Connection::connect(&self.arguments.amqp, properties)).await {
+        let uri = with_small_frames(&self.arguments.amqp);
+        match timeout(CONNECT_LIMIT, Connection::connect(&uri, properties)).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {} s", CONNECT_LIMIT.as_secs())),
@@ -98,6 +99,14 @@ impl Link {
             let _ = timeout(Duration::from_secs(1), connection.close(200, "bye".into())).await;
         }
     }
+}
+
+/// lapin sets aside some sixty frames for each connection. With the broker's
+/// frames of 128 KiB that is 8 MiB, and a leak of a thousand connections would
+/// take the machine with it; these messages fit smaller ones.
+fn with_small_frames(uri: &str) -> String {
+    let mark = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{mark}frame_max=8192")
 }
 
 fn is_up(current: &Option<Arc<Connection>>) -> Option<Arc<Connection>> {

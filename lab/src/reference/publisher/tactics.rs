@@ -19,9 +19,9 @@ use super::variant::Variant;
 const CHANNEL_LIMIT: Duration = Duration::from_secs(2);
 /// `slow-leak` forgets one channel in so many publishes.
 const SLOW_LEAK: u64 = 300;
-/// `connection-leak` stops here: each connection costs a thread and two
-/// descriptors, and the machine is shared.
-const MOST_CONNECTIONS: u64 = 1_500;
+/// `connection-leak` stops here: each connection costs half a megabyte, a thread
+/// and two descriptors, and the machine is shared.
+const MOST_CONNECTIONS: u64 = 600;
 
 /// The variant's way to publish.
 pub(crate) struct Tactics {
@@ -182,7 +182,7 @@ impl Tactics {
             return Outcome::NotSent(Problem::new("too_many_open_connections", words));
         }
         let open = async {
-            let name = format!("{} #{number}", self.arguments.name);
+            let name = self.arguments.name.clone();
             let connection = self.link.connect(name).await.map_err(NoChannel::Other)?;
             let channel = link::open_channel(&connection).await?;
             Ok((connection, channel))

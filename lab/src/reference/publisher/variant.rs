@@ -61,7 +61,7 @@ impl Variant {
             Self::LeakOnError => "a failed or returned publish leaves its channel open",
             Self::SlowLeak => "one publish in 300 opens a channel and forgets it",
             Self::ConnectionLeak => {
-                "every publish opens a connection and never closes it (at most 1,500 a process)"
+                "every publish opens a connection and never closes it (at most 600 a process)"
             }
             Self::Churn => "every publish opens a channel and closes it again",
             Self::LoseOnExhaustion => {
