@@ -70,6 +70,8 @@ pub fn kill(moment: &Moment, profile: Profile, arguments: &[&str]) -> Result<Aft
     let age = run.age();
     run.signal(Signal::KILL)?;
     let ended = run.end()?;
+    let refused = [exit::USAGE, exit::ENVIRONMENT].map(|code| Some(i32::from(code)));
+    ensure!(!refused.contains(&ended.code), "there was no run to kill: {}", ended.stderr);
     let cleared_in = sandbox.expect_nothing_left()?;
     let recheck = recheck(&sandbox)?;
     let was_over = ended.signal.is_none();

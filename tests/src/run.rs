@@ -70,14 +70,17 @@ impl Run {
         text(&mut self.stderr)
     }
 
-    /// Sends it a signal. One that has ended is not collected yet, so that
-    /// nobody else can be hit.
+    /// Sends it a signal, unless it has ended: then its number may be somebody
+    /// else's by now.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).context("a process has an id")?;
-        Ok(rustix::process::kill_process(pid, signal)?)
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if self.is_running()? {
+            let pid = Pid::from_raw(self.child.id().cast_signed()).context("processes have ids")?;
+            rustix::process::kill_process(pid, signal)?;
+        }
+        Ok(())
     }
 
     /// Whether it goes on.
