@@ -58,11 +58,11 @@ fn mentions(path: &Path, text: &str) -> bool {
     std::fs::read_to_string(path).is_ok_and(|all| all.contains(text))
 }
 
-/// Runs a scenario, kills it, and looks at what is left.
+/// Runs a scenario on its correct system, kills it, and looks at what is left.
 ///
 /// # Errors
 /// When a process or a temporary file stays, or the folder is not readable, or
-/// a run that was cut short is called held.
+/// a run that was cut short is called anything but inconclusive.
 pub fn kill(moment: &Moment, profile: Profile, arguments: &[&str]) -> Result<Aftermath> {
     let sandbox = Sandbox::new(profile)?;
     let mut run = sandbox.verify(arguments)?;
@@ -108,8 +108,10 @@ fn recheck(sandbox: &Sandbox) -> Result<Option<Verdict>> {
         ensure!(before.findings == after.findings, "judged again, the findings are not the same");
     }
     ensure!(
-        is_complete || after.verdict != Verdict::Held,
-        "a run that was cut short is called held"
+        is_complete || after.verdict == Verdict::Inconclusive,
+        "a run that was cut short is called {}: {}",
+        after.verdict.word(),
+        after.headline
     );
     Ok(Some(after.verdict))
 }

@@ -169,7 +169,7 @@ async fn perform(
     let directing = async {
         direct(plan, clock, &observer, &loads, progress, cancel).await;
         progress.step("waiting for the last answers");
-        loads.stop();
+        loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
         while !loads.are_finished() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -1,5 +1,6 @@
 //! The workloads of a plan, running.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -17,12 +18,14 @@ use crate::targets;
 /// Running workloads.
 pub(super) struct Loads {
     list: Vec<Load>,
+    /// When no more operations were to come due, in time since the start.
+    stopped: Cell<Duration>,
 }
 
 struct Load {
     name: String,
     target: String,
-    due_seconds: f64,
+    windows: Vec<Window>,
     expect: Expect,
     running: Running,
 }
@@ -46,7 +49,6 @@ impl Loads {
             let transport = Transport::from_plan(&workload.transport, targets)
                 .map_err(|error| failed(error.to_string()))?;
             let windows = windows(&order.plan, workload);
-            let due_seconds = windows.iter().map(|w| (w.to - w.from).as_secs_f64()).sum();
             let target = describe(&transport);
             let job = Job {
                 run: order.run.clone(),
@@ -61,9 +63,9 @@ impl Loads {
             let running = loadgen::start(job, clock.zero(), clock.zero_wall())
                 .map_err(|error| failed(error.to_string()))?;
             let (name, expect) = (workload.name.clone(), workload.expect);
-            list.push(Load { name, target, due_seconds, expect, running });
+            list.push(Load { name, target, windows, expect, running });
         }
-        Ok(Self { list })
+        Ok(Self { list, stopped: Cell::new(Duration::MAX) })
     }
 
     /// The seconds of each workload as they are settled.
@@ -77,8 +79,9 @@ impl Loads {
         self.list.iter().map(|load| (load.name.as_str(), load.running.progress())).collect()
     }
 
-    /// Lets no more operations come due.
-    pub(super) fn stop(&self) {
+    /// Lets no more operations come due from `at` on.
+    pub(super) fn stop(&self, at: Duration) {
+        self.stopped.set(at);
         for load in &self.list {
             load.running.stop();
         }
@@ -90,12 +93,15 @@ impl Loads {
 
     /// What each workload leaves; waits for the last answers.
     pub(super) fn reports(self) -> Vec<(String, Report)> {
-        self.list.into_iter().map(|load| (load.name.clone(), report(load))).collect()
+        let stopped = self.stopped.get();
+        self.list.into_iter().map(|load| (load.name.clone(), report(load, stopped))).collect()
     }
 }
 
-fn report(load: Load) -> Report {
-    let Load { name, target, due_seconds, expect, running } = load;
+fn report(load: Load, stopped: Duration) -> Report {
+    let Load { name, target, windows, expect, running } = load;
+    let lasted = |window: &Window| window.to.min(stopped).saturating_sub(window.from);
+    let due_seconds = windows.iter().map(|window| lasted(window).as_secs_f64()).sum();
     let summary = WorkloadSummary { target, due_seconds, ..WorkloadSummary::default() };
     match running.wait() {
         Ok(report) => Report {

@@ -109,12 +109,16 @@ impl<'a> Series<'a> {
         }
         let rounds = self.rounds(window);
         (rounds < u64::from(samples)).then(|| {
-            self.explain(&format!(
+            let reason = format!(
                 "{} has {} in {}, and a verdict needs {samples}",
                 self.name,
                 words::plural(rounds, "sample"),
                 window.names()
-            ))
+            );
+            match self.trouble {
+                Some(_) => self.explain(&reason),
+                None => format!("{reason}; let it last longer, with --duration where that counts"),
+            }
         })
     }
 

@@ -32,7 +32,7 @@ pub(super) struct Window {
     pub(super) spans: Vec<Span>,
     /// Why the phases are not all there, if they are not.
     pub(super) missing: Option<String>,
-    /// The end of the run's last phase.
+    /// The end of the plan's last phase.
     end: f64,
 }
 
@@ -69,7 +69,9 @@ impl Window {
                 _ => spans.push(span),
             }
         }
-        let end = history.phases.iter().map(|phase| phase.to).fold(0.0, f64::max);
+        // Not of the last phase that was written down: a killed run goes on
+        // behind that, in a phase whose end nobody wrote.
+        let end = plan.timeline().end().as_secs_f64();
         Self { phases, spans, missing, end }
     }
 

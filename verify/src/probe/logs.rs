@@ -78,10 +78,11 @@ impl Logs {
             return Err("there is no process whose log could be read".to_owned());
         }
         for (label, path) in files {
-            let at = observer.now();
             let tail = self.tails.entry(label.clone()).or_default();
             let new =
                 tail.advance(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            // Stamped after the reading: no line may seem older than it is.
+            let at = observer.now();
             for line in new {
                 tail.lines += 1;
                 if self.containing.iter().any(|text| line.contains(text.as_str())) {

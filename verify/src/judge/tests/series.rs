@@ -230,6 +230,17 @@ fn a_line_in_a_judged_phase_breaks_absence() {
 }
 
 #[test]
+fn what_comes_after_the_last_phase_of_a_killed_run_is_not_of_that_phase() {
+    let check = || absence("errors.matches", &["baseline", "load"], &[]);
+    // The run was killed in the phase of faults, whose end was never written.
+    let mut scene = lines_at(&[40.0]);
+    scene.history.phases.truncate(3);
+    scene.history.interrupted = true;
+    assert_eq!(scene.history.phases.last().unwrap().name, "load");
+    assert_eq!(scene.find(check()).verdict, Held);
+}
+
+#[test]
 fn absence_needs_samples() {
     let check = || absence("errors.matches", &["load"], &[]);
     assert_eq!(Scene::new().find(check()).verdict, Inconclusive);
