@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab::reference::{Running, StartOptions, System};
 use lab::{Lab, LabOptions, Patience};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Profile, Program};
 
@@ -55,6 +56,18 @@ impl OwnSystem {
             arguments.extend(["--target".to_owned(), format!("{key}={}", self.target(key)?)]);
         }
         Ok(arguments)
+    }
+
+    /// Sends a signal to one of its processes, which its supervisor starts
+    /// again.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill(&self, process: &str, signal: Signal) -> Result<()> {
+        let pid = self.lab.process(process).and_then(|state| state.pid);
+        let pid = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let pid = pid.with_context(|| format!("{process} does not run"))?;
+        Ok(kill_process(pid, signal)?)
     }
 
     /// The addresses of all of its parts.

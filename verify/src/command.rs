@@ -40,7 +40,8 @@ fn source(scenario: &str) -> Result<Source, Failure> {
 /// Plans a scenario.
 fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
     scenarios::plan(&source.file, &source.text, settings).map_err(|problems| {
-        Failure::usage(problems.render(wants_color(&std::io::stderr())).trim_end())
+        let shown = problems.render(wants_color(&std::io::stderr()));
+        Failure::rendered(shown.trim_end().to_owned())
     })
 }
 
@@ -52,16 +53,13 @@ fn wants_color(stream: &impl IsTerminal) -> bool {
 
 /// Says what went wrong, on standard error.
 pub fn complain(failure: &Failure) {
-    let bold = if wants_color(&std::io::stderr()) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    // Rendered problems begin with their own "error:".
-    let lead = if failure.message.contains("error:") { "" } else { "error: " };
-    let _ = writeln!(
-        std::io::stderr(),
-        "{}{lead}{}{}",
-        if lead.is_empty() { "" } else { bold.0 },
-        if lead.is_empty() { "" } else { bold.1 },
-        failure.message
-    );
+    let lead = match (failure.is_rendered, wants_color(&std::io::stderr())) {
+        (true, _) => "",
+        (false, true) => "\x1b[1;31merror:\x1b[0m ",
+        (false, false) => "error: ",
+    };
+    // Nobody is left to be told when standard error cannot be written.
+    let _ = writeln!(std::io::stderr(), "{lead}{}", failure.message);
 }
 
 /// Prints bytes to standard output; a reader that has gone away is no error.

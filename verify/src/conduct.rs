@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scenarios::Plan;
+use scenarios::plan::ProbeKind;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -32,6 +33,10 @@ use sources::Sources;
 /// The load begins so long after everything stands, so that connections are
 /// made and every probe has a first sample.
 const LEAD: Duration = Duration::from_millis(1_500);
+
+/// What a run without the broker's Prometheus endpoint has to live with.
+const STALE: &str = "Probe {probe} reads the management API alone, whose figures may be 5 s old; \
+                     its totals are exact with --target metrics=http://HOST:15692/metrics.";
 
 /// How a run is to be conducted.
 pub struct Order {
@@ -154,6 +159,10 @@ async fn perform(
     let (stop, stopped) = watch::channel(false);
     let mut probes = JoinSet::new();
     for probe in &plan.probes {
+        if let ProbeKind::Rabbitmq { metrics: None, .. } = probe.kind {
+            let text = STALE.replace("{probe}", &probe.name);
+            observer.event(Event::Warning { text });
+        }
         let prober =
             Prober::new(probe, &standing.targets, standing.lab.as_ref(), observer.clone())?;
         probes.spawn(prober.run(stopped.clone()));

@@ -33,22 +33,31 @@ pub struct Failure {
     pub code: u8,
     /// What to print.
     pub message: String,
+    /// Whether the message is printed as it is, because it says by itself that
+    /// it is an error.
+    pub is_rendered: bool,
 }
 
 impl Failure {
     /// The command line or a file is wrong.
     pub fn usage(message: impl ToString) -> Self {
-        Self { code: USAGE, message: message.to_string() }
+        Self { code: USAGE, message: message.to_string(), is_rendered: false }
+    }
+
+    /// A file is wrong, and the message shows where.
+    #[must_use]
+    pub const fn rendered(message: String) -> Self {
+        Self { code: USAGE, message, is_rendered: true }
     }
 
     /// The surroundings are wrong.
     pub fn environment(message: impl ToString) -> Self {
-        Self { code: ENVIRONMENT, message: message.to_string() }
+        Self { code: ENVIRONMENT, message: message.to_string(), is_rendered: false }
     }
 
     /// Ended by a signal.
     pub fn interrupted() -> Self {
-        Self { code: INTERRUPTED, message: "interrupted".to_owned() }
+        Self { code: INTERRUPTED, message: "interrupted".to_owned(), is_rendered: false }
     }
 }
 

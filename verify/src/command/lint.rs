@@ -27,5 +27,5 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
             Err(failure) => failures.push(failure.message),
         }
     }
-    if failures.is_empty() { Ok(exit::HELD) } else { Err(Failure::usage(failures.join("\n"))) }
+    if failures.is_empty() { Ok(exit::HELD) } else { Err(Failure::rendered(failures.join("\n"))) }
 }

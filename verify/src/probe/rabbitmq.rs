@@ -122,7 +122,7 @@ impl Rabbitmq {
             Ok(answer) => answer.text().await,
             Err(error) => Err(error),
         };
-        text.map_err(|error| super::whole(&error))
+        text.map_err(|error| failed(url, error))
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
@@ -130,10 +130,11 @@ impl Rabbitmq {
         let url = format!("{}{path}", management.base);
         let request = self.http.get(&url).basic_auth(&management.user, Some(&management.password));
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        match answer {
-            Ok(answer) => answer.json().await.map_err(|error| super::whole(&error)),
-            Err(error) => Err(super::whole(&error)),
-        }
+        let json = match answer {
+            Ok(answer) => answer.json().await,
+            Err(error) => Err(error),
+        };
+        json.map_err(|error| failed(&url, error))
     }
 
     async fn prometheus_totals(&self, url: &str, observer: &ProbeObserver) -> Result<(), String> {
@@ -149,6 +150,7 @@ impl Rabbitmq {
             }
         }
         if found == 0 {
+            let url = targets::redact(url);
             return Err(format!("{url} has no rabbitmq_* totals; is it the broker's /metrics?"));
         }
         Ok(())
@@ -214,6 +216,11 @@ impl Rabbitmq {
         send_channels(observer, counted.collect());
         Ok(())
     }
+}
+
+/// What went wrong at an address, without its password.
+fn failed(url: &str, error: reqwest::Error) -> String {
+    format!("{}: {}", targets::redact(url), super::whole(&error.without_url()))
 }
 
 impl Connection {

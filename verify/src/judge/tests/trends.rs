@@ -37,6 +37,14 @@ fn a_slow_leak_in_whole_steps_is_seen() {
     assert!(!finding.evidence.iter().any(|evidence| evidence.what.contains("service-2")));
 }
 
+/// One channel in 5,000 publishes at 250/s is one in 20 s. Time has no scale for
+/// a trend, so a load of four minutes is judged as this one.
+#[test]
+fn the_slowest_leak_is_seen_once_it_has_lost_a_dozen_channels() {
+    assert_eq!(on(|at| 17.0 + (at * 12.0 / 28.0).floor()), Violated);
+    assert_eq!(on(|at| 17.0 + (at * 8.0 / 28.0).floor()), Held, "less than counts as a rise");
+}
+
 #[test]
 fn a_leak_that_ends_at_a_limit_is_seen() {
     for end in [0.45, 0.5, 0.7, 0.9] {

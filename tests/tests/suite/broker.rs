@@ -1,0 +1,91 @@
+//! `loadgen` and `chaos` on a real broker, each alone.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tests::machine::Machine;
+use tests::program::{Profile, Program};
+use tests::run::Run;
+use tests::system::OwnSystem;
+use tests::wait;
+
+use crate::support::{expect, get, sandbox};
+
+/// What the management API says of something, as JSON.
+fn told(system: &OwnSystem, path: &str) -> Value {
+    let answer = get(system.target("management").unwrap(), path).unwrap();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or(Value::Null)
+}
+
+/// How many messages the system's queue holds, once the broker says so.
+fn messages(system: &OwnSystem) -> Option<u64> {
+    told(system, "/api/queues/%2f/events.out?disable_stats=true&enable_queue_totals=true")
+        ["messages"]
+        .as_u64()
+}
+
+#[test]
+fn load_goes_on_over_the_death_of_the_broker_and_every_operation_is_accounted_for() {
+    let _machine = Machine::acquire().unwrap();
+    let system = OwnSystem::start("correct", Profile::from_environment()).unwrap();
+    let sandbox = sandbox();
+    let url = system.target("rabbitmq").unwrap();
+    let line = ["amqp", url, "--exchange", "events", "--routing-key", "event.load", "--json"];
+    let shape = ["--rate", "300/s", "--duration", "15s", "--connections", "4", "--timeout", "3s"];
+    let mut command = sandbox.command(Program::Loadgen, &[&line[..], &shape[..]].concat()).unwrap();
+    let run = Run::start(&mut command).unwrap();
+    // In the middle of the load: some messages are there, more are to come.
+    wait::until("messages in the queue", Duration::from_secs(60), || {
+        messages(&system).filter(|&count| count > 300)
+    })
+    .unwrap();
+    system.kill("rabbitmq", Signal::KILL).unwrap();
+    let ended = run.end().unwrap();
+    expect(&ended, 0, &[]);
+
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let count = |outcome: &str| report["operations"][outcome].as_u64().unwrap();
+    let (acked, unknown) = (count("acked"), count("indeterminate"));
+    assert_eq!(count("due"), 4_500);
+    assert_eq!(acked + unknown + count("failed") + count("dropped"), 4_500);
+    assert!(!report["outages"].as_array().unwrap().is_empty(), "{report}");
+    // Confirmed messages survive; of those that are unknown some may be there.
+    let held = wait::until("the count of the queue", Duration::from_secs(60), || {
+        messages(&system).filter(|count| (acked..=acked + unknown).contains(count))
+    });
+    held.unwrap_or_else(|error| {
+        panic!("{error}: {acked} acked, {unknown} unknown, {:?} held", messages(&system))
+    });
+}
+
+#[test]
+fn a_closed_connection_is_seen_closed_and_its_owner_comes_back() {
+    let _machine = Machine::acquire().unwrap();
+    let system = OwnSystem::start("correct", Profile::from_environment()).unwrap();
+    let sandbox = sandbox();
+    let peer = || {
+        let connections = told(&system, "/api/connections");
+        let ours =
+            connections.as_array()?.iter().find(|c| c["user_provided_name"] == "service-1")?;
+        ours["name"].as_str().map(str::to_owned)
+    };
+    let before =
+        wait::until("the connection in the list", Duration::from_secs(60), peer).unwrap().0;
+    let management = system.target("management").unwrap();
+    let journal = sandbox.path().join("journal");
+    let line = ["close-connections", "--management", management, "--matching", "service-1"];
+    let more = ["--journal", &journal.to_string_lossy(), "--json"];
+    let mut command = sandbox.command(Program::Chaos, &[&line[..], &more[..]].concat()).unwrap();
+    let ended = Run::start(&mut command).unwrap().end().unwrap();
+    expect(&ended, 0, &[]);
+    let after = wait::until("the connection that came instead", Duration::from_secs(60), || {
+        peer().filter(|name| *name != before)
+    });
+    after.unwrap();
+    let journal = std::fs::read_to_string(&journal).unwrap();
+    for state in ["injecting", "injected", "confirmed", "undone", "healed"] {
+        assert!(journal.contains(&format!("\"state\":\"{state}\"")), "{state} is not in {journal}");
+    }
+}
