@@ -10,8 +10,10 @@ use crate::error::LoadError;
 use crate::horizon::Horizon;
 use crate::identity;
 use crate::payload::Calendar;
+use crate::reader::Readers;
 use crate::running::Running;
 use crate::schedule::Schedule;
+use crate::shape::Shape;
 use crate::transport::Transport;
 use crate::worker::Order;
 
@@ -26,9 +28,13 @@ pub struct Job {
     pub schedule: Schedule,
     /// How an operation reaches the target.
     pub transport: Transport,
+    /// What the operations look like.
+    pub shape: Shape,
     /// Connections that are held open; also the most operations under way at
     /// once where the protocol carries one a connection.
     pub connections: u32,
+    /// Consumers that read the operations' effects from the broker meanwhile.
+    pub consumers: u32,
     /// When an operation without an answer is indeterminate. It counts from
     /// the operation's start.
     pub timeout: Duration,
@@ -37,6 +43,26 @@ pub struct Job {
     /// How long, after the last operation was due, operations that are late
     /// may still be started. Those that are not are dropped, and counted.
     pub grace: Duration,
+}
+
+impl Job {
+    /// A job with the usual settings: 16 connections, no consumers, 10 s for
+    /// an answer and for late operations, one worker, a plain shape.
+    #[must_use]
+    pub fn new(run: &str, workload: &str, schedule: Schedule, transport: Transport) -> Self {
+        Self {
+            run: run.to_owned(),
+            workload: workload.to_owned(),
+            schedule,
+            transport,
+            shape: Shape::default(),
+            connections: 16,
+            consumers: 0,
+            timeout: Duration::from_secs(10),
+            workers: 1,
+            grace: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Starts a job whose operations count their due times from `t0`, which was or
@@ -68,7 +94,8 @@ pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, Load
     let workers = job.workers.clamp(1, job.connections);
     let (sealed, seconds) = mpsc::channel();
     let order = Order {
-        target: job.transport.prepare()?,
+        target: job.transport.prepare(&job.shape)?,
+        shape: job.shape,
         run: job.run,
         workload: job.workload,
         schedule: Arc::new(job.schedule),
@@ -80,5 +107,10 @@ pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, Load
         abort: AtomicBool::new(false),
         collector: Mutex::new(Collector::new(workers as usize, sealed)),
     };
-    Running::start(&Arc::new(order), workers, job.connections, seconds)
+    let order = Arc::new(order);
+    let readers = match job.consumers {
+        0 => None,
+        consumers => Some(Readers::start(&order, consumers)?),
+    };
+    Running::start(&order, workers, job.connections, seconds, readers)
 }

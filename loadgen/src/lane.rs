@@ -6,9 +6,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::feed::{Op, Taker};
+use bytes::BufMut;
+
 use crate::identity::IdentityRef;
 use crate::outcome::{Answer, Reason};
+use crate::payload::{Fields, Payload};
+use crate::shape::Shape;
 use crate::worker::Worker;
+
+/// No UTF-8, no JSON, no beginning of any usual format.
+const POISON: &[u8] = b"\xff\xfe\x00{poison\xff";
 
 /// One connection's place in its worker.
 #[derive(Debug)]
@@ -47,9 +54,39 @@ impl Lane {
         self.worker.identity(op.seq)
     }
 
-    /// The present Unix time in milliseconds.
-    pub(crate) fn unix_millis(&self) -> u64 {
-        self.worker.order.calendar.unix_millis(self.now())
+    /// Appends the text of an operation that is begun at `now` after T0.
+    pub(crate) fn render(&self, payload: &Payload, op: &Op, now: Duration, out: &mut impl BufMut) {
+        let order = &*self.worker.order;
+        let time = order.calendar.unix_millis(now);
+        payload.render(&Fields { identity: self.identity(op), time, shape: &order.shape }, out);
+    }
+
+    /// Appends the body of an operation that is begun at `now` after T0:
+    /// its template filled in or, if it is poison, something that no reader
+    /// of text understands.
+    pub(crate) fn render_body(
+        &self,
+        payload: &Payload,
+        op: &Op,
+        now: Duration,
+        out: &mut impl BufMut,
+    ) {
+        if self.shape().is_poison(op.seq) {
+            let size = self.shape().size(op.seq).unwrap_or(POISON.len());
+            let mut left = size.max(POISON.len());
+            while left > 0 {
+                let piece = &POISON[..left.min(POISON.len())];
+                out.put_slice(piece);
+                left -= piece.len();
+            }
+        } else {
+            self.render(payload, op, now, out);
+        }
+    }
+
+    /// Sizes, keys and random fields of the operations.
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.worker.order.shape
     }
 
     /// The next operation that is due; `None` when there will be no more.
@@ -64,7 +101,13 @@ impl Lane {
 
     /// Settles an operation that began at `started` after T0 and ends now.
     pub(crate) fn settle(&self, op: Op, started: Duration, answer: &Answer) {
-        self.worker.book.settle(op, Some(started), self.now(), answer);
+        self.settle_at(op, started, self.now(), answer);
+    }
+
+    /// Settles an operation that began and ended at these times after T0.
+    /// Whoever settles many at once reads the clock once.
+    pub(crate) fn settle_at(&self, op: Op, started: Duration, finished: Duration, answer: &Answer) {
+        self.worker.book.settle(op, Some(started), finished, answer);
     }
 
     /// Waits for `work` until `at` after T0; `None` if it did not end in time.

@@ -8,6 +8,7 @@ use crate::latency::Latency;
 use crate::ledger::Ledger;
 use crate::outage::Outage;
 use crate::pump::Pump;
+use crate::reader::Received;
 use crate::tally::Tally;
 
 /// The figures of a run while it goes on. The counts belong together only
@@ -62,6 +63,8 @@ pub struct Report {
     pub last_due: Duration,
     /// When the last operation was settled, after T0.
     pub last_settled: Duration,
+    /// What the consumers saw, if there were any.
+    pub received: Option<Received>,
 }
 
 impl Report {

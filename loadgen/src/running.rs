@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::outage;
 use crate::outcome::Reasons;
 use crate::pump::Pump;
+use crate::reader::Readers;
 use crate::report::{Progress, Report};
 use crate::schedule::Stride;
 use crate::tally::{Second, Tally};
@@ -25,6 +26,7 @@ pub struct Running {
     order: Arc<Order>,
     workers: Vec<(Arc<Gauge>, Thread)>,
     seconds: Option<Receiver<Second>>,
+    readers: Option<Readers>,
 }
 
 impl Running {
@@ -33,9 +35,10 @@ impl Running {
         workers: u32,
         connections: u32,
         seconds: Receiver<Second>,
+        readers: Option<Readers>,
     ) -> Result<Self, LoadError> {
         let mut running =
-            Self { order: Arc::clone(order), workers: Vec::new(), seconds: Some(seconds) };
+            Self { order: Arc::clone(order), workers: Vec::new(), seconds: Some(seconds), readers };
         for worker in 0..workers {
             let share = connections / workers + u32::from(worker < connections % workers);
             let stride = Stride { worker: worker.into(), workers: workers.into() };
@@ -107,7 +110,13 @@ impl Running {
         }
         match first_error {
             Some(error) => Err(error),
-            None => report(&self.order, done),
+            None => {
+                let mut report = report(&self.order, done)?;
+                if let Some(readers) = self.readers.take() {
+                    report.received = Some(readers.finish(report.totals.acked)?);
+                }
+                Ok(report)
+            }
         }
     }
 
@@ -123,6 +132,9 @@ impl Drop for Running {
         for (_, thread) in self.workers.drain(..) {
             // Whoever drops the run does not ask how it ended.
             let _ = thread.join();
+        }
+        if let Some(readers) = self.readers.take() {
+            let _ = readers.finish(0);
         }
     }
 }
@@ -156,5 +168,6 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         last_due: ledger.due().checked_sub(1).map_or(Duration::ZERO, due),
         last_settled,
         ledger,
+        received: None,
     })
 }

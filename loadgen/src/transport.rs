@@ -22,6 +22,8 @@ use scenarios::template::TemplateError;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::payload::Payload;
+use crate::reader::Reader;
+use crate::shape::Shape;
 
 pub use amqp::Amqp;
 pub use command::Command;
@@ -76,11 +78,11 @@ impl Transport {
     }
 
     /// Checks every setting and splits every template, before the run.
-    pub(crate) fn prepare(&self) -> Result<Target, LoadError> {
+    pub(crate) fn prepare(&self, shape: &Shape) -> Result<Target, LoadError> {
         Ok(match self {
-            Self::Http(http) => Target::Http(Box::new(http::Target::new(http)?)),
-            Self::Amqp(amqp) => Target::Amqp(amqp::Target::new(amqp)?),
-            Self::Command(command) => Target::Command(command::Target::new(command)?),
+            Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
+            Self::Amqp(amqp) => Target::Amqp(amqp::Target::new(amqp, shape)?),
+            Self::Command(command) => Target::Command(command::Target::new(command, shape)?),
         })
     }
 }
@@ -104,9 +106,26 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Reads what the operations became on the far side, until the consumers
+    /// are to go.
+    pub(crate) async fn consume(&self, reader: &Reader) {
+        match self {
+            // There is nothing to read from.
+            Self::Http(_) | Self::Command(_) | Self::Amqp(_) => reader.over().await,
+        }
+    }
+}
+
 /// Splits a template, naming where it stands if it is wrong.
 fn template(what: &str, text: &str) -> Result<Payload, LoadError> {
     Payload::new(text).map_err(|source| LoadError::Payload { what: what.to_owned(), source })
+}
+
+/// Splits the template of a body, whose size the shape may give.
+fn body(text: &str, shape: &Shape) -> Result<Payload, LoadError> {
+    Payload::body(text, shape)
+        .map_err(|source| LoadError::Payload { what: "body".to_owned(), source })
 }
 
 /// An address as it may be shown: user and password, if any, left out.

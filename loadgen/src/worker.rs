@@ -22,6 +22,7 @@ use crate::lane::Lane;
 use crate::payload::Calendar;
 use crate::pump::{self, Pump};
 use crate::schedule::{Schedule, Stride};
+use crate::shape::Shape;
 use crate::transport::Target;
 
 /// What every worker of a run knows.
@@ -31,6 +32,7 @@ pub(crate) struct Order {
     pub(crate) workload: String,
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) target: Target,
+    pub(crate) shape: Shape,
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
     pub(crate) clock: Clock,

@@ -1,16 +1,21 @@
 //! The command line.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use loadgen::{Amqp, Command, Http, Job, Schedule, Transport};
-use scenarios::plan::workload::Statuses;
-use scenarios::units::{Rate, Span};
+use loadgen::Job;
+
+use amqp::AmqpArgs;
+use command::CommandArgs;
+use http::HttpArgs;
+
+mod amqp;
+mod command;
+mod http;
+mod load;
 
 const EXAMPLES: &str = "Examples:
   loadgen http http://127.0.0.1:8080/publish --rate 500/s --duration 30s \\
@@ -43,109 +48,6 @@ enum What {
         /// The shell
         shell: Shell,
     },
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-struct HttpArgs {
-    /// Where the requests go: http://HOST:PORT/PATH
-    #[arg(env = "LOADGEN_HTTP_URL")]
-    url: String,
-    /// The request method [default: GET, or POST with a body]
-    #[arg(long)]
-    method: Option<String>,
-    /// A header, as 'name: value'; may be repeated
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
-    /// The body
-    #[arg(long, default_value = "")]
-    body: String,
-    /// Statuses that mean accepted
-    #[arg(long, default_value = "200-299")]
-    accepted: Statuses,
-    /// Statuses that mean definitely not done [default: 400-499 without 408, 425 and the accepted]
-    #[arg(long)]
-    refused: Option<Statuses>,
-    #[command(flatten)]
-    load: LoadArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-struct AmqpArgs {
-    /// The broker: amqp://USER:PASSWORD@HOST:PORT/VHOST
-    #[arg(env = "LOADGEN_AMQP_URL", hide_env_values = true)]
-    url: String,
-    /// The queue, through the default exchange
-    #[arg(long, conflicts_with_all = ["exchange", "routing_key"], required_unless_present_any = ["exchange", "routing_key"])]
-    queue: Option<String>,
-    /// The exchange
-    #[arg(long, default_value = "")]
-    exchange: String,
-    /// The routing key
-    #[arg(long, default_value = "")]
-    routing_key: String,
-    /// The message
-    #[arg(long, default_value = "@{id}")]
-    body: String,
-    /// Unconfirmed messages a connection
-    #[arg(long, default_value_t = 200)]
-    confirm_window: u32,
-    #[command(flatten)]
-    load: LoadArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-struct CommandArgs {
-    /// The program's standard input
-    #[arg(long, default_value = "")]
-    body: String,
-    /// Exit codes that mean definitely not done
-    #[arg(long, value_delimiter = ',', value_name = "CODE,...")]
-    refused: Vec<i32>,
-    #[command(flatten)]
-    load: LoadArgs,
-    /// The program and its arguments; the identity is in SHAKEDOWN_ID
-    #[arg(last = true, required = true, value_name = "CMD")]
-    words: Vec<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct LoadArgs {
-    /// Operations due per second
-    #[arg(long, short, default_value = "100/s")]
-    rate: Rate,
-    /// How long operations come due
-    #[arg(long, short = 'z', default_value = "10s")]
-    duration: Span,
-    /// Connections held open
-    #[arg(long, default_value_t = 16)]
-    connections: u32,
-    /// When an operation without an answer counts as indeterminate
-    #[arg(long, default_value = "10s")]
-    timeout: Span,
-    /// How long late operations may still be started at the end
-    #[arg(long, default_value = "10s")]
-    grace: Span,
-    /// Threads
-    #[arg(long, default_value_t = 1)]
-    workers: u32,
-    /// The first part of each identity [default: made from the time]
-    #[arg(long)]
-    run: Option<String>,
-    /// Keep the fate of every operation in this file
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
-    /// Keep the latencies of every second in this HDR interval log
-    #[arg(long, value_name = "FILE")]
-    hlog: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Show no progress
-    #[arg(long, short)]
-    quiet: bool,
 }
 
 /// What the arguments ask for.
@@ -185,103 +87,11 @@ impl Args {
     pub(crate) fn read(self) -> anyhow::Result<Asked> {
         match self.what {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
-            What::Http(args) => {
-                let target = format!("http {}", args.url);
-                let (load, http) = args.split()?;
-                load.read("http", target, Transport::Http(http))
-            }
-            What::Amqp(args) => {
-                let (load, amqp) = args.split();
-                let queue = [amqp.exchange.as_str(), amqp.routing_key.as_str()].join(" ");
-                let target = format!("amqp {}", queue.trim());
-                load.read("amqp", target, Transport::Amqp(amqp))
-            }
-            What::Command(args) => {
-                let run = shell_words::join(&args.words);
-                let target = format!("command {run}");
-                let command = Command { run, refused: args.refused, body: args.body };
-                args.load.read("command", target, Transport::Command(command))
-            }
+            What::Http(args) => args.read(),
+            What::Amqp(args) => args.read(),
+            What::Command(args) => args.read(),
         }
     }
-}
-
-impl HttpArgs {
-    fn split(self) -> anyhow::Result<(LoadArgs, Http)> {
-        let mut headers = BTreeMap::new();
-        for header in &self.headers {
-            let (name, value) = header
-                .split_once(':')
-                .with_context(|| format!("{header:?} is not a header; write 'name: value'"))?;
-            headers.insert(name.trim().to_owned(), value.trim().to_owned());
-        }
-        let usual = if self.body.is_empty() { "GET" } else { "POST" };
-        let refused = match self.refused {
-            Some(refused) => refused,
-            // 408 and 425 do not say whether the request was carried out.
-            None => "400-407,409-424,426-499".parse::<Statuses>()?.without(&self.accepted),
-        };
-        if let Some(status) = self.accepted.overlap(&refused) {
-            bail!("status {status} is both accepted and refused; take it out of one of them");
-        }
-        let http = Http {
-            url: self.url,
-            method: self.method.unwrap_or_else(|| usual.to_owned()),
-            headers,
-            body: self.body,
-            accepted: self.accepted,
-            refused,
-        };
-        Ok((self.load, http))
-    }
-}
-
-impl AmqpArgs {
-    fn split(self) -> (LoadArgs, Amqp) {
-        let amqp = Amqp {
-            url: self.url,
-            exchange: self.exchange,
-            routing_key: self.queue.unwrap_or(self.routing_key),
-            body: self.body,
-            confirm_window: self.confirm_window,
-        };
-        (self.load, amqp)
-    }
-}
-
-impl LoadArgs {
-    fn read(self, workload: &str, target: String, transport: Transport) -> anyhow::Result<Asked> {
-        let schedule = Schedule::constant(self.rate, self.duration.0)?;
-        if schedule.total() == 0 {
-            bail!(
-                "nothing comes due at {} in {}; raise --rate or --duration",
-                self.rate,
-                self.duration
-            );
-        }
-        let job = Job {
-            run: self.run.unwrap_or_else(run_name),
-            workload: workload.to_owned(),
-            schedule,
-            transport,
-            connections: self.connections,
-            timeout: self.timeout.0,
-            workers: self.workers,
-            grace: self.grace.0,
-        };
-        let title = Title { target, rate: self.rate.0 };
-        let Self { json, quiet, ledger, hlog, .. } = self;
-        let output = Output { json, quiet, ledger, hlog };
-        Ok(Asked::Load(Box::new(Load { job, title, output })))
-    }
-}
-
-/// A name that no other run has: the time in milliseconds and the process.
-#[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
-fn run_name() -> String {
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("load-{:x}-{:x}", since.as_millis(), std::process::id())
 }
 
 /// Prints a shell's completions.
@@ -296,6 +106,8 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use loadgen::Transport;
+
     use super::*;
 
     #[test]

@@ -12,13 +12,14 @@
 
 use lapin::uri::AMQPUri;
 
-use super::{template, without_password};
+use super::{body, without_password};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::shape::Shape;
 use session::{End, Session};
 
 mod returns;
@@ -50,7 +51,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(amqp: &Amqp) -> Result<Self, LoadError> {
+    pub(super) fn new(amqp: &Amqp, shape: &Shape) -> Result<Self, LoadError> {
         let address = |problem: &str| LoadError::Address {
             url: without_password(&amqp.url),
             problem: format!("{problem}; write amqp://USER:PASSWORD@HOST:PORT/VHOST"),
@@ -87,7 +88,7 @@ impl Target {
             uri,
             exchange: amqp.exchange.clone(),
             routing_key: amqp.routing_key.clone(),
-            body: template("body", &amqp.body)?,
+            body: body(&amqp.body, shape)?,
             window: amqp.confirm_window as usize,
         })
     }
@@ -168,7 +169,9 @@ mod tests {
 
     #[test]
     fn unusable_settings_say_what_to_do() {
-        assert!(Target::new(&amqp("amqp://guest:guest@127.0.0.1:5672/%2f")).is_ok());
+        assert!(
+            Target::new(&amqp("amqp://guest:guest@127.0.0.1:5672/%2f"), &Shape::default()).is_ok()
+        );
         for (url, hint) in [
             ("http://127.0.0.1/", "amqp://USER"),
             ("amqp:///%2f", "names no AMQP broker"),
@@ -176,11 +179,11 @@ mod tests {
             ("127.0.0.1:5672", "names no AMQP broker"),
             ("amqp://u:p@no-such-host.invalid/", "is unknown"),
         ] {
-            let error = Target::new(&amqp(url)).unwrap_err().to_string();
+            let error = Target::new(&amqp(url), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
         }
         let closed = Amqp { confirm_window: 0, ..amqp("amqp://127.0.0.1") };
-        assert!(Target::new(&closed).is_err());
+        assert!(Target::new(&closed, &Shape::default()).is_err());
     }
 
     #[test]
@@ -188,7 +191,7 @@ mod tests {
         for url in
             ["amqp://u:secret@no-such-host.invalid/", "amqp:/u:secret@h:x/", "http://u:secret@h/"]
         {
-            let error = Target::new(&amqp(url)).unwrap_err().to_string();
+            let error = Target::new(&amqp(url), &Shape::default()).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
     }

@@ -14,12 +14,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin};
 
-use super::template;
+use super::{body, template};
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::shape::Shape;
 
 /// How long a program that was killed may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(command: &Command) -> Result<Self, LoadError> {
+    pub(super) fn new(command: &Command, shape: &Shape) -> Result<Self, LoadError> {
         let setting = |problem: &str| LoadError::Setting {
             what: "command",
             value: command.run.clone(),
@@ -61,16 +62,16 @@ impl Target {
         Ok(Self {
             words: words.iter().map(|word| template("command", word)).collect::<Result<_, _>>()?,
             refused: command.refused.clone(),
-            body: template("body", &command.body)?,
+            body: body(&command.body, shape)?,
         })
     }
 
     fn spawn(&self, lane: &Lane, op: &Op) -> std::io::Result<Group> {
-        let time = lane.unix_millis();
+        let now = lane.now();
         let identity = lane.identity(op);
         let mut words = self.words.iter().map(|word| {
             let mut text = Vec::new();
-            word.render(identity, time, &mut text);
+            lane.render(word, op, now, &mut text);
             std::os::unix::ffi::OsStringExt::from_vec(text)
         });
         let program: std::ffi::OsString = words.next().unwrap_or_default();
@@ -147,7 +148,7 @@ async fn attempt(target: &Target, lane: &Lane, op: &Op, until: Duration) -> Answ
         Err(error) => return Answer::Failed(Reason::Spawn(error.to_string())),
     };
     let mut input = Vec::new();
-    target.body.render(lane.identity(op), lane.unix_millis(), &mut input);
+    lane.render_body(&target.body, op, lane.now(), &mut input);
     match lane.limit(until, group.run(&input)).await {
         Some(Ok(status)) => target.answer(status),
         Some(Err(error)) => Answer::Indeterminate(Reason::Lost(error.to_string())),
@@ -170,19 +171,20 @@ mod tests {
 
     #[test]
     fn a_command_is_split_into_words() {
-        let target = Target::new(&command("prog 'a b' \"@{id}\" c\\ d")).unwrap();
+        let target =
+            Target::new(&command("prog 'a b' \"@{id}\" c\\ d"), &Shape::default()).unwrap();
         assert_eq!(target.words.len(), 4);
         for (bad, hint) in [("prog 'a", "quotes"), ("  ", "program"), ("p @{x}", "@{id}")] {
-            let error = Target::new(&command(bad)).unwrap_err().to_string();
+            let error = Target::new(&command(bad), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
         }
         let both = Command { refused: vec![0], ..command("true") };
-        assert!(Target::new(&both).is_err());
+        assert!(Target::new(&both, &Shape::default()).is_err());
     }
 
     #[test]
     fn an_exit_code_decides() {
-        let target = Target::new(&command("true")).unwrap();
+        let target = Target::new(&command("true"), &Shape::default()).unwrap();
         let exit = |code: i32| ExitStatus::from_raw(code << 8);
         assert_eq!(target.answer(exit(0)), Answer::Acked);
         assert_eq!(target.answer(exit(3)), Answer::Failed(Reason::Exit(3)));

@@ -18,13 +18,14 @@ use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Uri};
 use scenarios::plan::workload::Statuses;
 
-use super::{template, without_password};
+use super::{body, template, without_password};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
-use crate::payload::Payload;
+use crate::payload::{Fields, Payload};
+use crate::shape::Shape;
 use wire::{Trouble, Wire};
 
 mod wire;
@@ -71,7 +72,7 @@ enum Path {
 }
 
 impl Target {
-    pub(super) fn new(http: &Http) -> Result<Self, LoadError> {
+    pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
         let (authority, path) = split(&http.url)?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(80);
@@ -93,7 +94,7 @@ impl Target {
             method,
             headers: HeaderMap::new(),
             varying: Vec::new(),
-            body: template("body", &http.body)?,
+            body: body(&http.body, shape)?,
             accepted: http.accepted.clone(),
             refused: http.refused.clone(),
         };
@@ -124,10 +125,11 @@ impl Target {
         op: &Op,
         buffer: &mut BytesMut,
     ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let time = lane.unix_millis();
-        let identity = lane.identity(op);
+        let now = lane.now();
+        lane.render_body(&self.body, op, now, buffer);
+        let body = buffer.split().freeze();
         let mut render = |payload: &Payload| {
-            payload.render(identity, time, buffer);
+            lane.render(payload, op, now, buffer);
             buffer.split().freeze()
         };
         let uri = match &self.path {
@@ -136,7 +138,7 @@ impl Target {
                 PathAndQuery::from_maybe_shared(render(payload)).map(Uri::from)?
             }
         };
-        let mut request = Request::new(Full::new(render(&self.body)));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
@@ -209,7 +211,8 @@ fn path(url: &str, text: &str) -> Result<Path, LoadError> {
 fn constant(payload: &Payload) -> Vec<u8> {
     let mut out = Vec::new();
     let nobody = crate::identity::IdentityRef { run: "", workload: "", sequence: 0 };
-    payload.render(nobody, 0, &mut out);
+    let shape = Shape::default();
+    payload.render(&Fields { identity: nobody, time: 0, shape: &shape }, &mut out);
     out
 }
 
@@ -330,11 +333,11 @@ mod tests {
             ("HTTP://127.0.0.1", "127.0.0.1", 80, "/"),
             ("http://[::1]:9?x", "::1", 9, "/?x"),
         ] {
-            let target = Target::new(&http(url)).unwrap();
+            let target = Target::new(&http(url), &Shape::default()).unwrap();
             assert_eq!((target.host.as_str(), target.port), (host, port));
             assert!(matches!(target.path, Path::Same(uri) if uri == path), "{url}");
         }
-        let varying = Target::new(&http("http://127.0.0.1/x/@{seq}")).unwrap();
+        let varying = Target::new(&http("http://127.0.0.1/x/@{seq}"), &Shape::default()).unwrap();
         assert!(matches!(varying.path, Path::Varying(_)));
     }
 
@@ -350,17 +353,17 @@ mod tests {
             ("http://127.0.0.1/@{nope}", "@{id}"),
             ("http://no-such-host.invalid/", "is unknown"),
         ] {
-            let error = Target::new(&http(url)).unwrap_err().to_string();
+            let error = Target::new(&http(url), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
             assert!(!error.contains("u:p"), "{error}");
         }
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
-        assert!(Target::new(&bad).unwrap_err().to_string().contains("method"));
+        assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));
     }
 
     #[test]
     fn a_status_decides() {
-        let target = Target::new(&http("http://127.0.0.1/")).unwrap();
+        let target = Target::new(&http("http://127.0.0.1/"), &Shape::default()).unwrap();
         assert_eq!(target.answer(204), Answer::Acked);
         assert_eq!(target.answer(422), Answer::Failed(Reason::Status(422)));
         assert_eq!(target.answer(503), Answer::Indeterminate(Reason::Status(503)));

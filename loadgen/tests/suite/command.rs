@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Command, Fate, Job, Report, Schedule, Transport, identity};
+use loadgen::{Command, Fate, Job, Report, Schedule, Shape, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -17,6 +17,8 @@ fn run(command: Command, operations: u32, timeout: Duration) -> Report {
         workload: "command".to_owned(),
         schedule: Schedule::constant(Rate(50.0), Duration::from_secs(1) * operations / 50).unwrap(),
         transport: Transport::Command(command),
+        shape: Shape::default(),
+        consumers: 0,
         connections: 4,
         timeout,
         workers: 1,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::server::Server;
-use loadgen::{Fate, Http, Job, Report, Running, Schedule, Transport, identity};
+use loadgen::{Fate, Http, Job, Report, Running, Schedule, Shape, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -29,6 +29,8 @@ fn job(url: &str, rate: f64, length: Duration) -> Job {
         workload: "post".to_owned(),
         schedule: Schedule::constant(Rate(rate), length).unwrap(),
         transport: Transport::Http(http(url)),
+        shape: Shape::default(),
+        consumers: 0,
         connections: 4,
         timeout: PATIENCE,
         workers: 1,

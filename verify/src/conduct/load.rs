@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Job, Ledger, Running, Schedule, Second, Transport, Window};
+use loadgen::{Job, Ledger, Running, Schedule, Second, Shape, Transport, Window};
 use scenarios::Plan;
 use scenarios::plan::{Expect, Workload};
 
@@ -55,6 +55,8 @@ impl Loads {
                 workload: workload.name.clone(),
                 schedule: Schedule::new(&windows).map_err(|error| failed(error.to_string()))?,
                 transport,
+                shape: Shape::default(),
+                consumers: 0,
                 connections: workload.connections,
                 timeout: workload.timeout.0,
                 workers: 1,

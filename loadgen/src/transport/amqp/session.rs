@@ -161,7 +161,7 @@ impl<'a> Flight<'a> {
         let seq = op.seq;
         let name = self.lane.identity(&op);
         let mut body = Vec::new();
-        target.body.render(name, self.lane.unix_millis(), &mut body);
+        self.lane.render_body(&target.body, &op, self.lane.now(), &mut body);
         let properties = BasicProperties::default()
             .with_message_id(name.to_string().into())
             .with_delivery_mode(PERSISTENT);

@@ -1,0 +1,65 @@
+//! `loadgen http`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use loadgen::{Http, Transport};
+use scenarios::plan::workload::Statuses;
+
+use super::load::LoadArgs;
+use super::{Asked, EXAMPLES};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct HttpArgs {
+    /// Where the requests go: http://HOST:PORT/PATH
+    #[arg(env = "LOADGEN_HTTP_URL")]
+    url: String,
+    /// The request method [default: GET, or POST with a body]
+    #[arg(long)]
+    method: Option<String>,
+    /// A header, as 'name: value'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// The body
+    #[arg(long, default_value = "")]
+    body: String,
+    /// Statuses that mean accepted
+    #[arg(long, default_value = "200-299")]
+    accepted: Statuses,
+    /// Statuses that mean definitely not done [default: 400-499 without 408, 425 and the accepted]
+    #[arg(long)]
+    refused: Option<Statuses>,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+impl HttpArgs {
+    pub(super) fn read(self) -> anyhow::Result<Asked> {
+        let mut headers = BTreeMap::new();
+        for header in &self.headers {
+            let (name, value) = header
+                .split_once(':')
+                .with_context(|| format!("{header:?} is not a header; write 'name: value'"))?;
+            headers.insert(name.trim().to_owned(), value.trim().to_owned());
+        }
+        let usual = if self.body.is_empty() { "GET" } else { "POST" };
+        let refused = match self.refused {
+            Some(refused) => refused,
+            // 408 and 425 do not say whether the request was carried out.
+            None => "400-407,409-424,426-499".parse::<Statuses>()?.without(&self.accepted),
+        };
+        if let Some(status) = self.accepted.overlap(&refused) {
+            bail!("status {status} is both accepted and refused; take it out of one of them");
+        }
+        let http = Http {
+            url: self.url,
+            method: self.method.unwrap_or_else(|| usual.to_owned()),
+            headers,
+            body: self.body,
+            accepted: self.accepted,
+            refused,
+        };
+        self.load.read("http", format!("http {}", http.url), Transport::Http(http))
+    }
+}
