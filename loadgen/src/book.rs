@@ -5,13 +5,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::collector::Collector;
-use crate::feed::Op;
-use crate::ledger::{Fate, Ledger};
+use crate::feed::{Feed, Op, Sending};
+use crate::ledger::{Fate, Ledger, Writer};
 use crate::outage::{Outage, Outages};
-use crate::outcome::{Answer, Reason, Reasons};
+use crate::outcome::{Answer, Outcome, Reason, Reasons};
 use crate::ring::Ring;
-use crate::schedule::{Schedule, Stride};
+use crate::schedule::Stride;
 use crate::tally::Tally;
+pub use twins::Resent;
+use twins::Twins;
+
+mod twins;
 
 /// The records of one worker.
 #[derive(Debug)]
@@ -19,13 +23,16 @@ pub(crate) struct Book(RefCell<Pages>);
 
 #[derive(Debug)]
 struct Pages {
-    stride: Stride,
-    ledger: Ledger,
+    ledger: Writer,
+    twins: Twins,
     ring: Ring,
     outages: Outages,
     reasons: Reasons,
-    /// Without `due` and `dropped`, which are known at the end.
+    /// Without `due`, which is known at the end.
     tally: Tally,
+    /// When the first and the last operation that were settled had been due,
+    /// after T0.
+    dues: Option<(Duration, Duration)>,
     /// When the last operation was settled, after T0.
     last: Duration,
     /// The first second that is not over.
@@ -39,25 +46,40 @@ pub(crate) struct Closed {
     pub(crate) stretches: Vec<Outage>,
     pub(crate) reasons: Reasons,
     pub(crate) tally: Tally,
+    pub(crate) duplicates: Resent,
+    pub(crate) dues: Option<(Duration, Duration)>,
     pub(crate) last: Duration,
+}
+
+/// How a sending went.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    seq: u64,
+    due: Duration,
+    /// Absent if it was never begun.
+    started: Option<Duration>,
+    finished: Duration,
+    outcome: Outcome,
 }
 
 impl Book {
     pub(crate) fn new(run: &str, workload: &str, stride: Stride) -> Self {
         Self(RefCell::new(Pages {
-            stride,
-            ledger: Ledger::new(run, workload),
+            ledger: Writer::new(run, workload, stride),
+            twins: Twins::default(),
             ring: Ring::default(),
             outages: Outages::default(),
             reasons: Reasons::default(),
             tally: Tally::default(),
+            dues: None,
             last: Duration::ZERO,
             second: 0,
         }))
     }
 
-    /// Settles an operation that ended at `finished` after T0. `started` is
-    /// absent if it was never begun.
+    /// Settles a sending that ended at `finished` after T0. `started` is
+    /// absent if it was never begun. Says whether the operation has its fate
+    /// now; one that is sent twice has it when both are settled.
     #[expect(clippy::needless_pass_by_value, reason = "taking the operation settles it for good")]
     pub(crate) fn settle(
         &self,
@@ -65,11 +87,45 @@ impl Book {
         started: Option<Duration>,
         finished: Duration,
         answer: &Answer,
-    ) {
-        self.0.borrow_mut().settle(op.seq, op.due, started, finished, answer);
+    ) -> bool {
+        let outcome = answer.outcome();
+        let mut settled = Settled { seq: op.seq, due: op.due, started, finished, outcome };
+        let mut pages = self.0.borrow_mut();
+        if let Some(reason) = answer.reason() {
+            pages.reasons.count(reason);
+        }
+        pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        if op.sending != Sending::Only {
+            match pages.twins.settle(op.sending, settled) {
+                Some(both) => settled = both,
+                None => return false,
+            }
+        }
+        pages.enter(settled);
+        true
     }
 
-    /// What was settled so far; `due` and `dropped` are not known yet.
+    /// The second sendings of these operations will not be made. Gives the
+    /// number of operations that have their fate now.
+    pub(crate) fn forgo(&self, seconds: &[Op]) -> usize {
+        let mut pages = self.0.borrow_mut();
+        let mut entered = 0;
+        for op in seconds {
+            if let Some(settled) = pages.twins.forgo(op.seq) {
+                pages.enter(settled);
+                entered += 1;
+            }
+        }
+        entered
+    }
+
+    /// An operation that came due is not attempted at all.
+    #[expect(clippy::needless_pass_by_value, reason = "taking the operation settles it for good")]
+    pub(crate) fn drop_op(&self, op: Op) {
+        self.0.borrow_mut().drop_one(op.seq, op.due);
+    }
+
+    /// What was settled so far; `due` is not known yet.
     pub(crate) fn tally(&self) -> Tally {
         self.0.borrow().tally
     }
@@ -79,100 +135,100 @@ impl Book {
     pub(crate) fn pass(
         &self,
         now: Duration,
-        schedule: &Schedule,
+        feed: &Feed,
         below: u64,
         collector: &Mutex<Collector>,
     ) {
         let mut pages = self.0.borrow_mut();
         if pages.second < now.as_secs() {
-            pages.end_seconds(now.as_secs(), schedule, below);
+            pages.end_seconds(now.as_secs(), feed, below);
         }
         pages.hand_on(collector);
     }
 
-    /// Ends the records at `now` after T0. Operations below `next` were handed
-    /// out, those from there to `below` never were.
+    /// Ends the records at `now` after T0. What was handed out and has no fate
+    /// is indeterminate; the operations from there to `below` were never
+    /// handed out and are dropped.
     pub(crate) fn close(
         self,
         now: Duration,
-        schedule: &Schedule,
-        next: u64,
+        feed: &Feed,
+        stride: Stride,
         below: u64,
         collector: &Mutex<Collector>,
     ) -> Closed {
         let mut pages = self.0.into_inner();
-        pages.cut_off(now, schedule, next);
-        pages.drop_rest(schedule, next, below);
-        if let Some(last) = below.checked_sub(1).and_then(|last| schedule.due(last)) {
-            pages.end_seconds(last.as_secs() + 1, schedule, below);
+        let next = feed.next_seq();
+        let open_loop = feed.due_of(next.saturating_sub(1)).is_some();
+        let below = if open_loop { below } else { next };
+        let last = below.checked_sub(1).and_then(|last| feed.due_of(last)).unwrap_or(now);
+        pages.end_seconds(last.as_secs() + 1, feed, below);
+        pages.cut_off(now, feed, next);
+        for seq in (next..below).step_by(stride.workers as usize) {
+            if let Some(due) = feed.due_of(seq) {
+                pages.drop_one(seq, due);
+            }
         }
         pages.hand_on(collector);
-        let due = pages.stride.below(below);
-        pages.ledger.add_due(due);
+        let due = stride.below(below);
         pages.tally.due = due;
         Closed {
-            ledger: pages.ledger,
+            ledger: pages.ledger.finish(due),
             stretches: pages.outages.finish(now),
             reasons: pages.reasons,
             tally: pages.tally,
+            duplicates: pages.twins.resent(),
+            dues: pages.dues,
             last: pages.last,
         }
     }
 }
 
 impl Pages {
-    fn settle(
-        &mut self,
-        seq: u64,
-        due: Duration,
-        started: Option<Duration>,
-        finished: Duration,
-        answer: &Answer,
-    ) {
-        let outcome = answer.outcome();
+    /// Writes down the fate of an operation.
+    fn enter(&mut self, settled: Settled) {
+        let Settled { seq, due, started, finished, outcome } = settled;
         self.ledger.record(seq, outcome.into());
         self.tally.count(outcome);
         self.tally.late += u64::from(self.ring.record(outcome, due, started, finished));
-        self.outages.record(outcome, started.unwrap_or(due), finished);
         self.last = self.last.max(finished);
-        if let Some(reason) = answer.reason() {
-            self.reasons.count(reason);
+        self.was_due(due);
+    }
+
+    fn drop_one(&mut self, seq: u64, due: Duration) {
+        self.ledger.record(seq, Fate::Dropped);
+        self.ring.drop_one(due);
+        self.tally.dropped += 1;
+        self.was_due(due);
+    }
+
+    fn was_due(&mut self, due: Duration) {
+        let (first, last) = self.dues.unwrap_or((due, due));
+        self.dues = Some((first.min(due), last.max(due)));
+    }
+
+    /// Operations below `next` that were handed out and never settled: their
+    /// connection was cut off at the very end.
+    fn cut_off(&mut self, now: Duration, feed: &Feed, next: u64) {
+        for settled in self.twins.cut_off() {
+            self.enter(settled);
+        }
+        for seq in self.ledger.missing(next) {
+            // In a closed loop operations are numbered in the order in which
+            // they were taken, so the first of them belongs to the first
+            // second that misses one.
+            let second = || self.ring.wanting().map(Duration::from_secs);
+            let due = feed.due_of(seq).or_else(second).unwrap_or(now);
+            self.reasons.count(&Reason::CutOff);
+            self.outages.record(Outcome::Indeterminate, due, now);
+            let outcome = Outcome::Indeterminate;
+            self.enter(Settled { seq, due, started: None, finished: now, outcome });
         }
     }
 
-    /// Operations that were handed out and never settled: their connection was
-    /// cut off at the very end.
-    fn cut_off(&mut self, now: Duration, schedule: &Schedule, next: u64) {
-        if self.tally.settled() == self.stride.below(next) {
-            return;
-        }
-        let settled = self.ledger.settled();
-        let answer = Answer::Indeterminate(Reason::CutOff);
-        for seq in (self.stride.worker..next).step_by(self.stride.workers as usize) {
-            if !settled.contains(seq) {
-                let due = schedule.due(seq).unwrap_or(now);
-                self.settle(seq, due, None, now, &answer);
-            }
-        }
-    }
-
-    fn drop_rest(&mut self, schedule: &Schedule, next: u64, below: u64) {
-        for seq in (next..below).step_by(self.stride.workers as usize) {
-            if let Some(due) = schedule.due(seq) {
-                self.ledger.record(seq, Fate::Dropped);
-                self.ring.drop_one(due);
-                self.tally.dropped += 1;
-            }
-        }
-    }
-
-    fn end_seconds(&mut self, until: u64, schedule: &Schedule, below: u64) {
-        let released = |second| {
-            let seq = schedule.released_before(Duration::from_secs(second));
-            self.stride.below(seq.min(below))
-        };
+    fn end_seconds(&mut self, until: u64, feed: &Feed, below: u64) {
         for second in self.second..until {
-            self.ring.over(second, released(second + 1) - released(second));
+            self.ring.over(second, feed.due_in(second, below));
         }
         self.second = self.second.max(until);
     }
@@ -192,12 +248,20 @@ impl Pages {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
+    use std::time::Instant;
 
     use proptest::prelude::*;
     use scenarios::units::Rate;
 
     use super::*;
+    use crate::clock::Clock;
+    use crate::feed::Supply;
+    use crate::pace::{self, Pace};
+    use crate::schedule::Schedule;
+    use crate::shape::{Again, Duplicates, Shape};
+
+    const LENGTH: Duration = Duration::from_secs(4);
 
     fn answer(number: u8) -> Option<Answer> {
         match number {
@@ -208,49 +272,74 @@ mod tests {
         }
     }
 
+    fn again() -> impl Strategy<Value = Again> {
+        let later = (0_u64..3).prop_map(|ms| Again::Later(Duration::from_millis(ms)));
+        prop_oneof![Just(Again::AtOnce), Just(Again::Concurrently), later]
+    }
+
     proptest! {
         // Each case has histograms of its own, which are slow to make unoptimized.
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Whatever is settled, cut off or never taken, and wherever the run
-        /// is stopped: every operation that came due has one fate, and the
-        /// seconds add up to the whole.
+        /// Whatever is settled, sent twice, cut off or never taken, in a loop
+        /// open or closed, and wherever the run is stopped: every operation
+        /// that came due has one fate, and the seconds add up to the whole.
         #[test]
         fn nothing_is_lost_from_the_books(
             rate in 1.0_f64..80.0,
+            open in any::<bool>(),
+            share in prop_oneof![Just(0.0), 0.1_f64..1.0],
+            when in again(),
             answers in prop::collection::vec(0_u8..4, 0..150),
             stopped in 0.0_f64..1.0,
             workers in 1_u64..4,
         ) {
-            let schedule = Schedule::constant(Rate(rate), Duration::from_secs(4)).unwrap();
-            let below = (stopped * schedule.total() as f64) as u64;
+            let schedule = Schedule::constant(Rate(rate), LENGTH).unwrap();
+            let mut below = (stopped * schedule.total() as f64) as u64;
+            let pace = if open {
+                Pace::Open(schedule)
+            } else {
+                Pace::Closed(pace::Closed { count: None, duration: Some(LENGTH) })
+            };
+            let shape =
+                Shape { duplicates: Duplicates { share, when }, ..Shape::default() };
+            let clock = Clock::new(Instant::now() - Duration::from_secs(2));
+            let supply = Arc::new(Supply { pace, shape, clock, max_in_flight: None });
+            if !open {
+                below = u64::MAX >> 2;
+            }
             let (sender, receiver) = mpsc::channel();
-            let collector = Mutex::new(Collector::new(workers as usize, sender));
+            let collector = Mutex::new(Collector::new(workers as usize, Duration::ZERO, sender));
             let mut whole = Ledger::new("r", "w");
             let mut sum = Tally::default();
+            let mut taken = 0;
             for worker in 0..workers {
                 let stride = Stride { worker, workers };
                 let book = Book::new("r", "w", stride);
-                let mut next = worker;
+                let feed = Feed::new(Arc::clone(&supply), stride, workers);
+                let taker = feed.taker();
+                let mut now = Duration::ZERO;
+                feed.release(below, now);
                 for &number in &answers {
-                    if next >= below {
-                        break;
-                    }
-                    let due = schedule.due(next).unwrap();
+                    let Some(op) = taker.try_next() else { break };
+                    now = now.max(op.due);
                     if let Some(answer) = answer(number) {
-                        book.settle(Op { seq: next, due }, Some(due), due, &answer);
+                        book.settle(op, Some(now), now, &answer);
                     }
-                    book.pass(due, &schedule, below, &collector);
-                    next += workers;
+                    feed.release(below, now);
+                    book.pass(now, &feed, below, &collector);
                 }
-                let closed = book.close(Duration::from_secs(5), &schedule, next, below, &collector);
+                book.forgo(&feed.close());
+                taken += feed.taken();
+                let closed = book.close(LENGTH + LENGTH, &feed, stride, below, &collector);
                 prop_assert_eq!(closed.tally.settled(), closed.tally.due);
                 whole.merge(&closed.ledger).unwrap();
                 sum += closed.tally;
             }
             prop_assert!(whole.is_complete());
-            prop_assert_eq!(whole.due(), below);
+            prop_assert_eq!(whole.due(), if open { below } else { taken });
             let collected = collector.into_inner().unwrap().finish();
+            prop_assert_eq!(collected.measured, sum);
             let mut seconds = Tally::default();
             for (_, tally) in collected.seconds {
                 prop_assert_eq!(tally.settled(), tally.due);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use crate::latency::Latency;
 use crate::tally::{Second, Tally};
@@ -20,6 +21,9 @@ pub(crate) struct Collector {
     sealed: Option<Sender<Second>>,
     seconds: Vec<(u64, Tally)>,
     latency: Latency,
+    measured: Tally,
+    /// Seconds before this one are warm-up.
+    warm_up: u64,
 }
 
 #[derive(Debug)]
@@ -33,16 +37,23 @@ struct Pending {
 pub(crate) struct Collected {
     pub(crate) seconds: Vec<(u64, Tally)>,
     pub(crate) latency: Latency,
+    /// The sum of the seconds behind the warm-up.
+    pub(crate) measured: Tally,
+    pub(crate) warm_up: Duration,
 }
 
 impl Collector {
-    pub(crate) fn new(workers: usize, sealed: Sender<Second>) -> Self {
+    /// A collector of this many workers' seconds. Those that begin before
+    /// `warm_up` is over are handed on, and left out of the latencies.
+    pub(crate) fn new(workers: usize, warm_up: Duration, sealed: Sender<Second>) -> Self {
         Self {
             workers,
             pending: BTreeMap::new(),
             sealed: Some(sealed),
             seconds: Vec::new(),
             latency: Latency::default(),
+            measured: Tally::default(),
+            warm_up: warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0),
         }
     }
 
@@ -56,7 +67,9 @@ impl Collector {
         pending.second.tally += tally;
         if let Some(latency) = latency {
             pending.second.latency.merge(latency);
-            self.latency.merge(latency);
+            if second >= self.warm_up {
+                self.latency.merge(latency);
+            }
         }
         // Each worker seals its seconds in order, so the oldest is whole first.
         while let Some(oldest) = self.pending.first_entry() {
@@ -77,6 +90,8 @@ impl Collector {
         Collected {
             seconds: std::mem::take(&mut self.seconds),
             latency: std::mem::take(&mut self.latency),
+            measured: self.measured,
+            warm_up: Duration::from_secs(self.warm_up),
         }
     }
 
@@ -85,6 +100,9 @@ impl Collector {
             return;
         }
         self.seconds.push((second.second, second.tally));
+        if second.second >= self.warm_up {
+            self.measured += second.tally;
+        }
         if self.sealed.as_ref().is_some_and(|sealed| sealed.send(second).is_err()) {
             self.sealed = None;
         }
@@ -94,7 +112,6 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
     use crate::latency;
@@ -102,7 +119,7 @@ mod tests {
     #[test]
     fn a_second_is_handed_on_when_every_worker_has_sealed_it() {
         let (sender, receiver) = mpsc::channel();
-        let mut collector = Collector::new(2, sender);
+        let mut collector = Collector::new(2, Duration::ZERO, sender);
         let mut part = Latency::default();
         latency::record(&mut part.response, Duration::from_millis(3));
         let tally = Tally { due: 1, acked: 1, ..Tally::default() };
@@ -117,5 +134,22 @@ mod tests {
         let collected = collector.finish();
         assert_eq!(collected.seconds.len(), 1);
         assert_eq!(collected.latency.response.len(), 2);
+    }
+
+    #[test]
+    fn warm_up_is_counted_and_not_timed() {
+        let (sender, receiver) = mpsc::channel();
+        let mut collector = Collector::new(1, Duration::from_millis(1_500), sender);
+        let mut part = Latency::default();
+        latency::record(&mut part.response, Duration::from_millis(3));
+        let tally = Tally { due: 1, acked: 1, ..Tally::default() };
+        for second in 0..4 {
+            collector.add(second, tally, Some(&part));
+        }
+        let collected = collector.finish();
+        assert_eq!(collected.warm_up, Duration::from_secs(2));
+        assert_eq!((collected.measured.acked, collected.seconds.len()), (2, 4));
+        assert_eq!(collected.latency.response.len(), 2);
+        assert_eq!(receiver.try_iter().count(), 4);
     }
 }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::error::LoadError;
+use crate::feed::Supply;
 use crate::horizon::Horizon;
 use crate::identity;
+use crate::pace::Pace;
 use crate::payload::Calendar;
 use crate::reader::Readers;
 use crate::running::Running;
-use crate::schedule::Schedule;
 use crate::shape::Shape;
 use crate::transport::Transport;
 use crate::worker::Order;
@@ -24,8 +25,8 @@ pub struct Job {
     pub run: String,
     /// The workload's name, the second part.
     pub workload: String,
-    /// When each operation is due.
-    pub schedule: Schedule,
+    /// What makes each operation due.
+    pub pace: Pace,
     /// How an operation reaches the target.
     pub transport: Transport,
     /// What the operations look like.
@@ -40,26 +41,67 @@ pub struct Job {
     pub timeout: Duration,
     /// Threads among which the connections are shared out.
     pub workers: u32,
+    /// The most operations under way at once; `None` leaves it to the
+    /// connections.
+    pub max_in_flight: Option<u64>,
+    /// What happens to operations that cannot be started in time.
+    pub late: Late,
+    /// Operations that are due before this time after T0 are offered and
+    /// accounted for, and left out of the latencies. Whole seconds count.
+    pub warm_up: Duration,
+    /// The part of the run's operations that is offered here.
+    pub instance: Instance,
     /// How long, after the last operation was due, operations that are late
     /// may still be started. Those that are not are dropped, and counted.
     pub grace: Duration,
+}
+
+/// What happens to operations that cannot be started in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Late {
+    /// They wait, and are started as soon as they can be; those that start
+    /// late are counted.
+    #[default]
+    Queue,
+    /// They are dropped when they have waited for [`crate::tally::LATE`], and
+    /// counted as that.
+    Drop,
+}
+
+/// One of several generators that share a run's operations among them, each
+/// taking every `of`-th.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instance {
+    /// Which one, from 1.
+    pub number: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Instance {
+    /// The only one.
+    pub const ONLY: Self = Self { number: 1, of: 1 };
 }
 
 impl Job {
     /// A job with the usual settings: 16 connections, no consumers, 10 s for
     /// an answer and for late operations, one worker, a plain shape.
     #[must_use]
-    pub fn new(run: &str, workload: &str, schedule: Schedule, transport: Transport) -> Self {
+    pub fn new(run: &str, workload: &str, pace: impl Into<Pace>, transport: Transport) -> Self {
         Self {
             run: run.to_owned(),
             workload: workload.to_owned(),
-            schedule,
+            pace: pace.into(),
             transport,
             shape: Shape::default(),
             connections: 16,
             consumers: 0,
             timeout: Duration::from_secs(10),
             workers: 1,
+            max_in_flight: None,
+            late: Late::Queue,
+            warm_up: Duration::ZERO,
+            instance: Instance::ONLY,
             grace: Duration::from_secs(10),
         }
     }
@@ -91,26 +133,41 @@ pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, Load
     if job.timeout.is_zero() {
         return Err(setting("timeout", "0s", "use a time such as 5s"));
     }
-    let workers = job.workers.clamp(1, job.connections);
+    if job.max_in_flight == Some(0) {
+        return Err(setting("number in flight", "0", "use at least 1"));
+    }
+    let Instance { number, of } = job.instance;
+    if !(1..=of).contains(&number) {
+        let value = format!("{number}/{of}");
+        return Err(setting("instance", &value, "write 1/4 for the first of four"));
+    }
+    let most = u32::try_from(job.max_in_flight.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
+    let workers = job.workers.clamp(1, job.connections.min(most));
     let (sealed, seconds) = mpsc::channel();
     let order = Order {
         target: job.transport.prepare(&job.shape)?,
-        shape: job.shape,
+        supply: Arc::new(Supply {
+            pace: job.pace,
+            shape: job.shape,
+            clock: Clock::new(t0),
+            max_in_flight: job.max_in_flight,
+        }),
+        late: job.late,
+        workers: workers.into(),
         run: job.run,
         workload: job.workload,
-        schedule: Arc::new(job.schedule),
         timeout: job.timeout,
         grace: job.grace,
         clock: Clock::new(t0),
         calendar: Calendar::new(unix_t0),
         horizon: Horizon::default(),
         abort: AtomicBool::new(false),
-        collector: Mutex::new(Collector::new(workers as usize, sealed)),
+        collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
     };
     let order = Arc::new(order);
     let readers = match job.consumers {
         0 => None,
         consumers => Some(Readers::start(&order, consumers)?),
     };
-    Running::start(&order, workers, job.connections, seconds, readers)
+    Running::start(&order, job.instance, job.connections, seconds, readers)
 }

@@ -58,7 +58,8 @@ impl Lane {
     pub(crate) fn render(&self, payload: &Payload, op: &Op, now: Duration, out: &mut impl BufMut) {
         let order = &*self.worker.order;
         let time = order.calendar.unix_millis(now);
-        payload.render(&Fields { identity: self.identity(op), time, shape: &order.shape }, out);
+        let fields = Fields { identity: self.identity(op), time, shape: &order.supply.shape };
+        payload.render(&fields, out);
     }
 
     /// Appends the body of an operation that is begun at `now` after T0:
@@ -86,7 +87,7 @@ impl Lane {
 
     /// Sizes, keys and random fields of the operations.
     pub(crate) fn shape(&self) -> &Shape {
-        &self.worker.order.shape
+        &self.worker.order.supply.shape
     }
 
     /// The next operation that is due; `None` when there will be no more.
@@ -107,7 +108,9 @@ impl Lane {
     /// Settles an operation that began and ended at these times after T0.
     /// Whoever settles many at once reads the clock once.
     pub(crate) fn settle_at(&self, op: Op, started: Duration, finished: Duration, answer: &Answer) {
-        self.worker.book.settle(op, Some(started), finished, answer);
+        if self.worker.book.settle(op, Some(started), finished, answer) {
+            self.worker.feed.settled();
+        }
     }
 
     /// Waits for `work` until `at` after T0; `None` if it did not end in time.
@@ -151,7 +154,9 @@ impl Lane {
             return;
         }
         while let Some(op) = self.worker.feed.take_older(before) {
-            self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent));
+            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent)) {
+                self.worker.feed.settled();
+            }
         }
     }
 }

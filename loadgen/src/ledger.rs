@@ -11,8 +11,10 @@ use roaring::RoaringTreemap;
 use crate::outcome::Outcome;
 
 pub use file::LedgerError;
+pub(crate) use writer::Writer;
 
 mod file;
+mod writer;
 
 /// What became of an operation that came due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

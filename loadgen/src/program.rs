@@ -65,7 +65,7 @@ impl Log {
 pub(crate) fn offer(job: Job, output: &Output) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let workload = job.workload.clone();
-    let total = job.schedule.total();
+    let total = job.pace.total().unwrap_or(0);
     #[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
     let unix_t0 = SystemTime::now() + LEAD;
     let mut running = loadgen::start(job, Instant::now() + LEAD, unix_t0)?;

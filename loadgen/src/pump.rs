@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::error::LoadError;
+use crate::job::Late;
+use crate::pace::Pace;
 use crate::worker::{Gauge, Worker};
 
 /// The least pause between two ticks. The runtime's timer rounds up to its
@@ -22,6 +24,9 @@ const TICK: Duration = Duration::from_micros(100);
 
 /// The longest pause, when nothing is due for a while.
 const IDLE_TICK: Duration = Duration::from_millis(20);
+
+/// The pause in a closed loop, where answers make operations due.
+const CLOSED_TICK: Duration = Duration::from_millis(5);
 
 /// A tick that comes later than this after it was planned is late.
 pub const LATE_TICK: Duration = Duration::from_millis(50);
@@ -111,12 +116,19 @@ async fn sleep(planned: tokio::time::Instant, tasks: &mut JoinSet<()>) -> Result
 
 fn tick(worker: &Worker, now: Duration) {
     let order = &*worker.order;
+    let pace = &order.supply.pace;
     let started = order.clock.until_start().is_none();
-    let due = if started { order.schedule.released(now) } else { 0 };
+    if started && pace.is_over(now) {
+        order.horizon.stop();
+    }
+    let due = if started { pace.released(now) } else { 0 };
     let released = order.horizon.advance(due);
-    worker.feed.release(released.below);
+    worker.feed.release(released.below, now);
     if started {
-        worker.book.pass(now, &order.schedule, released.below, &order.collector);
+        if order.late == Late::Drop {
+            worker.drop_late(now);
+        }
+        worker.book.pass(now, &worker.feed, released.below, &order.collector);
     }
     if !worker.feed.is_closed() && (released.stopped || is_over(worker, now, released.below)) {
         worker.close_feed();
@@ -128,23 +140,33 @@ fn tick(worker: &Worker, now: Duration) {
 /// grace behind the last due operation is over.
 fn is_over(worker: &Worker, now: Duration, below: u64) -> bool {
     let order = &*worker.order;
-    if below < order.schedule.total() {
+    if order.supply.pace.total().is_none_or(|total| below < total) {
         return false;
     }
-    let end = order.schedule.last_due().map_or(Duration::ZERO, |last| last + order.grace);
-    worker.feed.backlog() == 0 || now >= end
+    if worker.feed.is_empty() {
+        return true;
+    }
+    match &order.supply.pace {
+        Pace::Open(schedule) => {
+            now >= schedule.last_due().map_or(Duration::ZERO, |last| last + order.grace)
+        }
+        Pace::Closed(_) => false,
+    }
 }
 
 /// How long to wait for the next tick: until something is due, but at least
 /// one tick and no longer than an idle one.
 fn pause(worker: &Worker, now: Duration) -> Duration {
     let order = &*worker.order;
-    let ahead = match order.clock.until_start() {
-        Some(left) => left,
-        None => {
-            let next = order.schedule.released(now);
-            order.schedule.due(next).map_or(TICK, |due| due.saturating_sub(now))
+    let ahead = match (order.clock.until_start(), &order.supply.pace) {
+        (Some(left), _) => left,
+        (None, Pace::Open(schedule)) => {
+            let next = schedule.released(now);
+            schedule.due(next).map_or(TICK, |due| due.saturating_sub(now))
         }
+        // Nobody waits for the pump but second sendings.
+        (None, Pace::Closed(_)) if order.supply.shape.has_twins() => TICK,
+        (None, Pace::Closed(_)) => CLOSED_TICK,
     };
     ahead.clamp(TICK, IDLE_TICK)
 }

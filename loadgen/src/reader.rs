@@ -100,7 +100,7 @@ impl Reader {
         };
         if !seen.seen.insert(identity.sequence) {
             seen.repeated += 1;
-        } else if let Some(due) = inbox.order.schedule.due(identity.sequence) {
+        } else if let Some(due) = inbox.order.supply.pace.due(identity.sequence) {
             latency::record(&mut seen.latency, now.saturating_sub(due));
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::book::Resent;
 use crate::latency::Latency;
 use crate::ledger::Ledger;
 use crate::outage::Outage;
@@ -23,6 +24,10 @@ pub struct Progress {
     pub failed: u64,
     /// Unknown.
     pub indeterminate: u64,
+    /// Never attempted.
+    pub dropped: u64,
+    /// Started late.
+    pub late: u64,
     /// Started and not answered yet.
     pub under_way: u64,
 }
@@ -31,7 +36,8 @@ impl Progress {
     /// Operations that are due and not started yet.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        let begun = self.acked + self.failed + self.indeterminate + self.under_way;
+        let begun = self.acked + self.failed + self.indeterminate + self.dropped;
+        let begun = begun + self.under_way;
         self.due.saturating_sub(begun)
     }
 }
@@ -46,8 +52,15 @@ pub struct Report {
     pub seconds: Vec<(u64, Tally)>,
     /// The sum of the seconds.
     pub totals: Tally,
-    /// The latencies of the whole run.
+    /// The latencies of the whole run, warm-up left out.
     pub latency: Latency,
+    /// The sum of the seconds, warm-up left out.
+    pub measured: Tally,
+    /// How much of the run's beginning is left out of the latencies and the
+    /// rates: whole seconds after T0.
+    pub warm_up: Duration,
+    /// The second sendings of operations that are sent twice.
+    pub duplicates: Resent,
     /// Stretches without a success, in order.
     pub outages: Vec<Outage>,
     /// How well the generator itself kept up.
@@ -69,19 +82,23 @@ pub struct Report {
 
 impl Report {
     /// The rate that was asked for, in operations per second: between the
-    /// first and the last operation that came due. Gaps in the schedule count
-    /// as time.
+    /// first and the last operation that came due, warm-up left out. Gaps in
+    /// the schedule count as time.
     #[must_use]
     pub fn rate_asked(&self) -> f64 {
-        rate(self.totals.due.saturating_sub(1), self.last_due.saturating_sub(self.first_due))
+        rate(self.measured.due, self.last_due.saturating_sub(self.first_measured()))
     }
 
     /// The rate at which the target accepted operations, per second, from the
-    /// first due operation to the last answer.
+    /// first due operation to the last answer, warm-up left out.
     #[must_use]
     pub fn rate_acked(&self) -> f64 {
         let end = self.last_settled.max(self.last_due);
-        rate(self.totals.acked.saturating_sub(1), end.saturating_sub(self.first_due))
+        rate(self.measured.acked, end.saturating_sub(self.first_measured()))
+    }
+
+    fn first_measured(&self) -> Duration {
+        self.first_due.max(self.warm_up)
     }
 
     /// Whether the target could not be reached at all: something came due,
@@ -93,6 +110,9 @@ impl Report {
     }
 }
 
+/// The rate of this many operations, of which the first is at the beginning
+/// and the last at the end of the time.
 fn rate(operations: u64, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { operations as f64 / time.as_secs_f64() }
+    let spaces = operations.saturating_sub(1);
+    if time.is_zero() { 0.0 } else { spaces as f64 / time.as_secs_f64() }
 }

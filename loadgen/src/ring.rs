@@ -93,6 +93,12 @@ impl Ring {
         )
     }
 
+    /// The oldest open second of which operations are missing.
+    pub(crate) fn wanting(&self) -> Option<u64> {
+        let open = self.open.iter().position(|open| open.tally.settled() < open.tally.due)?;
+        Some(self.first + open as u64)
+    }
+
     /// Takes histograms back for use again.
     pub(crate) fn recycle(&mut self, mut latency: Box<Latency>) {
         if self.spares.len() < SPARES {

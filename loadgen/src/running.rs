@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::book::Resent;
 use crate::error::LoadError;
+use crate::job::Instance;
 use crate::ledger::Ledger;
 use crate::outage;
 use crate::outcome::Reasons;
@@ -32,16 +34,21 @@ pub struct Running {
 impl Running {
     pub(crate) fn start(
         order: &Arc<Order>,
-        workers: u32,
+        instance: Instance,
         connections: u32,
         seconds: Receiver<Second>,
         readers: Option<Readers>,
     ) -> Result<Self, LoadError> {
         let mut running =
             Self { order: Arc::clone(order), workers: Vec::new(), seconds: Some(seconds), readers };
+        let workers = order.workers as u32;
+        let before = u64::from(instance.number - 1) * order.workers;
         for worker in 0..workers {
             let share = connections / workers + u32::from(worker < connections % workers);
-            let stride = Stride { worker: worker.into(), workers: workers.into() };
+            let stride = Stride {
+                worker: before + u64::from(worker),
+                workers: u64::from(instance.of) * order.workers,
+            };
             let gauge = Arc::new(Gauge::default());
             let body = {
                 let (order, gauge) = (Arc::clone(order), Arc::clone(&gauge));
@@ -65,6 +72,8 @@ impl Running {
             sum.acked += gauge.acked.load(Ordering::Relaxed);
             sum.failed += gauge.failed.load(Ordering::Relaxed);
             sum.indeterminate += gauge.indeterminate.load(Ordering::Relaxed);
+            sum.dropped += gauge.dropped.load(Ordering::Relaxed);
+            sum.late += gauge.late.load(Ordering::Relaxed);
             sum.under_way += gauge.under_way.load(Ordering::Relaxed);
         }
         sum
@@ -146,6 +155,8 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
     let mut pump = Pump::default();
     let mut stretches = Vec::new();
     let mut last_settled = Duration::ZERO;
+    let mut duplicates = Resent::default();
+    let mut dues: Option<(Duration, Duration)> = None;
     for Done { closed, pump: ticks } in done {
         ledger.merge(&closed.ledger).map_err(|source| LoadError::Ledger { source })?;
         totals += closed.tally;
@@ -153,9 +164,14 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         pump.merge(ticks);
         stretches.push(closed.stretches);
         last_settled = last_settled.max(closed.last);
+        duplicates.merge(closed.duplicates);
+        if let Some((first, last)) = closed.dues {
+            let (least, most) = dues.unwrap_or((first, last));
+            dues = Some((least.min(first), most.max(last)));
+        }
     }
     let collected = order.collector.lock().unwrap_or_else(PoisonError::into_inner).finish();
-    let due = |seq| order.schedule.due(seq).unwrap_or_default();
+    let (first_due, last_due) = dues.unwrap_or_default();
     Ok(Report {
         totals,
         seconds: collected.seconds,
@@ -164,8 +180,11 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         pump,
         errors: reasons.top(),
         unreachable: reasons.unreachable(),
-        first_due: due(0),
-        last_due: ledger.due().checked_sub(1).map_or(Duration::ZERO, due),
+        first_due,
+        last_due,
+        duplicates,
+        measured: collected.measured,
+        warm_up: collected.warm_up,
         last_settled,
         ledger,
         received: None,

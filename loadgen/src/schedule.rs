@@ -196,6 +196,25 @@ fn nanos(at: Duration) -> u64 {
     u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Gives due times in order.
+#[derive(Debug)]
+pub struct Cursor;
+
+impl Cursor {
+    /// When operation `seq` is due.
+    pub fn due(&mut self, schedule: &Schedule, seq: u64) -> Option<Duration> {
+        schedule.due(seq)
+    }
+}
+
+impl Schedule {
+    /// A cursor.
+    #[must_use]
+    pub fn cursor(&self, _stride: Stride) -> Cursor {
+        Cursor
+    }
+}
+
 /// The part of a run's operations that one worker takes: every `workers`-th
 /// one, beginning with number `worker`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

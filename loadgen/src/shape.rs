@@ -92,6 +92,12 @@ impl Shape {
         self.keys.draw(seq, || self.chance(Purpose::Key, 0, seq))
     }
 
+    /// Whether some operations are sent twice.
+    #[must_use]
+    pub fn has_twins(&self) -> bool {
+        self.duplicates.share > 0.0
+    }
+
     /// Whether operation `seq` is sent twice.
     #[must_use]
     pub fn is_twin(&self, seq: u64) -> bool {

@@ -15,14 +15,15 @@ use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::deadlines::Deadlines;
 use crate::error::LoadError;
-use crate::feed::Feed;
+use crate::feed::{Feed, Supply};
 use crate::horizon::Horizon;
 use crate::identity::IdentityRef;
+use crate::job::Late;
 use crate::lane::Lane;
 use crate::payload::Calendar;
 use crate::pump::{self, Pump};
-use crate::schedule::{Schedule, Stride};
-use crate::shape::Shape;
+use crate::schedule::Stride;
+use crate::tally::LATE;
 use crate::transport::Target;
 
 /// What every worker of a run knows.
@@ -30,9 +31,10 @@ use crate::transport::Target;
 pub(crate) struct Order {
     pub(crate) run: String,
     pub(crate) workload: String,
-    pub(crate) schedule: Arc<Schedule>,
+    pub(crate) supply: Arc<Supply>,
+    pub(crate) late: Late,
+    pub(crate) workers: u64,
     pub(crate) target: Target,
-    pub(crate) shape: Shape,
     pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
     pub(crate) clock: Clock,
@@ -50,6 +52,8 @@ pub(crate) struct Gauge {
     pub(crate) acked: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) indeterminate: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) late: AtomicU64,
     pub(crate) under_way: AtomicU64,
 }
 
@@ -77,7 +81,7 @@ pub(crate) struct Done {
 
 impl Worker {
     fn new(order: Arc<Order>, stride: Stride) -> Rc<Self> {
-        let feed = Feed::new(Arc::clone(&order.schedule), stride);
+        let feed = Feed::new(Arc::clone(&order.supply), stride, order.workers);
         let book = Book::new(&order.run, &order.workload, stride);
         Rc::new(Self {
             order,
@@ -100,18 +104,32 @@ impl Worker {
 
     /// Stops handing out operations, and tells every connection.
     pub(crate) fn close_feed(&self) {
-        self.feed.close();
+        let forgone = self.feed.close();
+        for _ in 0..self.book.forgo(&forgone) {
+            self.feed.settled();
+        }
         self.closing.notify_waiters();
+    }
+
+    /// Drops the operations that can no longer be started in time.
+    pub(crate) fn drop_late(&self, now: Duration) {
+        let Some(before) = now.checked_sub(LATE) else { return };
+        while let Some(op) = self.feed.take_older(before) {
+            self.book.drop_op(op);
+            self.feed.settled();
+        }
     }
 
     /// Refreshes the figures for whoever watches.
     pub(crate) fn publish(&self, gauge: &Gauge) {
         let tally = self.book.tally();
-        gauge.due.store(self.feed.taken() + self.feed.backlog(), Ordering::Relaxed);
+        gauge.due.store(self.feed.due(), Ordering::Relaxed);
         gauge.acked.store(tally.acked, Ordering::Relaxed);
         gauge.failed.store(tally.failed, Ordering::Relaxed);
         gauge.indeterminate.store(tally.indeterminate, Ordering::Relaxed);
-        gauge.under_way.store(self.feed.taken() - tally.settled(), Ordering::Relaxed);
+        gauge.dropped.store(tally.dropped, Ordering::Relaxed);
+        gauge.late.store(tally.late, Ordering::Relaxed);
+        gauge.under_way.store(self.feed.taken().saturating_sub(tally.settled()), Ordering::Relaxed);
     }
 }
 
@@ -144,9 +162,9 @@ pub(crate) fn run(
     runtime.shutdown_timeout(Duration::from_millis(100));
     let ended = worker.now();
     let worker = Rc::into_inner(worker).expect("every connection of the worker has ended");
-    let next = worker.feed.next_seq();
     let below = order.horizon.advance(0).below;
-    let closed = worker.book.close(ended, &order.schedule, next, below, &order.collector);
+    let Worker { feed, book, .. } = worker;
+    let closed = book.close(ended, &feed, stride, below, &order.collector);
     let settled = closed.tally;
     gauge.due.store(settled.due, Ordering::Relaxed);
     gauge.indeterminate.store(settled.indeterminate, Ordering::Relaxed);

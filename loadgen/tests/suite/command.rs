@@ -5,24 +5,20 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Command, Fate, Job, Report, Schedule, Shape, Transport, identity};
+use loadgen::{Command, Fate, Job, Report, Schedule, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn run(command: Command, operations: u32, timeout: Duration) -> Report {
+    let length = Duration::from_secs(1) * operations / 50;
+    let schedule = Schedule::constant(Rate(50.0), length).unwrap();
     let job = Job {
-        run: "test".to_owned(),
-        workload: "command".to_owned(),
-        schedule: Schedule::constant(Rate(50.0), Duration::from_secs(1) * operations / 50).unwrap(),
-        transport: Transport::Command(command),
-        shape: Shape::default(),
-        consumers: 0,
         connections: 4,
         timeout,
-        workers: 1,
         grace: PATIENCE,
+        ..Job::new("test", "command", schedule, Transport::Command(command))
     };
     let running = loadgen::start(job, Instant::now(), SystemTime::UNIX_EPOCH).unwrap();
     let report = running.wait().unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::server::Server;
-use loadgen::{Fate, Http, Job, Report, Running, Schedule, Shape, Transport, identity};
+use loadgen::{Fate, Http, Job, Report, Running, Schedule, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -24,17 +24,12 @@ fn http(url: &str) -> Http {
 }
 
 fn job(url: &str, rate: f64, length: Duration) -> Job {
+    let schedule = Schedule::constant(Rate(rate), length).unwrap();
     Job {
-        run: "test".to_owned(),
-        workload: "post".to_owned(),
-        schedule: Schedule::constant(Rate(rate), length).unwrap(),
-        transport: Transport::Http(http(url)),
-        shape: Shape::default(),
-        consumers: 0,
         connections: 4,
         timeout: PATIENCE,
-        workers: 1,
         grace: PATIENCE,
+        ..Job::new("test", "post", schedule, Transport::Http(http(url)))
     }
 }
 

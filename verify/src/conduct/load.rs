@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Job, Ledger, Running, Schedule, Second, Shape, Transport, Window};
+use loadgen::{Job, Ledger, Running, Schedule, Second, Transport, Window};
 use scenarios::Plan;
 use scenarios::plan::{Expect, Workload};
 
@@ -50,17 +50,12 @@ impl Loads {
                 .map_err(|error| failed(error.to_string()))?;
             let windows = windows(&order.plan, workload);
             let target = describe(&transport);
+            let schedule = Schedule::new(&windows).map_err(|error| failed(error.to_string()))?;
             let job = Job {
-                run: order.run.clone(),
-                workload: workload.name.clone(),
-                schedule: Schedule::new(&windows).map_err(|error| failed(error.to_string()))?,
-                transport,
-                shape: Shape::default(),
-                consumers: 0,
                 connections: workload.connections,
                 timeout: workload.timeout.0,
-                workers: 1,
                 grace: workload.timeout.0,
+                ..Job::new(&order.run, &workload.name, schedule, transport)
             };
             let running = loadgen::start(job, clock.zero(), clock.zero_wall())
                 .map_err(|error| failed(error.to_string()))?;

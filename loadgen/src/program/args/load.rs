@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use loadgen::{Job, Schedule, Shape, Transport};
+use loadgen::{Job, Schedule, Transport};
 use scenarios::units::{Rate, Span};
 
 use super::{Asked, Load, Output, Title};
@@ -60,17 +60,13 @@ impl LoadArgs {
                 self.duration
             );
         }
+        let run = self.run.unwrap_or_else(run_name);
         let job = Job {
-            run: self.run.unwrap_or_else(run_name),
-            workload: workload.to_owned(),
-            schedule,
-            transport,
-            shape: Shape::default(),
-            consumers: 0,
             connections: self.connections,
             timeout: self.timeout.0,
             workers: self.workers,
             grace: self.grace.0,
+            ..Job::new(&run, workload, schedule, transport)
         };
         let title = Title { target, rate: self.rate.0 };
         let Self { json, quiet, ledger, hlog, .. } = self;
