@@ -11,7 +11,7 @@ use roaring::RoaringTreemap;
 use crate::outcome::Outcome;
 
 pub use file::LedgerError;
-pub(crate) use writer::Writer;
+pub use writer::Writer;
 
 mod file;
 mod writer;

@@ -45,6 +45,7 @@ use self::opinion::Opinion;
 use crate::history::History;
 
 pub use anomalies::Anomalies;
+pub use join::{Join, join};
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]

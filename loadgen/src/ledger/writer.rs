@@ -23,7 +23,7 @@ const SPARES: usize = 4;
 
 /// A ledger that is being written, by one worker.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     ledger: Ledger,
     stride: Stride,
     /// The number of the first open block.
@@ -40,7 +40,9 @@ struct Block {
 }
 
 impl Writer {
-    pub(crate) fn new(run: &str, workload: &str, stride: Stride) -> Self {
+    /// An empty ledger of the operations of one worker.
+    #[must_use]
+    pub fn new(run: &str, workload: &str, stride: Stride) -> Self {
         Self {
             ledger: Ledger::new(run, workload),
             stride,
@@ -51,7 +53,7 @@ impl Writer {
     }
 
     /// Writes down the fate of operation `seq`, which has none yet.
-    pub(crate) fn record(&mut self, seq: u64, fate: Fate) {
+    pub fn record(&mut self, seq: u64, fate: Fate) {
         let number = seq / BLOCK;
         if number < self.first {
             // Its block was closed, so it has a fate: a defect, and a ledger
@@ -80,7 +82,8 @@ impl Writer {
     }
 
     /// The numbers below `below` that have no fate, in order.
-    pub(crate) fn missing(&self, below: u64) -> Vec<u64> {
+    #[must_use]
+    pub fn missing(&self, below: u64) -> Vec<u64> {
         let Stride { worker, workers } = self.stride;
         let from = self.first * BLOCK;
         // The first number from there on that belongs to this worker.
@@ -92,7 +95,8 @@ impl Writer {
     }
 
     /// Ends the writing; `due` operations came due.
-    pub(crate) fn finish(mut self, due: u64) -> Ledger {
+    #[must_use]
+    pub fn finish(mut self, due: u64) -> Ledger {
         while let Some(block) = self.open.pop_front() {
             self.keep(&block);
             self.first += 1;

@@ -19,15 +19,17 @@ use crate::history::SeenWorkload;
 
 /// The cells of one workload that something is wrong with, and the sizes of
 /// all of them.
-pub(super) struct Join {
-    pub(super) joined: Joined,
+pub struct Join {
+    /// The size of each cell.
+    pub joined: Joined,
     /// Without empty cells; lost, duplicated, resurrected, unexpected and
     /// unresolved, in this order.
     pub(super) cells: Vec<Cell>,
 }
 
 /// Joins what was asked with what was seen.
-pub(super) fn join(ledger: &Ledger, seen: &SeenWorkload) -> Join {
+#[must_use]
+pub fn join(ledger: &Ledger, seen: &SeenWorkload) -> Join {
     let more: BTreeMap<u64, u32> =
         seen.more.iter().filter(|&(_, &times)| times > 1).map(|(&k, &v)| (k, v)).collect();
     let twice: RoaringTreemap = more.keys().copied().collect();
