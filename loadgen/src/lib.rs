@@ -53,7 +53,7 @@ pub use pump::{LATE_TICK, Pump};
 pub use reader::Received;
 pub use report::{Progress, Report};
 pub use running::Running;
-pub use schedule::{Schedule, ScheduleError, Stride, Window};
+pub use schedule::{Arrival, Schedule, ScheduleError, Segment, Stride, Window};
 pub use shape::Shape;
 pub use tally::{Second, Tally};
 pub use transport::{Amqp, Command, Http, Transport};

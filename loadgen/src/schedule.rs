@@ -1,21 +1,57 @@
 //! When each operation is due: a pure function of its number.
 //!
-//! A schedule is a row of windows in time, each at its own rate, with gaps
-//! between them. Times count from the start of the run, T0. Within a window
-//! that opens at `from`, operation *i* is due at `from + i / rate`, rounded up
-//! to a nanosecond. It is computed from *i* each time and never by adding up
-//! pauses, so it cannot drift, however long the run.
+//! A schedule is a row of stretches of time, each with a rate that is constant
+//! or changes evenly, with gaps between them. Times count from the start of
+//! the run, T0. With F(t) the integral of the rate up to t, operation *k* is
+//! due when F(t) = k, rounded up to a nanosecond. It is computed from *k* and
+//! never by adding up pauses, in whole numbers, so it cannot drift, however
+//! long the run; and by any time exactly the integral has come due, to within
+//! one operation. Random arrivals are drawn on the same integral.
 
 use std::time::Duration;
 
 use scenarios::units::Rate;
 
-/// Rates are held in operations per 10⁹ seconds, so a time in nanoseconds
-/// multiplied by a rate counts operations in units of 10⁻¹⁸.
-const SCALE: u128 = 1_000_000_000_000_000_000;
+pub use cursor::Cursor;
+use piece::{OPERATION, Piece};
+use poisson::{Block, Poisson};
+
+mod cursor;
+mod piece;
+mod poisson;
 
 /// The highest rate that a window may have: one operation a nanosecond.
 const HIGHEST_RATE: f64 = 1e9;
+
+/// A stretch of time during which the rate changes evenly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Segment {
+    /// When it begins, after T0.
+    pub from: Duration,
+    /// The end, after T0; nothing is due at this time or later.
+    pub to: Duration,
+    /// Operations due per second at the beginning.
+    pub first: Rate,
+    /// Operations due per second at the end.
+    pub last: Rate,
+}
+
+impl From<Window> for Segment {
+    fn from(window: Window) -> Self {
+        let Window { from, to, rate } = window;
+        Self { from, to, first: rate, last: rate }
+    }
+}
+
+/// How operations arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrival {
+    /// Evenly spaced, as the rate tells.
+    #[default]
+    Uniform,
+    /// At random, with exponential gaps, drawn from this seed.
+    Poisson(u64),
+}
 
 /// A stretch of time during which operations come due at one rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,38 +106,9 @@ pub enum ScheduleError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedule {
     pieces: Vec<Piece>,
+    /// Set if operations arrive at random.
+    poisson: Option<Poisson>,
     total: u64,
-}
-
-/// A window in whole numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Piece {
-    /// Nanoseconds after T0.
-    from: u64,
-    to: u64,
-    /// Operations per 10⁹ seconds.
-    rate: u64,
-    /// The number of the first operation of the window.
-    first: u64,
-    count: u64,
-}
-
-impl Piece {
-    /// When operation `index` of this window is due, in nanoseconds after T0.
-    fn due(&self, index: u64) -> u64 {
-        let offset = (u128::from(index) * SCALE).div_ceil(u128::from(self.rate));
-        self.from + u64::try_from(offset).unwrap_or(u64::MAX - self.from)
-    }
-
-    /// How many operations of this window are due at or before `at`, which is
-    /// not before the window opens: the exact inverse of [`Piece::due`].
-    fn released(&self, at: u64) -> u64 {
-        if at >= self.to {
-            return self.count;
-        }
-        let whole = u128::from(at - self.from) * u128::from(self.rate) / SCALE;
-        u64::try_from(whole).unwrap_or(u64::MAX).saturating_add(1).min(self.count)
-    }
 }
 
 impl Schedule {
@@ -112,23 +119,7 @@ impl Schedule {
     /// When a window has no length, overlaps the one before it, or has a rate
     /// that cannot be offered.
     pub fn new(windows: &[Window]) -> Result<Self, ScheduleError> {
-        let mut schedule = Self::default();
-        let mut earlier_to = Duration::ZERO;
-        for &Window { from, to, rate: Rate(rate) } in windows {
-            if to <= from {
-                return Err(ScheduleError::Empty { from, to });
-            }
-            if from < earlier_to {
-                return Err(ScheduleError::Overlap { from, earlier_to });
-            }
-            if !(0.0..=HIGHEST_RATE).contains(&rate) {
-                return Err(ScheduleError::Rate { rate });
-            }
-            earlier_to = to;
-            let end = u64::try_from(to.as_nanos()).map_err(|_| ScheduleError::TooLong { to })?;
-            schedule.push(nanos(from), end, (rate * 1e9).round() as u64);
-        }
-        Ok(schedule)
+        Self::of(windows.iter().copied().map(Segment::from), Arrival::Uniform)
     }
 
     /// One window that opens at T0.
@@ -139,16 +130,49 @@ impl Schedule {
         Self::new(&[Window { from: Duration::ZERO, to: length, rate }])
     }
 
-    fn push(&mut self, from: u64, to: u64, rate: u64) {
-        if rate == 0 {
-            return;
+    /// A schedule of segments in order of time.
+    ///
+    /// # Errors
+    /// When a segment has no length, overlaps the one before it, or has a rate
+    /// that cannot be offered.
+    pub fn of(
+        segments: impl IntoIterator<Item = Segment>,
+        arrival: Arrival,
+    ) -> Result<Self, ScheduleError> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut earlier_to = Duration::ZERO;
+        for Segment { from, to, first, last } in segments {
+            if to <= from {
+                return Err(ScheduleError::Empty { from, to });
+            }
+            if from < earlier_to {
+                return Err(ScheduleError::Overlap { from, earlier_to });
+            }
+            earlier_to = to;
+            let end = u64::try_from(to.as_nanos())
+                .ok()
+                .filter(|&end| end <= i64::MAX as u64)
+                .ok_or(ScheduleError::TooLong { to })?;
+            let base = pieces.last().map_or(0, |piece| piece.end);
+            let piece = Piece::new(nanos(from), end, whole(first)?, whole(last)?, base);
+            if piece.end > piece.base {
+                pieces.push(piece);
+            }
         }
-        let mut piece = Piece { from, to, rate, first: self.total, count: u64::MAX };
-        // `to` itself is outside the window, hence the operations due one
-        // nanosecond before it.
-        piece.count = piece.released(to - 1);
-        self.total += piece.count;
-        self.pieces.push(piece);
+        let end = pieces.last().map_or(0, |piece| piece.end);
+        let mut schedule = Self { pieces, poisson: None, total: 0 };
+        schedule.total = match arrival {
+            Arrival::Uniform => count(end),
+            Arrival::Poisson(seed) => schedule.poisson.insert(Poisson::new(seed, end)).total(),
+        };
+        Ok(schedule)
+    }
+
+    /// The same schedule, ended after this many operations.
+    #[must_use]
+    pub fn first(mut self, operations: u64) -> Self {
+        self.total = self.total.min(operations);
+        self
     }
 
     /// How many operations the whole schedule has.
@@ -161,22 +185,27 @@ impl Schedule {
     /// the last one.
     #[must_use]
     pub fn due(&self, seq: u64) -> Option<Duration> {
-        let at = self.pieces.partition_point(|piece| piece.first + piece.count <= seq);
-        let piece = self.pieces.get(at)?;
-        Some(Duration::from_nanos(piece.due(seq - piece.first)))
+        if seq >= self.total {
+            return None;
+        }
+        self.time(match &self.poisson {
+            None => u128::from(seq) * OPERATION,
+            Some(poisson) => poisson.position(seq, &mut Block::default()),
+        })
     }
 
     /// How many operations are due at or before `at` after T0.
     #[must_use]
     pub fn released(&self, at: Duration) -> u64 {
         let at = nanos(at);
-        match self.pieces.partition_point(|piece| piece.from <= at) {
-            0 => 0,
-            opened => {
-                let piece = &self.pieces[opened - 1];
-                piece.first + piece.released(at)
-            }
-        }
+        let opened = self.pieces.partition_point(|piece| piece.from <= at);
+        let Some(piece) = opened.checked_sub(1).map(|last| &self.pieces[last]) else { return 0 };
+        let reach = piece.reach(at);
+        let released = match &self.poisson {
+            None => count(reach),
+            Some(poisson) => poisson.below(reach),
+        };
+        released.min(self.total)
     }
 
     /// How many operations are due before `at` after T0.
@@ -190,29 +219,37 @@ impl Schedule {
     pub fn last_due(&self) -> Option<Duration> {
         self.due(self.total.checked_sub(1)?)
     }
+
+    /// A cursor over the operations of one worker.
+    #[must_use]
+    pub fn cursor(&self, stride: Stride) -> Cursor {
+        Cursor::new(stride)
+    }
+
+    fn time(&self, position: u128) -> Option<Duration> {
+        Some(Duration::from_nanos(self.piece(position)?.time(position)))
+    }
+
+    fn piece(&self, position: u128) -> Option<&Piece> {
+        self.pieces.get(self.pieces.partition_point(|piece| piece.end <= position))
+    }
+}
+
+/// How many whole operations have positions below `reach`.
+fn count(reach: u128) -> u64 {
+    u64::try_from(reach.div_ceil(OPERATION)).unwrap_or(u64::MAX)
+}
+
+/// A rate in operations per 10⁹ seconds.
+fn whole(Rate(rate): Rate) -> Result<u64, ScheduleError> {
+    if !(0.0..=HIGHEST_RATE).contains(&rate) {
+        return Err(ScheduleError::Rate { rate });
+    }
+    Ok((rate * 1e9).round() as u64)
 }
 
 fn nanos(at: Duration) -> u64 {
     u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Gives due times in order.
-#[derive(Debug)]
-pub struct Cursor;
-
-impl Cursor {
-    /// When operation `seq` is due.
-    pub fn due(&mut self, schedule: &Schedule, seq: u64) -> Option<Duration> {
-        schedule.due(seq)
-    }
-}
-
-impl Schedule {
-    /// A cursor.
-    #[must_use]
-    pub fn cursor(&self, _stride: Stride) -> Cursor {
-        Cursor
-    }
 }
 
 /// The part of a run's operations that one worker takes: every `workers`-th
@@ -274,6 +311,40 @@ mod tests {
                 })
                 .collect()
         })
+    }
+
+    /// Up to five segments whose rates change, with or without gaps.
+    fn segments() -> impl Strategy<Value = Vec<Segment>> {
+        let piece = (0_u64..3_000, 1_u64..5_000, 0.0_f64..3_000.0, 0.0_f64..3_000.0, any::<bool>());
+        prop::collection::vec(piece, 1..5).prop_map(|pieces| {
+            let mut at = 0;
+            pieces
+                .into_iter()
+                .map(|(gap, length, first, last, even)| {
+                    let from = at + gap;
+                    at = from + length;
+                    Segment {
+                        from: Duration::from_millis(from),
+                        to: Duration::from_millis(at),
+                        first: Rate(first),
+                        last: Rate(if even { first } else { last }),
+                    }
+                })
+                .collect()
+        })
+    }
+
+    /// The integral of the rates up to a time, in operations.
+    fn integral(segments: &[Segment], at: Duration) -> f64 {
+        segments
+            .iter()
+            .map(|segment| {
+                let length = (segment.to - segment.from).as_secs_f64();
+                let x = at.saturating_sub(segment.from).as_secs_f64().min(length);
+                let Segment { first: Rate(first), last: Rate(last), .. } = *segment;
+                first * x + (last - first) * x * x / (2.0 * length)
+            })
+            .sum()
     }
 
     #[test]
@@ -349,16 +420,60 @@ mod tests {
             }
         }
 
-        /// A window holds its rate times its length, to within one operation,
-        /// and every one of them lies inside it.
+        /// By any time exactly the integral of the rate has come due, to
+        /// within one operation, over windows, ramps and gaps.
         #[test]
-        fn a_window_holds_its_share(windows in windows()) {
-            let schedule = Schedule::new(&windows).unwrap();
-            for window in &windows {
-                let count = schedule.released_before(window.to)
-                    - schedule.released_before(window.from);
-                let expected = window.rate.0 * (window.to - window.from).as_secs_f64();
-                prop_assert!((count as f64 - expected).abs() <= 1.0 + 1e-6);
+        fn the_integral_is_released(segments in segments(), at in 0_u64..30_000) {
+            let schedule = Schedule::of(segments.clone(), Arrival::Uniform).unwrap();
+            let at = Duration::from_millis(at);
+            let released = schedule.released_before(at) as f64;
+            prop_assert!((released - integral(&segments, at)).abs() <= 1.0 + 1e-6);
+        }
+
+        /// The same in the mean of random arrivals: 7 standard deviations.
+        #[test]
+        fn random_arrivals_follow_the_integral(segments in segments(), at in 0_u64..30_000, seed: u64) {
+            let schedule = Schedule::of(segments.clone(), Arrival::Poisson(seed)).unwrap();
+            let at = Duration::from_millis(at);
+            let expected = integral(&segments, at);
+            let released = schedule.released_before(at) as f64;
+            prop_assert!((released - expected).abs() <= 7.0 * expected.sqrt() + 8.0);
+        }
+
+        /// However operations arrive: `released` and `due` are inverse, times
+        /// never run backwards, and a cursor tells the same.
+        #[test]
+        fn every_arrival_is_found_again(
+            segments in segments(),
+            arrival in prop_oneof![Just(Arrival::Uniform), any::<u64>().prop_map(Arrival::Poisson)],
+            workers in 1_u64..4,
+            pick in 0.0_f64..1.0,
+        ) {
+            let schedule = Schedule::of(segments, arrival).unwrap();
+            let worker = ((pick * workers as f64) as u64).min(workers - 1);
+            let mut cursor = schedule.cursor(Stride { worker, workers });
+            let first = (pick * schedule.total() as f64) as u64 / workers * workers + worker;
+            let mut earlier = Duration::ZERO;
+            for seq in (first..schedule.total()).step_by(workers as usize).take(100) {
+                let due = schedule.due(seq).unwrap();
+                prop_assert_eq!(cursor.due(&schedule, seq), Some(due));
+                prop_assert!(schedule.released(due) > seq);
+                prop_assert!(schedule.released_before(due) <= seq);
+                prop_assert!(earlier <= due);
+                earlier = due;
+            }
+            prop_assert_eq!(cursor.due(&schedule, schedule.total()), None);
+        }
+
+        /// A schedule that is ended early is the same up to there.
+        #[test]
+        fn the_first_operations_stay_where_they_are(segments in segments(), kept in 0_u64..2_000) {
+            let whole = Schedule::of(segments, Arrival::Uniform).unwrap();
+            let part = whole.clone().first(kept);
+            prop_assert_eq!(part.total(), kept.min(whole.total()));
+            prop_assert_eq!(part.released(Duration::MAX), part.total());
+            if let Some(last) = part.total().checked_sub(1) {
+                prop_assert_eq!(part.due(last), whole.due(last));
             }
         }
 
