@@ -29,6 +29,7 @@ pub mod outage;
 pub mod outcome;
 pub mod pace;
 pub mod payload;
+pub mod profile;
 mod pump;
 mod reader;
 mod report;
