@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(program::args::Asked::Completions(shell)) => return program::args::completions(shell),
         Err(error) => return program::exit::usage(&error),
     };
-    let outcome = program::offer(asked.job, &asked.output).and_then(|offered| {
+    let outcome = program::offer(asked.job, asked.start_at, &asked.output).and_then(|offered| {
         program::keep(&offered.report, &asked.output)?;
         program::summary::print(&offered, &asked.title, &asked.output)?;
         Ok(offered)

@@ -62,13 +62,16 @@ impl Log {
 }
 
 /// Runs the job to its end, or until a signal ends it.
-pub(crate) fn offer(job: Job, output: &Output) -> anyhow::Result<Offered> {
+pub(crate) fn offer(
+    job: Job,
+    start_at: Option<SystemTime>,
+    output: &Output,
+) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let workload = job.workload.clone();
     let total = job.pace.total().unwrap_or(0);
-    #[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
-    let unix_t0 = SystemTime::now() + LEAD;
-    let mut running = loadgen::start(job, Instant::now() + LEAD, unix_t0)?;
+    let (t0, unix_t0) = beginning(start_at)?;
+    let mut running = loadgen::start(job, t0, unix_t0)?;
     let mut log = match &output.hlog {
         Some(path) => Some(Log::create(path, &mut running, &workload, unix_t0)?),
         None => {
@@ -85,6 +88,19 @@ pub(crate) fn offer(job: Job, output: &Output) -> anyhow::Result<Offered> {
         log.write()?;
     }
     Ok(Offered { report, interrupted })
+}
+
+/// T0 on both clocks: the time that was asked for, or as soon as connections
+/// can be made.
+#[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
+fn beginning(start_at: Option<SystemTime>) -> anyhow::Result<(Instant, SystemTime)> {
+    let (now, unix_now) = (Instant::now(), SystemTime::now());
+    let Some(start_at) = start_at else { return Ok((now + LEAD, unix_now + LEAD)) };
+    let left = start_at
+        .duration_since(unix_now)
+        .ok()
+        .context("--start-at is in the past; give a time that is still to come")?;
+    Ok((now + left, start_at))
 }
 
 /// Looks after the live line and the log until the run ends; says whether a

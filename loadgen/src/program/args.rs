@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -16,6 +17,8 @@ mod amqp;
 mod command;
 mod http;
 mod load;
+mod pace;
+mod shape;
 
 const EXAMPLES: &str = "Examples:
   loadgen http http://127.0.0.1:8080/publish --rate 500/s --duration 30s \\
@@ -61,14 +64,17 @@ pub(crate) struct Load {
     pub(crate) job: Job,
     pub(crate) title: Title,
     pub(crate) output: Output,
+    /// When to start; `None` is at once.
+    pub(crate) start_at: Option<SystemTime>,
 }
 
 /// What the summary says about the load.
 pub(crate) struct Title {
     /// The target, without a password.
     pub(crate) target: String,
-    /// Operations per second.
-    pub(crate) rate: f64,
+    /// Operations per second that were asked for in the mean; `None` in a
+    /// closed loop.
+    pub(crate) rate: Option<f64>,
 }
 
 /// What is shown and kept.

@@ -94,7 +94,8 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
     let totals = report.totals;
     let rate = |rate| Unit::PerSecond.show(rate);
     writeln!(out, "{}", title.target)?;
-    writeln!(out, "  asked {}, accepted {}", rate(title.rate), rate(report.rate_acked()))?;
+    let asked = title.rate.map_or_else(|| "a closed loop".to_owned(), rate);
+    writeln!(out, "  asked {asked}, accepted {}", rate(report.rate_acked()))?;
     for (name, count) in [
         ("due", totals.due),
         ("acked", totals.acked),

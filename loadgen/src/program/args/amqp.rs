@@ -2,7 +2,7 @@
 
 use loadgen::{Amqp, Transport};
 
-use super::load::LoadArgs;
+use super::load::{Carries, LoadArgs};
 use super::{Asked, EXAMPLES};
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,6 @@ impl AmqpArgs {
             confirm_window: self.confirm_window,
         };
         let queue = [amqp.exchange.as_str(), amqp.routing_key.as_str()].join(" ");
-        self.load.read("amqp", format!("amqp {}", queue.trim()), Transport::Amqp(amqp))
+        self.load.read("amqp", format!("amqp {}", queue.trim()), Carries::Many, Transport::Amqp(amqp))
     }
 }

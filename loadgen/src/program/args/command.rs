@@ -2,7 +2,7 @@
 
 use loadgen::{Command, Transport};
 
-use super::load::LoadArgs;
+use super::load::{Carries, LoadArgs};
 use super::{Asked, EXAMPLES};
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,6 @@ impl CommandArgs {
         let run = shell_words::join(&self.words);
         let target = format!("command {run}");
         let command = Command { run, refused: self.refused, body: self.body };
-        self.load.read("command", target, Transport::Command(command))
+        self.load.read("command", target, Carries::One, Transport::Command(command))
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use loadgen::{Http, Transport};
 use scenarios::plan::workload::Statuses;
 
-use super::load::LoadArgs;
+use super::load::{Carries, LoadArgs};
 use super::{Asked, EXAMPLES};
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +60,6 @@ impl HttpArgs {
             accepted: self.accepted,
             refused,
         };
-        self.load.read("http", format!("http {}", http.url), Transport::Http(http))
+        self.load.read("http", format!("http {}", http.url), Carries::One, Transport::Http(http))
     }
 }

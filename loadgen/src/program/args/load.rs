@@ -1,36 +1,52 @@
-//! What every transport's command has in common: rate, length, accounts.
+//! What every transport's command has in common: pace, shape, connections,
+//! accounts.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use anyhow::bail;
-use loadgen::{Job, Schedule, Transport};
-use scenarios::units::{Rate, Span};
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use loadgen::{Instance, Job, Late, Transport};
+use scenarios::units::Span;
 
+use super::pace::PaceArgs;
+use super::shape::ShapeArgs;
 use super::{Asked, Load, Output, Title};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LoadArgs {
-    /// Operations due per second
-    #[arg(long, short, default_value = "100/s")]
-    rate: Rate,
-    /// How long operations come due
-    #[arg(long, short = 'z', default_value = "10s")]
-    duration: Span,
-    /// Connections held open
-    #[arg(long, default_value_t = 16)]
-    connections: u32,
+    #[command(flatten)]
+    pace: PaceArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Connections held open [default: 16, or as many as --concurrency where one carries one
+    /// operation at a time; 1 where it carries many]
+    #[arg(long, short = 'c')]
+    connections: Option<u32>,
     /// When an operation without an answer counts as indeterminate
     #[arg(long, default_value = "10s")]
     timeout: Span,
     /// How long late operations may still be started at the end
     #[arg(long, default_value = "10s")]
     grace: Span,
+    /// What happens to operations that cannot be started within 10 ms of their time
+    #[arg(long, value_enum, default_value_t)]
+    late: LateArg,
+    /// Leave the beginning out of latencies and rates
+    #[arg(long, default_value = "0s", alias = "warm-up")]
+    warmup: Span,
     /// Threads
     #[arg(long, default_value_t = 1)]
     workers: u32,
     /// The first part of each identity [default: made from the time]
     #[arg(long)]
     run: Option<String>,
+    /// Offer one part of several of the run's operations, 2/8; give each the same --run and --seed
+    #[arg(long, value_name = "N/OF", value_parser = instance, requires = "run")]
+    instance: Option<Instance>,
+    /// When to start: 2026-01-31T12:00:00Z [default: at once]
+    #[arg(long, value_name = "TIME")]
+    start_at: Option<Timestamp>,
     /// Keep the fate of every operation in this file
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -45,40 +61,85 @@ pub(super) struct LoadArgs {
     quiet: bool,
 }
 
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum LateArg {
+    /// They wait, and are counted as late
+    #[default]
+    Queue,
+    /// They are dropped, and counted as that
+    Drop,
+}
+
+/// What a transport's connections carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// One operation at a time.
+    One,
+    /// Many at once.
+    Many,
+}
+
 impl LoadArgs {
+    /// Whether bodies have a size of their own.
+    pub(super) fn is_sized(&self) -> bool {
+        self.shape.is_sized()
+    }
+
+    /// The load of a transport that is shown as `target`.
     pub(super) fn read(
         self,
         workload: &str,
         target: String,
+        carries: Carries,
         transport: Transport,
     ) -> anyhow::Result<Asked> {
-        let schedule = Schedule::constant(self.rate, self.duration.0)?;
-        if schedule.total() == 0 {
-            bail!(
-                "nothing comes due at {} in {}; raise --rate or --duration",
-                self.rate,
-                self.duration
-            );
-        }
+        let connections = match (self.connections, carries) {
+            (Some(connections), _) => connections,
+            (None, Carries::Many) => 1,
+            (None, Carries::One) => match self.pace.concurrency.filter(|_| self.pace.is_closed()) {
+                Some(concurrency) => u32::try_from(concurrency).context("--concurrency")?,
+                None => 16,
+            },
+        };
+        let seed = self.shape.seed;
+        let asked = self.pace.read(seed)?;
         let run = self.run.unwrap_or_else(run_name);
         let job = Job {
-            connections: self.connections,
+            shape: self.shape.read()?,
+            connections,
             timeout: self.timeout.0,
             workers: self.workers,
+            max_in_flight: asked.max_in_flight,
+            late: match self.late {
+                LateArg::Queue => Late::Queue,
+                LateArg::Drop => Late::Drop,
+            },
+            warm_up: self.warmup.0,
+            instance: self.instance.unwrap_or(Instance::ONLY),
             grace: self.grace.0,
-            ..Job::new(&run, workload, schedule, transport)
+            ..Job::new(&run, workload, asked.pace, transport)
         };
-        let title = Title { target, rate: self.rate.0 };
+        let start_at = self.start_at.map(SystemTime::from);
+        let title = Title { target, rate: asked.rate };
         let Self { json, quiet, ledger, hlog, .. } = self;
         let output = Output { json, quiet, ledger, hlog };
-        Ok(Asked::Load(Box::new(Load { job, title, output })))
+        Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }
+}
+
+fn instance(text: &str) -> anyhow::Result<Instance> {
+    let (number, of) = text.split_once('/').context("write 2/8 for the second of eight")?;
+    let instance = Instance { number: number.parse()?, of: of.parse()? };
+    if !(1..=instance.of).contains(&instance.number) {
+        bail!("there is no instance {number} of {of}; write 1/{of} to {of}/{of}");
+    }
+    Ok(instance)
 }
 
 /// A name that no other run has: the time in milliseconds and the process.
 #[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
 fn run_name() -> String {
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now();
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     format!("load-{:x}-{:x}", since.as_millis(), std::process::id())
 }
