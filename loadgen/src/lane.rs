@@ -129,6 +129,11 @@ impl Lane {
         }
     }
 
+    /// Whether nothing more is handed out: the run is about to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.worker.feed.is_closed()
+    }
+
     /// Notes that a connection stands, for as long as the guard lives.
     pub(crate) fn standing(&self) -> Standing {
         self.worker.standing.update(|standing| standing + 1);

@@ -38,6 +38,7 @@ mod running;
 pub mod schedule;
 pub mod shape;
 pub mod tally;
+mod tls;
 pub mod transport;
 mod worker;
 
@@ -57,4 +58,5 @@ pub use running::Running;
 pub use schedule::{Arrival, Schedule, ScheduleError, Segment, Stride, Window};
 pub use shape::Shape;
 pub use tally::{Second, Tally};
+pub use tls::Tls;
 pub use transport::{Amqp, Command, Http, Transport};

@@ -303,7 +303,8 @@ pub fn write_identity(identity: IdentityRef<'_>, out: &mut impl BufMut) {
     write_number(identity.sequence, out);
 }
 
-fn write_number(mut number: u64, out: &mut impl BufMut) {
+/// Appends a decimal number.
+pub(crate) fn write_number(mut number: u64, out: &mut impl BufMut) {
     // 2⁶⁴ has 20 digits.
     let mut digits = [0_u8; 20];
     let mut at = digits.len();

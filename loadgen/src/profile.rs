@@ -107,10 +107,8 @@ impl Profile {
                 parts.into_iter().filter(|part| part.from < part.to).collect()
             }
             Self::Sine(sine) => {
-                let sine = sine.unwrap_or(Sine {
-                    amplitude: Rate(rate.0 / 2.0),
-                    period: length / 5,
-                });
+                let sine =
+                    sine.unwrap_or(Sine { amplitude: Rate(rate.0 / 2.0), period: length / 5 });
                 if sine.amplitude.0 > rate.0 {
                     return Err(format!(
                         "an amplitude of {} around {rate} falls below zero; use at most the rate",

@@ -24,6 +24,7 @@ use crate::lane::Lane;
 use crate::payload::Payload;
 use crate::reader::Reader;
 use crate::shape::Shape;
+use crate::tls::Tls;
 
 pub use amqp::Amqp;
 pub use command::Command;
@@ -32,6 +33,7 @@ pub use http::Http;
 mod amqp;
 mod command;
 mod http;
+mod stream;
 
 /// How an operation reaches the target, with every address filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,8 @@ impl Transport {
                 body: http.body.fill(targets)?,
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
+                retries: 0,
+                tls: Tls::default(),
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 url: amqp.url.fill(targets)?,

@@ -19,6 +19,7 @@ mod http;
 mod load;
 mod pace;
 mod shape;
+mod tls;
 
 const EXAMPLES: &str = "Examples:
   loadgen http http://127.0.0.1:8080/publish --rate 500/s --duration 30s \\

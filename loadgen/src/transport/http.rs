@@ -1,5 +1,5 @@
 //! HTTP/1.1 requests over connections that are kept open, one request at a
-//! time on each.
+//! time on each, plain or encrypted.
 //!
 //! A status decides by the sets of accepted and refused statuses; any other
 //! leaves the operation indeterminate. The whole body is read and thrown away;
@@ -9,15 +9,14 @@
 //! at the same time.
 
 use std::collections::BTreeMap;
-use std::net::ToSocketAddrs as _;
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use hyper::http::uri::{Authority, PathAndQuery};
-use hyper::{Method, Request, Uri};
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
+use super::stream::Address;
 use super::{body, template, without_password};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
@@ -26,8 +25,10 @@ use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
 use crate::shape::Shape;
+use crate::tls::Tls;
 use wire::{Trouble, Wire};
 
+mod response;
 mod wire;
 
 /// How often a request of which no byte was written is sent again at once.
@@ -48,37 +49,38 @@ pub struct Http {
     pub accepted: Statuses,
     /// Statuses that mean *definitely not done*.
     pub refused: Statuses,
+    /// How often a request whose outcome is unknown is sent again, with the
+    /// same identity.
+    pub retries: u32,
+    /// Certificates of `https` addresses.
+    pub tls: Tls,
 }
 
 /// Requests that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
-    host: String,
-    port: u16,
-    method: Method,
-    path: Path,
-    /// The headers that are the same in every request.
-    headers: HeaderMap,
-    varying: Vec<(HeaderName, Payload)>,
+    address: Address,
+    /// The response has no body, whatever its head says.
+    head_only: bool,
+    /// The method and the space behind it.
+    method: Vec<u8>,
+    path: Payload,
+    /// Headers that are the same in every request, in full, with the version
+    /// in front.
+    same: Vec<u8>,
+    varying: Vec<(String, Payload)>,
     body: Payload,
+    /// Requests with this method say how long their body is, even if it is
+    /// empty.
+    has_length: bool,
     accepted: Statuses,
     refused: Statuses,
-}
-
-#[derive(Debug)]
-enum Path {
-    Same(Uri),
-    Varying(Payload),
+    retries: u32,
 }
 
 impl Target {
     pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
-        let (authority, path) = split(&http.url)?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(80);
-        (host.as_str(), port)
-            .to_socket_addrs()
-            .map_err(|source| LoadError::Host { url: without_password(&http.url), source })?;
+        let Parts { secure, authority, path } = split(&http.url)?;
         let setting = |what, value: &str, problem: String| LoadError::Setting {
             what,
             value: value.to_owned(),
@@ -87,66 +89,68 @@ impl Target {
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
+        let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&http.tls, &[b"http/1.1"]));
         let mut target = Self {
+            address: Address::new(&http.url, authority.host(), port, tls)?,
+            head_only: method == Method::HEAD,
+            method: format!("{method} ").into_bytes(),
             path: self::path(&http.url, &path)?,
-            host,
-            port,
-            method,
-            headers: HeaderMap::new(),
+            same: format!(" HTTP/1.1\r\nhost: {authority}\r\n").into_bytes(),
             varying: Vec::new(),
             body: body(&http.body, shape)?,
+            has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
             accepted: http.accepted.clone(),
             refused: http.refused.clone(),
+            retries: http.retries,
         };
-        let host = HeaderValue::from_str(authority.as_str())
-            .map_err(|error| address(&http.url, error.to_string()))?;
-        target.headers.insert(HOST, host);
-        let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
-        target.headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        if !http.headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
+            let agent = concat!("user-agent: shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
+            target.same.extend_from_slice(agent.as_bytes());
+            target.same.extend_from_slice(b"\r\n");
+        }
         for (name, value) in &http.headers {
             let key = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|error| setting("header", name, error.to_string()))?;
+            if matches!(key.as_str(), "content-length" | "transfer-encoding" | "connection") {
+                let problem = "it follows from the request; leave it out".to_owned();
+                return Err(setting("header", name, problem));
+            }
             let payload = template(&format!("header {name}"), value)?;
+            HeaderValue::from_bytes(&sample(&payload))
+                .map_err(|error| setting("header value", value, error.to_string()))?;
             if payload.is_constant() {
-                let value = HeaderValue::from_bytes(&constant(&payload))
-                    .map_err(|error| setting("header value", value, error.to_string()))?;
-                target.headers.insert(key, value);
+                target.same.extend_from_slice(format!("{key}: ").as_bytes());
+                target.same.extend_from_slice(&sample(&payload));
+                target.same.extend_from_slice(b"\r\n");
             } else {
-                target.varying.push((key, payload));
+                target.varying.push((format!("{key}: "), payload));
             }
         }
         Ok(target)
     }
 
-    /// The request of one operation; its payload is rendered into `buffer`.
-    fn request(
-        &self,
-        lane: &Lane,
-        op: &Op,
-        buffer: &mut BytesMut,
-    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let now = lane.now();
-        lane.render_body(&self.body, op, now, buffer);
-        let body = buffer.split().freeze();
-        let mut render = |payload: &Payload| {
-            lane.render(payload, op, now, buffer);
-            buffer.split().freeze()
-        };
-        let uri = match &self.path {
-            Path::Same(uri) => uri.clone(),
-            Path::Varying(payload) => {
-                PathAndQuery::from_maybe_shared(render(payload)).map(Uri::from)?
-            }
-        };
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers.clone();
+    /// Writes the request of one operation, in place of what is there.
+    fn write(&self, lane: &Lane, op: &Op, now: Duration, request: &mut Request) {
+        let Request { bytes, body } = request;
+        bytes.clear();
+        body.clear();
+        lane.render_body(&self.body, op, now, body);
+        bytes.extend_from_slice(&self.method);
+        lane.render(&self.path, op, now, bytes);
+        bytes.extend_from_slice(&self.same);
         for (name, payload) in &self.varying {
-            let value = HeaderValue::from_maybe_shared(render(payload))?;
-            request.headers_mut().insert(name, value);
+            bytes.extend_from_slice(name.as_bytes());
+            lane.render(payload, op, now, bytes);
+            bytes.extend_from_slice(b"\r\n");
         }
-        Ok(request)
+        if self.has_length || !body.is_empty() {
+            bytes.extend_from_slice(b"content-length: ");
+            crate::payload::write_number(body.len() as u64, bytes);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(body);
     }
 
     fn answer(&self, status: u16) -> Answer {
@@ -160,28 +164,38 @@ impl Target {
     }
 }
 
+/// A request; its memory is used again for the next one.
+#[derive(Debug, Default)]
+struct Request {
+    bytes: Vec<u8>,
+    body: Vec<u8>,
+}
+
 fn address(url: &str, problem: impl Into<String>) -> LoadError {
     LoadError::Address { url: without_password(url), problem: problem.into() }
 }
 
-/// Splits `http://host:port/path?query#fragment` into its host with port and
-/// the template of its path with query.
-fn split(url: &str) -> Result<(Authority, String), LoadError> {
+/// The parts of an address.
+struct Parts {
+    secure: bool,
+    /// The host with its port.
+    authority: Authority,
+    /// The template of the path with its query.
+    path: String,
+}
+
+/// Splits `http://host:port/path?query#fragment`.
+fn split(url: &str) -> Result<Parts, LoadError> {
     let (scheme, rest) = url
         .split_once("://")
         .ok_or_else(|| address(url, "write the whole address, such as http://127.0.0.1:8080/"))?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => {
-            return Err(address(
-                url,
-                "https is not supported yet; give the address behind the TLS proxy as http://",
-            ));
-        }
+    let secure = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
         _ => {
             return Err(address(url, format!("{scheme} is not HTTP; write http://HOST:PORT/PATH")));
         }
-    }
+    };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if authority.contains('@') {
@@ -194,25 +208,24 @@ fn split(url: &str) -> Result<(Authority, String), LoadError> {
         .parse()
         .map_err(|_| address(url, "there is no valid host; write http://HOST:PORT/PATH"))?;
     let path = path.split('#').next().unwrap_or_default();
-    Ok((authority, if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }))
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    Ok(Parts { secure, authority, path })
 }
 
-fn path(url: &str, text: &str) -> Result<Path, LoadError> {
+fn path(url: &str, text: &str) -> Result<Payload, LoadError> {
     let payload = template("URL", text)?;
-    if !payload.is_constant() {
-        return Ok(Path::Varying(payload));
-    }
-    let path = PathAndQuery::from_maybe_shared(Bytes::from(constant(&payload)))
+    PathAndQuery::try_from(sample(&payload).as_slice())
         .map_err(|error| address(url, format!("its path has an illegal character ({error})")))?;
-    Ok(Path::Same(Uri::from(path)))
+    Ok(payload)
 }
 
-/// The text of a template that is the same for every operation.
-fn constant(payload: &Payload) -> Vec<u8> {
+/// The text of a template for some operation. What differs for others are
+/// letters, digits and the like, which may stand anywhere.
+fn sample(payload: &Payload) -> Vec<u8> {
     let mut out = Vec::new();
-    let nobody = crate::identity::IdentityRef { run: "", workload: "", sequence: 0 };
+    let identity = crate::identity::IdentityRef { run: "r", workload: "w", sequence: 0 };
     let shape = Shape::default();
-    payload.render(&Fields { identity: nobody, time: 0, shape: &shape }, &mut out);
+    payload.render(&Fields { identity, time: 0, shape: &shape }, &mut out);
     out
 }
 
@@ -223,7 +236,7 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
         lane,
         wire: None,
         backoff: Backoff::default(),
-        buffer: BytesMut::new(),
+        request: Request::default(),
     };
     // Before the first operation is due; if it fails, that operation will see.
     let _ = connection.connect(lane.now() + lane.timeout()).await;
@@ -237,9 +250,7 @@ struct Connection<'a> {
     lane: &'a Lane,
     wire: Option<Wire>,
     backoff: Backoff,
-    /// The requests' payloads are cut from this; its memory is used again when
-    /// a request is done.
-    buffer: BytesMut,
+    request: Request,
 }
 
 impl Connection<'_> {
@@ -255,21 +266,20 @@ impl Connection<'_> {
         self.lane.next().await
     }
 
-    async fn connect(&mut self, until: std::time::Duration) -> Result<(), Reason> {
-        let (host, port) = (self.target.host.as_str(), self.target.port);
-        match self.lane.limit(until, Wire::connect(host, port, self.lane)).await {
-            Some(Ok(wire)) => {
-                self.wire = Some(wire);
+    async fn connect(&mut self, until: Duration) -> Result<(), Reason> {
+        match self.lane.limit(until, self.target.address.connect()).await {
+            Some(Ok(stream)) => {
+                self.wire = Some(Wire::new(stream, self.lane.standing()));
                 Ok(())
             }
-            Some(Err(error)) => Err(Reason::Unreachable(error)),
+            Some(Err(error)) => Err(Reason::Unreachable(text(&error))),
             None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
         }
     }
 
     async fn perform(&mut self, op: Op) {
         let started = self.lane.now();
-        let answer = self.attempt(&op, started + self.lane.timeout()).await;
+        let answer = self.persist(&op, started).await;
         let unreachable = matches!(&answer, Answer::Failed(Reason::Unreachable(_)));
         self.lane.settle(op, started, &answer);
         if unreachable {
@@ -280,7 +290,29 @@ impl Connection<'_> {
         }
     }
 
-    async fn attempt(&mut self, op: &Op, until: std::time::Duration) -> Answer {
+    /// Sends a request and, as often as is allowed, again while its outcome is
+    /// unknown.
+    async fn persist(&mut self, op: &Op, started: Duration) -> Answer {
+        let mut answer = self.attempt(op, started).await;
+        for _ in 0..self.target.retries {
+            let Answer::Indeterminate(reason) = &answer else { break };
+            if self.lane.is_closing() {
+                break;
+            }
+            let unknown = reason.clone();
+            self.lane.pause(self.backoff.pause()).await;
+            answer = match self.attempt(op, self.lane.now()).await {
+                // An earlier attempt may have been carried out all the same.
+                Answer::Failed(_) => Answer::Indeterminate(unknown),
+                other => other,
+            };
+        }
+        answer
+    }
+
+    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer {
+        let until = now + self.lane.timeout();
+        self.target.write(self.lane, op, now, &mut self.request);
         for _ in 0..=RESENDS {
             if self.wire.as_ref().is_none_or(Wire::is_dead) {
                 self.wire = None;
@@ -288,12 +320,9 @@ impl Connection<'_> {
                     return Answer::Failed(reason);
                 }
             }
-            let request = match self.target.request(self.lane, op, &mut self.buffer) {
-                Ok(request) => request,
-                Err(error) => return Answer::Failed(Reason::Unsendable(error.to_string())),
-            };
             let Some(wire) = self.wire.as_mut() else { continue };
-            match self.lane.limit(until, wire.exchange(request)).await {
+            let exchange = wire.exchange(&self.request.bytes, self.target.head_only);
+            match self.lane.limit(until, exchange).await {
                 Some(Ok(status)) => return self.target.answer(status),
                 Some(Err(Trouble::Unsent)) => self.wire = None,
                 Some(Err(Trouble::Lost(error))) => {
@@ -311,6 +340,15 @@ impl Connection<'_> {
     }
 }
 
+/// The innermost cause, which is the one that tells something.
+fn text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +361,8 @@ mod tests {
             body: "@{id}".to_owned(),
             accepted: "200-299".parse().unwrap(),
             refused: "400-499".parse().unwrap(),
+            retries: 0,
+            tls: Tls::default(),
         }
     }
 
@@ -334,18 +374,17 @@ mod tests {
             ("http://[::1]:9?x", "::1", 9, "/?x"),
         ] {
             let target = Target::new(&http(url), &Shape::default()).unwrap();
-            assert_eq!((target.host.as_str(), target.port), (host, port));
-            assert!(matches!(target.path, Path::Same(uri) if uri == path), "{url}");
+            assert_eq!((target.address.host.as_str(), target.address.port), (host, port));
+            assert_eq!(sample(&target.path), path.as_bytes());
         }
         let varying = Target::new(&http("http://127.0.0.1/x/@{seq}"), &Shape::default()).unwrap();
-        assert!(matches!(varying.path, Path::Varying(_)));
+        assert!(!varying.path.is_constant());
     }
 
     #[test]
     fn unusable_settings_say_what_to_do() {
         for (url, hint) in [
             ("127.0.0.1:80", "whole address"),
-            ("https://127.0.0.1/", "not supported yet"),
             ("redis://127.0.0.1/", "not HTTP"),
             ("http:///x", "no valid host"),
             ("http://u:p@127.0.0.1/", "Authorization"),

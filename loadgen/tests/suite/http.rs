@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::server::Server;
-use loadgen::{Fate, Http, Job, Report, Running, Schedule, Transport, identity};
+use loadgen::{Fate, Http, Job, Report, Running, Schedule, Tls, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -20,6 +20,8 @@ fn http(url: &str) -> Http {
         body: "@{id}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
+        retries: 0,
+        tls: Tls::default(),
     }
 }
 

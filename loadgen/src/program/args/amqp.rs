@@ -40,6 +40,11 @@ impl AmqpArgs {
             confirm_window: self.confirm_window,
         };
         let queue = [amqp.exchange.as_str(), amqp.routing_key.as_str()].join(" ");
-        self.load.read("amqp", format!("amqp {}", queue.trim()), Carries::Many, Transport::Amqp(amqp))
+        self.load.read(
+            "amqp",
+            format!("amqp {}", queue.trim()),
+            Carries::Many,
+            Transport::Amqp(amqp),
+        )
     }
 }

@@ -7,6 +7,7 @@ use loadgen::{Http, Transport};
 use scenarios::plan::workload::Statuses;
 
 use super::load::{Carries, LoadArgs};
+use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES};
 
 #[derive(Debug, clap::Args)]
@@ -21,15 +22,23 @@ pub(super) struct HttpArgs {
     /// A header, as 'name: value'; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// The body
-    #[arg(long, default_value = "")]
-    body: String,
+    /// The body [default: empty, or the identity filled up to --size]
+    #[arg(long)]
+    body: Option<String>,
     /// Statuses that mean accepted
     #[arg(long, default_value = "200-299")]
     accepted: Statuses,
     /// Statuses that mean definitely not done [default: 400-499 without 408, 425 and the accepted]
     #[arg(long)]
     refused: Option<Statuses>,
+    /// Send a request whose outcome is unknown again, with the same identity, up to this often
+    #[arg(long, default_value_t = 0)]
+    retries: u32,
+    /// Put the identity into this header: idempotency-key
+    #[arg(long, value_name = "NAME")]
+    idempotency_header: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     load: LoadArgs,
 }
@@ -43,7 +52,15 @@ impl HttpArgs {
                 .with_context(|| format!("{header:?} is not a header; write 'name: value'"))?;
             headers.insert(name.trim().to_owned(), value.trim().to_owned());
         }
-        let usual = if self.body.is_empty() { "GET" } else { "POST" };
+        if let Some(name) = self.idempotency_header {
+            headers.insert(name, "@{id}".to_owned());
+        }
+        let body = match self.body {
+            Some(body) => body,
+            None if self.load.is_sized() => "@{id}@{pad}".to_owned(),
+            None => String::new(),
+        };
+        let usual = if body.is_empty() { "GET" } else { "POST" };
         let refused = match self.refused {
             Some(refused) => refused,
             // 408 and 425 do not say whether the request was carried out.
@@ -56,9 +73,11 @@ impl HttpArgs {
             url: self.url,
             method: self.method.unwrap_or_else(|| usual.to_owned()),
             headers,
-            body: self.body,
+            body,
             accepted: self.accepted,
             refused,
+            retries: self.retries,
+            tls: self.tls.read(),
         };
         self.load.read("http", format!("http {}", http.url), Carries::One, Transport::Http(http))
     }

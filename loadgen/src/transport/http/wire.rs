@@ -1,31 +1,36 @@
-//! One HTTP/1.1 connection, driven by the task that uses it.
+//! One HTTP/1.1 connection, one request at a time on it.
 //!
-//! The connection's own future is polled together with whatever the task
-//! waits for, so no second task and no hand-over between tasks is needed.
+//! A request is one write and its response is usually one read: nothing is
+//! tried of which the system has said that it must wait. The response's head
+//! is parsed strictly and its body thrown away; memory is bounded by the size
+//! of a head.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::lane::{Lane, Standing};
+use super::response::{Body, Head, Skip};
+use crate::lane::Standing;
+use crate::transport::stream::Stream;
 
-type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+/// The longest head of a response, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+/// What is read at once, in bytes.
+const READ: usize = 16 * 1024;
 
 /// A connection that stands, or did.
 pub(super) struct Wire {
-    sender: SendRequest<Full<Bytes>>,
-    line: Line,
+    stream: Stream,
+    /// What was read and not used yet: `read[from..to]`.
+    read: Vec<u8>,
+    from: usize,
+    to: usize,
+    dead: bool,
+    _standing: Standing,
 }
-
-/// The connection's future; `None` when it has ended.
-struct Line(Option<(Pin<Box<Driver>>, Standing)>);
 
 /// Why a request has no answer.
 pub(super) enum Trouble {
@@ -36,71 +41,142 @@ pub(super) enum Trouble {
 }
 
 impl Wire {
-    /// Connects to a server.
-    pub(super) async fn connect(host: &str, port: u16, lane: &Lane) -> Result<Self, String> {
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| text(&error))?;
-        stream.set_nodelay(true).map_err(|error| text(&error))?;
-        let (sender, driver) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
-        Ok(Self { sender, line: Line(Some((Box::pin(driver), lane.standing()))) })
+    pub(super) fn new(stream: Stream, standing: Standing) -> Self {
+        Self { stream, read: vec![0; READ], from: 0, to: 0, dead: false, _standing: standing }
     }
 
     /// Whether the connection is known to have ended.
     pub(super) fn is_dead(&self) -> bool {
-        self.line.0.is_none() || self.sender.is_closed()
+        self.dead
     }
 
-    /// Waits for something else while the connection is idle.
+    /// Waits for something else while the connection is idle, and notices its
+    /// end meanwhile.
     pub(super) async fn watch<F: Future>(&mut self, work: F) -> F::Output {
-        self.line.drive(work).await
-    }
-
-    /// Sends a request, reads the whole response and gives its status.
-    pub(super) async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Trouble> {
-        let sender = &mut self.sender;
-        self.line
-            .drive(async {
-                sender.ready().await.map_err(|_| Trouble::Unsent)?;
-                let sent = sender.try_send_request(request).await;
-                let mut response = sent.map_err(|mut error| match error.take_message() {
-                    Some(_) => Trouble::Unsent,
-                    None => Trouble::Lost(text(error.error())),
-                })?;
-                let body = response.body_mut();
-                while let Some(frame) = body.frame().await {
-                    frame.map_err(|error| Trouble::Lost(text(&error)))?;
-                }
-                Ok(response.status().as_u16())
-            })
-            .await
-    }
-}
-
-impl Line {
-    /// Polls the connection along with `work`, until `work` is done.
-    async fn drive<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
-            // First the work, which may give the connection something to
-            // write; then again, for what the connection may have read.
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(output);
             }
-            let Some((driver, _)) = &mut self.0 else { return Poll::Pending };
-            if driver.as_mut().poll(cx).is_ready() {
-                self.0 = None;
+            // An end, an error, or something that nobody has asked for.
+            if !self.dead && self.poll_fill(cx).is_ready() {
+                self.dead = true;
             }
-            work.as_mut().poll(cx)
+            Poll::Pending
         })
         .await
     }
+
+    /// Sends a request, reads the whole response and gives its status.
+    pub(super) async fn exchange(
+        &mut self,
+        request: &[u8],
+        without_body: bool,
+    ) -> Result<u16, Trouble> {
+        // Until the whole answer is here the connection is of no further use.
+        self.dead = true;
+        self.send(request).await?;
+        let head = self.head().await?;
+        match head.body(without_body) {
+            Body::None => {}
+            Body::Skip(mut skip) => self.skip(&mut skip).await?,
+        }
+        // Bytes beyond the response belong to no request.
+        self.dead = head.closes || self.from != self.to;
+        Ok(head.status)
+    }
+
+    async fn send(&mut self, request: &[u8]) -> Result<(), Trouble> {
+        let mut sent = 0;
+        while sent < request.len() {
+            let rest = &request[sent..];
+            match poll_fn(|cx| Pin::new(&mut self.stream).poll_write(cx, rest)).await {
+                Ok(0) if sent == 0 => return Err(Trouble::Unsent),
+                Ok(0) => return Err(lost("closed while the request was sent")),
+                Ok(written) => sent += written,
+                // The encryption layer may have kept some of it.
+                Err(_) if sent == 0 && !self.stream.buffers() => return Err(Trouble::Unsent),
+                Err(error) => return Err(lost(error)),
+            }
+        }
+        if self.stream.buffers() {
+            let flushed = poll_fn(|cx| Pin::new(&mut self.stream).poll_flush(cx)).await;
+            flushed.map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the head of the final response.
+    async fn head(&mut self) -> Result<Head, Trouble> {
+        loop {
+            self.fill().await?;
+            loop {
+                let read = &self.read[self.from..self.to];
+                match Head::parse(read).map_err(lost)? {
+                    Some((head, length)) => {
+                        self.from += length;
+                        // 100 Continue and its like come before the answer.
+                        if head.is_final() {
+                            return Ok(head);
+                        }
+                        if self.from == self.to {
+                            break;
+                        }
+                    }
+                    None if self.to - self.from >= LONGEST_HEAD => {
+                        return Err(lost("the response's head has more than 64 KiB"));
+                    }
+                    None => break,
+                }
+            }
+        }
+    }
+
+    async fn skip(&mut self, skip: &mut Skip) -> Result<(), Trouble> {
+        loop {
+            let used = skip.take(&self.read[self.from..self.to]).map_err(lost)?;
+            self.from += used;
+            if skip.is_done() {
+                return Ok(());
+            }
+            match self.fill().await {
+                Ok(()) => {}
+                Err(_) if skip.ends_with_connection() => return Ok(()),
+                Err(trouble) => return Err(trouble),
+            }
+        }
+    }
+
+    /// Reads more; what was not used yet stays.
+    async fn fill(&mut self) -> Result<(), Trouble> {
+        poll_fn(|cx| self.poll_fill(cx)).await
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Trouble>> {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        } else if self.to == self.read.len() {
+            self.read.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+            if self.to == self.read.len() {
+                self.read.resize(self.read.len() * 2, 0);
+            }
+        }
+        let mut buffer = ReadBuf::new(&mut self.read[self.to..]);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                Poll::Ready(Err(lost("closed before the whole response came")))
+            }
+            Poll::Ready(Ok(())) => {
+                self.to += buffer.filled().len();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
+        }
+    }
 }
 
-/// The innermost cause, which is the one that tells something.
-fn text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+fn lost(error: impl ToString) -> Trouble {
+    Trouble::Lost(error.to_string())
 }

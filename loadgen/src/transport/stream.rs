@@ -1,0 +1,119 @@
+//! The byte stream under a connection: TCP, plain or encrypted.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::error::LoadError;
+use crate::tls::Tls;
+
+/// Where a connection goes, and how.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Address {
+    /// An address whose host is known to the resolver. `tls` holds the
+    /// protocols to be agreed on; `None` is plain TCP. `url` is for messages.
+    pub(super) fn new(
+        url: &str,
+        host: &str,
+        port: u16,
+        tls: Option<(&Tls, &[&[u8]])>,
+    ) -> Result<Self, LoadError> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        std::net::ToSocketAddrs::to_socket_addrs(&(host, port))
+            .map_err(|source| LoadError::Host { url: super::without_password(url), source })?;
+        let tls = match tls {
+            None => None,
+            Some((tls, protocols)) => {
+                let name =
+                    ServerName::try_from(host.to_owned()).map_err(|error| LoadError::Address {
+                        url: super::without_password(url),
+                        problem: format!("{host} cannot stand in a certificate: {error}"),
+                    })?;
+                Some((tls.client(protocols)?, name))
+            }
+        };
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self) -> io::Result<Stream> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        match &self.tls {
+            None => Ok(Stream::Plain(stream)),
+            Some((config, name)) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                let stream = connector.connect(name.clone(), stream).await?;
+                Ok(Stream::Tls(Box::new(stream)))
+            }
+        }
+    }
+}
+
+/// A byte stream.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether written bytes may wait in this program for a flush.
+    pub(super) fn buffers(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
