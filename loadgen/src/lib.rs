@@ -59,4 +59,4 @@ pub use schedule::{Arrival, Schedule, ScheduleError, Segment, Stride, Window};
 pub use shape::Shape;
 pub use tally::{Second, Tally};
 pub use tls::Tls;
-pub use transport::{Amqp, Command, Http, Transport};
+pub use transport::{Amqp, Command, Http, Redis, Transport};

@@ -69,6 +69,8 @@ pub enum Reason {
     Returned(String),
     /// The broker refused responsibility for the message.
     Nacked,
+    /// The server answered with an error.
+    Refused(String),
     /// A program ended with a code other than 0.
     Exit(i32),
     /// A program was ended by a signal.
@@ -97,6 +99,7 @@ impl fmt::Display for Reason {
             Self::CutOff => f.write_str("the run ended before the answer came"),
             Self::Status(status) => write!(f, "status {status}"),
             Self::Returned(text) => write!(f, "returned by the broker: {text}"),
+            Self::Refused(text) => write!(f, "refused: {text}"),
             Self::Nacked => f.write_str("nacked by the broker"),
             Self::Exit(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),

@@ -29,10 +29,12 @@ use crate::tls::Tls;
 pub use amqp::Amqp;
 pub use command::Command;
 pub use http::Http;
+pub use redis::Redis;
 
 mod amqp;
 mod command;
 mod http;
+pub mod redis;
 mod stream;
 
 /// How an operation reaches the target, with every address filled in.
@@ -42,6 +44,8 @@ pub enum Transport {
     Http(Http),
     /// One message for each operation.
     Amqp(Amqp),
+    /// One command for each operation.
+    Redis(Redis),
     /// One run of a program for each operation.
     Command(Command),
 }
@@ -86,6 +90,7 @@ impl Transport {
         Ok(match self {
             Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
             Self::Amqp(amqp) => Target::Amqp(amqp::Target::new(amqp, shape)?),
+            Self::Redis(redis) => Target::Redis(Box::new(redis::Target::new(redis, shape)?)),
             Self::Command(command) => Target::Command(command::Target::new(command, shape)?),
         })
     }
@@ -96,6 +101,7 @@ impl Transport {
 pub(crate) enum Target {
     Http(Box<http::Target>),
     Amqp(amqp::Target),
+    Redis(Box<redis::Target>),
     Command(command::Target),
 }
 
@@ -105,6 +111,7 @@ impl Target {
         match self {
             Self::Http(target) => http::drive(target, lane).await,
             Self::Amqp(target) => amqp::drive(target, lane).await,
+            Self::Redis(target) => redis::drive(target, lane).await,
             Self::Command(target) => command::drive(target, lane).await,
         }
     }
@@ -115,6 +122,7 @@ impl Target {
     /// are to go.
     pub(crate) async fn consume(&self, reader: &Reader) {
         match self {
+            Self::Redis(target) => redis::consume(target, reader).await,
             // There is nothing to read from.
             Self::Http(_) | Self::Command(_) | Self::Amqp(_) => reader.over().await,
         }

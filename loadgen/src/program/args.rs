@@ -12,12 +12,14 @@ use loadgen::Job;
 use amqp::AmqpArgs;
 use command::CommandArgs;
 use http::HttpArgs;
+use redis::RedisArgs;
 
 mod amqp;
 mod command;
 mod http;
 mod load;
 mod pace;
+mod redis;
 mod shape;
 mod tls;
 
@@ -45,6 +47,8 @@ enum What {
     Http(HttpArgs),
     /// Publish AMQP 0-9-1 messages with confirms
     Amqp(AmqpArgs),
+    /// Add to Redis streams or lists, or publish to a channel
+    Redis(RedisArgs),
     /// Run a program for each operation
     Command(CommandArgs),
     /// Print the completions of a shell
@@ -58,6 +62,16 @@ enum What {
 pub(crate) enum Asked {
     Load(Box<Load>),
     Completions(Shell),
+}
+
+impl Asked {
+    /// The same load, with consumers that read it meanwhile.
+    fn with_consumers(mut self, consumers: u32) -> Self {
+        if let Self::Load(load) = &mut self {
+            load.job.consumers = consumers;
+        }
+        self
+    }
 }
 
 /// A load to be offered.
@@ -96,6 +110,7 @@ impl Args {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),
+            What::Redis(args) => args.read(),
             What::Command(args) => args.read(),
         }
     }

@@ -341,7 +341,7 @@ fn settings_are_checked_before_the_start() {
         Job { run: "a/b".to_owned(), ..job("http://127.0.0.1:1/", 1.0, PATIENCE) },
         Job { connections: 0, ..job("http://127.0.0.1:1/", 1.0, PATIENCE) },
         Job { timeout: Duration::ZERO, ..job("http://127.0.0.1:1/", 1.0, PATIENCE) },
-        job("https://127.0.0.1:1/", 1.0, PATIENCE),
+        job("ftp://127.0.0.1:1/", 1.0, PATIENCE),
     ];
     for job in bad {
         assert!(loadgen::start(job, Instant::now(), SystemTime::UNIX_EPOCH).is_err());

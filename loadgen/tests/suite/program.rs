@@ -76,7 +76,7 @@ fn exit_codes_tell_what_went_wrong() {
     let nobody = run(&[&["http", url.as_str()], &quick[..]].concat());
     assert_eq!(nobody.status.code(), Some(4), "{nobody:?}");
     for usage in [
-        &["http", "https://127.0.0.1/"][..],
+        &["http", "ftp://127.0.0.1/"][..],
         &["http", "http://127.0.0.1/", "--rate", "500"],
         &["amqp", "amqp://127.0.0.1/"],
         &["command"],

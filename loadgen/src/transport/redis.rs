@@ -1,0 +1,278 @@
+//! Redis commands over pipelined connections: entries of streams (`XADD`),
+//! elements of lists (`LPUSH`, `RPUSH`), messages of channels (`PUBLISH`).
+//!
+//! Many commands are under way on each connection; answers come in their
+//! order. Any answer but an error acknowledges the operation. An error means
+//! that Redis did not carry the command out, so the operation has failed; so
+//! has one whose stream may not be made (`NOMKSTREAM`) and is not there. What
+//! was sent and not answered when the connection was lost is indeterminate: a
+//! server may die between a command and its answer.
+//!
+//! When no answer comes, commands are given up as they come to be overdue;
+//! when all of a connection's are, the connection is given up, too. A command
+//! that was taken and not written at all when the connection was lost is sent
+//! on the next one.
+
+use url::Url;
+
+use super::stream::Address;
+use super::without_password;
+use crate::backoff::Backoff;
+use crate::error::LoadError;
+use crate::lane::Lane;
+use crate::outcome::{Answer, Reason};
+use crate::reader::Reader;
+use crate::shape::Shape;
+use crate::tls::Tls;
+use command::Template;
+use link::Link;
+use session::End;
+
+mod command;
+mod consumer;
+mod link;
+mod reply;
+mod session;
+
+/// Redis commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// The server: `redis://USER:PASSWORD@HOST:PORT/DB`, `rediss://` for TLS.
+    pub url: String,
+    /// What the operations are put into.
+    pub into: Into,
+    /// Unanswered commands a connection.
+    pub pipeline: u32,
+    /// Fields of a stream's entry, in order, as payload templates. Elsewhere
+    /// the first one's value is the element or message.
+    pub fields: Vec<(String, String)>,
+    /// The consumer group that reads streams.
+    pub group: String,
+    /// Entries that a consumer acknowledges at once.
+    pub ack_every: u32,
+    /// Certificates of `rediss` addresses.
+    pub tls: Tls,
+}
+
+/// What the operations are put into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Into {
+    /// Streams.
+    Stream(Stream),
+    /// A list.
+    List {
+        /// Its key.
+        name: String,
+        /// Push to the head instead of the tail.
+        left: bool,
+    },
+    /// A channel.
+    Channel(String),
+}
+
+/// Streams that are added to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// The stream, or what stands before the number of each.
+    pub name: String,
+    /// With more than one, operations go to `name-0`, `name-1` … by their key.
+    pub partitions: u32,
+    /// How long a stream may become.
+    pub max_length: Option<u64>,
+    /// Keep exactly to that length, instead of about.
+    pub exact: bool,
+    /// Make no stream that is not there.
+    pub existing: bool,
+}
+
+impl Stream {
+    /// The names of the streams.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self.partitions {
+            0 | 1 => vec![self.name.clone()],
+            partitions => (0..partitions).map(|part| format!("{}-{part}", self.name)).collect(),
+        }
+    }
+}
+
+/// Commands that are ready to be filled in.
+#[derive(Debug)]
+pub(crate) struct Target {
+    address: Address,
+    user: String,
+    password: Option<String>,
+    database: u32,
+    template: Template,
+    pipeline: usize,
+    into: Into,
+    group: String,
+    ack_every: usize,
+    /// The names of the fields.
+    fields: Vec<String>,
+}
+
+impl Target {
+    pub(super) fn new(redis: &Redis, shape: &Shape) -> Result<Self, LoadError> {
+        let bad = |problem: &str| LoadError::Address {
+            url: without_password(&redis.url),
+            problem: format!("{problem}; write redis://USER:PASSWORD@HOST:PORT/DB"),
+        };
+        let url = Url::parse(&redis.url).map_err(|error| bad(&error.to_string()))?;
+        let secure = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(bad("it names no Redis server")),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| bad("it has no host"))?;
+        let database = match url.path().trim_matches('/') {
+            "" => 0,
+            number => number.parse().map_err(|_| bad("the database is no number"))?,
+        };
+        let decode = |text: &str| percent_decode(text).ok_or_else(|| bad("a bad % escape"));
+        let setting = |what, value: u32, problem: &str| LoadError::Setting {
+            what,
+            value: value.to_string(),
+            problem: problem.to_owned(),
+        };
+        if redis.pipeline == 0 {
+            return Err(setting("pipeline", 0, "use at least 1"));
+        }
+        if redis.fields.is_empty() {
+            return Err(setting("number of fields", 0, "give at least one"));
+        }
+        let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&redis.tls, &[]));
+        Ok(Self {
+            address: Address::new(&redis.url, host, url.port().unwrap_or(6379), tls)?,
+            user: decode(url.username())?,
+            password: url.password().map(decode).transpose()?,
+            database,
+            template: Template::new(redis, shape)?,
+            pipeline: redis.pipeline as usize,
+            into: redis.into.clone(),
+            group: redis.group.clone(),
+            ack_every: redis.ack_every.max(1) as usize,
+            fields: redis.fields.iter().map(|(name, _)| name.clone()).collect(),
+        })
+    }
+}
+
+/// Replaces `%2f` and its like.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
+            (digit(rest.next())? << 4 | digit(rest.next())?) as u8
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Drives one connection until there are no more operations.
+pub(super) async fn drive(target: &Target, lane: &Lane) {
+    let mut backoff = Backoff::default();
+    // Before the first operation is due; if it fails, that operation will see.
+    let mut link = connect(target, lane).await.ok();
+    let mut in_hand = Vec::new();
+    loop {
+        let Some(open) = link.take() else {
+            if in_hand.is_empty() {
+                lane.give_up_stale();
+                in_hand.extend(lane.next().await);
+            }
+            if in_hand.is_empty() {
+                return;
+            }
+            let started = lane.now();
+            match connect(target, lane).await {
+                Ok(open) => {
+                    backoff.reset();
+                    link = Some(open);
+                }
+                Err(reason) => {
+                    for op in in_hand.drain(..) {
+                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                    }
+                    lane.refused();
+                    lane.pause(backoff.pause()).await;
+                }
+            }
+            continue;
+        };
+        let _standing = lane.standing();
+        match session::serve(open, target, lane, std::mem::take(&mut in_hand)).await {
+            End::NoMore => return,
+            End::Lost { unsent } => in_hand = unsent,
+        }
+    }
+}
+
+async fn connect(target: &Target, lane: &Lane) -> Result<Link, Reason> {
+    let name = format!("shakedown:loadgen:{}", lane.workload());
+    match lane.limit(lane.now() + lane.timeout(), Link::open(target, &name)).await {
+        Some(Ok(link)) => Ok(link),
+        Some(Err(error)) => Err(Reason::Unreachable(error)),
+        None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
+    }
+}
+
+/// Reads what the operations became.
+pub(super) async fn consume(target: &Target, reader: &Reader) {
+    consumer::run(target, reader).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redis(url: &str) -> Redis {
+        Redis {
+            url: url.to_owned(),
+            into: Into::Channel("c".to_owned()),
+            pipeline: 16,
+            fields: vec![("id".to_owned(), "@{id}".to_owned())],
+            group: "g".to_owned(),
+            ack_every: 1,
+            tls: Tls::default(),
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let target =
+            Target::new(&redis("redis://us%40er:p%2Fw@127.0.0.1:7/3"), &Shape::default()).unwrap();
+        assert_eq!((target.address.host.as_str(), target.address.port), ("127.0.0.1", 7));
+        assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
+        assert_eq!(target.database, 3);
+        for (bad, hint) in [
+            ("http://127.0.0.1/", "no Redis server"),
+            ("127.0.0.1:6379", "redis://USER"),
+            ("redis:///", "host"),
+            ("redis://127.0.0.1/x", "no number"),
+            ("redis://u:secret@no-such-host.invalid/", "is unknown"),
+        ] {
+            let error = Target::new(&redis(bad), &Shape::default()).unwrap_err().to_string();
+            assert!(error.contains(hint), "{bad}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn streams_are_numbered() {
+        let mut stream = Stream {
+            name: "s".to_owned(),
+            partitions: 1,
+            max_length: None,
+            exact: false,
+            existing: false,
+        };
+        assert_eq!(stream.names(), ["s"]);
+        stream.partitions = 2;
+        assert_eq!(stream.names(), ["s-0", "s-1"]);
+    }
+}
