@@ -65,6 +65,8 @@ pub(crate) struct Feed {
     /// Operations below this number are released.
     below: Cell<u64>,
     settled: Cell<u64>,
+    /// When the worker last looked at the clock, after T0.
+    now: Cell<Duration>,
     closed: Cell<bool>,
     waiting: RefCell<Waiting>,
     seconds: RefCell<Seconds>,
@@ -105,6 +107,7 @@ impl Feed {
             next: Cell::new(stride.worker),
             below: Cell::new(0),
             settled: Cell::new(0),
+            now: Cell::new(Duration::ZERO),
             closed: Cell::new(false),
             waiting: RefCell::default(),
             seconds: RefCell::default(),
@@ -121,6 +124,14 @@ impl Feed {
             work = work.saturating_add(self.ready());
         }
         self.wake(work);
+    }
+
+    /// Looks at the clock. Operations of a closed loop that are taken from now
+    /// on are due at this time, so it is looked at before they are.
+    pub(crate) fn now(&self) -> Duration {
+        let now = self.supply.clock.now();
+        self.now.set(now);
+        now
     }
 
     /// Hands out nothing any more; every waiting connection is told. Gives the
@@ -252,7 +263,7 @@ impl Feed {
                 .due(schedule, seq)
                 .expect("only operations of the schedule are released"),
             Pace::Closed(_) => {
-                let now = self.supply.clock.now();
+                let now = self.now.get();
                 self.seconds.borrow_mut().count(now.as_secs());
                 now
             }
@@ -271,7 +282,7 @@ impl Feed {
                 self.wake(1);
             }
             Again::Later(pause) => {
-                let at = self.supply.clock.now() + pause;
+                let at = self.now.get() + pause;
                 self.echoes.borrow_mut().later.push_back((at, echo));
             }
         }

@@ -95,7 +95,7 @@ impl Worker {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        self.order.clock.now()
+        self.feed.now()
     }
 
     pub(crate) fn identity(&self, sequence: u64) -> IdentityRef<'_> {

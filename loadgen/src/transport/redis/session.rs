@@ -106,9 +106,7 @@ impl Session<'_> {
         if !self.has_room() {
             return;
         }
-        let Some(op) = self.lane.try_next() else { return };
         let now = self.lane.now();
-        self.put(op, now);
         while self.has_room()
             && let Some(op) = self.lane.try_next()
         {
@@ -117,12 +115,10 @@ impl Session<'_> {
     }
 
     fn put(&mut self, op: Op, now: Duration) {
-        // An operation of a closed loop is due when it is taken.
-        let started = now.max(op.due);
         let before = self.link.out.len();
         self.target.template.write(self.lane, &op, now, &mut self.scratch, &mut self.link.out);
         self.put += (self.link.out.len() - before) as u64;
-        self.under_way.push_back(Slot { op: Some(op), started, end: self.put });
+        self.under_way.push_back(Slot { op: Some(op), started: now, end: self.put });
     }
 
     fn deadline(&self) -> Duration {
