@@ -81,6 +81,28 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of a run in which nothing came due.
+    #[must_use]
+    pub fn empty(run: &str, workload: &str) -> Self {
+        Self {
+            ledger: Ledger::new(run, workload),
+            seconds: Vec::new(),
+            totals: Tally::default(),
+            latency: Latency::default(),
+            measured: Tally::default(),
+            warm_up: Duration::ZERO,
+            duplicates: Resent::default(),
+            outages: Vec::new(),
+            pump: Pump::default(),
+            errors: Vec::new(),
+            unreachable: 0,
+            first_due: Duration::ZERO,
+            last_due: Duration::ZERO,
+            last_settled: Duration::ZERO,
+            received: None,
+        }
+    }
+
     /// The rate that was asked for, in operations per second: between the
     /// first and the last operation that came due, warm-up left out. Gaps in
     /// the schedule count as time.

@@ -157,6 +157,7 @@ fn describe(transport: &Transport) -> String {
             amqp.exchange,
             amqp.routing_key
         ),
+        Transport::Redis(redis) => format!("add to {}", targets::redact(&redis.url)),
         Transport::Command(command) => {
             let shown: String = command.run.chars().take(120).collect();
             format!("run {}", targets::redact(&shown))
