@@ -63,15 +63,25 @@ impl<W: Write> Writer<W> {
         let mut log = builder.begin_log_with(&mut self.lines, &mut self.serializer)?;
         for (name, histogram) in second.latency.named() {
             let name = format!("{workload}.{name}");
-            let tag = Tag::new(&name).ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!("{name:?} cannot stand in a latency log; use no commas or spaces"),
-                )
-            })?;
+            let tag = tag(&name)?;
             log.write_histogram(histogram, Duration::from_secs(second.second), SECOND, Some(tag))
                 .map_err(|error| io::Error::other(error.to_string()))?;
         }
+        self.out.write_all(&self.lines)
+    }
+
+    /// Adds one line as it is.
+    ///
+    /// # Errors
+    /// When its tag cannot stand in a log, or `out` cannot be written.
+    pub fn write_interval(&mut self, interval: &Interval) -> io::Result<()> {
+        self.lines.clear();
+        let builder = IntervalLogWriterBuilder::new();
+        let mut log = builder.begin_log_with(&mut self.lines, &mut self.serializer)?;
+        let Interval { tag, start, length, histogram } = interval;
+        let tag = (!tag.is_empty()).then(|| self::tag(tag)).transpose()?;
+        log.write_histogram(histogram, *start, *length, tag)
+            .map_err(|error| io::Error::other(error.to_string()))?;
         self.out.write_all(&self.lines)
     }
 
@@ -82,6 +92,24 @@ impl<W: Write> Writer<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+fn tag(name: &str) -> io::Result<Tag<'_>> {
+    Tag::new(name).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name:?} cannot stand in a latency log; use no commas or spaces"),
+        )
+    })
+}
+
+/// When a log's times count from; `None` if it does not say.
+#[must_use]
+pub fn base_time(log: &[u8]) -> Option<SystemTime> {
+    IntervalLogIterator::new(log).find_map(|entry| match entry {
+        Ok(LogEntry::BaseTime(since)) => Some(SystemTime::UNIX_EPOCH + since),
+        _ => None,
+    })
 }
 
 /// One line of an interval log.

@@ -15,6 +15,7 @@ use crate::payload::Calendar;
 use crate::reader::Readers;
 use crate::running::Running;
 use crate::shape::Shape;
+use crate::tally::Second;
 use crate::transport::Transport;
 use crate::worker::Order;
 
@@ -116,6 +117,20 @@ impl Job {
 /// can be started. A target that cannot be reached is not an error here: its
 /// operations fail.
 pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, LoadError> {
+    start_with(job, t0, unix_t0, None)
+}
+
+/// [`start`], with the seconds sent to a listener of the caller's own instead
+/// of [`Running::sealed`].
+///
+/// # Errors
+/// Those of [`start`].
+pub fn start_with(
+    job: Job,
+    t0: Instant,
+    unix_t0: SystemTime,
+    listener: Option<mpsc::Sender<Second>>,
+) -> Result<Running, LoadError> {
     let setting = |what, value: &str, problem: &str| LoadError::Setting {
         what,
         value: value.to_owned(),
@@ -143,7 +158,13 @@ pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, Load
     }
     let most = u32::try_from(job.max_in_flight.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
     let workers = job.workers.clamp(1, job.connections.min(most));
-    let (sealed, seconds) = mpsc::channel();
+    let (sealed, seconds) = match listener {
+        Some(listener) => (listener, None),
+        None => {
+            let (sealed, seconds) = mpsc::channel();
+            (sealed, Some(seconds))
+        }
+    };
     let order = Order {
         target: job.transport.prepare(&job.shape)?,
         supply: Arc::new(Supply {

@@ -46,7 +46,7 @@ mod worker;
 pub use book::Resent;
 pub use error::LoadError;
 pub use identity::{Identity, IdentityRef};
-pub use job::{Instance, Job, Late, start};
+pub use job::{Instance, Job, Late, start, start_with};
 pub use latency::{Histogram, Latency, Quantiles};
 pub use ledger::{Fate, Ledger, LedgerError};
 pub use outage::Outage;

@@ -4,23 +4,16 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use program::args::{Args, Asked};
 
 mod program;
 
 fn main() -> ExitCode {
-    let args = program::args::Args::parse();
-    let asked = match args.read() {
-        Ok(program::args::Asked::Load(load)) => *load,
-        Ok(program::args::Asked::Completions(shell)) => return program::args::completions(shell),
-        Err(error) => return program::exit::usage(&error),
-    };
-    let outcome = program::offer(asked.job, asked.start_at, &asked.output).and_then(|offered| {
-        program::keep(&offered.report, &asked.output)?;
-        program::summary::print(&offered, &asked.title, &asked.output)?;
-        Ok(offered)
-    });
-    match outcome {
-        Ok(offered) => program::exit::of(&offered),
-        Err(error) => program::exit::failure(&error),
+    let args = Args::parse();
+    match args.read() {
+        Ok(Asked::Load(load)) => program::offer_and_report(*load),
+        Ok(Asked::Merge(args)) => program::merge::main(&args),
+        Ok(Asked::Completions(shell)) => program::args::completions(shell),
+        Err(error) => program::exit::usage(&error),
     }
 }

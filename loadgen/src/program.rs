@@ -1,22 +1,25 @@
 //! The parts of the program: arguments, the run itself, its live line, its
-//! summary and its exit code.
+//! summary, its files and its exit code.
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::Path;
-use std::sync::mpsc::Receiver;
+use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use loadgen::{Job, Report, Running, Second, hlog};
-use tokio::signal::unix::{SignalKind, signal};
+use loadgen::{Job, Kept, Report, Running};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use args::Output;
+use args::{Load, Output};
 use live::Live;
+use prometheus::Exporter;
+use recorder::{Recorder, Row};
 
 pub(crate) mod args;
 pub(crate) mod exit;
 mod live;
+pub(crate) mod merge;
+pub(crate) mod output;
+mod prometheus;
+mod recorder;
 pub(crate) mod summary;
 
 /// What connections get to be made before the first operation is due.
@@ -25,69 +28,75 @@ const LEAD: Duration = Duration::from_millis(100);
 /// How often the live line is looked after.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// The part of its time that a generator may lose before its figures say
+/// little about the target.
+const MAY_LOSE: f64 = 0.02;
+
 /// A run that has ended.
 pub(crate) struct Offered {
     pub(crate) report: Report,
+    /// The figures of each second.
+    pub(crate) rows: Vec<Row>,
+    /// How the thresholds were kept.
+    pub(crate) kept: Vec<Kept>,
     /// A signal ended it early.
     pub(crate) interrupted: bool,
 }
 
-/// The latency log, while the run goes on.
-struct Log {
-    workload: String,
-    seconds: Receiver<Second>,
-    writer: hlog::Writer<BufWriter<File>>,
-}
-
-impl Log {
-    fn create(
-        path: &Path,
-        running: &mut Running,
-        workload: &str,
-        t0: SystemTime,
-    ) -> anyhow::Result<Self> {
-        let create = || hlog::Writer::new(BufWriter::new(File::create(path)?), t0);
-        let writer = create().with_context(|| format!("cannot write {}", path.display()))?;
-        let seconds = running.sealed().context("the seconds are read elsewhere")?;
-        Ok(Self { workload: workload.to_owned(), seconds, writer })
-    }
-
-    /// Writes the seconds that are sealed by now.
-    fn write(&mut self) -> anyhow::Result<()> {
-        for second in self.seconds.try_iter() {
-            self.writer.write(&self.workload, &second).context("cannot write the latency log")?;
-        }
-        self.writer.flush().context("cannot write the latency log")
+impl Offered {
+    /// Whether the generator itself was on time.
+    pub(crate) fn kept_up(&self) -> bool {
+        let lasted = self.report.last_due.saturating_sub(self.report.first_due);
+        let pump = self.report.pump;
+        // A short run is not lost by a single hiccup.
+        pump.lost.as_secs_f64() <= MAY_LOSE * lasted.as_secs_f64().max(10.0)
     }
 }
 
-/// Runs the job to its end, or until a signal ends it.
-pub(crate) fn offer(
-    job: Job,
-    start_at: Option<SystemTime>,
-    output: &Output,
-) -> anyhow::Result<Offered> {
+/// Offers a load, shows and keeps what became of it, and says so by the exit
+/// code.
+pub(crate) fn offer_and_report(load: Load) -> ExitCode {
+    let Load { job, title, output, start_at } = load;
+    let outcome = offer(job, start_at, &output).and_then(|offered| {
+        output::write(&offered, &title, &output)?;
+        summary::print(&offered, &title, &output)?;
+        Ok(offered)
+    });
+    match outcome {
+        Ok(offered) => exit::of(&offered),
+        Err(error) => exit::failure(&error),
+    }
+}
+
+/// Runs the load to its end, or until a signal ends it.
+fn offer(job: Job, start_at: Option<SystemTime>, output: &Output) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let workload = job.workload.clone();
-    let total = job.pace.total().unwrap_or(0);
     let (t0, unix_t0) = beginning(start_at)?;
-    let mut running = loadgen::start(job, t0, unix_t0)?;
-    let mut log = match &output.hlog {
-        Some(path) => Some(Log::create(path, &mut running, &workload, unix_t0)?),
-        None => {
-            // Nobody listens, so nothing is kept.
-            drop(running.sealed());
-            None
-        }
-    };
-    let mut live = Live::new(total, output);
-    let interrupted = runtime.block_on(watch(&running, &mut live, log.as_mut()))?;
+    let workload = job.workload.clone();
+    let warm_up = job.warm_up.as_secs() + u64::from(job.warm_up.subsec_nanos() > 0);
+    let mut live = Live::new(&job, t0, output);
+    // Addresses and files are looked at before anything is sent.
+    let exporter = output.prometheus.map(|at| runtime.block_on(Exporter::bind(at))).transpose()?;
+    let (running, mut recorder) = start(job, t0, unix_t0, output, &workload, warm_up)?;
+    let interrupted = runtime.block_on(watch(&running, &mut live, &mut recorder, exporter))?;
     let report = running.wait()?;
     live.end();
-    if let Some(log) = &mut log {
-        log.write()?;
-    }
-    Ok(Offered { report, interrupted })
+    let (rows, kept) = recorder.finish(&report)?;
+    Ok(Offered { report, rows, kept, interrupted })
+}
+
+fn start(
+    job: Job,
+    t0: Instant,
+    unix_t0: SystemTime,
+    output: &Output,
+    workload: &str,
+    warm_up: u64,
+) -> anyhow::Result<(Running, Recorder)> {
+    let (sender, seconds) = std::sync::mpsc::channel();
+    let recorder = Recorder::new(output, workload, seconds, warm_up, unix_t0)?;
+    let running = loadgen::start_with(job, t0, unix_t0, Some(sender))?;
+    Ok((running, recorder))
 }
 
 /// T0 on both clocks: the time that was asked for, or as soon as connections
@@ -103,38 +112,62 @@ fn beginning(start_at: Option<SystemTime>) -> anyhow::Result<(Instant, SystemTim
     Ok((now + left, start_at))
 }
 
-/// Looks after the live line and the log until the run ends; says whether a
-/// signal ended it.
+/// The signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Looks after the live line and the records until the run ends; says whether
+/// a signal ended it. A second signal does not wait for the last answers.
 async fn watch(
     running: &Running,
     live: &mut Live,
-    mut log: Option<&mut Log>,
+    recorder: &mut Recorder,
+    exporter: Option<Exporter>,
 ) -> anyhow::Result<bool> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+    };
+    let figures = exporter.as_ref().map(Exporter::figures);
+    let serving = async {
+        match exporter {
+            Some(exporter) => exporter.serve().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(serving);
     let mut interrupted = false;
     let mut glance = tokio::time::interval(GLANCE);
     while !running.is_finished() {
         tokio::select! {
             _ = glance.tick() => {}
-            _ = interrupt.recv() => interrupted = true,
-            _ = terminate.recv() => interrupted = true,
+            () = signals.next() => {
+                if interrupted {
+                    running.cut_off();
+                } else {
+                    running.stop();
+                }
+                interrupted = true;
+            }
+            () = &mut serving => {}
         }
-        if interrupted {
-            running.stop();
-        }
-        live.show(running.progress());
-        if let Some(log) = log.as_deref_mut() {
-            log.write()?;
+        recorder.take()?;
+        let progress = running.progress();
+        live.show(progress, recorder.rows.last());
+        if let Some(figures) = &figures {
+            figures.show(progress, recorder.rows.last());
         }
     }
     Ok(interrupted)
-}
-
-/// Keeps the ledger, if it is asked for.
-pub(crate) fn keep(report: &Report, output: &Output) -> anyhow::Result<()> {
-    if let Some(path) = &output.ledger {
-        report.ledger.save(path)?;
-    }
-    Ok(())
 }

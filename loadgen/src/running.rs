@@ -36,11 +36,10 @@ impl Running {
         order: &Arc<Order>,
         instance: Instance,
         connections: u32,
-        seconds: Receiver<Second>,
+        seconds: Option<Receiver<Second>>,
         readers: Option<Readers>,
     ) -> Result<Self, LoadError> {
-        let mut running =
-            Self { order: Arc::clone(order), workers: Vec::new(), seconds: Some(seconds), readers };
+        let mut running = Self { order: Arc::clone(order), workers: Vec::new(), seconds, readers };
         let workers = order.workers as u32;
         let before = u64::from(instance.number - 1) * order.workers;
         for worker in 0..workers {
@@ -129,7 +128,8 @@ impl Running {
         }
     }
 
-    fn cut_off(&self) {
+    /// Ends the run at once: what is under way is cut off, and indeterminate.
+    pub fn cut_off(&self) {
         self.order.abort.store(true, Ordering::Relaxed);
         self.order.horizon.stop();
     }

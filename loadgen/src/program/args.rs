@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -9,15 +8,19 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use loadgen::Job;
 
+use super::merge::MergeArgs;
+
 use amqp::AmqpArgs;
 use command::CommandArgs;
 use http::HttpArgs;
+pub(crate) use output::Output;
 use redis::RedisArgs;
 
 mod amqp;
 mod command;
 mod http;
 mod load;
+mod output;
 mod pace;
 mod redis;
 mod shape;
@@ -27,10 +30,14 @@ const EXAMPLES: &str = "Examples:
   loadgen http http://127.0.0.1:8080/publish --rate 500/s --duration 30s \\
       --method POST --header 'content-type: application/json' --body '{\"id\":\"@{id}\"}'
   loadgen amqp amqp://guest:guest@127.0.0.1:5672/%2f --queue events -r 2k/s -z 1m
+  loadgen redis redis://127.0.0.1:6379 --stream events --stages 1k:30s,5k:2m --size 100-4k
+  loadgen http http://127.0.0.1:8080/ --concurrency 64 -z 10s --threshold 'p99<50ms'
   loadgen command --rate 5/s --duration 1m -- ./publish.sh @{id}
 
-@{id}, @{seq}, @{run} and @{time} (Unix milliseconds) differ for each operation.
-Exit codes: 0 offered, 2 usage, 4 the target cannot be reached at all, 130 interrupted.";
+Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
+(hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
+Exit codes: 0 offered and every threshold kept, 1 a threshold broken, 2 usage, 3 with thresholds:
+the generator could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
 
 /// Offers load at a fixed rate, whatever the target does, and accounts for
 /// every operation.
@@ -51,6 +58,8 @@ enum What {
     Redis(RedisArgs),
     /// Run a program for each operation
     Command(CommandArgs),
+    /// Put the ledgers and latency logs of several instances together
+    Merge(MergeArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -61,6 +70,7 @@ enum What {
 /// What the arguments ask for.
 pub(crate) enum Asked {
     Load(Box<Load>),
+    Merge(MergeArgs),
     Completions(Shell),
 }
 
@@ -92,14 +102,6 @@ pub(crate) struct Title {
     pub(crate) rate: Option<f64>,
 }
 
-/// What is shown and kept.
-pub(crate) struct Output {
-    pub(crate) json: bool,
-    pub(crate) quiet: bool,
-    pub(crate) ledger: Option<PathBuf>,
-    pub(crate) hlog: Option<PathBuf>,
-}
-
 impl Args {
     /// Turns the arguments into a job.
     ///
@@ -108,6 +110,7 @@ impl Args {
     pub(crate) fn read(self) -> anyhow::Result<Asked> {
         match self.what {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
+            What::Merge(args) => Ok(Asked::Merge(args)),
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),
             What::Redis(args) => args.read(),

@@ -10,6 +10,10 @@ use super::Offered;
 const OFFERED: u8 = 0;
 /// Something went wrong that is not the target's doing.
 const BROKEN: u8 = 1;
+/// A threshold was not kept to.
+const BROKEN_THRESHOLD: u8 = 1;
+/// There are thresholds, and the generator could not keep up.
+const INCONCLUSIVE: u8 = 3;
 /// The arguments cannot be used.
 const USAGE: u8 = 2;
 /// The target cannot be reached at all.
@@ -24,6 +28,11 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
     } else if offered.report.never_reached() {
         eprintln!("loadgen: the target could not be reached at all; check its address");
         ENVIRONMENT
+    } else if !offered.kept.is_empty() && !offered.kept_up() {
+        eprintln!("loadgen: the generator could not keep up, so the thresholds say nothing");
+        INCONCLUSIVE
+    } else if offered.kept.iter().any(|kept| !kept.held) {
+        BROKEN_THRESHOLD
     } else {
         OFFERED
     })

@@ -5,78 +5,21 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use loadgen::{Outage, Quantiles, Report};
+use loadgen::{Quantiles, Report, Tally};
 use scenarios::units::Unit;
-use serde_json::{Value, json};
 
 use super::Offered;
 use super::args::{Output, Title};
+use super::output::json;
 
 /// Prints the result.
 pub(crate) fn print(offered: &Offered, title: &Title, output: &Output) -> anyhow::Result<()> {
     let text = if output.json {
-        format!("{:#}\n", as_json(offered, title))
+        format!("{:#}\n", json::value(offered, title))
     } else {
         as_text(offered, title)
     };
     std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
-}
-
-fn as_json(offered: &Offered, title: &Title) -> Value {
-    let report = &offered.report;
-    let latency: serde_json::Map<_, _> = report
-        .latency
-        .named()
-        .into_iter()
-        .map(|(name, histogram)| (name.to_owned(), quantiles(Quantiles::of(histogram))))
-        .collect();
-    json!({
-        "version": 1,
-        "target": title.target,
-        "run": report.ledger.run(),
-        "workload": report.ledger.workload(),
-        "interrupted": offered.interrupted,
-        "operations": report.totals,
-        "rates": {
-            "asked_per_second": title.rate,
-            "due_per_second": report.rate_asked(),
-            "acked_per_second": report.rate_acked(),
-        },
-        "latency_seconds": latency,
-        "outages": report.outages.iter().map(outage).collect::<Vec<_>>(),
-        "errors": report
-            .errors
-            .iter()
-            .map(|(reason, count)| json!({"reason": reason, "count": count}))
-            .collect::<Vec<_>>(),
-        "generator": {
-            "ticks": report.pump.ticks,
-            "late_ticks": report.pump.late_ticks,
-            "worst_seconds": report.pump.worst.as_secs_f64(),
-            "lost_seconds": report.pump.lost.as_secs_f64(),
-        },
-    })
-}
-
-fn quantiles(q: Quantiles) -> Value {
-    let seconds = |time: Duration| (q.count > 0).then_some(time.as_secs_f64());
-    json!({
-        "count": q.count,
-        "p50": seconds(q.p50),
-        "p95": seconds(q.p95),
-        "p99": seconds(q.p99),
-        "p99.9": seconds(q.p999),
-        "max": seconds(q.max),
-    })
-}
-
-fn outage(outage: &Outage) -> Value {
-    json!({
-        "from_seconds": outage.from.as_secs_f64(),
-        "to_seconds": outage.to.as_secs_f64(),
-        "open": outage.open,
-        "operations": outage.operations,
-    })
 }
 
 fn as_text(offered: &Offered, title: &Title) -> String {
@@ -84,6 +27,7 @@ fn as_text(offered: &Offered, title: &Title) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
     let _ = write_text(&mut out, report, title);
+    let _ = write_verdicts(&mut out, offered);
     if offered.interrupted {
         out.push_str("interrupted: only what had come due is counted\n");
     }
@@ -96,17 +40,11 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
     writeln!(out, "{}", title.target)?;
     let asked = title.rate.map_or_else(|| "a closed loop".to_owned(), rate);
     writeln!(out, "  asked {asked}, accepted {}", rate(report.rate_acked()))?;
-    for (name, count) in [
-        ("due", totals.due),
-        ("acked", totals.acked),
-        ("failed", totals.failed),
-        ("indeterminate", totals.indeterminate),
-        ("dropped", totals.dropped),
-        ("late", totals.late),
-    ] {
+    for (name, count) in counts(&totals) {
         let share = Unit::Share.show(count as f64 / totals.due.max(1) as f64);
         writeln!(out, "  {name:<14}{count:>12}  {share:>7}")?;
     }
+    write_rest_of_counts(out, report)?;
     let [p50, p95, p99, max] = ["p50", "p95", "p99", "max"];
     writeln!(out, "  {:<14}{p50:>12}{p95:>12}{p99:>12}{max:>12}", "latency")?;
     for (name, histogram) in report.latency.named() {
@@ -131,8 +69,60 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
     for (reason, count) in &report.errors {
         writeln!(out, "  {count} × {reason}")?;
     }
-    if report.pump.late_ticks > 0 {
-        let lost = seconds(report.pump.lost);
+    Ok(())
+}
+
+/// The counts of operations with their names, in the usual order.
+pub(crate) fn counts(tally: &Tally) -> [(&'static str, u64); 6] {
+    [
+        ("due", tally.due),
+        ("acked", tally.acked),
+        ("failed", tally.failed),
+        ("indeterminate", tally.indeterminate),
+        ("dropped", tally.dropped),
+        ("late", tally.late),
+    ]
+}
+
+fn write_rest_of_counts(out: &mut String, report: &Report) -> std::fmt::Result {
+    let again = report.duplicates;
+    if again.planned() > 0 {
+        writeln!(
+            out,
+            "  {:<14}{:>12}  {} acked, {} failed, {} indeterminate, {} not sent again",
+            "sent twice",
+            again.planned(),
+            again.acked,
+            again.failed,
+            again.indeterminate,
+            again.unsent
+        )?;
+    }
+    if let Some(received) = &report.received {
+        writeln!(
+            out,
+            "  {:<14}{:>12}  {} messages, {} repeated, {} redelivered, {} foreign",
+            "read back",
+            received.seen.len(),
+            received.messages,
+            received.repeated,
+            received.redelivered,
+            received.foreign
+        )?;
+        for (error, count) in &received.errors {
+            writeln!(out, "  {count} × while reading: {error}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_verdicts(out: &mut String, offered: &Offered) -> std::fmt::Result {
+    for kept in &offered.kept {
+        let word = if kept.held { "held" } else { "BROKEN" };
+        writeln!(out, "  {word:<8}{}: {}", kept.threshold, kept.found)?;
+    }
+    if !offered.kept_up() {
+        let lost = seconds(offered.report.pump.lost);
         writeln!(out, "  the generator could not keep up for {lost}; give it more processor time")?;
     }
     Ok(())

@@ -77,7 +77,7 @@ fn exit_codes_tell_what_went_wrong() {
     assert_eq!(nobody.status.code(), Some(4), "{nobody:?}");
     for usage in [
         &["http", "ftp://127.0.0.1/"][..],
-        &["http", "http://127.0.0.1/", "--rate", "500"],
+        &["http", "http://127.0.0.1/", "--rate", "500x"],
         &["amqp", "amqp://127.0.0.1/"],
         &["command"],
         &["fly"],

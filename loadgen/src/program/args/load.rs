@@ -1,7 +1,6 @@
 //! What every transport's command has in common: pace, shape, connections,
 //! accounts.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
@@ -9,9 +8,10 @@ use jiff::Timestamp;
 use loadgen::{Instance, Job, Late, Transport};
 use scenarios::units::Span;
 
+use super::output::OutputArgs;
 use super::pace::PaceArgs;
 use super::shape::ShapeArgs;
-use super::{Asked, Load, Output, Title};
+use super::{Asked, Load, Title};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LoadArgs {
@@ -47,18 +47,8 @@ pub(super) struct LoadArgs {
     /// When to start: 2026-01-31T12:00:00Z [default: at once]
     #[arg(long, value_name = "TIME")]
     start_at: Option<Timestamp>,
-    /// Keep the fate of every operation in this file
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
-    /// Keep the latencies of every second in this HDR interval log
-    #[arg(long, value_name = "FILE")]
-    hlog: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Show no progress
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
@@ -121,8 +111,7 @@ impl LoadArgs {
         };
         let start_at = self.start_at.map(SystemTime::from);
         let title = Title { target, rate: asked.rate };
-        let Self { json, quiet, ledger, hlog, .. } = self;
-        let output = Output { json, quiet, ledger, hlog };
+        let output = self.output.read();
         Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }
 }

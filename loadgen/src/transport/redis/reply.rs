@@ -92,12 +92,13 @@ impl<'a> Reply<'a> {
 /// The line behind the kind, without its end.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, String> {
     // Answers of a pipeline are short: most lines end within some bytes.
-    match bytes.iter().position(|&byte| byte == b'\r') {
-        None if bytes.len() > 64 * 1024 => Err(malformed()),
+    let behind = &bytes[1..];
+    match behind.iter().position(|&byte| byte == b'\r') {
+        None if behind.len() > 64 * 1024 => Err(malformed()),
         None => Ok(None),
-        Some(end) => match bytes.get(end + 1) {
+        Some(end) => match behind.get(end + 1) {
             None => Ok(None),
-            Some(b'\n') => Ok(Some(&bytes[1..end])),
+            Some(b'\n') => Ok(Some(&behind[..end])),
             Some(_) => Err(malformed()),
         },
     }

@@ -1,0 +1,113 @@
+//! What is shown, kept and asked of a run.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use loadgen::Threshold;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// Write the result: json=FILE, csv=FILE (a row a second), hlog=FILE, html=FILE; may be
+    /// repeated
+    #[arg(long, value_name = "KIND=FILE")]
+    out: Vec<Out>,
+    /// What the run must keep to, or exit code 1: 'p99<50ms', 'errors<0.1%', 'rate>=4.9k/s',
+    /// over each stretch of it with 'p99<50ms each 10s'; may be repeated
+    #[arg(long, value_name = "FIGURE<VALUE")]
+    threshold: Vec<Threshold>,
+    /// Keep the fate of every operation in this file
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Keep the latencies of every second in this HDR interval log, as --out hlog=FILE does
+    #[arg(long, value_name = "FILE")]
+    hlog: Option<PathBuf>,
+    /// Serve the figures to Prometheus while the run goes on, at http://ADDRESS/metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    prometheus: Option<std::net::SocketAddr>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Out {
+    kind: Kind,
+    path: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Json,
+    Csv,
+    Hlog,
+    Html,
+}
+
+impl FromStr for Out {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let help = || format!("{text:?} is no output; write json=, csv=, hlog= or html=FILE");
+        let (kind, path) = text.split_once('=').ok_or_else(help)?;
+        let kind = match kind {
+            "json" => Kind::Json,
+            "csv" => Kind::Csv,
+            "hlog" => Kind::Hlog,
+            "html" => Kind::Html,
+            _ => return Err(help()),
+        };
+        if path.is_empty() {
+            return Err(help());
+        }
+        Ok(Self { kind, path: path.into() })
+    }
+}
+
+/// What is shown, kept and asked of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// Print the result as JSON.
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) ledger: Option<PathBuf>,
+    pub(crate) hlogs: Vec<PathBuf>,
+    pub(crate) jsons: Vec<PathBuf>,
+    pub(crate) csvs: Vec<PathBuf>,
+    pub(crate) htmls: Vec<PathBuf>,
+    pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) prometheus: Option<std::net::SocketAddr>,
+}
+
+impl Output {
+    /// The files that are written when the run has ended.
+    pub(crate) fn late_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.jsons.iter().chain(&self.csvs).chain(&self.htmls).chain(&self.ledger)
+    }
+}
+
+impl OutputArgs {
+    pub(super) fn read(self) -> Output {
+        let mut output = Output {
+            json: self.json,
+            quiet: self.quiet,
+            ledger: self.ledger,
+            hlogs: self.hlog.into_iter().collect(),
+            thresholds: self.threshold,
+            prometheus: self.prometheus,
+            ..Output::default()
+        };
+        for Out { kind, path } in self.out {
+            match kind {
+                Kind::Json => output.jsons.push(path),
+                Kind::Csv => output.csvs.push(path),
+                Kind::Hlog => output.hlogs.push(path),
+                Kind::Html => output.htmls.push(path),
+            }
+        }
+        output
+    }
+}
