@@ -11,6 +11,7 @@
 //! schedule ─► pump ─► feed ─► transport ─► book ─► ledger, seconds, outages
 //! ```
 
+mod alarm;
 mod backoff;
 mod book;
 mod clock;

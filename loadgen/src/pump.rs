@@ -1,6 +1,6 @@
 //! The pump: the one loop that makes operations due.
 //!
-//! About once a millisecond it asks the schedule how many operations are due
+//! Every half a millisecond, while something is due, it asks the schedule how many operations are due
 //! by now and releases them; it also ends waits whose time is over, and hands
 //! on the seconds that are settled. A tick that comes late releases everything
 //! that became due meanwhile, each operation still stamped with its own due
@@ -13,14 +13,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use crate::alarm::Alarm;
 use crate::error::LoadError;
 use crate::job::Late;
 use crate::pace::Pace;
 use crate::worker::{Gauge, Worker};
 
-/// The least pause between two ticks. The runtime's timer rounds up to its
-/// next whole millisecond, which makes it a tick a millisecond.
-const TICK: Duration = Duration::from_micros(100);
+/// The least pause between two ticks. Half of it is what an operation is
+/// delayed in the mean when many are due.
+const TICK: Duration = Duration::from_micros(500);
 
 /// The longest pause, when nothing is due for a while.
 const IDLE_TICK: Duration = Duration::from_millis(20);
@@ -77,6 +78,7 @@ pub(crate) async fn run(
     tasks: &mut JoinSet<()>,
     gauge: &Gauge,
 ) -> Result<Pump, LoadError> {
+    let alarm = Alarm::new().map_err(|source| LoadError::Thread { source })?;
     let mut pump = Pump::default();
     let mut closed_at = None;
     loop {
@@ -90,21 +92,25 @@ pub(crate) async fn run(
             }
         }
         let pause = pause(worker, now);
-        let planned = tokio::time::Instant::now() + pause;
-        if sleep(planned, tasks).await? {
+        alarm.set(pause).map_err(|source| LoadError::Thread { source })?;
+        let planned = now + pause;
+        if sleep(&alarm, tasks).await? {
             tick(worker, worker.now());
             return Ok(pump);
         }
-        pump.record(planned.elapsed());
+        pump.record(worker.now().saturating_sub(planned));
     }
 }
 
-/// Waits until `planned`, or until every connection has ended, which it says.
-async fn sleep(planned: tokio::time::Instant, tasks: &mut JoinSet<()>) -> Result<bool, LoadError> {
-    let mut sleep = std::pin::pin!(tokio::time::sleep_until(planned));
+/// Waits until the alarm rings, or until every connection has ended, which it
+/// says.
+async fn sleep(alarm: &Alarm, tasks: &mut JoinSet<()>) -> Result<bool, LoadError> {
+    let mut ring = std::pin::pin!(alarm.ring());
     loop {
         tokio::select! {
-            () = &mut sleep => return Ok(false),
+            rung = &mut ring => {
+                return rung.map(|()| false).map_err(|source| LoadError::Thread { source });
+            }
             joined = tasks.join_next() => match joined {
                 None => return Ok(true),
                 Some(Ok(())) => {}
