@@ -20,7 +20,12 @@ impl Alarm {
     /// A timer of the present runtime.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        Ok(Self(AsyncFd::register(timerfd_create(TimerfdClockId::Monotonic, flags)?)?))
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // SAFETY: an `OwnedFd` always gives the same descriptor, which stays
+        // open for as long as it lives, and it is never replaced in here.
+        #[expect(unsafe_code, reason = "the runtime has no other way to wait for a descriptor")]
+        let registered = unsafe { AsyncFd::register(timer) };
+        Ok(Self(registered?))
     }
 
     /// Sets the timer; a time of zero rings at once.

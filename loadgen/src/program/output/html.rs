@@ -164,7 +164,7 @@ fn points(rows: &[Row], figure: &dyn Fn(&Row) -> Option<f64>) -> Vec<(f64, f64)>
 
 fn latency(out: &mut String, offered: &Offered) -> Result {
     out.push_str(
-        "<h2>Latency</h2>\n<table class=\"figures\">\n<tr><th></th><th>half</th><th>95 %</th>\
+        "<h2>Latency</h2>\n<table class=\"figures\">\n<tr class=\"head\"><th></th><th>half</th><th>95 %</th>\
          <th>99 %</th><th>99.9 %</th><th>longest</th><th>timed</th></tr>\n",
     );
     for (name, histogram) in offered.report.latency.named() {
