@@ -24,6 +24,15 @@ pub enum LoadError {
         /// The resolver's answer.
         source: io::Error,
     },
+    /// Queues or the like could not be made ready.
+    #[error(
+        "the target could not be made ready: {problem}; check that it runs, and use --predeclared \
+         to take queues as they are"
+    )]
+    Setup {
+        /// What the target said.
+        problem: String,
+    },
     /// A payload template is wrong.
     #[error("the {what} is not a payload template: {source}")]
     Payload {

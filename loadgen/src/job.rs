@@ -185,10 +185,27 @@ pub fn start_with(
         abort: AtomicBool::new(false),
         collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
     };
+    setup(&order)?;
     let order = Arc::new(order);
     let readers = match job.consumers {
         0 => None,
         consumers => Some(Readers::start(&order, consumers)?),
     };
     Running::start(&order, job.instance, job.connections, seconds, readers)
+}
+
+/// Makes what has to be there before the first operation, within the time that
+/// an operation may take.
+fn setup(order: &Order) -> Result<(), LoadError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| LoadError::Thread { source })?;
+    let made = async { tokio::time::timeout(order.timeout, order.target.setup()).await };
+    let problem = match runtime.block_on(made) {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(problem)) => problem,
+        Err(_) => "no answer within the timeout".to_owned(),
+    };
+    Err(LoadError::Setup { problem })
 }

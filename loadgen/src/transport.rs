@@ -31,7 +31,7 @@ pub use command::Command;
 pub use http::Http;
 pub use redis::Redis;
 
-mod amqp;
+pub mod amqp;
 mod command;
 mod http;
 pub mod redis;
@@ -71,11 +71,13 @@ impl Transport {
                 tls: Tls::default(),
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
-                url: amqp.url.fill(targets)?,
-                exchange: amqp.exchange.clone(),
-                routing_key: amqp.routing_key.clone(),
-                body: amqp.body.fill(targets)?,
                 confirm_window: amqp.confirm_window,
+                ..Amqp::new(
+                    &amqp.url.fill(targets)?,
+                    &amqp.exchange,
+                    &amqp.routing_key,
+                    &amqp.body.fill(targets)?,
+                )
             }),
             plan::workload::Transport::Command(command) => Self::Command(Command {
                 run: command.run.fill(targets)?,
@@ -89,7 +91,7 @@ impl Transport {
     pub(crate) fn prepare(&self, shape: &Shape) -> Result<Target, LoadError> {
         Ok(match self {
             Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
-            Self::Amqp(amqp) => Target::Amqp(amqp::Target::new(amqp, shape)?),
+            Self::Amqp(amqp) => Target::Amqp(Box::new(amqp::Target::new(amqp, shape)?)),
             Self::Redis(redis) => Target::Redis(Box::new(redis::Target::new(redis, shape)?)),
             Self::Command(command) => Target::Command(command::Target::new(command, shape)?),
         })
@@ -100,7 +102,7 @@ impl Transport {
 #[derive(Debug)]
 pub(crate) enum Target {
     Http(Box<http::Target>),
-    Amqp(amqp::Target),
+    Amqp(Box<amqp::Target>),
     Redis(Box<redis::Target>),
     Command(command::Target),
 }
@@ -118,13 +120,25 @@ impl Target {
 }
 
 impl Target {
+    /// Makes what has to be there before the first operation.
+    ///
+    /// # Errors
+    /// When it cannot be made, and why.
+    pub(crate) async fn setup(&self) -> Result<(), String> {
+        match self {
+            Self::Amqp(target) => amqp::setup(target).await,
+            Self::Http(_) | Self::Redis(_) | Self::Command(_) => Ok(()),
+        }
+    }
+
     /// Reads what the operations became on the far side, until the consumers
     /// are to go.
     pub(crate) async fn consume(&self, reader: &Reader) {
         match self {
+            Self::Amqp(target) => amqp::consume(target, reader).await,
             Self::Redis(target) => redis::consume(target, reader).await,
             // There is nothing to read from.
-            Self::Http(_) | Self::Command(_) | Self::Amqp(_) => reader.over().await,
+            Self::Http(_) | Self::Command(_) => reader.over().await,
         }
     }
 }

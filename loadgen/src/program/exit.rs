@@ -48,7 +48,7 @@ pub(crate) fn usage(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     eprintln!("loadgen: {error:#}");
     ExitCode::from(match error.downcast_ref::<LoadError>() {
-        Some(LoadError::Host { .. }) => ENVIRONMENT,
+        Some(LoadError::Host { .. } | LoadError::Setup { .. }) => ENVIRONMENT,
         Some(LoadError::Address { .. } | LoadError::Payload { .. } | LoadError::Setting { .. }) => {
             USAGE
         }

@@ -1,53 +1,138 @@
-//! AMQP 0-9-1 publishes with confirms: persistent, mandatory, the identity as
-//! `message_id`; one channel on each connection, many messages under way.
+//! AMQP 0-9-1 publishes, the identity as `message_id`, on one or more channels
+//! of each connection, many messages under way.
 //!
-//! A confirm without a return acknowledges the operation. A message that the
-//! broker gave back had no queue to go to and has failed. A nack is
-//! indeterminate: with several queues bound, some may have taken the message.
-//! So is a message whose confirm had not come when the channel or the
-//! connection was lost, or when its time was over; an overdue message keeps
-//! its place in the confirm window until its confirm does come, so a blocked
-//! broker is not flooded. A message that was not published yet when the
-//! connection was lost is published on the next one, still due when it was.
+//! The frames are put together and taken apart here, and many of them go
+//! through one system call: a client library's bookkeeping for each message
+//! would cost more than the message.
+//!
+//! A confirm acknowledges the operation. A message that the broker gave back
+//! had no queue to go to and has failed. A nack is indeterminate: with several
+//! queues bound, some may have taken the message. So is a message whose
+//! confirm had not come when the channel or the connection was lost, or when
+//! its time was over; an overdue message keeps its place in the confirm window
+//! until its confirm does come, so a blocked broker is not flooded. A message
+//! of which nothing was written when the connection was lost is published on
+//! the next one, still due when it was.
+//!
+//! Without confirms a message counts as acknowledged when it was handed to
+//! the system to be sent. That tells how fast messages can be sent, and not
+//! whether any arrived.
 
-use lapin::uri::AMQPUri;
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use super::{body, without_password};
+use amq_protocol_uri::{AMQPScheme, AMQPUri};
+
+use super::stream::Address;
+use super::{body, template, without_password};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
-use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::reader::Reader;
 use crate::shape::Shape;
+use crate::tls::Tls;
+pub use consumer::Acks;
+use opening::Wanted;
+use publish::{Properties, Publish, Routes};
 use session::{End, Session};
+pub use topology::Topology;
+use wire::Wire;
 
-mod returns;
+mod consumer;
+mod frame;
+mod opening;
+mod publish;
 mod session;
+mod topology;
+mod window;
+mod wire;
 
-/// AMQP 0-9-1 publishes with confirms.
+/// AMQP 0-9-1 publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amqp {
     /// The broker.
     pub url: String,
     /// The exchange that is published to; empty for the default exchange.
     pub exchange: String,
-    /// The routing key; the queue's name with the default exchange.
+    /// The routing key, a payload template; the queue's name with the default
+    /// exchange.
     pub routing_key: String,
+    /// Routing keys that are used in turn, by the operation's number, instead
+    /// of [`Amqp::routing_key`]; queues, for consumers.
+    pub queues: Vec<String>,
     /// The payload template of the message.
     pub body: String,
-    /// Unconfirmed messages a connection.
+    /// Unconfirmed messages a channel; 0 publishes without confirms.
     pub confirm_window: u32,
+    /// Channels a connection.
+    pub channels: u16,
+    /// The broker gives back what it cannot route.
+    pub mandatory: bool,
+    /// Messages survive a restart of the broker.
+    pub persistent: bool,
+    /// Headers of the message; their values are payload templates.
+    pub headers: Vec<(String, String)>,
+    /// When a message expires.
+    pub ttl: Option<Duration>,
+    /// The priority of a message.
+    pub priority: Option<u8>,
+    /// The content type of a message.
+    pub content_type: Option<String>,
+    /// What is declared before the run; `None` takes it as it is.
+    pub topology: Option<Topology>,
+    /// Deliveries that a consumer may have without acknowledging them.
+    pub prefetch: u16,
+    /// How consumers acknowledge.
+    pub acks: Acks,
+    /// Certificates of `amqps` addresses.
+    pub tls: Tls,
+}
+
+impl Amqp {
+    /// Persistent, mandatory publishes with confirms, at most 200 unconfirmed
+    /// on one channel, to an exchange with what is bound to it.
+    #[must_use]
+    pub fn new(url: &str, exchange: &str, routing_key: &str, body: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            exchange: exchange.to_owned(),
+            routing_key: routing_key.to_owned(),
+            queues: Vec::new(),
+            body: body.to_owned(),
+            confirm_window: 200,
+            channels: 1,
+            mandatory: true,
+            persistent: true,
+            headers: Vec::new(),
+            ttl: None,
+            priority: None,
+            content_type: None,
+            topology: None,
+            prefetch: 200,
+            acks: Acks::Every(100),
+            tls: Tls::default(),
+        }
+    }
 }
 
 /// Publishes that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
     uri: AMQPUri,
+    address: Address,
     exchange: String,
-    routing_key: String,
+    publish: Publish,
     body: Payload,
-    window: usize,
+    /// `None` without confirms.
+    window: Option<usize>,
+    channels: u16,
+    topology: Topology,
+    has_topology: bool,
+    queues: Vec<String>,
+    prefetch: u16,
+    acks: Acks,
 }
 
 impl Target {
@@ -56,8 +141,8 @@ impl Target {
             url: without_password(&amqp.url),
             problem: format!("{problem}; write amqp://USER:PASSWORD@HOST:PORT/VHOST"),
         };
-        // The client library takes localhost where there is no host. Load must
-        // never go to a broker that nobody named.
+        // The parser takes localhost where there is no host. Load must never
+        // go to a broker that nobody named.
         let named = url::Url::parse(&amqp.url).is_ok_and(|url| {
             matches!(url.scheme(), "amqp" | "amqps")
                 && url.host_str().is_some_and(|h| !h.is_empty())
@@ -66,90 +151,133 @@ impl Target {
             return Err(address("it names no AMQP broker"));
         }
         let uri: AMQPUri = amqp.url.parse().map_err(|error: String| address(&error))?;
-        std::net::ToSocketAddrs::to_socket_addrs(&(
-            uri.authority.host.trim_matches(['[', ']']),
-            uri.authority.port,
-        ))
-        .map_err(|source| LoadError::Host { url: without_password(&amqp.url), source })?;
+        let tls: Option<(&Tls, &[&[u8]])> =
+            (uri.scheme == AMQPScheme::AMQPS).then_some((&amqp.tls, &[]));
+        let broker = Address::new(&amqp.url, &uri.authority.host, uri.authority.port, tls)?;
         let setting = |what, value: String, problem: &str| LoadError::Setting {
             what,
             value,
             problem: problem.to_owned(),
         };
-        for (what, name) in [("exchange", &amqp.exchange), ("routing key", &amqp.routing_key)] {
+        let names = [("exchange", &amqp.exchange), ("routing key", &amqp.routing_key)];
+        for (what, name) in names.into_iter().chain(amqp.queues.iter().map(|q| ("queue", q))) {
             if name.len() > 255 {
                 return Err(setting(what, name.clone(), "AMQP allows at most 255 bytes"));
             }
         }
-        if amqp.confirm_window == 0 {
-            return Err(setting("confirm window", "0".to_owned(), "use at least 1"));
+        if amqp.channels == 0 {
+            return Err(setting("number of channels", "0".to_owned(), "use at least 1"));
+        }
+        let mut queues = amqp.queues.clone();
+        if queues.is_empty() && amqp.exchange.is_empty() {
+            queues.push(amqp.routing_key.clone());
         }
         Ok(Self {
             uri,
+            address: broker,
             exchange: amqp.exchange.clone(),
-            routing_key: amqp.routing_key.clone(),
+            publish: Publish::new(routes(amqp)?, properties(amqp)?),
             body: body(&amqp.body, shape)?,
-            window: amqp.confirm_window as usize,
+            window: (amqp.confirm_window > 0).then_some(amqp.confirm_window as usize),
+            channels: amqp.channels,
+            topology: amqp.topology.clone().unwrap_or_default(),
+            has_topology: amqp.topology.is_some(),
+            queues,
+            prefetch: amqp.prefetch,
+            acks: amqp.acks,
         })
     }
+}
+
+fn routes(amqp: &Amqp) -> Result<Routes, LoadError> {
+    let Amqp { exchange, mandatory, .. } = amqp;
+    if !amqp.queues.is_empty() {
+        let keys = amqp.queues.iter().map(String::as_str);
+        return Ok(Routes::fixed(exchange, keys, *mandatory));
+    }
+    let key = template("routing key", &amqp.routing_key)?;
+    if key.is_constant() {
+        return Ok(Routes::fixed(exchange, [amqp.routing_key.as_str()], *mandatory));
+    }
+    Ok(Routes::Drawn { exchange: exchange.clone(), key, mandatory: *mandatory })
+}
+
+fn properties(amqp: &Amqp) -> Result<Properties, LoadError> {
+    let mut headers = Vec::new();
+    for (name, value) in &amqp.headers {
+        headers.push((name.clone(), template(&format!("header {name}"), value)?));
+    }
+    Ok(Properties {
+        persistent: amqp.persistent,
+        content_type: amqp.content_type.clone(),
+        headers,
+        priority: amqp.priority,
+        ttl: amqp.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+    })
+}
+
+/// Declares what is to be there before the run.
+///
+/// # Errors
+/// When the broker cannot be reached, or has something else by that name.
+pub(super) async fn setup(target: &Target) -> Result<(), String> {
+    if target.has_topology { topology::declare(target).await } else { Ok(()) }
+}
+
+/// Reads what the operations became.
+pub(super) async fn consume(target: &Target, reader: &Reader) {
+    consumer::run(target, reader).await;
 }
 
 /// Drives one connection until there are no more operations.
 pub(super) async fn drive(target: &Target, lane: &Lane) {
     let mut backoff = Backoff::default();
     // Before the first operation is due; if it fails, that operation will see.
-    let mut session = connect(target, lane).await.ok();
-    let mut in_hand = None;
+    let mut link = connect(target, lane).await.ok();
+    let mut in_hand = VecDeque::new();
     loop {
-        let Some(open) = session.take() else {
-            if in_hand.is_none() {
+        let Some((wire, beat)) = link.take() else {
+            if in_hand.is_empty() {
                 lane.give_up_stale();
-                in_hand = lane.next().await;
+                in_hand.extend(lane.next().await);
             }
-            let Some(op) = in_hand.take() else { return };
-            match reconnect(target, lane, op, &mut backoff).await {
-                Some((open, op)) => {
-                    session = Some(open);
-                    in_hand = Some(op);
+            if in_hand.is_empty() {
+                return;
+            }
+            let started = lane.now();
+            match connect(target, lane).await {
+                Ok(open) => {
+                    backoff.reset();
+                    link = Some(open);
                 }
-                None => lane.pause(backoff.pause()).await,
+                Err(reason) => {
+                    for op in in_hand.drain(..) {
+                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                    }
+                    lane.refused();
+                    lane.pause(backoff.pause()).await;
+                }
             }
             continue;
         };
-        match open.serve(target, lane, in_hand.take()).await {
+        let _standing = lane.standing();
+        let session = Session::new(wire, beat, target, lane);
+        match session.serve(std::mem::take(&mut in_hand)).await {
             End::NoMore => return,
-            End::Lost { unpublished } => in_hand = unpublished,
+            End::Lost { unsent } => in_hand = unsent,
         }
     }
 }
 
-async fn connect(target: &Target, lane: &Lane) -> Result<Session, Reason> {
-    let until = lane.now() + lane.timeout();
-    match lane.limit(until, Session::open(&target.uri, lane)).await {
-        Some(Ok(session)) => Ok(session),
+async fn connect(target: &Target, lane: &Lane) -> Result<(Wire, Duration), Reason> {
+    let name = format!("shakedown:loadgen:{}", lane.workload());
+    let wanted =
+        Wanted { name: &name, channels: target.channels, confirms: target.window.is_some() };
+    let open = opening::open(&target.address, &target.uri, &wanted);
+    match lane.limit(lane.now() + lane.timeout(), open).await {
+        Some(Ok(open)) => Ok(open),
         Some(Err(error)) => Err(Reason::Unreachable(error)),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
-    }
-}
-
-/// Connects for an operation that is due; if that fails, so has the operation.
-async fn reconnect(
-    target: &Target,
-    lane: &Lane,
-    op: Op,
-    backoff: &mut Backoff,
-) -> Option<(Session, Op)> {
-    let started = lane.now();
-    match connect(target, lane).await {
-        Ok(session) => {
-            backoff.reset();
-            Some((session, op))
-        }
-        Err(reason) => {
-            lane.settle(op, started, &Answer::Failed(reason));
-            lane.refused();
-            None
-        }
     }
 }
 
@@ -158,13 +286,7 @@ mod tests {
     use super::*;
 
     fn amqp(url: &str) -> Amqp {
-        Amqp {
-            url: url.to_owned(),
-            exchange: String::new(),
-            routing_key: "q".to_owned(),
-            body: "@{id}".to_owned(),
-            confirm_window: 100,
-        }
+        Amqp::new(url, "", "q", "@{id}")
     }
 
     #[test]
@@ -182,7 +304,7 @@ mod tests {
             let error = Target::new(&amqp(url), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
         }
-        let closed = Amqp { confirm_window: 0, ..amqp("amqp://127.0.0.1") };
+        let closed = Amqp { channels: 0, ..amqp("amqp://127.0.0.1") };
         assert!(Target::new(&closed, &Shape::default()).is_err());
     }
 

@@ -1,253 +1,341 @@
-//! One AMQP connection with its channel, and the messages under way on it.
+//! Publishes on the channels of one connection, until it is lost.
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
+use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::FutureExt as _;
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::uri::AMQPUri;
-use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Event,
-    PublisherConfirm,
-};
-
 use super::Target;
-use super::returns::{Returns, Said, Verdict};
+use super::frame::{
+    self, ACK, CHANNEL_CLOSE, CONNECTION_CLOSE, CONNECTION_CLOSE_OK, Fields, Frame, HEADER,
+    HEARTBEAT, NACK, RETURN,
+};
+use super::publish::Text;
+use super::window::Window;
+use super::wire::Wire;
 use crate::feed::Op;
-use crate::identity;
-use crate::lane::{Lane, Standing};
+use crate::identity::{self, IdentityRef};
+use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
+use crate::payload::Payload;
 
-/// The delivery mode of a message that survives a restart of the broker.
-const PERSISTENT: u8 = 2;
+/// No more messages are put together while this many bytes wait to be written.
+const MOST_UNSENT: usize = 256 * 1024;
 
-/// How long a lost connection's confirms, which end with an error, are waited
-/// for; also how long a connection may take to close.
+/// How long the broker may take to say goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a session ended.
 pub(super) enum End {
     /// There are no more operations.
     NoMore,
-    /// The connection was lost. Everything that was published is settled.
+    /// The connection was lost. Everything that may have been sent is settled.
     Lost {
-        /// An operation that was taken and not published.
-        unpublished: Option<Op>,
+        /// Operations that were taken and of which nothing was sent, in order.
+        unsent: VecDeque<Op>,
     },
 }
 
-/// A connection with its channel.
-pub(super) struct Session {
-    connection: Connection,
-    channel: Channel,
-    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
-    _standing: Standing,
+/// What happens next.
+enum Event {
+    Op(Option<Op>),
+    Written,
+    Read,
+    Lost(String),
 }
 
-/// A confirm that came, or the error instead of it.
-type Confirmed = (u64, Result<Confirmation, lapin::Error>);
-
-/// What may happen next on a session.
-#[expect(clippy::large_enum_variant, reason = "it is moved once and never kept")]
-enum Next {
-    Confirmed(Option<Confirmed>),
-    Due(Option<Op>),
-    Lost,
+pub(super) struct Session<'a> {
+    wire: Wire,
+    target: &'a Target,
+    lane: &'a Lane,
+    channels: Vec<Channel>,
+    /// The channel whose turn it is.
+    turn: usize,
+    more: bool,
+    beat: Beat,
 }
 
-impl Session {
-    pub(super) async fn open(uri: &AMQPUri, lane: &Lane) -> Result<Self, String> {
-        let name = format!("shakedown:loadgen:{}", lane.workload());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let text = |error: lapin::Error| error.to_string();
-        let connection = Connection::connect_uri(uri.clone(), properties).await.map_err(text)?;
-        let events = Box::pin(connection.events_listener());
-        let channel = connection.create_channel().await.map_err(text)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(text)?;
-        Ok(Self { connection, channel, events, _standing: lane.standing() })
+struct Channel {
+    window: Window,
+    /// Why the message whose header comes next was given back.
+    returned: Option<String>,
+}
+
+/// Signs of life, after T0.
+struct Beat {
+    every: Duration,
+    sent: Duration,
+    seen: Duration,
+}
+
+/// The text of one message.
+struct Message<'a> {
+    lane: &'a Lane,
+    op: &'a Op,
+    now: Duration,
+    body: &'a Payload,
+}
+
+impl Text for Message<'_> {
+    fn identity(&self) -> IdentityRef<'_> {
+        self.lane.identity(self.op)
+    }
+
+    fn render(&self, payload: &Payload, out: &mut Vec<u8>) {
+        self.lane.render(payload, self.op, self.now, out);
+    }
+
+    fn body(&self, out: &mut Vec<u8>) {
+        self.lane.render_body(self.body, self.op, self.now, out);
+    }
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(wire: Wire, every: Duration, target: &'a Target, lane: &'a Lane) -> Self {
+        let now = lane.now();
+        let size = target.window.unwrap_or(usize::MAX);
+        let channel = |_| Channel { window: Window::new(size), returned: None };
+        Self {
+            wire,
+            target,
+            lane,
+            channels: (0..target.channels).map(channel).collect(),
+            turn: 0,
+            more: true,
+            beat: Beat { every, sent: now, seen: now },
+        }
     }
 
     /// Publishes operations, `first` before any other, until there are no more
     /// or the connection is lost.
-    pub(super) async fn serve(self, target: &Target, lane: &Lane, first: Option<Op>) -> End {
-        let Self { connection, channel, mut events, _standing } = self;
-        let mut flight = Flight::new(lane);
-        let mut confirms = FuturesUnordered::new();
-        let mut in_hand = first;
-        let mut more = true;
+    pub(super) async fn serve(mut self, first: VecDeque<Op>) -> End {
+        let now = self.lane.now();
+        for op in first {
+            self.put(op, now);
+        }
         loop {
-            if let Some(op) = in_hand.take() {
-                if !channel.status().connected() {
-                    in_hand = Some(op);
-                    break;
-                }
-                confirms.push(flight.publish(target, &channel, op));
-            }
-            if !more && flight.under_way.is_empty() {
-                close(&connection, lane).await;
+            self.top_up();
+            if !self.more && self.is_settled() {
+                self.close().await;
                 return End::NoMore;
             }
-            let room = more && confirms.len() < target.window;
-            let next = async {
-                tokio::select! {
-                    biased;
-                    confirmed = confirms.next(), if !confirms.is_empty() => Next::Confirmed(confirmed),
-                    () = lost(&mut events) => Next::Lost,
-                    op = lane.next(), if room => Next::Due(op),
+            let deadline = self.deadline();
+            let event = self.lane.limit(deadline, self.event()).await;
+            let trouble = match event {
+                Some(Event::Op(Some(op))) => {
+                    let now = self.lane.now();
+                    self.put(op, now);
+                    None
                 }
+                Some(Event::Op(None)) => {
+                    self.more = false;
+                    None
+                }
+                Some(Event::Written) => {
+                    self.written();
+                    None
+                }
+                Some(Event::Read) => self.read().err(),
+                Some(Event::Lost(error)) => Some(error),
+                None => self.look_at_clock().err(),
             };
-            match lane.limit(flight.deadline(), next).await {
-                None => flight.expire(),
-                Some(Next::Lost) => break,
-                Some(Next::Due(op)) => {
-                    more = op.is_some();
-                    in_hand = op;
-                }
-                Some(Next::Confirmed(confirmed)) => {
-                    let mut intact = confirmed.is_none_or(|one| flight.confirmed(one));
-                    // All that have completed by now belong to one batch.
-                    while let Some(Some(one)) = confirms.next().now_or_never() {
-                        intact &= flight.confirmed(one);
-                    }
-                    flight.settle(confirms.is_empty());
-                    if !intact {
-                        break;
-                    }
-                }
+            if let Some(error) = trouble {
+                return self.end(&error);
             }
         }
-        flight.end(&mut confirms).await;
-        End::Lost { unpublished: in_hand }
     }
-}
 
-/// Ends when the connection is lost.
-async fn lost(events: &mut Pin<Box<dyn Stream<Item = Event> + Send>>) {
-    while let Some(event) = events.next().await {
-        if let Event::Error(_) = event {
+    fn room(&self) -> bool {
+        self.more
+            && self.wire.unsent() < MOST_UNSENT
+            && self.channels.iter().any(|channel| channel.window.room() > 0)
+    }
+
+    fn is_settled(&mut self) -> bool {
+        self.channels.iter_mut().all(|channel| channel.window.is_settled())
+    }
+
+    /// Takes what is due already; all of it is written at once.
+    fn top_up(&mut self) {
+        if !self.room() {
             return;
         }
-    }
-}
-
-async fn close(connection: &Connection, lane: &Lane) {
-    let goodbye = connection.close(200, "the load has ended".into());
-    // A broker that does not answer has nothing more to tell.
-    let _ = lane.limit(lane.now() + LAST_WORDS, goodbye).await;
-}
-
-/// The messages under way on a session.
-struct Flight<'a> {
-    lane: &'a Lane,
-    /// By number, which is also the order of their starts.
-    under_way: BTreeMap<u64, (Op, Duration)>,
-    returns: Returns,
-}
-
-impl<'a> Flight<'a> {
-    fn new(lane: &'a Lane) -> Self {
-        Self { lane, under_way: BTreeMap::new(), returns: Returns::default() }
-    }
-
-    /// Publishes one message; the future ends with its confirm.
-    fn publish(
-        &mut self,
-        target: &Target,
-        channel: &Channel,
-        op: Op,
-    ) -> impl Future<Output = Confirmed> + use<> {
-        let seq = op.seq;
-        let name = self.lane.identity(&op);
-        let mut body = Vec::new();
-        self.lane.render_body(&target.body, &op, self.lane.now(), &mut body);
-        let properties = BasicProperties::default()
-            .with_message_id(name.to_string().into())
-            .with_delivery_mode(PERSISTENT);
-        self.under_way.insert(seq, (op, self.lane.now()));
-        let channel = channel.clone();
-        let (exchange, key) = (target.exchange.as_str().into(), target.routing_key.as_str().into());
-        async move {
-            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-            let sent: Result<PublisherConfirm, _> =
-                channel.basic_publish(exchange, key, options, &body, properties).await;
-            let confirm = match sent {
-                Ok(confirm) => confirm.await,
-                Err(error) => Err(error),
-            };
-            (seq, confirm)
-        }
-    }
-
-    /// When the message that has waited longest is overdue.
-    fn deadline(&self) -> Duration {
-        let started = self.under_way.values().next().map(|&(_, started)| started);
-        started.map_or(Duration::MAX, |started| started + self.lane.timeout())
-    }
-
-    /// Settles the overdue messages. Their confirms may still come, and are
-    /// then of no interest.
-    fn expire(&mut self) {
         let now = self.lane.now();
-        while self.deadline() <= now
-            && let Some((_, (op, started))) = self.under_way.pop_first()
+        while self.room()
+            && let Some(op) = self.lane.try_next()
         {
-            self.lane.settle(op, started, &Answer::Indeterminate(Reason::Timeout));
+            self.put(op, now);
         }
     }
 
-    /// Takes in a confirm; says whether the connection still works.
-    fn confirmed(&mut self, (seq, confirm): Confirmed) -> bool {
-        let (said, along) = match confirm {
-            Ok(Confirmation::Ack(along)) => (Said::Ack, along),
-            Ok(Confirmation::Nack(along)) => (Said::Nack, along),
-            Ok(Confirmation::NotRequested) => (Said::Nack, None),
-            Err(error) => {
-                self.answer(seq, &Answer::Indeterminate(Reason::Lost(error.to_string())));
-                return false;
+    fn put(&mut self, op: Op, now: Duration) {
+        let count = self.channels.len();
+        let turn = (0..count).map(|step| (self.turn + step) % count);
+        let mut free = turn.filter(|&at| self.channels[at].window.room() > 0);
+        let at = free.next().unwrap_or(self.turn);
+        self.turn = (at + 1) % count;
+        let message = Message { lane: self.lane, op: &op, now, body: &self.target.body };
+        let begin = self.wire.length();
+        let longest = self.wire.longest;
+        let put = self.target.publish.put(self.wire.out(), at as u16 + 1, longest, &message);
+        match put {
+            Ok(()) => {
+                let bytes = (begin, self.wire.length());
+                self.channels[at].window.push(op, now, bytes);
             }
-        };
-        let along = along.and_then(|message| {
-            let id = message.delivery.properties.message_id().as_ref()?;
-            let sequence = identity::parse(id.as_str().as_bytes())?.sequence;
-            Some((sequence, format!("{} {}", message.reply_code, message.reply_text)))
-        });
-        self.returns.confirm(seq, said, along);
-        true
-    }
-
-    fn settle(&mut self, idle: bool) {
-        let mut returns = std::mem::take(&mut self.returns);
-        returns.settle(idle, |seq, verdict| {
-            let answer = match verdict {
-                Verdict::Acked => Answer::Acked,
-                Verdict::Nacked => Answer::Indeterminate(Reason::Nacked),
-                Verdict::Returned(why) => Answer::Failed(Reason::Returned(why)),
-            };
-            self.answer(seq, &answer);
-        });
-        self.returns = returns;
-    }
-
-    fn answer(&mut self, seq: u64, answer: &Answer) {
-        if let Some((op, started)) = self.under_way.remove(&seq) {
-            self.lane.settle(op, started, answer);
+            Err(why) => {
+                let answer = Answer::Failed(Reason::Unsendable(why.to_owned()));
+                self.lane.settle_at(op, now, now, &answer);
+            }
         }
     }
 
-    /// The connection is lost: settles everything that is under way.
-    async fn end(mut self, confirms: &mut FuturesUnordered<impl Future<Output = Confirmed>>) {
+    /// When something is to be done although nothing happens.
+    fn deadline(&mut self) -> Duration {
+        let oldest = self.channels.iter_mut().filter_map(|channel| channel.window.deadline()).min();
+        let overdue = oldest.map_or(Duration::MAX, |started| started + self.lane.timeout());
+        let beat = self.beat.sent.saturating_add(self.beat.every / 2);
+        let dead = self.beat.seen.saturating_add(self.beat.every.saturating_mul(2));
+        overdue.min(beat).min(dead)
+    }
+
+    async fn event(&mut self) -> Event {
+        let room = self.room();
+        let plain = self.target.window.is_none();
+        let mut next = pin!(self.lane.next());
+        poll_fn(|cx| {
+            if self.wire.unsent() > 0 {
+                let before = self.wire.written();
+                match self.wire.poll_write(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(Event::Lost(error.to_string())),
+                    // Without confirms, what is written is settled.
+                    _ if plain && self.wire.written() > before => {
+                        return Poll::Ready(Event::Written);
+                    }
+                    _ => {}
+                }
+            }
+            match self.wire.poll_read(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Event::Read),
+                Poll::Ready(Err(error)) => return Poll::Ready(Event::Lost(error.to_string())),
+                Poll::Pending => {}
+            }
+            if room { next.as_mut().poll(cx).map(Event::Op) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    fn written(&mut self) {
+        let (lane, written) = (self.lane, self.wire.written());
+        let now = lane.now();
+        self.beat.sent = now;
+        for channel in &mut self.channels {
+            channel.window.written(written, |op, started, answer| {
+                lane.settle_at(op, started, now, answer);
+            });
+        }
+    }
+
+    /// Settles what was confirmed.
+    fn read(&mut self) -> Result<(), String> {
+        let lane = self.lane;
+        let now = lane.now();
+        self.beat.seen = now;
+        let (wire, channels) = (&mut self.wire, &mut self.channels);
+        wire.frames(|frame| {
+            take(frame, channels, |op, started, answer| {
+                lane.settle_at(op, started, now, answer);
+            })
+        })
+    }
+
+    /// Ends overdue messages; shows that we live; notices that the broker does
+    /// not.
+    fn look_at_clock(&mut self) -> Result<(), String> {
+        let lane = self.lane;
+        let now = lane.now();
+        if let Some(before) = now.checked_sub(lane.timeout()) {
+            for channel in &mut self.channels {
+                channel.window.expire(before, |op, started, answer| {
+                    lane.settle_at(op, started, now, answer);
+                });
+            }
+        }
+        if now >= self.beat.seen.saturating_add(self.beat.every.saturating_mul(2)) {
+            return Err("the broker shows no sign of life".to_owned());
+        }
+        if now >= self.beat.sent.saturating_add(self.beat.every / 2) {
+            self.beat.sent = now;
+            // A broker that reads nothing needs no more of them.
+            if self.wire.unsent() < MOST_UNSENT {
+                frame::put(self.wire.out(), HEARTBEAT, 0, |_| {});
+            }
+        }
+        Ok(())
+    }
+
+    /// Says goodbye; the broker's answer shows that it took in everything.
+    async fn close(mut self) {
+        frame::put_method(self.wire.out(), 0, CONNECTION_CLOSE, |out| {
+            out.extend_from_slice(&200_u16.to_be_bytes());
+            frame::put_short(out, |out| out.extend_from_slice(b"the load has ended"));
+            out.extend_from_slice(&[0; 4]);
+        });
         let until = self.lane.now() + LAST_WORDS;
-        while let Some(Some(one)) = self.lane.limit(until, confirms.next()).await {
-            self.confirmed(one);
-        }
-        // A confirm that came before the loss counts; a return that may have
-        // been on its way to a doubtful one was lost with the connection.
-        self.settle(false);
-        for (op, started) in std::mem::take(&mut self.under_way).into_values() {
-            let lost = Reason::Lost("before the confirm".to_owned());
-            self.lane.settle(op, started, &Answer::Indeterminate(lost));
-        }
+        // A broker that does not answer has nothing more to tell.
+        let _ = self.lane.limit(until, self.wire.call(0, CONNECTION_CLOSE_OK)).await;
     }
+
+    /// The connection is lost: settles what may have been sent.
+    fn end(mut self, error: &str) -> End {
+        let (lane, written) = (self.lane, self.wire.written());
+        let now = lane.now();
+        let lost = Answer::Indeterminate(Reason::Lost(error.to_owned()));
+        let mut unsent = VecDeque::new();
+        for channel in &mut self.channels {
+            channel.window.end(written, &lost, &mut unsent, |op, started, answer| {
+                lane.settle_at(op, started, now, answer);
+            });
+        }
+        unsent.make_contiguous().sort_by_key(|op| op.seq);
+        End::Lost { unsent }
+    }
+}
+
+/// Takes in one frame of the broker's.
+fn take(
+    frame: Frame<'_>,
+    channels: &mut [Channel],
+    settle: impl FnMut(Op, Duration, &Answer),
+) -> Result<(), String> {
+    let at = usize::from(frame.channel).checked_sub(1);
+    let channel = at.and_then(|at| channels.get_mut(at));
+    if let Some((name, mut fields)) = frame.method() {
+        return match (name, channel) {
+            (ACK | NACK, Some(channel)) => {
+                let (Some(tag), Some(bits)) = (fields.u64(), fields.u8()) else {
+                    return Err("the broker sent a confirm without a tag".to_owned());
+                };
+                let nacked = Answer::Indeterminate(Reason::Nacked);
+                let answer = if name == ACK { Answer::Acked } else { nacked };
+                channel.window.confirm(tag, bits & 1 != 0, &answer, settle);
+                Ok(())
+            }
+            (RETURN, Some(channel)) => {
+                channel.returned = Some(fields.reason());
+                Ok(())
+            }
+            (CONNECTION_CLOSE | CHANNEL_CLOSE, _) => Err(fields.reason()),
+            _ => Ok(()),
+        };
+    }
+    if let Some(channel) = channel.filter(|_| frame.kind == HEADER)
+        && let Some(why) = channel.returned.take()
+        && let Some(id) = Fields(frame.payload).message_id()
+        && let Some(identity) = identity::parse(id)
+    {
+        channel.window.give_back(identity.sequence, &why);
+    }
+    Ok(())
 }

@@ -1,0 +1,175 @@
+//! Reads what the operations became: a consumer of a queue.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use super::Target;
+use super::frame::{
+    self, ACK, BODY, CHANNEL_CLOSE, CONNECTION_CLOSE, Fields, HEADER, HEARTBEAT, Name,
+};
+use super::opening::{self, Wanted};
+use super::wire::Wire;
+use crate::backoff::Backoff;
+use crate::reader::Reader;
+
+const QOS: Name = (60, 10);
+const QOS_OK: Name = (60, 11);
+const CONSUME: Name = (60, 20);
+const CONSUME_OK: Name = (60, 21);
+const DELIVER: Name = (60, 60);
+
+/// The consumer acknowledges nothing; the broker forgets what it has sent.
+const NO_ACK: u8 = 2;
+
+/// Deliveries that are not acknowledged yet are, when none came for this long.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How a consumer acknowledges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    /// So many at once.
+    Every(u32),
+    /// Not at all: the broker counts what it sends as read.
+    Auto,
+}
+
+/// What has come of a message that is coming in.
+#[derive(Default)]
+struct Incoming {
+    tag: u64,
+    redelivered: bool,
+    id: Vec<u8>,
+    /// Bytes of the body: those that came, and all.
+    size: (u64, u64),
+}
+
+/// Reads until the consumers are to go; makes the connection again when it is
+/// lost.
+pub(super) async fn run(target: &Target, reader: &Reader) {
+    let mut backoff = Backoff::default();
+    while !reader.is_over() {
+        let ended = tokio::select! {
+            ended = session(target, reader) => ended,
+            () = reader.over() => return,
+        };
+        if let Err(error) = ended {
+            reader.trouble(error);
+            reader.pause(backoff.pause()).await;
+        }
+    }
+}
+
+async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
+    let name = format!("shakedown:reader:{}", reader.workload());
+    let wanted = Wanted { name: &name, channels: 1, confirms: false };
+    let (mut wire, beat) = opening::open(&target.address, &target.uri, &wanted).await?;
+    let queues = &target.queues;
+    let queue = queues.get(reader.index() as usize % queues.len().max(1));
+    let queue = queue.ok_or("there is no queue to read from; give --queue")?;
+    if let Acks::Every(_) = target.acks {
+        frame::put_method(wire.out(), 1, QOS, |out| {
+            out.extend_from_slice(&[0; 4]);
+            out.extend_from_slice(&target.prefetch.to_be_bytes());
+            out.push(0);
+        });
+        wire.call(1, QOS_OK).await?;
+    }
+    frame::put_method(wire.out(), 1, CONSUME, |out| {
+        out.extend_from_slice(&[0, 0]);
+        frame::put_short(out, |out| out.extend_from_slice(queue.as_bytes()));
+        out.push(0);
+        out.push(if target.acks == Acks::Auto { NO_ACK } else { 0 });
+        frame::put_long(out, |_| {});
+    });
+    wire.call(1, CONSUME_OK).await?;
+    read(target, reader, &mut wire, beat).await
+}
+
+async fn read(
+    target: &Target,
+    reader: &Reader,
+    wire: &mut Wire,
+    beat: Duration,
+) -> Result<(), String> {
+    let mut incoming = Incoming::default();
+    // The last delivery, and how many are not acknowledged.
+    let (mut last, mut open) = (0, 0);
+    let mut quiet = Duration::ZERO;
+    while !reader.is_over() {
+        wire.frames(|frame| {
+            if let Some(tag) = take(&frame, &mut incoming, reader)? {
+                last = tag;
+                open += 1;
+            }
+            Ok(())
+        })?;
+        if matches!(target.acks, Acks::Every(every) if open >= every) {
+            ack(wire, last);
+            open = 0;
+        }
+        wire.flush().await?;
+        match tokio::time::timeout(IDLE, poll_fn(|cx| wire.poll_read(cx))).await {
+            Ok(read) => {
+                read.map_err(|error| error.to_string())?;
+                quiet = Duration::ZERO;
+            }
+            Err(_) => {
+                quiet += IDLE;
+                if open > 0 && target.acks != Acks::Auto {
+                    ack(wire, last);
+                    open = 0;
+                }
+                if quiet >= beat / 2 {
+                    frame::put(wire.out(), HEARTBEAT, 0, |_| {});
+                    quiet = Duration::ZERO;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ack(wire: &mut Wire, tag: u64) {
+    frame::put_method(wire.out(), 1, ACK, |out| {
+        out.extend_from_slice(&tag.to_be_bytes());
+        // This one and all before it.
+        out.push(1);
+    });
+}
+
+/// Takes in a frame; gives the tag of the delivery that it ends.
+fn take(
+    frame: &frame::Frame<'_>,
+    incoming: &mut Incoming,
+    reader: &Reader,
+) -> Result<Option<u64>, String> {
+    if let Some((name, mut fields)) = frame.method() {
+        match name {
+            DELIVER => {
+                let tag = fields.short().and_then(|_| fields.u64());
+                incoming.tag = tag.ok_or("a delivery without a tag")?;
+                incoming.redelivered = fields.u8().is_some_and(|bits| bits & 1 != 0);
+            }
+            CONNECTION_CLOSE | CHANNEL_CLOSE => return Err(fields.reason()),
+            _ => {}
+        }
+        return Ok(None);
+    }
+    match frame.kind {
+        HEADER => {
+            let mut fields = Fields(frame.payload);
+            let _class_and_weight = fields.u32();
+            incoming.size = (0, fields.u64().unwrap_or_default());
+            incoming.id.clear();
+            let id = Fields(frame.payload).message_id().unwrap_or_default();
+            incoming.id.extend_from_slice(id);
+        }
+        BODY => incoming.size.0 += frame.payload.len() as u64,
+        _ => return Ok(None),
+    }
+    if incoming.size.0 < incoming.size.1 {
+        return Ok(None);
+    }
+    reader.take(&incoming.id, incoming.size.1 as usize, incoming.redelivered);
+    Ok(Some(incoming.tag))
+}

@@ -1,0 +1,188 @@
+//! One message as bytes: the publish, its content header and its body, put
+//! together from pieces that were made before the run.
+
+use super::frame::{self, BASIC, BODY, HEADER, METHOD, OVERHEAD, PUBLISH};
+use crate::identity::IdentityRef;
+use crate::payload::{Payload, write_identity};
+
+/// The flags of the properties that may be set.
+const CONTENT_TYPE: u16 = 1 << 15;
+const HEADERS: u16 = 1 << 13;
+const DELIVERY_MODE: u16 = 1 << 12;
+const PRIORITY: u16 = 1 << 11;
+const EXPIRATION: u16 = 1 << 8;
+const MESSAGE_ID: u16 = 1 << 7;
+
+/// The delivery modes.
+const TRANSIENT: u8 = 1;
+const PERSISTENT: u8 = 2;
+
+/// Where a message goes.
+#[derive(Debug)]
+pub(super) enum Routes {
+    /// One after the other, by the number of the operation: the arguments of
+    /// the publish.
+    Fixed(Vec<Box<[u8]>>),
+    /// As its template says.
+    Drawn { exchange: String, key: Payload, mandatory: bool },
+}
+
+/// What does not differ among the messages.
+#[derive(Debug)]
+pub(super) struct Publish {
+    routes: Routes,
+    /// Class, weight, an empty size, flags, and the properties in front of the
+    /// headers.
+    header: Box<[u8]>,
+    headers: Box<[(String, Payload)]>,
+    /// The properties between the headers and the message's identity.
+    middle: Box<[u8]>,
+}
+
+/// The properties of a message.
+#[derive(Debug, Default)]
+pub(super) struct Properties {
+    pub(super) persistent: bool,
+    pub(super) content_type: Option<String>,
+    pub(super) headers: Vec<(String, Payload)>,
+    pub(super) priority: Option<u8>,
+    /// In milliseconds.
+    pub(super) ttl: Option<u64>,
+}
+
+/// The text of one message.
+pub(super) trait Text {
+    fn identity(&self) -> IdentityRef<'_>;
+    fn render(&self, payload: &Payload, out: &mut Vec<u8>);
+    fn body(&self, out: &mut Vec<u8>);
+}
+
+impl Routes {
+    /// Fixed routes to these keys of an exchange.
+    pub(super) fn fixed<'a>(
+        exchange: &str,
+        keys: impl IntoIterator<Item = &'a str>,
+        mandatory: bool,
+    ) -> Self {
+        let arguments = |key: &str| {
+            let mut out = Vec::new();
+            put_arguments(&mut out, exchange, mandatory, |out| {
+                out.extend_from_slice(key.as_bytes());
+            });
+            out.into()
+        };
+        Self::Fixed(keys.into_iter().map(arguments).collect())
+    }
+
+    /// Says whether the key is short enough.
+    fn put(&self, out: &mut Vec<u8>, text: &impl Text) -> bool {
+        match self {
+            Self::Fixed(routes) => {
+                let at = match routes.len() {
+                    1 => 0,
+                    several => (text.identity().sequence % several as u64) as usize,
+                };
+                out.extend_from_slice(&routes[at]);
+                true
+            }
+            Self::Drawn { exchange, key, mandatory } => {
+                put_arguments(out, exchange, *mandatory, |out| text.render(key, out))
+            }
+        }
+    }
+}
+
+fn put_arguments(
+    out: &mut Vec<u8>,
+    exchange: &str,
+    mandatory: bool,
+    key: impl FnOnce(&mut Vec<u8>),
+) -> bool {
+    out.extend_from_slice(&PUBLISH.0.to_be_bytes());
+    out.extend_from_slice(&PUBLISH.1.to_be_bytes());
+    out.extend_from_slice(&[0, 0]);
+    frame::put_short(out, |out| out.extend_from_slice(exchange.as_bytes()));
+    let short = frame::put_short(out, key);
+    out.push(u8::from(mandatory));
+    short
+}
+
+impl Publish {
+    pub(super) fn new(routes: Routes, properties: Properties) -> Self {
+        let Properties { persistent, content_type, headers, priority, ttl } = properties;
+        let mut flags = DELIVERY_MODE | MESSAGE_ID;
+        let mut middle = vec![if persistent { PERSISTENT } else { TRANSIENT }];
+        if let Some(priority) = priority {
+            flags |= PRIORITY;
+            middle.push(priority);
+        }
+        if let Some(ttl) = ttl {
+            flags |= EXPIRATION;
+            frame::put_short(&mut middle, |out| out.extend_from_slice(ttl.to_string().as_bytes()));
+        }
+        if !headers.is_empty() {
+            flags |= HEADERS;
+        }
+        if content_type.is_some() {
+            flags |= CONTENT_TYPE;
+        }
+        let mut header = BASIC.to_be_bytes().to_vec();
+        header.extend_from_slice(&[0; 10]);
+        header.extend_from_slice(&flags.to_be_bytes());
+        if let Some(kind) = content_type {
+            frame::put_short(&mut header, |out| out.extend_from_slice(kind.as_bytes()));
+        }
+        Self { routes, header: header.into(), headers: headers.into(), middle: middle.into() }
+    }
+
+    /// Appends one message in frames of at most `longest` bytes.
+    ///
+    /// # Errors
+    /// When a rendered text does not fit into its field; nothing is appended.
+    pub(super) fn put(
+        &self,
+        out: &mut Vec<u8>,
+        channel: u16,
+        longest: usize,
+        text: &impl Text,
+    ) -> Result<(), &'static str> {
+        let begin = out.len();
+        let mut short = true;
+        frame::put(out, METHOD, channel, |out| short = self.routes.put(out, text));
+        if !short {
+            out.truncate(begin);
+            return Err("the routing key is longer than 255 bytes");
+        }
+        // Kind, channel and size of the frame; class and weight.
+        let size_at = out.len() + 7 + 4;
+        frame::put(out, HEADER, channel, |out| {
+            out.extend_from_slice(&self.header);
+            if !self.headers.is_empty() {
+                frame::put_long(out, |out| {
+                    for (name, value) in &self.headers {
+                        frame::put_entry(out, name, |out| text.render(value, out));
+                    }
+                });
+            }
+            out.extend_from_slice(&self.middle);
+            short = frame::put_short(out, |out| write_identity(text.identity(), out));
+        });
+        let body_at = out.len();
+        if !short || body_at - size_at > longest {
+            out.truncate(begin);
+            return Err("the identity or the headers are too long for AMQP");
+        }
+        frame::put(out, BODY, channel, |out| text.body(out));
+        let size = out.len() - body_at - OVERHEAD;
+        out[size_at..size_at + 8].copy_from_slice(&(size as u64).to_be_bytes());
+        if size == 0 {
+            out.truncate(body_at);
+        } else if size + OVERHEAD > longest {
+            let whole = out.split_off(body_at);
+            for part in whole[7..7 + size].chunks(longest - OVERHEAD) {
+                frame::put(out, BODY, channel, |out| out.extend_from_slice(part));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! Queues and exchanges: what is declared before a run, and removed behind it.
+
+use super::Target;
+use super::frame::{self, Name};
+use super::opening::{self, Wanted};
+use super::wire::Wire;
+
+const EXCHANGE_DECLARE: Name = (40, 10);
+const EXCHANGE_DECLARE_OK: Name = (40, 11);
+const QUEUE_DECLARE: Name = (50, 10);
+const QUEUE_DECLARE_OK: Name = (50, 11);
+const QUEUE_BIND: Name = (50, 20);
+const QUEUE_BIND_OK: Name = (50, 21);
+
+const DURABLE: u8 = 2;
+
+/// What is to be there before the run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topology {
+    /// Durable queues that are declared.
+    pub queues: Vec<String>,
+    /// Their arguments, such as `x-queue-type` and `quorum`; a value of digits
+    /// is a number.
+    pub arguments: Vec<(String, String)>,
+    /// A durable exchange of this type that is declared, to which the queues
+    /// are bound by their names.
+    pub exchange_type: Option<String>,
+}
+
+/// Declares what is to be there.
+///
+/// # Errors
+/// When the broker cannot be reached, or has something else by that name.
+pub(super) async fn declare(target: &Target) -> Result<(), String> {
+    let topology = &target.topology;
+    let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
+    let (mut wire, _) = opening::open(&target.address, &target.uri, &wanted).await?;
+    if let Some(kind) = &topology.exchange_type {
+        frame::put_method(wire.out(), 1, EXCHANGE_DECLARE, |out| {
+            out.extend_from_slice(&[0, 0]);
+            short(out, &target.exchange);
+            short(out, kind);
+            out.push(DURABLE);
+            frame::put_long(out, |_| {});
+        });
+        wire.call(1, EXCHANGE_DECLARE_OK).await?;
+    }
+    for queue in &topology.queues {
+        frame::put_method(wire.out(), 1, QUEUE_DECLARE, |out| {
+            out.extend_from_slice(&[0, 0]);
+            short(out, queue);
+            out.push(DURABLE);
+            frame::put_long(out, |out| {
+                for (name, value) in &topology.arguments {
+                    put_argument(out, name, value);
+                }
+            });
+        });
+        wire.call(1, QUEUE_DECLARE_OK).await?;
+        if topology.exchange_type.is_some() {
+            frame::put_method(wire.out(), 1, QUEUE_BIND, |out| {
+                out.extend_from_slice(&[0, 0]);
+                short(out, queue);
+                short(out, &target.exchange);
+                short(out, queue);
+                out.push(0);
+                frame::put_long(out, |_| {});
+            });
+            wire.call(1, QUEUE_BIND_OK).await?;
+        }
+    }
+    close(wire).await;
+    Ok(())
+}
+
+/// Closes a connection whose work is done.
+pub(super) async fn close(mut wire: Wire) {
+    frame::put_method(wire.out(), 0, frame::CONNECTION_CLOSE, |out| {
+        out.extend_from_slice(&200_u16.to_be_bytes());
+        short(out, "done");
+        out.extend_from_slice(&[0; 4]);
+    });
+    // What was to be done is done, whatever the broker answers.
+    let _ = wire.call(0, frame::CONNECTION_CLOSE_OK).await;
+}
+
+fn short(out: &mut Vec<u8>, text: &str) {
+    frame::put_short(out, |out| out.extend_from_slice(text.as_bytes()));
+}
+
+fn put_argument(out: &mut Vec<u8>, name: &str, value: &str) {
+    match value.parse::<i64>() {
+        Ok(number) => {
+            short(out, name);
+            out.push(b'l');
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Err(_) => {
+            frame::put_entry(out, name, |out| out.extend_from_slice(value.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The messages of one channel that are not confirmed yet.
+//!
+//! They stand in a ring in the order of their delivery tags, so that a confirm
+//! of many costs as much as they are many, whatever the window.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::feed::Op;
+use crate::outcome::{Answer, Reason};
+
+/// How many confirmed messages may stand behind one that is not, times the
+/// window.
+const STRAGGLE: usize = 64;
+
+/// The unconfirmed messages of a channel.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// The most messages under way.
+    size: usize,
+    /// The delivery tag of the first slot.
+    base: u64,
+    slots: VecDeque<Slot>,
+    unconfirmed: usize,
+    /// Messages with lower tags are overdue or settled.
+    watched: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// Gone when it is settled.
+    op: Option<Op>,
+    started: Duration,
+    /// Where its bytes begin and end in the connection's stream.
+    bytes: (u64, u64),
+    confirmed: bool,
+    returned: Option<Box<str>>,
+}
+
+impl Slot {
+    fn settle(&mut self, answer: &Answer, settle: &mut impl FnMut(Op, Duration, &Answer)) {
+        let Some(op) = self.op.take() else { return };
+        match self.returned.take() {
+            // It was not routed, whatever came later.
+            Some(why) => {
+                settle(op, self.started, &Answer::Failed(Reason::Returned(why.into_string())));
+            }
+            None => settle(op, self.started, answer),
+        }
+    }
+}
+
+impl Window {
+    pub(super) fn new(size: usize) -> Self {
+        Self { size, base: 1, slots: VecDeque::new(), unconfirmed: 0, watched: 1 }
+    }
+
+    /// How many more messages may be published.
+    pub(super) fn room(&self) -> usize {
+        let straggling = self.size.saturating_mul(STRAGGLE).saturating_sub(self.slots.len());
+        self.size.saturating_sub(self.unconfirmed).min(straggling)
+    }
+
+    /// Whether every message is settled, be it confirmed or not.
+    pub(super) fn is_settled(&mut self) -> bool {
+        self.deadline().is_none()
+    }
+
+    /// Takes in a message that was published with the next delivery tag.
+    pub(super) fn push(&mut self, op: Op, started: Duration, bytes: (u64, u64)) {
+        let slot = Slot { op: Some(op), started, bytes, confirmed: false, returned: None };
+        self.slots.push_back(slot);
+        self.unconfirmed += 1;
+    }
+
+    /// When the message that has waited longest was started.
+    pub(super) fn deadline(&mut self) -> Option<Duration> {
+        self.watched = self.watched.max(self.base);
+        loop {
+            let slot = self.slots.get((self.watched - self.base) as usize)?;
+            if slot.op.is_some() {
+                return Some(slot.started);
+            }
+            self.watched += 1;
+        }
+    }
+
+    /// Settles the messages that were started by `before` as overdue. They
+    /// keep their places.
+    pub(super) fn expire(
+        &mut self,
+        before: Duration,
+        mut settle: impl FnMut(Op, Duration, &Answer),
+    ) {
+        while self.deadline().is_some_and(|started| started <= before) {
+            let slot = &mut self.slots[(self.watched - self.base) as usize];
+            slot.settle(&Answer::Indeterminate(Reason::Timeout), &mut settle);
+        }
+    }
+
+    /// Takes in a confirm: `answer` holds for the message with this tag, or
+    /// for all up to it.
+    pub(super) fn confirm(
+        &mut self,
+        tag: u64,
+        multiple: bool,
+        answer: &Answer,
+        mut settle: impl FnMut(Op, Duration, &Answer),
+    ) {
+        let last = if tag == 0 { u64::MAX } else { tag };
+        if multiple {
+            while self.base <= last
+                && let Some(mut slot) = self.slots.pop_front()
+            {
+                self.base += 1;
+                self.unconfirmed -= usize::from(!slot.confirmed);
+                slot.settle(answer, &mut settle);
+            }
+        } else if let Some(at) = tag.checked_sub(self.base)
+            && let Some(slot) = self.slots.get_mut(at as usize)
+            && !slot.confirmed
+        {
+            slot.confirmed = true;
+            self.unconfirmed -= 1;
+            slot.settle(answer, &mut settle);
+        }
+        while self.slots.front().is_some_and(|slot| slot.confirmed) {
+            self.slots.pop_front();
+            self.base += 1;
+        }
+    }
+
+    /// Notes that the broker gave message `seq` back.
+    pub(super) fn give_back(&mut self, seq: u64, why: &str) {
+        let found = self.slots.iter_mut().find(|slot| {
+            slot.returned.is_none() && slot.op.as_ref().is_some_and(|op| op.seq == seq)
+        });
+        if let Some(slot) = found {
+            slot.returned = Some(why.into());
+        }
+    }
+
+    /// Without confirms: settles the messages of which every byte is among
+    /// the first `written` of the stream.
+    pub(super) fn written(&mut self, written: u64, mut settle: impl FnMut(Op, Duration, &Answer)) {
+        while self.slots.front().is_some_and(|slot| slot.bytes.1 <= written)
+            && let Some(mut slot) = self.slots.pop_front()
+        {
+            self.base += 1;
+            self.unconfirmed -= 1;
+            slot.settle(&Answer::Acked, &mut settle);
+        }
+    }
+
+    /// The connection was lost after this many bytes: settles what may have
+    /// been sent with `lost`, and gives the rest back, in order.
+    pub(super) fn end(
+        &mut self,
+        written: u64,
+        lost: &Answer,
+        unsent: &mut VecDeque<Op>,
+        mut settle: impl FnMut(Op, Duration, &Answer),
+    ) {
+        for mut slot in self.slots.drain(..) {
+            if slot.bytes.0 >= written {
+                unsent.extend(slot.op.take());
+            } else {
+                slot.settle(lost, &mut settle);
+            }
+        }
+        self.unconfirmed = 0;
+    }
+}
