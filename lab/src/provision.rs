@@ -16,16 +16,19 @@ const SCRIPT: &str = include_str!("provision/install.sh");
 pub enum Need {
     /// The broker RabbitMQ, with Erlang.
     RabbitMq,
+    /// The store Redis.
+    Redis,
 }
 
 impl Need {
     /// Every need there is.
-    pub const ALL: [Self; 1] = [Self::RabbitMq];
+    pub const ALL: [Self; 2] = [Self::RabbitMq, Self::Redis];
 
     /// The program that is looked for.
     pub fn program(self) -> &'static str {
         match self {
             Self::RabbitMq => "rabbitmq-server",
+            Self::Redis => "redis-server",
         }
     }
 
@@ -33,6 +36,7 @@ impl Need {
     pub fn package(self) -> &'static str {
         match self {
             Self::RabbitMq => "rabbitmq-server",
+            Self::Redis => "redis-server",
         }
     }
 
@@ -40,6 +44,7 @@ impl Need {
     pub fn is_installed(self) -> bool {
         match self {
             Self::RabbitMq => Installation::find().is_ok(),
+            Self::Redis => is_in_path("redis-server"),
         }
     }
 
@@ -59,6 +64,11 @@ impl Need {
             install: self.install_command(),
         }
     }
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// Installs each of `needs` that is missing; does nothing for the others.

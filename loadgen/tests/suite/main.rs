@@ -4,5 +4,8 @@
 
 mod command;
 mod http;
+mod offered;
+mod omission;
 mod program;
+mod redis;
 mod server;

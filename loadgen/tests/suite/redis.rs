@@ -1,0 +1,323 @@
+//! Redis, the real one, as a private child of each test.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use loadgen::transport::redis::{Into, Stream};
+use loadgen::{Job, Redis, Report, Schedule, Tls, Transport};
+use rustix::process::{Pid, Signal, kill_process};
+use scenarios::units::Rate;
+use tempfile::TempDir;
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A private server; gone when it is dropped, or when the test's process ends.
+struct Server {
+    port: u16,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Server {
+    fn start() -> Self {
+        // Somebody else may take the port in between: then try another.
+        for _ in 0..20 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let folder = tempfile::tempdir().unwrap();
+            let child = spawn(port, &folder);
+            let mut server = Self { port, folder, child };
+            if server.comes_up() {
+                return server;
+            }
+        }
+        panic!("redis-server does not start; install it with scripts/test");
+    }
+
+    fn comes_up(&mut self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if self.ask(&["PING"]).is_some_and(|answer| answer == "+PONG") {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        panic!("redis-server does not answer");
+    }
+
+    /// Sends a command; gives the first line of the answer, or the bulk string
+    /// that it announces.
+    fn ask(&self, words: &[&str]) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut line = words.join(" ");
+        line.push_str("\r\n");
+        stream.write_all(line.as_bytes()).ok()?;
+        let mut reader = BufReader::new(stream);
+        let mut answer = String::new();
+        reader.read_line(&mut answer).ok()?;
+        if let Some(length) = answer.strip_prefix('$') {
+            let mut bytes = vec![0; length.trim().parse().ok()?];
+            reader.read_exact(&mut bytes).ok()?;
+            return String::from_utf8(bytes).ok();
+        }
+        Some(answer.trim_end().to_owned())
+    }
+
+    fn number(&self, words: &[&str]) -> u64 {
+        self.ask(words).unwrap().trim_start_matches(':').parse().unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends as by a crash, and starts again on the same port and data.
+    fn crash_and_return(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.child = spawn(self.port, &self.folder);
+            if self.comes_up() {
+                return;
+            }
+            assert!(Instant::now() < end, "the server does not come back");
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+}
+
+fn spawn(port: u16, folder: &TempDir) -> Child {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .arg(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .process_group(0);
+    command.spawn().expect("redis-server is installed by scripts/test")
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn stream(name: &str) -> Into {
+    Into::Stream(Stream {
+        name: name.to_owned(),
+        partitions: 1,
+        max_length: None,
+        exact: false,
+        existing: false,
+    })
+}
+
+fn redis(url: &str, into: Into) -> Redis {
+    Redis {
+        url: url.to_owned(),
+        into,
+        pipeline: 16,
+        fields: vec![("id".to_owned(), "@{id}".to_owned())],
+        group: "g".to_owned(),
+        ack_every: 10,
+        tls: Tls::default(),
+    }
+}
+
+fn job(redis: Redis, rate: f64, length: Duration) -> Job {
+    let schedule = Schedule::constant(Rate(rate), length).unwrap();
+    Job {
+        connections: 2,
+        timeout: PATIENCE,
+        grace: PATIENCE,
+        ..Job::new("test", "redis", schedule, Transport::Redis(redis))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is a shell that owns a clock")]
+fn start(job: Job) -> loadgen::Running {
+    loadgen::start(job, Instant::now(), SystemTime::now()).unwrap()
+}
+
+fn complete(report: Report) -> Report {
+    assert!(report.ledger.is_complete());
+    assert_eq!(report.totals.settled(), report.totals.due);
+    report
+}
+
+/// Waits until some operations were accepted.
+fn until_acked(running: &loadgen::Running, count: u64) {
+    let end = Instant::now() + PATIENCE;
+    while running.progress().acked < count {
+        assert!(Instant::now() < end, "{:?}", running.progress());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn entries_are_added_and_read_back() {
+    let server = Server::start();
+    let job = Job { consumers: 2, ..job(redis(&server.url(), stream("s")), 2_000.0, SECOND) };
+    let report = complete(start(job).wait().unwrap());
+    assert_eq!((report.totals.due, report.totals.acked), (2_000, 2_000));
+    assert_eq!(server.number(&["XLEN", "s"]), 2_000);
+    let received = report.received.unwrap();
+    assert_eq!((received.seen.len(), received.messages), (2_000, 2_000), "{received:?}");
+    assert_eq!((received.foreign, received.repeated), (0, 0));
+    assert_eq!(received.latency.len(), 2_000);
+}
+
+#[test]
+fn lists_channels_and_partitions() {
+    let server = Server::start();
+    let list = Into::List { name: "l".to_owned(), left: true };
+    let report = complete(start(job(redis(&server.url(), list), 500.0, SECOND)).wait().unwrap());
+    assert_eq!(report.totals.acked, 500);
+    assert_eq!(server.number(&["LLEN", "l"]), 500);
+
+    let channel = Into::Channel("c".to_owned());
+    let job_of = |into| job(redis(&server.url(), into), 500.0, SECOND);
+    // A publish reaches those that listen already: the consumers come first.
+    let heard = Job { consumers: 1, ..job_of(channel) };
+    let running = loadgen::start(heard, Instant::now() + SECOND, SystemTime::UNIX_EPOCH).unwrap();
+    let report = complete(running.wait().unwrap());
+    assert_eq!(report.totals.acked, 500);
+    assert_eq!(report.received.unwrap().seen.len(), 500);
+
+    let parts = Into::Stream(Stream {
+        name: "p".to_owned(),
+        partitions: 4,
+        max_length: Some(1_000),
+        exact: true,
+        existing: false,
+    });
+    assert_eq!(complete(start(job_of(parts)).wait().unwrap()).totals.acked, 500);
+    for part in 0..4 {
+        assert_eq!(server.number(&["XLEN", &format!("p-{part}")]), 125);
+    }
+}
+
+#[test]
+fn refusals_have_failed() {
+    let server = Server::start();
+    server.ask(&["SET", "text", "1"]).unwrap();
+    let wrong = job(redis(&server.url(), stream("text")), 100.0, SECOND);
+    let report = complete(start(wrong).wait().unwrap());
+    assert_eq!(report.totals.failed, 100);
+    assert!(report.errors[0].0.contains("WRONGTYPE"), "{:?}", report.errors);
+
+    let existing = Into::Stream(Stream {
+        name: "nowhere".to_owned(),
+        partitions: 1,
+        max_length: None,
+        exact: false,
+        existing: true,
+    });
+    let report =
+        complete(start(job(redis(&server.url(), existing), 100.0, SECOND)).wait().unwrap());
+    assert_eq!(report.totals.failed, 100);
+    assert_eq!(server.number(&["EXISTS", "nowhere"]), 0);
+}
+
+#[test]
+fn a_user_who_may_not_come_in_is_told() {
+    let server = Server::start();
+    server.ask(&["ACL", "SETUSER", "load", "on", ">right", "~*", "&*", "+@all"]).unwrap();
+    let report = |secret| {
+        let url = format!("redis://load:{secret}@127.0.0.1:{}/2", server.port);
+        let job = Job { grace: SECOND, ..job(redis(&url, stream("s")), 20.0, SECOND) };
+        complete(start(job).wait().unwrap())
+    };
+    assert_eq!(report("right").totals.acked, 20);
+    let refused = report("wrong");
+    assert_eq!(refused.totals.acked, 0);
+    assert!(refused.errors[0].0.contains("WRONGPASS"), "{:?}", refused.errors);
+}
+
+#[test]
+fn a_server_that_dies_and_comes_back_is_an_outage_and_nothing_is_lost() {
+    let mut server = Server::start();
+    let job = Job {
+        timeout: Duration::from_secs(3),
+        ..job(redis(&server.url(), stream("s")), 500.0, Duration::from_secs(6))
+    };
+    let running = start(job);
+    until_acked(&running, 300);
+    server.child.kill().unwrap();
+    // Long enough to be called an outage.
+    std::thread::sleep(Duration::from_millis(700));
+    server.crash_and_return();
+    let report = complete(running.wait().unwrap());
+    let totals = report.totals;
+    assert_eq!(totals.due, 3_000);
+    assert!(totals.acked > 300 && totals.acked < 3_000, "{totals:?}");
+    assert_eq!(report.outages.len(), 1, "{:?}", report.outages);
+    assert!(report.outages[0].operations > 0);
+    // Every acknowledged entry is there; of the unknown ones some may be.
+    let held = server.number(&["XLEN", "s"]);
+    assert!((totals.acked..=totals.acked + totals.indeterminate).contains(&held), "{held}");
+}
+
+#[test]
+fn a_server_that_hangs_is_waited_for_no_longer_than_allowed() {
+    let server = Server::start();
+    let job = Job {
+        timeout: SECOND,
+        grace: SECOND,
+        ..job(redis(&server.url(), stream("s")), 1_000.0, Duration::from_secs(3))
+    };
+    let began = Instant::now();
+    let running = start(job);
+    until_acked(&running, 200);
+    server.signal(Signal::STOP);
+    let report = complete(running.wait().unwrap());
+    let took = began.elapsed();
+    server.signal(Signal::CONT);
+    assert_eq!(report.totals.due, 3_000);
+    assert!(report.totals.indeterminate > 0);
+    // No more were under way than the pipelines hold.
+    assert!(report.totals.indeterminate <= 3 * 32, "{:?}", report.totals);
+    assert!(took < PATIENCE, "{took:?}");
+}
+
+#[test]
+fn a_pause_of_the_server_is_in_the_response_times() {
+    let server = Server::start();
+    let running = start(job(redis(&server.url(), stream("s")), 500.0, Duration::from_secs(3)));
+    until_acked(&running, 200);
+    server.ask(&["CLIENT", "PAUSE", "1000", "WRITE"]).unwrap();
+    let report = complete(running.wait().unwrap());
+    assert_eq!(report.totals.acked, 1_500);
+    let longest = Duration::from_micros(report.latency.response.max());
+    assert!(longest >= Duration::from_millis(900), "{longest:?}");
+}
+
+#[test]
+fn a_server_that_accepts_and_never_answers_ends_on_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}/", listener.local_addr().unwrap());
+    let job = Job {
+        timeout: Duration::from_millis(300),
+        grace: Duration::from_millis(300),
+        ..job(redis(&url, stream("s")), 200.0, SECOND)
+    };
+    let report = complete(start(job).wait().unwrap());
+    assert_eq!(report.totals.acked, 0);
+    assert!(report.never_reached() || report.totals.dropped > 0, "{:?}", report.totals);
+}
