@@ -135,6 +135,7 @@ fn a_closed_loop_ends_after_its_count_or_its_time() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the server is slow on purpose")]
 fn late_operations_are_dropped_if_that_is_asked_for() {
     // One connection and 100 ms an answer: ten a second of a hundred.
     let server = Server::start(|talk| {

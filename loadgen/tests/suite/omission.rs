@@ -22,6 +22,7 @@ const AT: Duration = Duration::from_secs(4);
 /// tenth waits, evenly between 0 and 1 s, so the 99th percentile is 0.9 s.
 /// It is computed here from the stalls as they really were.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the server is slow on purpose")]
 fn the_response_times_hold_the_stall_as_it_was() {
     let t0 = Instant::now() + Duration::from_millis(200);
     let stalls: Arc<Mutex<Vec<(Duration, Duration)>>> = Arc::default();

@@ -118,3 +118,128 @@ fn an_interrupt_ends_with_a_full_report() {
         .sum();
     assert_eq!(operations["due"].as_u64().unwrap(), sum);
 }
+
+/// The operations and quantiles of a latency log, as the Python package
+/// `hdrhistogram` reads them.
+fn read_by_python(log: &std::path::Path, tag: &str) -> Vec<u64> {
+    let folder = std::env::var_os("SHAKEDOWN_HDRHISTOGRAM").unwrap_or_else(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/hdrhistogram");
+        let output = Command::new(script).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().into()
+    });
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/latency_log.py"))
+        .arg(log)
+        .arg(tag)
+        .env("PYTHONPATH", folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_files_of_instances_merge_and_the_standard_tools_read_them() {
+    let server = Server::start(|talk| talk.answer_all(200));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    #[expect(clippy::disallowed_methods, reason = "a test is a shell that owns a clock")]
+    let start = std::time::SystemTime::now() + std::time::Duration::from_secs(2);
+    let start = jiff::Timestamp::try_from(start).unwrap().to_string();
+    let instances: Vec<_> = (1..=4)
+        .map(|number| {
+            loadgen()
+                .args(["http", &server.url(), "-r", "400", "-z", "2s", "--quiet", "--run", "r1"])
+                .args(["--instance", &format!("{number}/4"), "--start-at", &start])
+                .arg("--ledger")
+                .arg(path(&format!("{number}.ledger")))
+                .arg("--out")
+                .arg(format!("hlog={}", path(&format!("{number}.hlog")).display()))
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut instance in instances {
+        assert!(instance.wait().unwrap().success());
+    }
+    let inputs = (1..=4).flat_map(|n| [path(&format!("{n}.ledger")), path(&format!("{n}.hlog"))]);
+    let output = loadgen()
+        .arg("merge")
+        .args(inputs)
+        .arg("--ledger")
+        .arg(path("all.ledger"))
+        .arg("--hlog")
+        .arg(path("all.hlog"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let ledger = Ledger::load(&path("all.ledger")).unwrap();
+    assert!(ledger.is_complete());
+    assert_eq!(ledger.due(), 800);
+
+    // The merged log is exactly the sum of the four.
+    let sum = |names: &[String]| {
+        let mut sum = loadgen::latency::histogram();
+        for name in names {
+            let log = std::fs::read(path(name)).unwrap();
+            for interval in hlog::read(&log).unwrap() {
+                if interval.tag == "http.response" {
+                    sum.add(interval.histogram).unwrap();
+                }
+            }
+        }
+        sum
+    };
+    let parts: Vec<String> = (1..=4).map(|n| format!("{n}.hlog")).collect();
+    let whole = sum(&["all.hlog".to_owned()]);
+    assert_eq!(whole, sum(&parts));
+    assert_eq!(whole.len(), 800);
+
+    let at = |quantile| whole.value_at_quantile(quantile);
+    assert_eq!(
+        read_by_python(&path("all.hlog"), "http.response"),
+        [800, at(0.5), at(0.99), at(1.0)]
+    );
+}
+
+#[test]
+fn thresholds_decide_the_exit_code_and_every_file_is_written() {
+    let server = Server::start(|talk| talk.answer_all(200));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let run = |threshold: &str| {
+        loadgen()
+            .args(["http", &server.url(), "-r", "200", "-z", "2s", "--quiet", "--warmup", "1s"])
+            .args(["--threshold", threshold, "--threshold", "errors<1% each 1s"])
+            .args(["--out", &format!("json={}", path("r.json").display())])
+            .args(["--out", &format!("csv={}", path("r.csv").display())])
+            .args(["--out", &format!("html={}", path("r.html").display())])
+            .output()
+            .unwrap()
+    };
+    let held = run("p99<1h");
+    assert_eq!(held.status.code(), Some(0), "{held:?}");
+    let broken = run("p50<1us");
+    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert!(String::from_utf8_lossy(&broken.stdout).contains("BROKEN  p50<1us"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path("r.json")).unwrap()).unwrap();
+    assert_eq!(json["operations"]["due"], 400);
+    assert_eq!(json["measured"]["due"], 200, "the warm-up does not count");
+    assert_eq!(json["thresholds"][0]["held"], false);
+    let csv = std::fs::read_to_string(path("r.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 3);
+    let html = std::fs::read_to_string(path("r.html")).unwrap();
+    assert!(html.contains("p50&lt;1us") && html.contains("<svg"));
+
+    let nowhere = run_to(&server, "/nowhere/r.json");
+    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("cannot be written"));
+}
+
+fn run_to(server: &Server, path: &str) -> Output {
+    run(&["http", &server.url(), "-r", "10", "-z", "10s", "--out", &format!("json={path}")])
+}

@@ -161,13 +161,18 @@ fn complete(report: Report) -> Report {
     report
 }
 
-/// Waits until some operations were accepted.
-fn until_acked(running: &loadgen::Running, count: u64) {
+/// Waits until a run has come so far.
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
+fn until(running: &loadgen::Running, so_far: impl Fn(loadgen::Progress) -> bool) {
     let end = Instant::now() + PATIENCE;
-    while running.progress().acked < count {
+    while !so_far(running.progress()) {
         assert!(Instant::now() < end, "{:?}", running.progress());
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn until_acked(running: &loadgen::Running, count: u64) {
+    until(running, |progress| progress.acked >= count);
 }
 
 #[test]
@@ -261,7 +266,8 @@ fn a_server_that_dies_and_comes_back_is_an_outage_and_nothing_is_lost() {
     until_acked(&running, 300);
     server.child.kill().unwrap();
     // Long enough to be called an outage.
-    std::thread::sleep(Duration::from_millis(700));
+    let due = running.progress().due;
+    until(&running, |progress| progress.due >= due + 350);
     server.crash_and_return();
     let report = complete(running.wait().unwrap());
     let totals = report.totals;

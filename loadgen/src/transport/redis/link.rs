@@ -54,7 +54,7 @@ impl Link {
         }
         // A name is a comfort; a user may be forbidden to give one. It also
         // shows at once whether anybody answers.
-        let _ = link.call(&[b"CLIENT", b"SETNAME", name.as_bytes()], |_| ()).await?;
+        link.call(&[b"CLIENT", b"SETNAME", name.as_bytes()], |_| ()).await?;
         Ok(link)
     }
 
