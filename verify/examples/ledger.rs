@@ -61,7 +61,11 @@ fn main() -> anyhow::Result<()> {
     seen.once.optimize();
     let start = Instant::now();
     let join = join(&ledger, &seen);
-    println!("joined with the effects in {:.3} s: {:?}", start.elapsed().as_secs_f64(), join.joined);
+    println!(
+        "joined with the effects in {:.3} s: {:?}",
+        start.elapsed().as_secs_f64(),
+        join.joined
+    );
     Ok(())
 }
 
