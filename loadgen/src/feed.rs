@@ -203,8 +203,10 @@ impl Feed {
 
     /// An operation that was handed out has its fate.
     pub(crate) fn settled(&self) {
+        let was_full = self.taken() - self.settled.get() >= self.room;
         self.settled.set(self.settled.get() + 1);
-        if self.room != u64::MAX && !self.closed.get() && self.ready() > 0 {
+        // Elsewhere connections wait for what is due, not for room.
+        if was_full && !self.closed.get() && self.ready() > 0 {
             self.wake(1);
         }
     }

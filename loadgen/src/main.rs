@@ -12,7 +12,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     match args.read() {
         Ok(Asked::Load(load)) => program::offer_and_report(*load),
+        Ok(Asked::FindMax(args)) => program::find_max::main(&args),
         Ok(Asked::Merge(args)) => program::merge::main(&args),
+        Ok(Asked::Compare(args)) => program::compare::main(&args),
         Ok(Asked::Completions(shell)) => program::args::completions(shell),
         Err(error) => program::exit::usage(&error),
     }

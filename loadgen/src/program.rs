@@ -14,7 +14,9 @@ use prometheus::Exporter;
 use recorder::{Recorder, Row};
 
 pub(crate) mod args;
+pub(crate) mod compare;
 pub(crate) mod exit;
+pub(crate) mod find_max;
 mod live;
 pub(crate) mod merge;
 pub(crate) mod output;

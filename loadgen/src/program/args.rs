@@ -8,6 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use loadgen::Job;
 
+use super::compare::CompareArgs;
+use super::find_max::FindMaxArgs;
 use super::merge::MergeArgs;
 
 use amqp::AmqpArgs;
@@ -58,8 +60,12 @@ enum What {
     Redis(RedisArgs),
     /// Run a program for each operation
     Command(CommandArgs),
+    /// Search for the highest rate that a target sustains
+    FindMax(FindMaxArgs),
     /// Put the ledgers and latency logs of several instances together
     Merge(MergeArgs),
+    /// Say by how much one run was slower than another
+    Compare(CompareArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -70,7 +76,9 @@ enum What {
 /// What the arguments ask for.
 pub(crate) enum Asked {
     Load(Box<Load>),
+    FindMax(FindMaxArgs),
     Merge(MergeArgs),
+    Compare(CompareArgs),
     Completions(Shell),
 }
 
@@ -110,7 +118,9 @@ impl Args {
     pub(crate) fn read(self) -> anyhow::Result<Asked> {
         match self.what {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
+            What::FindMax(args) => Ok(Asked::FindMax(args)),
             What::Merge(args) => Ok(Asked::Merge(args)),
+            What::Compare(args) => Ok(Asked::Compare(args)),
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),
             What::Redis(args) => args.read(),
