@@ -200,3 +200,84 @@ pub(super) fn put_entry(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut V
     put_long(out, value);
     short
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LONGEST: usize = 4_096;
+
+    fn frames() -> impl Strategy<Value = Vec<(u8, u16, Vec<u8>)>> {
+        let kind = prop_oneof![Just(METHOD), Just(HEADER), Just(BODY), Just(HEARTBEAT)];
+        let payload = prop::collection::vec(any::<u8>(), 0..60);
+        prop::collection::vec((kind, any::<u16>(), payload), 0..8)
+    }
+
+    #[test]
+    fn what_is_no_amqp_is_refused() {
+        for bad in [
+            &b"AMQP\x00\x00\x09\x01"[..],
+            b"HTTP/1.1 400 Bad",
+            &[METHOD, 0, 1, 0, 0, 0, 1, 7, 0],
+            &[METHOD, 0, 1, 0, 1, 0, 0],
+            &[9, 0, 1, 0, 0, 0, 0, END],
+        ] {
+            let mut rest = bad;
+            assert!(Frame::take(&mut rest, LONGEST).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_gives_its_message_id() {
+        let mut header = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        // Content type, headers, delivery mode and the identity.
+        header.extend_from_slice(&(1_u16 << 15 | 1 << 13 | 1 << 12 | 1 << 7).to_be_bytes());
+        put_short(&mut header, |out| out.extend_from_slice(b"text/plain"));
+        put_long(&mut header, |out| {
+            put_entry(out, "k", |out| out.push(b'v'));
+        });
+        header.push(2);
+        put_short(&mut header, |out| out.extend_from_slice(b"r/w/1"));
+        assert_eq!(Fields(&header).message_id(), Some(&b"r/w/1"[..]));
+        for cut in 0..header.len() {
+            assert_eq!(Fields(&header[..cut]).message_id(), None, "cut at {cut}");
+        }
+    }
+
+    proptest! {
+        /// Frames are read as they were written, wherever the bytes are split.
+        #[test]
+        fn splits_do_not_matter(frames in frames(), cut in 0_usize..600) {
+            let mut bytes = Vec::new();
+            for (kind, channel, payload) in &frames {
+                put(&mut bytes, *kind, *channel, |out| out.extend_from_slice(payload));
+            }
+            let mut seen = Vec::new();
+            let mut read = |mut rest: &[u8]| {
+                while let Some(frame) = Frame::take(&mut rest, LONGEST).unwrap() {
+                    seen.push((frame.kind, frame.channel, frame.payload.to_vec()));
+                }
+                rest.to_vec()
+            };
+            let (first, second) = bytes.split_at(cut.min(bytes.len()));
+            let left = read(first);
+            prop_assert!(read(&[&left, second].concat()).is_empty());
+            prop_assert_eq!(seen, frames);
+        }
+
+        /// No bytes make the reader fail.
+        #[test]
+        fn any_bytes_are_safe(bytes: Vec<u8>) {
+            let mut rest = bytes.as_slice();
+            while let Ok(Some(frame)) = Frame::take(&mut rest, LONGEST) {
+                if let Some((_, mut fields)) = frame.method() {
+                    let _ = (fields.u64(), fields.short(), fields.long());
+                    let _ = fields.reason();
+                }
+            }
+            let _ = Fields(&bytes).message_id();
+        }
+    }
+}

@@ -186,3 +186,89 @@ impl Publish {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::frame::{Fields, Frame};
+    use super::*;
+
+    struct Plain {
+        sequence: u64,
+        body: Vec<u8>,
+    }
+
+    impl Text for Plain {
+        fn identity(&self) -> IdentityRef<'_> {
+            IdentityRef { run: "r", workload: "w", sequence: self.sequence }
+        }
+
+        fn render(&self, payload: &Payload, out: &mut Vec<u8>) {
+            let shape = crate::shape::Shape::default();
+            let fields =
+                crate::payload::Fields { identity: self.identity(), time: 0, shape: &shape };
+            payload.render(&fields, out);
+        }
+
+        fn body(&self, out: &mut Vec<u8>) {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    fn publish(keys: &[&str]) -> Publish {
+        let properties = Properties {
+            persistent: true,
+            content_type: Some("text/plain".to_owned()),
+            headers: vec![("n".to_owned(), Payload::new("@{seq}").unwrap())],
+            priority: Some(3),
+            ttl: Some(5_000),
+        };
+        Publish::new(Routes::fixed("x", keys.iter().copied(), true), properties)
+    }
+
+    #[test]
+    fn a_field_that_is_too_long_appends_nothing() {
+        let key = Payload::new(&"@{seq}".repeat(200)).unwrap();
+        let routes = Routes::Drawn { exchange: String::new(), key, mandatory: false };
+        let publish = Publish::new(routes, Properties::default());
+        let mut out = b"before".to_vec();
+        let text = Plain { sequence: 10, body: Vec::new() };
+        assert!(publish.put(&mut out, 1, 4_096, &text).is_err());
+        assert_eq!(out, b"before");
+    }
+
+    proptest! {
+        /// A message is read back as it was asked for: its route, identity,
+        /// size and body, in frames that are not too long.
+        #[test]
+        fn a_message_reads_back(sequence: u64, length in 0_usize..20_000, longest in 4_096_usize..9_000) {
+            let body: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let text = Plain { sequence, body };
+            let keys = ["a", "bb", "ccc"];
+            let mut out = Vec::new();
+            publish(&keys).put(&mut out, 7, longest, &text).unwrap();
+
+            let mut rest = out.as_slice();
+            let method = Frame::take(&mut rest, longest).unwrap().unwrap();
+            let (name, mut fields) = method.method().unwrap();
+            prop_assert_eq!((method.channel, name), (7, PUBLISH));
+            prop_assert_eq!((fields.u16(), fields.short()), (Some(0), Some(&b"x"[..])));
+            prop_assert_eq!(fields.short(), Some(keys[(sequence % 3) as usize].as_bytes()));
+            prop_assert_eq!(fields.u8(), Some(1));
+            let header = Frame::take(&mut rest, longest).unwrap().unwrap();
+            let mut fields = Fields(header.payload);
+            prop_assert_eq!((fields.u16(), fields.u16()), (Some(BASIC), Some(0)));
+            prop_assert_eq!(fields.u64(), Some(length as u64));
+            let identity = format!("r/w/{sequence}");
+            prop_assert_eq!(Fields(header.payload).message_id(), Some(identity.as_bytes()));
+            let mut read = Vec::new();
+            while let Some(part) = Frame::take(&mut rest, longest).unwrap() {
+                prop_assert_eq!((part.kind, part.channel), (BODY, 7));
+                read.extend_from_slice(part.payload);
+            }
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(read, text.body);
+        }
+    }
+}

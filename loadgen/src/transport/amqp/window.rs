@@ -171,3 +171,94 @@ impl Window {
         self.unconfirmed = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::feed::Sending;
+
+    fn op(seq: u64) -> Op {
+        Op { seq, due: Duration::ZERO, sending: Sending::Only }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Publish,
+        /// Confirms the tag at this share of those published; many at once.
+        Confirm(f64, bool),
+        Return(f64),
+        Expire(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Publish),
+            2 => (0.0_f64..1.0, any::<bool>()).prop_map(|(at, many)| Step::Confirm(at, many)),
+            1 => (0.0_f64..1.0).prop_map(Step::Return),
+            1 => (0_u64..200).prop_map(Step::Expire),
+        ]
+    }
+
+    proptest! {
+        /// Whatever the broker says, in whatever order: each message is
+        /// settled once, or given back unsent; no more are under way than the
+        /// window holds; and a message that was returned has never been
+        /// acknowledged.
+        #[test]
+        fn each_message_is_settled_once(size in 1_usize..20, steps in prop::collection::vec(step(), 0..200), written in 0.0_f64..1.2) {
+            let mut window = Window::new(size);
+            let mut settled: BTreeMap<u64, Answer> = BTreeMap::new();
+            let mut returned = Vec::new();
+            let mut published = 0_u64;
+            for step in steps {
+                let mut settle = |op: Op, _: Duration, answer: &Answer| {
+                    assert!(settled.insert(op.seq, answer.clone()).is_none(), "settled twice");
+                };
+                match step {
+                    Step::Publish if window.room() > 0 => {
+                        let bytes = (published * 10, published * 10 + 10);
+                        window.push(op(published), Duration::from_millis(published), bytes);
+                        published += 1;
+                    }
+                    Step::Confirm(at, many) if published > 0 => {
+                        let tag = (at * published as f64) as u64 + 1;
+                        window.confirm(tag, many, &Answer::Acked, &mut settle);
+                    }
+                    Step::Return(at) => {
+                        let seq = (at * published as f64) as u64;
+                        let open = window.slots.iter().any(|slot| {
+                            slot.op.as_ref().is_some_and(|op| op.seq == seq)
+                        });
+                        if open {
+                            window.give_back(seq, "312 NO_ROUTE");
+                            returned.push(seq);
+                        }
+                    }
+                    Step::Expire(before) => {
+                        window.expire(Duration::from_millis(before), &mut settle);
+                    }
+                    _ => {}
+                }
+                prop_assert!(window.unconfirmed <= size);
+                let open = window.slots.iter().filter(|slot| !slot.confirmed).count();
+                prop_assert_eq!(window.unconfirmed, open);
+            }
+            let written = (written * published as f64 * 10.0) as u64;
+            let mut unsent = VecDeque::new();
+            let lost = Answer::Indeterminate(Reason::Lost("gone".to_owned()));
+            window.end(written, &lost, &mut unsent, |op, _, answer| {
+                assert!(settled.insert(op.seq, answer.clone()).is_none(), "settled twice");
+            });
+            prop_assert!(unsent.iter().all(|op| op.seq * 10 >= written));
+            prop_assert!(unsent.iter().all(|op| !settled.contains_key(&op.seq)));
+            prop_assert_eq!((settled.len() + unsent.len()) as u64, published);
+            for seq in returned {
+                prop_assert_ne!(settled.get(&seq), Some(&Answer::Acked));
+            }
+        }
+    }
+}
