@@ -195,17 +195,25 @@ pub fn start_with(
 }
 
 /// Makes what has to be there before the first operation, within the time that
-/// an operation may take.
+/// an operation may take. On a thread of its own, because the caller may be
+/// driving a runtime, and within one no other can be started.
 fn setup(order: &Order) -> Result<(), LoadError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| LoadError::Thread { source })?;
-    let made = async { tokio::time::timeout(order.timeout, order.target.setup()).await };
-    let problem = match runtime.block_on(made) {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(problem)) => problem,
-        Err(_) => "no answer within the timeout".to_owned(),
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| LoadError::Thread { source })?;
+        let made = async { tokio::time::timeout(order.timeout, order.target.setup()).await };
+        let problem = match runtime.block_on(made) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(problem)) => problem,
+            Err(_) => "no answer within the timeout".to_owned(),
+        };
+        Err(LoadError::Setup { problem })
     };
-    Err(LoadError::Setup { problem })
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().spawn_scoped(scope, work);
+        let thread = started.map_err(|source| LoadError::Thread { source })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
