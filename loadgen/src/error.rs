@@ -25,13 +25,18 @@ pub enum LoadError {
         source: io::Error,
     },
     /// Queues or the like could not be made ready.
-    #[error(
-        "the target could not be made ready: {problem}; check that it runs, and use --predeclared \
-         to take queues as they are"
-    )]
+    #[error("the target could not be made ready: {problem}; check that it runs")]
     Setup {
         /// What the target said.
         problem: String,
+    },
+    /// This build does not have it.
+    #[error("this loadgen was built without {what}: {how}")]
+    NotBuilt {
+        /// What is missing.
+        what: &'static str,
+        /// How to get it.
+        how: &'static str,
     },
     /// A payload template is wrong.
     #[error("the {what} is not a payload template: {source}")]

@@ -65,6 +65,15 @@ pub fn parse(text: &[u8]) -> Option<IdentityRef<'_>> {
     Some(IdentityRef { run: word(&head[..slash])?, workload: word(&head[slash + 1..])?, sequence })
 }
 
+/// The identity at the beginning of a padded text: `run/workload/number` and
+/// then anything that is no digit. The whole text if there are no two slashes.
+pub(crate) fn leading(text: &[u8]) -> &[u8] {
+    let mut slashes = text.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
+    let Some((last, _)) = slashes.nth(1) else { return text };
+    let digits = text[last + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    &text[..last + 1 + digits]
+}
+
 /// Whether a text may stand as the run or the workload of an identity.
 #[must_use]
 pub fn is_word(text: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::reader::Readers;
 use crate::running::Running;
 use crate::shape::Shape;
 use crate::tally::Second;
-use crate::transport::Transport;
+use crate::transport::{Target, Transport};
 use crate::worker::Order;
 
 /// One workload of a run.
@@ -108,29 +108,39 @@ impl Job {
     }
 }
 
-/// Starts a job whose operations count their due times from `t0`, which was or
-/// will be at `unix_t0` on the wall clock. Connections are made at once and in
-/// the background; `t0` should leave them a moment.
-///
-/// # Errors
-/// When a setting cannot be used, the target's host is unknown, or no thread
-/// can be started. A target that cannot be reached is not an error here: its
-/// operations fail.
-pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, LoadError> {
-    start_with(job, t0, unix_t0, None)
+/// A job whose settings are checked and whose target has what it needs, such
+/// as queues.
+#[derive(Debug)]
+pub struct Ready {
+    job: Job,
+    target: Target,
 }
 
-/// [`start`], with the seconds sent to a listener of the caller's own instead
-/// of [`Running::sealed`].
+impl Job {
+    /// Checks the settings and makes what has to be there before the first
+    /// operation, such as queues. That may take as long as an operation may;
+    /// the time that operations count from should be chosen after it.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, the target's host is unknown, or what has
+    /// to be there cannot be made.
+    pub fn ready(self) -> Result<Ready, LoadError> {
+        check(&self)?;
+        let target = self.transport.prepare(&self.shape)?;
+        setup(&target, self.timeout)?;
+        Ok(Ready { job: self, target })
+    }
+}
+
+/// [`Job::ready`] and [`Ready::start`] in one.
 ///
 /// # Errors
-/// Those of [`start`].
-pub fn start_with(
-    job: Job,
-    t0: Instant,
-    unix_t0: SystemTime,
-    listener: Option<mpsc::Sender<Second>>,
-) -> Result<Running, LoadError> {
+/// Those of both.
+pub fn start(job: Job, t0: Instant, unix_t0: SystemTime) -> Result<Running, LoadError> {
+    job.ready()?.start(t0, unix_t0, None)
+}
+
+fn check(job: &Job) -> Result<(), LoadError> {
     let setting = |what, value: &str, problem: &str| LoadError::Setting {
         what,
         value: value.to_owned(),
@@ -156,54 +166,79 @@ pub fn start_with(
         let value = format!("{number}/{of}");
         return Err(setting("instance", &value, "write 1/4 for the first of four"));
     }
-    let most = u32::try_from(job.max_in_flight.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
-    let workers = job.workers.clamp(1, job.connections.min(most));
-    let (sealed, seconds) = match listener {
-        Some(listener) => (listener, None),
-        None => {
-            let (sealed, seconds) = mpsc::channel();
-            (sealed, Some(seconds))
-        }
-    };
-    let order = Order {
-        target: job.transport.prepare(&job.shape)?,
-        supply: Arc::new(Supply {
-            pace: job.pace,
-            shape: job.shape,
+    Ok(())
+}
+
+impl Ready {
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Starts the job, whose operations count their due times from `t0`, which
+    /// was or will be at `unix_t0` on the wall clock. Connections are made at
+    /// once and in the background; `t0` should leave them a moment. With a
+    /// `listener`, the seconds are sent to it instead of [`Running::sealed`].
+    ///
+    /// # Errors
+    /// When no thread can be started. A target that cannot be reached is not an
+    /// error here: its operations fail.
+    pub fn start(
+        self,
+        t0: Instant,
+        unix_t0: SystemTime,
+        listener: Option<mpsc::Sender<Second>>,
+    ) -> Result<Running, LoadError> {
+        let Self { job, target } = self;
+        let most = u32::try_from(job.max_in_flight.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
+        let workers = job.workers.clamp(1, job.connections.min(most));
+        let (sealed, seconds) = match listener {
+            Some(listener) => (listener, None),
+            None => {
+                let (sealed, seconds) = mpsc::channel();
+                (sealed, Some(seconds))
+            }
+        };
+        let order = Order {
+            target,
+            supply: Arc::new(Supply {
+                pace: job.pace,
+                shape: job.shape,
+                clock: Clock::new(t0),
+                max_in_flight: job.max_in_flight,
+            }),
+            late: job.late,
+            workers: workers.into(),
+            run: job.run,
+            workload: job.workload,
+            timeout: job.timeout,
+            grace: job.grace,
             clock: Clock::new(t0),
-            max_in_flight: job.max_in_flight,
-        }),
-        late: job.late,
-        workers: workers.into(),
-        run: job.run,
-        workload: job.workload,
-        timeout: job.timeout,
-        grace: job.grace,
-        clock: Clock::new(t0),
-        calendar: Calendar::new(unix_t0),
-        horizon: Horizon::default(),
-        abort: AtomicBool::new(false),
-        collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
-    };
-    setup(&order)?;
-    let order = Arc::new(order);
-    let readers = match job.consumers {
-        0 => None,
-        consumers => Some(Readers::start(&order, consumers)?),
-    };
-    Running::start(&order, job.instance, job.connections, seconds, readers)
+            calendar: Calendar::new(unix_t0),
+            horizon: Horizon::default(),
+            abort: AtomicBool::new(false),
+            collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
+        };
+        let order = Arc::new(order);
+        let readers = match job.consumers {
+            0 => None,
+            consumers => Some(Readers::start(&order, consumers)?),
+        };
+        Running::start(&order, job.instance, job.connections, seconds, readers)
+    }
 }
 
 /// Makes what has to be there before the first operation, within the time that
 /// an operation may take. On a thread of its own, because the caller may be
 /// driving a runtime, and within one no other can be started.
-fn setup(order: &Order) -> Result<(), LoadError> {
+fn setup(target: &Target, timeout: Duration) -> Result<(), LoadError> {
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|source| LoadError::Thread { source })?;
-        let made = async { tokio::time::timeout(order.timeout, order.target.setup()).await };
+        let made = async { tokio::time::timeout(timeout, target.setup()).await };
         let problem = match runtime.block_on(made) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(problem)) => problem,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use loadgen::{Job, Kept, Report, Running};
+use loadgen::{Job, Kept, Ready, Report, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use args::{Load, Output};
@@ -73,10 +73,12 @@ pub(crate) fn offer_and_report(load: Load) -> ExitCode {
 /// Runs the load to its end, or until a signal ends it.
 fn offer(job: Job, start_at: Option<SystemTime>, output: &Output) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let job = job.ready()?;
     let (t0, unix_t0) = beginning(start_at)?;
-    let workload = job.workload.clone();
-    let warm_up = job.warm_up.as_secs() + u64::from(job.warm_up.subsec_nanos() > 0);
-    let mut live = Live::new(&job, t0, output);
+    let workload = job.job().workload.clone();
+    let warm_up = job.job().warm_up;
+    let warm_up = warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0);
+    let mut live = Live::new(job.job(), t0, output);
     // Addresses and files are looked at before anything is sent.
     let exporter = output.prometheus.map(|at| runtime.block_on(Exporter::bind(at))).transpose()?;
     let (running, mut recorder) = start(job, t0, unix_t0, output, &workload, warm_up)?;
@@ -88,7 +90,7 @@ fn offer(job: Job, start_at: Option<SystemTime>, output: &Output) -> anyhow::Res
 }
 
 fn start(
-    job: Job,
+    job: Ready,
     t0: Instant,
     unix_t0: SystemTime,
     output: &Output,
@@ -97,7 +99,7 @@ fn start(
 ) -> anyhow::Result<(Running, Recorder)> {
     let (sender, seconds) = std::sync::mpsc::channel();
     let recorder = Recorder::new(output, workload, seconds, warm_up, unix_t0)?;
-    let running = loadgen::start_with(job, t0, unix_t0, Some(sender))?;
+    let running = job.start(t0, unix_t0, Some(sender))?;
     Ok((running, recorder))
 }
 

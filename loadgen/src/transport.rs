@@ -29,11 +29,13 @@ use crate::tls::Tls;
 pub use amqp::Amqp;
 pub use command::Command;
 pub use http::Http;
+pub use kafka::Kafka;
 pub use redis::Redis;
 
 pub mod amqp;
 mod command;
 mod http;
+pub mod kafka;
 pub mod redis;
 mod stream;
 
@@ -46,6 +48,8 @@ pub enum Transport {
     Amqp(Amqp),
     /// One command for each operation.
     Redis(Redis),
+    /// One record for each operation.
+    Kafka(Kafka),
     /// One run of a program for each operation.
     Command(Command),
 }
@@ -93,6 +97,7 @@ impl Transport {
             Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
             Self::Amqp(amqp) => Target::Amqp(Box::new(amqp::Target::new(amqp, shape)?)),
             Self::Redis(redis) => Target::Redis(Box::new(redis::Target::new(redis, shape)?)),
+            Self::Kafka(kafka) => Target::Kafka(Box::new(kafka::Target::new(kafka, shape)?)),
             Self::Command(command) => Target::Command(command::Target::new(command, shape)?),
         })
     }
@@ -104,6 +109,7 @@ pub(crate) enum Target {
     Http(Box<http::Target>),
     Amqp(Box<amqp::Target>),
     Redis(Box<redis::Target>),
+    Kafka(Box<kafka::Target>),
     Command(command::Target),
 }
 
@@ -114,6 +120,7 @@ impl Target {
             Self::Http(target) => http::drive(target, lane).await,
             Self::Amqp(target) => amqp::drive(target, lane).await,
             Self::Redis(target) => redis::drive(target, lane).await,
+            Self::Kafka(target) => kafka::drive(target, lane).await,
             Self::Command(target) => command::drive(target, lane).await,
         }
     }
@@ -127,6 +134,7 @@ impl Target {
     pub(crate) async fn setup(&self) -> Result<(), String> {
         match self {
             Self::Amqp(target) => amqp::setup(target).await,
+            Self::Kafka(target) => kafka::setup(target).await,
             Self::Http(_) | Self::Redis(_) | Self::Command(_) => Ok(()),
         }
     }
@@ -137,6 +145,7 @@ impl Target {
         match self {
             Self::Amqp(target) => amqp::consume(target, reader).await,
             Self::Redis(target) => redis::consume(target, reader).await,
+            Self::Kafka(target) => kafka::consume(target, reader).await,
             // There is nothing to read from.
             Self::Http(_) | Self::Command(_) => reader.over().await,
         }

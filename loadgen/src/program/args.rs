@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use loadgen::Job;
@@ -15,12 +16,14 @@ use super::merge::MergeArgs;
 use amqp::AmqpArgs;
 use command::CommandArgs;
 use http::HttpArgs;
+use kafka::KafkaArgs;
 pub(crate) use output::Output;
 use redis::RedisArgs;
 
 mod amqp;
 mod command;
 mod http;
+mod kafka;
 mod load;
 mod output;
 mod pace;
@@ -33,6 +36,7 @@ const EXAMPLES: &str = "Examples:
       --method POST --header 'content-type: application/json' --body '{\"id\":\"@{id}\"}'
   loadgen amqp amqp://guest:guest@127.0.0.1:5672/%2f --queue events -r 2k/s -z 1m
   loadgen redis redis://127.0.0.1:6379 --stream events --stages 1k:30s,5k:2m --size 100-4k
+  loadgen kafka 127.0.0.1:9092 --topic events --rate 10k/s --record-key @{key}
   loadgen http http://127.0.0.1:8080/ --concurrency 64 -z 10s --threshold 'p99<50ms'
   loadgen command --rate 5/s --duration 1m -- ./publish.sh @{id}
 
@@ -58,6 +62,8 @@ enum What {
     Amqp(AmqpArgs),
     /// Add to Redis streams or lists, or publish to a channel
     Redis(RedisArgs),
+    /// Write Kafka records
+    Kafka(KafkaArgs),
     /// Run a program for each operation
     Command(CommandArgs),
     /// Search for the highest rate that a target sustains
@@ -124,9 +130,23 @@ impl Args {
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),
             What::Redis(args) => args.read(),
+            What::Kafka(args) => args.read(),
             What::Command(args) => args.read(),
         }
     }
+}
+
+/// Reads `name=value` texts.
+fn pairs(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    texts
+        .iter()
+        .map(|text| {
+            let (name, value) = text
+                .split_once('=')
+                .with_context(|| format!("{text:?} has no value; write name=value"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        })
+        .collect()
 }
 
 /// Prints a shell's completions.

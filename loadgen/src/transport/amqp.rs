@@ -221,7 +221,11 @@ fn properties(amqp: &Amqp) -> Result<Properties, LoadError> {
 /// # Errors
 /// When the broker cannot be reached, or has something else by that name.
 pub(super) async fn setup(target: &Target) -> Result<(), String> {
-    if target.has_topology { topology::declare(target).await } else { Ok(()) }
+    if !target.has_topology {
+        return Ok(());
+    }
+    let declared = topology::declare(target).await;
+    declared.map_err(|problem| format!("{problem} (--predeclared takes queues as they are)"))
 }
 
 /// Reads what the operations became.

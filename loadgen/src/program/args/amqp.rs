@@ -1,13 +1,13 @@
 //! `loadgen amqp`.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use loadgen::transport::amqp::{Acks, Topology};
 use loadgen::{Amqp, Transport};
 use scenarios::units::Span;
 
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
-use super::{Asked, EXAMPLES};
+use super::{Asked, EXAMPLES, pairs};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -150,16 +150,4 @@ impl AmqpArgs {
         }
         Ok((first..=last).map(|number| pattern.replace("%d", &number.to_string())).collect())
     }
-}
-
-fn pairs(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
-    texts
-        .iter()
-        .map(|text| {
-            let (name, value) = text
-                .split_once('=')
-                .with_context(|| format!("{text:?} has no value; write name=value"))?;
-            Ok((name.to_owned(), value.to_owned()))
-        })
-        .collect()
 }

@@ -108,7 +108,7 @@ async fn list(name: &str, reader: &Reader, link: &mut Link) -> Result<(), String
             reply => {
                 if let [_, element] = reply.items() {
                     let bytes = element.bytes().unwrap_or_default();
-                    reader.take(leading_identity(bytes), bytes.len(), false);
+                    reader.take(identity::leading(bytes), bytes.len(), false);
                 }
                 Ok(())
             }
@@ -126,19 +126,10 @@ async fn channel(name: &str, reader: &Reader, link: &mut Link) -> Result<(), Str
                 && kind.bytes() == Some(b"message")
             {
                 let bytes = message.bytes().unwrap_or_default();
-                reader.take(leading_identity(bytes), bytes.len(), false);
+                reader.take(identity::leading(bytes), bytes.len(), false);
             }
         })
         .await?;
     }
     Ok(())
-}
-
-/// The identity at the beginning of a padded element: `run/workload/number`
-/// and then anything that is no digit.
-fn leading_identity(bytes: &[u8]) -> &[u8] {
-    let mut slashes = bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
-    let Some((last, _)) = slashes.nth(1) else { return bytes };
-    let digits = bytes[last + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    &bytes[..last + 1 + digits]
 }

@@ -1,0 +1,278 @@
+//! Settings, topics and the life of a producer.
+
+use std::cell::RefCell;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Producer as _, ProducerContext};
+
+use super::fate::steady;
+use super::session::{self, End};
+use super::{Kafka, Partitions, Security, consumer};
+use crate::backoff::Backoff;
+use crate::error::LoadError;
+use crate::lane::Lane;
+use crate::outcome::{Answer, Reason};
+use crate::payload::Payload;
+use crate::reader::Reader;
+use crate::shape::Shape;
+use crate::transport::{body, template};
+
+/// The most bytes that a producer holds, in KiB; librdkafka's own is 1 GiB.
+const MOST_KIB: &str = "65536";
+
+/// How long a producer is given to learn of its topic before the first
+/// operation.
+const GREETING: Duration = Duration::from_secs(1);
+
+pub(super) type Producer = BaseProducer<Inbox>;
+
+/// Records that are ready to be filled in.
+#[derive(Debug)]
+pub(crate) struct Target {
+    config: ClientConfig,
+    pub(super) topic: String,
+    partitions: Option<Partitions>,
+    pub(super) key: Option<Payload>,
+    pub(super) partition: Option<i32>,
+    pub(super) body: Payload,
+    pub(super) headers: Vec<(String, Payload)>,
+    pub(super) queue: usize,
+    group: String,
+}
+
+impl Target {
+    pub(in crate::transport) fn new(kafka: &Kafka, shape: &Shape) -> Result<Self, LoadError> {
+        let setting = |what, value: &str, problem: &str| LoadError::Setting {
+            what,
+            value: value.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if kafka.queue == 0 {
+            return Err(setting("queue", "0", "use at least 1"));
+        }
+        if kafka.topic.is_empty() {
+            return Err(setting("topic", "", "give it a name"));
+        }
+        let headers = kafka
+            .headers
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), template(&format!("header {name}"), value)?)));
+        let target = Self {
+            config: config(kafka),
+            topic: kafka.topic.clone(),
+            partitions: kafka.partitions,
+            key: kafka.key.as_deref().map(|key| template("key", key)).transpose()?,
+            partition: kafka.partition,
+            body: body(&kafka.body, shape)?,
+            headers: headers.collect::<Result<_, _>>()?,
+            queue: kafka.queue as usize,
+            group: kafka.group.clone(),
+        };
+        // Settings that contradict each other are found only by making one.
+        if let Err(error) = target.producer(Duration::from_secs(1)) {
+            let problem = match &error {
+                KafkaError::ClientConfig(_, problem, name, value) => {
+                    format!("{problem} ({name}={value})")
+                }
+                KafkaError::ClientCreation(problem) => problem.clone(),
+                other => other.to_string(),
+            };
+            return Err(setting("Kafka setting", &kafka.brokers, &problem));
+        }
+        Ok(target)
+    }
+
+    /// A producer whose records are given up after `timeout`.
+    fn producer(&self, timeout: Duration) -> Result<Producer, KafkaError> {
+        let mut config = self.config.clone();
+        config.set("message.timeout.ms", timeout.as_millis().max(1).to_string());
+        config.set("queue.buffering.max.messages", self.queue.to_string());
+        config.create_with_context(Inbox::default())
+    }
+
+    pub(super) fn consumer_config(&self) -> ClientConfig {
+        let mut config = self.config.clone();
+        config.set("group.id", &self.group);
+        config
+    }
+}
+
+/// librdkafka's settings: ours, then those that the user gives.
+fn config(kafka: &Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &kafka.brokers);
+    config.set("client.id", "shakedown-loadgen");
+    config.set("queue.buffering.max.kbytes", MOST_KIB);
+    // So that a broker that is back is found soon.
+    config.set("reconnect.backoff.ms", "50");
+    config.set("reconnect.backoff.max.ms", "1000");
+    config.set("auto.offset.reset", "earliest");
+    let Security { tls, sasl } = &kafka.security;
+    config.set(
+        "security.protocol",
+        match (tls, sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        },
+    );
+    if let Some(tls) = tls {
+        let files = [
+            ("ssl.ca.location", &tls.ca),
+            ("ssl.certificate.location", &tls.cert),
+            ("ssl.key.location", &tls.key),
+        ];
+        for (name, path) in files {
+            if let Some(path) = path {
+                config.set(name, path.to_string_lossy());
+            }
+        }
+        if tls.insecure {
+            config.set("enable.ssl.certificate.verification", "false");
+        }
+    }
+    if let Some(sasl) = sasl {
+        config.set("sasl.mechanism", &sasl.mechanism);
+        config.set("sasl.username", &sasl.user);
+        config.set("sasl.password", &sasl.password);
+    }
+    for (name, value) in &kafka.settings {
+        config.set(name, value);
+    }
+    config
+}
+
+/// Where a producer's deliveries and troubles come in.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    trouble: Mutex<Option<String>>,
+}
+
+/// A record that came back: its number, and the error if there was one.
+pub(super) type Delivery = (usize, Option<RDKafkaErrorCode>);
+
+thread_local! {
+    /// librdkafka gives deliveries to whoever polls, on the poller's thread:
+    /// no other thread ever sees them on their way to the session.
+    static DELIVERIES: RefCell<Vec<Delivery>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Inbox {
+    /// What was last said about the connections.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The connections work.
+    pub(super) fn well(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Takes the records that have come back to this producer in exchange for an
+/// empty list.
+pub(super) fn deliveries(producer: &Producer, mut empty: Vec<Delivery>) -> Vec<Delivery> {
+    let mut before = 0;
+    loop {
+        // One call serves one batch.
+        producer.poll(Duration::ZERO);
+        let count = DELIVERIES.with_borrow(Vec::len);
+        if count == before {
+            break;
+        }
+        before = count;
+    }
+    DELIVERIES.with_borrow_mut(|list| mem::swap(list, &mut empty));
+    empty
+}
+
+impl ClientContext for Inbox {
+    // Where it matters it comes back with a record, too.
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, _: KafkaError, reason: &str) {
+        let text = steady(reason);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Inbox {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        let error = match result {
+            Ok(_) => None,
+            Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
+        };
+        DELIVERIES.with_borrow_mut(|list| list.push((number, error)));
+    }
+}
+
+/// Sees that the brokers answer; makes the topic if asked to.
+pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
+    let client: AdminClient<DefaultClientContext> =
+        target.config.create().map_err(|error| error.to_string())?;
+    // A topic that is not made here may be made by the first record.
+    let seen = client.inner().fetch_metadata(None, Duration::from_secs(5));
+    seen.map_err(|error| {
+        let code = error.rdkafka_error_code().map_or(error.to_string(), |code| code.to_string());
+        format!("no broker answers: {code}")
+    })?;
+    if let Some(Partitions { number, replication }) = target.partitions {
+        let copies = i32::try_from(replication).map_err(|_| "--replication is too large")?;
+        let partitions = i32::try_from(number).map_err(|_| "--partitions is too large")?;
+        let topic = NewTopic::new(&target.topic, partitions, TopicReplication::Fixed(copies));
+        let made = client.create_topics([&topic], &AdminOptions::new()).await;
+        for result in made.map_err(|error| error.to_string())? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => return Err(format!("topic {name}: {code}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Drives one producer until there are no more operations.
+pub(in crate::transport) async fn drive(target: &Target, lane: &Lane) {
+    let mut backoff = Backoff::default();
+    let mut first = true;
+    loop {
+        let error = match target.producer(lane.timeout()) {
+            Ok(producer) => {
+                if mem::take(&mut first) {
+                    // Otherwise the first operation would pay for it. Whoever
+                    // does not answer will be seen by that one.
+                    let _ = producer.client().fetch_metadata(Some(&target.topic), GREETING);
+                }
+                let standing = lane.standing();
+                let end = session::serve(&producer, target, lane).await;
+                drop(standing);
+                match end {
+                    End::NoMore => return,
+                    End::Useless(error) => error,
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        // One operation sees it, so that it is in the report.
+        let Some(op) = lane.next().await else { return };
+        let now = lane.now();
+        lane.settle(op, now, &Answer::Failed(Reason::Unreachable(error)));
+        lane.pause(backoff.pause()).await;
+    }
+}
+
+/// Reads what the operations became.
+pub(in crate::transport) async fn consume(target: &Target, reader: &Reader) {
+    consumer::run(target, reader).await;
+}

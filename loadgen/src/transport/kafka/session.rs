@@ -1,0 +1,266 @@
+//! Records on one producer, until it is of no more use.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+use super::client::{self, Delivery, Producer, Target};
+use super::fate::{given_back, is_fatal};
+use crate::alarm::Alarm;
+use crate::feed::Op;
+use crate::lane::Lane;
+use crate::outcome::{Answer, Reason};
+
+/// The longest pause between two looks for deliveries.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// Behind a record that does not come back, so many queues full may.
+const STRETCH: usize = 4;
+
+/// How a session ended.
+pub(super) enum End {
+    /// There are no more operations.
+    NoMore,
+    /// librdkafka has given the producer up, and why.
+    Useless(String),
+}
+
+/// A record that has not come back, or that waits for the ones before it to.
+struct Slot {
+    /// `None` when it is settled.
+    op: Option<Op>,
+    started: Duration,
+}
+
+struct Session<'a> {
+    producer: &'a Producer,
+    target: &'a Target,
+    lane: &'a Lane,
+    /// In the order in which they were begun.
+    slots: VecDeque<Slot>,
+    /// The number of the first slot.
+    first: usize,
+    /// Slots that have an operation.
+    under_way: usize,
+    /// Slots before this one have none: where to look for what is overdue.
+    overdue_from: usize,
+    /// An operation that did not fit into librdkafka's queue.
+    in_hand: Option<Op>,
+    more: bool,
+    key: Vec<u8>,
+    body: Vec<u8>,
+    header: Vec<u8>,
+    deliveries: Vec<Delivery>,
+    useless: Option<String>,
+}
+
+/// Sends operations until there are no more or the producer is of no use.
+pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> End {
+    let alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => return End::Useless(error.to_string()),
+    };
+    let mut session = Session {
+        producer,
+        target,
+        lane,
+        slots: VecDeque::new(),
+        first: 0,
+        under_way: 0,
+        overdue_from: 0,
+        in_hand: None,
+        more: true,
+        key: Vec::new(),
+        body: Vec::new(),
+        header: Vec::new(),
+        deliveries: Vec::new(),
+        useless: None,
+    };
+    loop {
+        session.take_back();
+        session.top_up();
+        if let Some(error) = session.useless.take() {
+            session.give_up(&error);
+            return End::Useless(error);
+        }
+        if session.under_way == 0 && session.in_hand.is_none() {
+            if !session.more {
+                return End::NoMore;
+            }
+            // Settled records may still come back, and connections be lost,
+            // without anybody asking.
+            match lane.next().await {
+                Some(op) => session.put(op, lane.now()),
+                None => session.more = false,
+            }
+            continue;
+        }
+        if let Err(error) = alarm.set(LOOK) {
+            session.useless = Some(error.to_string());
+            continue;
+        }
+        tokio::select! {
+            op = lane.next(), if session.has_room() => match op {
+                Some(op) => session.put(op, lane.now()),
+                None => session.more = false,
+            },
+            _ = alarm.ring() => {}
+        }
+    }
+}
+
+impl Session<'_> {
+    fn has_room(&self) -> bool {
+        self.more
+            && self.in_hand.is_none()
+            && self.under_way < self.target.queue
+            && self.slots.len() < self.target.queue.saturating_mul(STRETCH)
+    }
+
+    /// Takes what is due already.
+    fn top_up(&mut self) {
+        let now = self.lane.now();
+        if let Some(op) = self.in_hand.take() {
+            self.put(op, now);
+        }
+        while self.has_room()
+            && let Some(op) = self.lane.try_next()
+        {
+            self.put(op, now);
+        }
+    }
+
+    fn put(&mut self, op: Op, now: Duration) {
+        let (lane, target) = (self.lane, self.target);
+        self.body.clear();
+        lane.render_body(&target.body, &op, now, &mut self.body);
+        let number = self.first + self.slots.len();
+        let mut record: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&target.topic, number).payload(&self.body);
+        if let Some(key) = &target.key {
+            self.key.clear();
+            lane.render(key, &op, now, &mut self.key);
+            record = record.key(&self.key);
+        }
+        if let Some(partition) = target.partition {
+            record = record.partition(partition);
+        }
+        if !target.headers.is_empty() {
+            let mut headers = OwnedHeaders::new_with_capacity(target.headers.len());
+            for (name, value) in &target.headers {
+                self.header.clear();
+                lane.render(value, &op, now, &mut self.header);
+                headers = headers.insert(Header { key: name, value: Some(&self.header) });
+            }
+            record = record.headers(headers);
+        }
+        let error = match self.producer.send(record) {
+            Ok(()) => {
+                self.slots.push_back(Slot { op: Some(op), started: now });
+                self.under_way += 1;
+                return;
+            }
+            Err((error, _)) => error,
+        };
+        match error {
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => self.in_hand = Some(op),
+            KafkaError::MessageProduction(code) if is_fatal(code) => {
+                self.in_hand = Some(op);
+                self.useless = Some(self.fatal(code));
+            }
+            KafkaError::MessageProduction(code) => {
+                let answer = Answer::Failed(Reason::Unsendable(code.to_string()));
+                lane.settle_at(op, now, now, &answer);
+            }
+            other => {
+                let answer = Answer::Failed(Reason::Unsendable(other.to_string()));
+                lane.settle_at(op, now, now, &answer);
+            }
+        }
+    }
+
+    /// Settles what has come back, and what is overdue.
+    fn take_back(&mut self) {
+        let mut list = client::deliveries(self.producer, std::mem::take(&mut self.deliveries));
+        let now = self.lane.now();
+        let mut delivered = false;
+        for (number, error) in list.drain(..) {
+            // A slot that is gone, gone back to before the first.
+            let Some(slot) =
+                number.checked_sub(self.first).and_then(|index| self.slots.get_mut(index))
+            else {
+                continue;
+            };
+            delivered |= error.is_none();
+            if let Some(code) = error.filter(|&code| is_fatal(code)) {
+                self.useless =
+                    Some(self.producer.client().fatal_error().map_or_else(
+                        || code.to_string(),
+                        |(code, text)| format!("{code}: {text}"),
+                    ));
+            }
+            let Some(op) = slot.op.take() else { continue };
+            self.under_way -= 1;
+            let answer = match error {
+                None => Answer::Acked,
+                Some(code) => {
+                    let trouble = self.producer.context().trouble();
+                    given_back(code, trouble.as_deref())
+                }
+            };
+            self.lane.settle_at(op, slot.started, now, &answer);
+        }
+        self.deliveries = list;
+        if delivered {
+            self.producer.context().well();
+        }
+        self.expire(now);
+        while self.slots.front().is_some_and(|slot| slot.op.is_none()) {
+            self.slots.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// Settles what is overdue. librdkafka gives it back some time later.
+    fn expire(&mut self, now: Duration) {
+        let timeout = self.lane.timeout();
+        let mut index = self.overdue_from.saturating_sub(self.first);
+        while let Some(slot) = self.slots.get_mut(index)
+            && slot.started + timeout <= now
+        {
+            if let Some(op) = slot.op.take() {
+                self.under_way -= 1;
+                let trouble = self.producer.context().trouble();
+                let answer = given_back(RDKafkaErrorCode::MessageTimedOut, trouble.as_deref());
+                self.lane.settle_at(op, slot.started, now, &answer);
+            }
+            index += 1;
+        }
+        self.overdue_from = self.first + index;
+    }
+
+    fn fatal(&self, code: RDKafkaErrorCode) -> String {
+        self.producer
+            .client()
+            .fatal_error()
+            .map_or_else(|| code.to_string(), |(code, text)| format!("{code}: {text}"))
+    }
+
+    /// The producer is of no use: settles everything.
+    fn give_up(&mut self, error: &str) {
+        let now = self.lane.now();
+        for slot in self.slots.drain(..) {
+            if let Some(op) = slot.op {
+                let answer = Answer::Indeterminate(Reason::Lost(error.to_owned()));
+                self.lane.settle_at(op, slot.started, now, &answer);
+            }
+        }
+        if let Some(op) = self.in_hand.take() {
+            let answer = Answer::Failed(Reason::Unsendable(error.to_owned()));
+            self.lane.settle_at(op, now, now, &answer);
+        }
+    }
+}

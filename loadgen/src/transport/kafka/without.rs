@@ -1,0 +1,34 @@
+//! What stands for the client in a build without it.
+
+use super::Kafka;
+use crate::error::LoadError;
+use crate::lane::Lane;
+use crate::reader::Reader;
+use crate::shape::Shape;
+
+/// There is none in this build.
+#[derive(Debug)]
+pub(crate) enum Target {}
+
+impl Target {
+    pub(in crate::transport) fn new(_: &Kafka, _: &Shape) -> Result<Self, LoadError> {
+        Err(LoadError::NotBuilt {
+            what: "Kafka",
+            how: "install cmake, g++, pkg-config and zlib1g-dev, then build with `cargo build \
+                  --release --package loadgen --features kafka` (kafka-tls for TLS and SCRAM, \
+                  which needs libssl-dev, too)",
+        })
+    }
+}
+
+pub(in crate::transport) async fn drive(target: &Target, _: &Lane) {
+    match *target {}
+}
+
+pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
+    match *target {}
+}
+
+pub(in crate::transport) async fn consume(target: &Target, _: &Reader) {
+    match *target {}
+}
