@@ -105,6 +105,17 @@ impl Reader {
         }
     }
 
+    /// How long a consumer may take to be let in, as an operation may.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.inbox.order.timeout
+    }
+
+    /// Says that this consumer was not let in yet, so that silence does not
+    /// mean that there are no messages left.
+    pub(crate) fn not_yet(&self) {
+        *self.inbox.last.borrow_mut() = self.inbox.order.clock.now();
+    }
+
     /// Notes what went wrong. The consumer should pause and try again.
     pub(crate) fn trouble(&self, error: impl Into<String>) {
         self.inbox.errors.borrow_mut().count(&Reason::Lost(error.into()));

@@ -4,8 +4,11 @@
 
 mod command;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod offered;
 mod omission;
 mod program;
 mod redis;
 mod server;
+mod support;

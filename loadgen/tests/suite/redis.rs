@@ -7,15 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::transport::redis::{Into, Stream};
-use loadgen::{Job, Redis, Report, Schedule, Tls, Transport};
+use loadgen::{Job, Redis, Schedule, Tls, Transport};
 use rustix::process::{Pid, Signal, kill_process};
 use scenarios::units::Rate;
 use tempfile::TempDir;
 
-/// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::support::{PATIENCE, SECOND, complete, start, until, until_acked};
 
 /// A private server; gone when it is dropped, or when the test's process ends.
 struct Server {
@@ -148,31 +145,6 @@ fn job(redis: Redis, rate: f64, length: Duration) -> Job {
         grace: PATIENCE,
         ..Job::new("test", "redis", schedule, Transport::Redis(redis))
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test is a shell that owns a clock")]
-fn start(job: Job) -> loadgen::Running {
-    loadgen::start(job, Instant::now(), SystemTime::now()).unwrap()
-}
-
-fn complete(report: Report) -> Report {
-    assert!(report.ledger.is_complete());
-    assert_eq!(report.totals.settled(), report.totals.due);
-    report
-}
-
-/// Waits until a run has come so far.
-#[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
-fn until(running: &loadgen::Running, so_far: impl Fn(loadgen::Progress) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !so_far(running.progress()) {
-        assert!(Instant::now() < end, "{:?}", running.progress());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn until_acked(running: &loadgen::Running, count: u64) {
-    until(running, |progress| progress.acked >= count);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Reads what the operations became: a member of a consumer group.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -58,7 +58,14 @@ fn open(target: &Target) -> Result<(BaseConsumer<Quiet>, Arc<Notify>), KafkaErro
 }
 
 async fn read(consumer: &BaseConsumer<Quiet>, bell: &Notify, reader: &Reader) {
+    let began = Instant::now();
+    let mut is_in = false;
     while !reader.is_over() {
+        // Brokers wait some seconds for the other members of a new group.
+        if !is_in && began.elapsed() < reader.timeout() {
+            is_in = consumer.assignment().is_ok_and(|list| list.count() > 0);
+            reader.not_yet();
+        }
         let mut count = 0;
         while count < BATCH
             && let Some(record) = consumer.poll(Duration::ZERO)
