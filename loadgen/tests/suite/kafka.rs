@@ -40,7 +40,7 @@ impl Broker {
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let folder = tempfile::tempdir().unwrap();
-            let mut child = spawn(port, &folder);
+            let mut child = spawn(port, port, &folder);
             if comes_up(&mut child, port) {
                 return Self::Real { port, folder, child };
             }
@@ -73,7 +73,7 @@ impl Broker {
             Self::Real { port, folder, child } => {
                 let end = Instant::now() + PATIENCE;
                 loop {
-                    *child = spawn(*port, folder);
+                    *child = spawn(*port, *port, folder);
                     if comes_up(child, *port) {
                         return;
                     }
@@ -132,12 +132,12 @@ impl Drop for Broker {
     }
 }
 
-fn spawn(port: u16, folder: &TempDir) -> Child {
+fn spawn(port: u16, shown: u16, folder: &TempDir) -> Child {
     let program = std::env::var_os("SHAKEDOWN_TANSU").expect("scripts/test-kafka sets this");
-    let at = format!("tcp://127.0.0.1:{port}");
+    let at = |port| format!("tcp://127.0.0.1:{port}");
     let mut command = Command::new(program);
     command
-        .args(["broker", "--listener-url", &at, "--advertised-listener-url", &at])
+        .args(["broker", "--listener-url", &at(port), "--advertised-listener-url", &at(shown)])
         .args(["--storage-engine", "sqlite://records.db"])
         .current_dir(folder.path())
         .stdin(Stdio::null())
@@ -305,5 +305,94 @@ fn settings_that_librdkafka_does_not_know_are_refused() {
     for (name, value) in [("no.such.setting", "1"), ("acks", "many"), ("linger.ms", "-7")] {
         let error = job(kafka(name, value), 50.0, SECOND).ready().unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
+    }
+}
+
+/// A broker that is reached through TLS only, by a proxy in front of it: tansu's
+/// own takes no certificate together with its key.
+#[cfg(feature = "kafka-tls")]
+mod secure {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use rustls::ServerConfig;
+    use rustls::crypto::ring;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio::io::copy_bidirectional;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// The broker, and the authority that vouches for it.
+    fn broker() -> (Broker, PathBuf) {
+        for _ in 0..20 {
+            let plain = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let folder = tempfile::tempdir().unwrap();
+            let status = Command::new("openssl")
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+                .args(["-nodes", "-days", "1", "-subj", "/CN=test", "-keyout", "key.pem"])
+                .args(["-addext", "subjectAltName=IP:127.0.0.1", "-out", "cert.pem"])
+                .current_dir(folder.path())
+                .stderr(Stdio::null())
+                .status();
+            assert!(status.unwrap().success());
+            let port = proxy(&folder, plain);
+            let mut child = spawn(plain, port, &folder);
+            if comes_up(&mut child, plain) {
+                let authority = folder.path().join("cert.pem");
+                return (Broker::Real { port, folder, child }, authority);
+            }
+        }
+        panic!("the broker does not start");
+    }
+
+    /// Passes on what comes through TLS to a port; gives its own. It ends with
+    /// the test's process.
+    fn proxy(folder: &TempDir, to: u16) -> u16 {
+        let certificate = CertificateDer::from_pem_file(folder.path().join("cert.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(folder.path().join("key.pem")).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                while let Ok((stream, _)) = listener.accept().await {
+                    let acceptor = acceptor.clone();
+                    tokio::spawn(async move {
+                        // Who does not trust us goes away.
+                        let Ok(mut outer) = acceptor.accept(stream).await else { return };
+                        let inner = tokio::net::TcpStream::connect(("127.0.0.1", to)).await;
+                        let Ok(mut inner) = inner else { return };
+                        let _ = copy_bidirectional(&mut outer, &mut inner).await;
+                    });
+                }
+            });
+        });
+        port
+    }
+
+    #[test]
+    #[ignore = "scripts/test-kafka installs a broker and runs this"]
+    fn a_real_broker_is_reached_through_tls_by_those_who_trust_it() {
+        let (broker, authority) = broker();
+        let through = |ca| {
+            let tls = loadgen::Tls { ca, ..loadgen::Tls::default() };
+            Kafka { security: Security { tls: Some(tls), sasl: None }, ..kafka(&broker) }
+        };
+        let report = complete(start(job(through(Some(authority)), 200.0, SECOND)).wait().unwrap());
+        assert_eq!(report.totals.acked, 200, "{:?}", report.errors);
+        let error = job(through(None), 200.0, SECOND).ready().unwrap_err().to_string();
+        assert!(error.contains("no broker answers"), "{error}");
     }
 }
