@@ -3,29 +3,24 @@
 //! one.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use tokio::io::unix::AsyncFd;
+
+use crate::counter::Counter;
 
 /// A timer that rings once each time it is set.
 #[derive(Debug)]
-pub(crate) struct Alarm(AsyncFd<OwnedFd>);
+pub(crate) struct Alarm(Counter);
 
 impl Alarm {
     /// A timer of the present runtime.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        // SAFETY: an `OwnedFd` always gives the same descriptor, which stays
-        // open for as long as it lives, and it is never replaced in here.
-        #[expect(unsafe_code, reason = "the runtime has no other way to wait for a descriptor")]
-        let registered = unsafe { AsyncFd::register(timer) };
-        Ok(Self(registered?))
+        Counter::new(timerfd_create(TimerfdClockId::Monotonic, flags)?).map(Self)
     }
 
     /// Sets the timer; a time of zero rings at once.
@@ -39,19 +34,12 @@ impl Alarm {
                 tv_nsec: pause.subsec_nanos().into(),
             },
         };
-        timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+        timerfd_settime(self.0.descriptor(), TimerfdTimerFlags::empty(), &once)?;
         Ok(())
     }
 
     /// Waits until it rings.
     pub(crate) async fn ring(&self) -> io::Result<()> {
-        loop {
-            let mut ready = self.0.readable().await?;
-            let read =
-                |timer: &AsyncFd<OwnedFd>| Ok(rustix::io::read(timer.get_ref(), &mut [0; 8])?);
-            if let Ok(rung) = ready.try_io(read) {
-                return rung.map(drop);
-            }
-        }
+        self.0.wait().await
     }
 }

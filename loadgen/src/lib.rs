@@ -17,6 +17,7 @@ mod book;
 mod clock;
 mod collector;
 pub mod compare;
+mod counter;
 mod deadlines;
 mod error;
 mod feed;

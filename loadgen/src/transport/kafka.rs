@@ -9,9 +9,6 @@
 //! of the last attempt: one before may have been written. A record has
 //! therefore failed only where every attempt must have ended the same way, such
 //! as one that is too large; all other errors leave it indeterminate.
-//!
-//! Deliveries are looked for whenever an operation is begun and at least every
-//! half a millisecond, so times are too long by up to that.
 
 use crate::tls::Tls;
 
@@ -24,6 +21,8 @@ pub(crate) use backend::Target;
 pub(super) use backend::{consume, drive, setup};
 
 #[cfg(feature = "kafka")]
+mod bell;
+#[cfg(feature = "kafka")]
 mod client;
 #[cfg(feature = "kafka")]
 mod consumer;
@@ -31,6 +30,8 @@ mod consumer;
 mod fate;
 #[cfg(feature = "kafka")]
 mod session;
+#[cfg(feature = "kafka")]
+mod topic;
 #[cfg(not(feature = "kafka"))]
 mod without;
 

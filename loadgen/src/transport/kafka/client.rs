@@ -181,14 +181,12 @@ impl Inbox {
 /// Takes the records that have come back to this producer in exchange for an
 /// empty list.
 pub(super) fn deliveries(producer: &Producer, mut empty: Vec<Delivery>) -> Vec<Delivery> {
-    let mut before = 0;
-    loop {
-        // One call serves one batch.
+    // One call serves one event, which may be another one than a batch.
+    let (mut before, mut quiet) = (0, 0);
+    while quiet < 2 {
         producer.poll(Duration::ZERO);
         let count = DELIVERIES.with_borrow(Vec::len);
-        if count == before {
-            break;
-        }
+        quiet = if count == before { quiet + 1 } else { 0 };
         before = count;
     }
     DELIVERIES.with_borrow_mut(|list| mem::swap(list, &mut empty));

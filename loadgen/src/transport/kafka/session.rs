@@ -3,19 +3,21 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
+use super::bell::Bell;
 use super::client::{self, Delivery, Producer, Target};
 use super::fate::{given_back, is_fatal};
-use crate::alarm::Alarm;
+use super::topic::Topic;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 
-/// The longest pause between two looks for deliveries.
-const LOOK: Duration = Duration::from_micros(500);
+/// The longest pause between two looks for deliveries, should the bell have
+/// been overheard.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Behind a record that does not come back, so many queues full may.
 const STRETCH: usize = 4;
@@ -37,6 +39,7 @@ struct Slot {
 
 struct Session<'a> {
     producer: &'a Producer,
+    topic: Topic<'a>,
     target: &'a Target,
     lane: &'a Lane,
     /// In the order in which they were begun.
@@ -59,12 +62,17 @@ struct Session<'a> {
 
 /// Sends operations until there are no more or the producer is of no use.
 pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> End {
-    let alarm = match Alarm::new() {
-        Ok(alarm) => alarm,
+    let bell = match Bell::new(producer) {
+        Ok(bell) => bell,
         Err(error) => return End::Useless(error.to_string()),
+    };
+    let topic = match Topic::new(producer, &target.topic) {
+        Ok(topic) => topic,
+        Err(error) => return End::Useless(error),
     };
     let mut session = Session {
         producer,
+        topic,
         target,
         lane,
         slots: VecDeque::new(),
@@ -98,16 +106,17 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
             }
             continue;
         }
-        if let Err(error) = alarm.set(LOOK) {
-            session.useless = Some(error.to_string());
-            continue;
-        }
-        tokio::select! {
-            op = lane.next(), if session.has_room() => match op {
-                Some(op) => session.put(op, lane.now()),
-                None => session.more = false,
-            },
-            _ = alarm.ring() => {}
+        let event = async {
+            tokio::select! {
+                op = lane.next(), if session.has_room() => Some(op),
+                () = bell.ring() => None,
+            }
+        };
+        match lane.limit(session.next_look(), event).await {
+            Some(Some(Some(op))) => session.put(op, lane.now()),
+            Some(Some(None)) => session.more = false,
+            // Something has come back, or is overdue.
+            Some(None) | None => {}
         }
     }
 }
@@ -118,6 +127,13 @@ impl Session<'_> {
             && self.in_hand.is_none()
             && self.under_way < self.target.queue
             && self.slots.len() < self.target.queue.saturating_mul(STRETCH)
+    }
+
+    /// When to look even if the bell does not ring.
+    fn next_look(&self) -> Duration {
+        let oldest = self.slots.get(self.overdue_from.saturating_sub(self.first));
+        let overdue = oldest.map_or(Duration::MAX, |slot| slot.started + self.lane.timeout());
+        overdue.min(self.lane.now() + LOOK)
     }
 
     /// Takes what is due already.
@@ -138,48 +154,53 @@ impl Session<'_> {
         self.body.clear();
         lane.render_body(&target.body, &op, now, &mut self.body);
         let number = self.first + self.slots.len();
-        let mut record: BaseRecord<'_, [u8], [u8], usize> =
-            BaseRecord::with_opaque_to(&target.topic, number).payload(&self.body);
         if let Some(key) = &target.key {
             self.key.clear();
             lane.render(key, &op, now, &mut self.key);
-            record = record.key(&self.key);
+        }
+        let key = target.key.as_ref().map(|_| self.key.as_slice());
+        let sent = if target.headers.is_empty() {
+            self.topic.send(target.partition, key, &self.body, number)
+        } else {
+            self.send_with_headers(&op, now, number)
+        };
+        match sent {
+            Ok(()) => {
+                self.slots.push_back(Slot { op: Some(op), started: now });
+                self.under_way += 1;
+            }
+            Err(Code::QueueFull) => self.in_hand = Some(op),
+            Err(code) if is_fatal(code) => {
+                self.in_hand = Some(op);
+                self.useless = Some(self.fatal(code));
+            }
+            Err(code) => {
+                let answer = Answer::Failed(Reason::Unsendable(code.to_string()));
+                lane.settle_at(op, now, now, &answer);
+            }
+        }
+    }
+
+    fn send_with_headers(&mut self, op: &Op, now: Duration, number: usize) -> Result<(), Code> {
+        let target = self.target;
+        let mut headers = OwnedHeaders::new_with_capacity(target.headers.len());
+        for (name, value) in &target.headers {
+            self.header.clear();
+            self.lane.render(value, op, now, &mut self.header);
+            headers = headers.insert(Header { key: name, value: Some(&self.header) });
+        }
+        let mut record: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&target.topic, number)
+                .payload(self.body.as_slice())
+                .headers(headers);
+        if target.key.is_some() {
+            record = record.key(self.key.as_slice());
         }
         if let Some(partition) = target.partition {
             record = record.partition(partition);
         }
-        if !target.headers.is_empty() {
-            let mut headers = OwnedHeaders::new_with_capacity(target.headers.len());
-            for (name, value) in &target.headers {
-                self.header.clear();
-                lane.render(value, &op, now, &mut self.header);
-                headers = headers.insert(Header { key: name, value: Some(&self.header) });
-            }
-            record = record.headers(headers);
-        }
-        let error = match self.producer.send(record) {
-            Ok(()) => {
-                self.slots.push_back(Slot { op: Some(op), started: now });
-                self.under_way += 1;
-                return;
-            }
-            Err((error, _)) => error,
-        };
-        match error {
-            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => self.in_hand = Some(op),
-            KafkaError::MessageProduction(code) if is_fatal(code) => {
-                self.in_hand = Some(op);
-                self.useless = Some(self.fatal(code));
-            }
-            KafkaError::MessageProduction(code) => {
-                let answer = Answer::Failed(Reason::Unsendable(code.to_string()));
-                lane.settle_at(op, now, now, &answer);
-            }
-            other => {
-                let answer = Answer::Failed(Reason::Unsendable(other.to_string()));
-                lane.settle_at(op, now, now, &answer);
-            }
-        }
+        let sent = self.producer.send(record);
+        sent.map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(Code::InvalidArgument))
     }
 
     /// Settles what has come back, and what is overdue.
@@ -234,7 +255,7 @@ impl Session<'_> {
             if let Some(op) = slot.op.take() {
                 self.under_way -= 1;
                 let trouble = self.producer.context().trouble();
-                let answer = given_back(RDKafkaErrorCode::MessageTimedOut, trouble.as_deref());
+                let answer = given_back(Code::MessageTimedOut, trouble.as_deref());
                 self.lane.settle_at(op, slot.started, now, &answer);
             }
             index += 1;
@@ -242,7 +263,7 @@ impl Session<'_> {
         self.overdue_from = self.first + index;
     }
 
-    fn fatal(&self, code: RDKafkaErrorCode) -> String {
+    fn fatal(&self, code: Code) -> String {
         self.producer
             .client()
             .fatal_error()
