@@ -67,6 +67,8 @@ pub enum Reason {
     Status(u16),
     /// The broker gave the message back.
     Returned(String),
+    /// No answer within the timeout, while the broker took nothing in.
+    Blocked(String),
     /// The broker refused responsibility for the message.
     Nacked,
     /// The server answered with an error.
@@ -99,6 +101,9 @@ impl fmt::Display for Reason {
             Self::CutOff => f.write_str("the run ended before the answer came"),
             Self::Status(status) => write!(f, "status {status}"),
             Self::Returned(text) => write!(f, "returned by the broker: {text}"),
+            Self::Blocked(why) => {
+                write!(f, "no answer within the timeout: publishing is blocked, {why}")
+            }
             Self::Refused(text) => write!(f, "refused: {text}"),
             Self::Nacked => f.write_str("nacked by the broker"),
             Self::Exit(code) => write!(f, "exit code {code}"),

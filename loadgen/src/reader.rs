@@ -106,12 +106,14 @@ impl Reader {
     }
 
     /// How long a consumer may take to be let in, as an operation may.
+    #[cfg(feature = "kafka")]
     pub(crate) fn timeout(&self) -> Duration {
         self.inbox.order.timeout
     }
 
     /// Says that this consumer was not let in yet, so that silence does not
     /// mean that there are no messages left.
+    #[cfg(feature = "kafka")]
     pub(crate) fn not_yet(&self) {
         *self.inbox.last.borrow_mut() = self.inbox.order.clock.now();
     }

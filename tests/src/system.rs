@@ -70,6 +70,31 @@ impl OwnSystem {
         Ok(kill_process(pid, signal)?)
     }
 
+    /// Has `rabbitmqctl` say something to the broker.
+    ///
+    /// # Errors
+    /// When the broker does not run, or does not do it.
+    pub fn rabbitmqctl(&self, words: &[&str]) -> Result<()> {
+        let pid = self.lab.process("rabbitmq").and_then(|state| state.pid);
+        let pid = pid.context("the broker does not run")?;
+        // The node's own settings lead to it: its name, cookie and port mapper.
+        let settings = std::fs::read(format!("/proc/{pid}/environ"))?;
+        let mut command = std::process::Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
+        command.env_clear().args(words);
+        for setting in settings.split(|&byte| byte == 0) {
+            let setting = String::from_utf8_lossy(setting);
+            if let Some((name, value)) = setting.split_once('=')
+                && name != "ERL_FLAGS"
+            {
+                command.env(name, value);
+            }
+        }
+        let output = command.output().context("rabbitmqctl")?;
+        let said = [output.stdout, output.stderr].concat();
+        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+        Ok(())
+    }
+
     /// The addresses of all of its parts.
     #[must_use]
     pub fn targets(&self) -> &BTreeMap<String, String> {

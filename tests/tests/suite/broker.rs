@@ -61,6 +61,70 @@ fn load_goes_on_over_the_death_of_the_broker_and_every_operation_is_accounted_fo
     });
 }
 
+/// A load of 15 s during which the broker is short of memory, for good or for
+/// some seconds; gives the report.
+fn load_on_a_broker_short_of_memory(relieved: bool) -> Value {
+    let _machine = Machine::acquire().unwrap();
+    let system = OwnSystem::start("correct", Profile::from_environment()).unwrap();
+    let sandbox = sandbox();
+    let url = system.target("rabbitmq").unwrap();
+    let line = ["amqp", url, "--exchange", "events", "--routing-key", "event.load", "--json"];
+    let shape = ["--rate", "300/s", "--duration", "20s", "--connections", "4", "--timeout", "2s"];
+    let more = ["--grace", "2s", "--confirm", "50"];
+    let words = [&line[..], &shape[..], &more[..]].concat();
+    let mut command = sandbox.command(Program::Loadgen, &words).unwrap();
+    let run = Run::start(&mut command).unwrap();
+    let count = |least| {
+        wait::until("messages in the queue", Duration::from_secs(60), || {
+            messages(&system).filter(|&count| count > least)
+        })
+    };
+    let before = count(300).unwrap().0;
+    system.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]).unwrap();
+    if relieved {
+        let alarms = || {
+            let nodes = told(&system, "/api/nodes?columns=mem_alarm");
+            nodes[0]["mem_alarm"].as_bool().filter(|&alarm| alarm)
+        };
+        wait::until("the alarm", Duration::from_secs(60), alarms).unwrap();
+        system.rabbitmqctl(&["eval", "timer:sleep(4000)."]).unwrap();
+        system.rabbitmqctl(&["set_vm_memory_high_watermark", "0.9"]).unwrap();
+        count(before + 1_000).unwrap();
+    }
+    let ended = run.end().unwrap();
+    expect(&ended, 0, &[]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let count = |outcome: &str| report["operations"][outcome].as_u64().unwrap();
+    let (acked, unknown) = (count("acked"), count("indeterminate"));
+    assert_eq!(count("due"), 6_000);
+    assert_eq!(acked + unknown + count("failed") + count("dropped"), 6_000, "{report}");
+    // No more is under way than the windows hold.
+    assert!((1..=4 * 50).contains(&unknown), "{report}");
+    assert_eq!(report["outages"].as_array().unwrap().len(), 1, "{report}");
+    assert!(report["errors"].to_string().contains("blocked"), "{report}");
+    let held = wait::until("the count of the queue", Duration::from_secs(60), || {
+        messages(&system).filter(|count| (acked..=acked + unknown).contains(count))
+    });
+    held.unwrap_or_else(|error| {
+        panic!("{error}: {acked} acked, {unknown} unknown, {:?} held", messages(&system))
+    });
+    report
+}
+
+#[test]
+fn a_memory_alarm_that_stays_is_an_outage_and_the_run_ends_on_time() {
+    let report = load_on_a_broker_short_of_memory(false);
+    assert_eq!(report["outages"][0]["open"], true, "{report}");
+    assert!(report["operations"]["dropped"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn a_memory_alarm_that_goes_is_an_outage_and_the_run_goes_on() {
+    let report = load_on_a_broker_short_of_memory(true);
+    assert_eq!(report["outages"][0]["open"], false, "{report}");
+    assert_eq!(report["operations"]["dropped"], 0, "{report}");
+}
+
 #[test]
 fn a_closed_connection_is_seen_closed_and_its_owner_comes_back() {
     let _machine = Machine::acquire().unwrap();

@@ -158,6 +158,7 @@ fn describe(transport: &Transport) -> String {
             amqp.routing_key
         ),
         Transport::Redis(redis) => format!("add to {}", targets::redact(&redis.url)),
+        Transport::Kafka(kafka) => format!("write to topic {} of {}", kafka.topic, kafka.brokers),
         Transport::Command(command) => {
             let shown: String = command.run.chars().take(120).collect();
             format!("run {}", targets::redact(&shown))

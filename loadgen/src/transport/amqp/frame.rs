@@ -31,6 +31,9 @@ pub(super) const CONNECTION_OPEN: Name = (10, 40);
 pub(super) const CONNECTION_OPEN_OK: Name = (10, 41);
 pub(super) const CONNECTION_CLOSE: Name = (10, 50);
 pub(super) const CONNECTION_CLOSE_OK: Name = (10, 51);
+/// RabbitMQ's own: it takes no messages for now, and does again.
+pub(super) const CONNECTION_BLOCKED: Name = (10, 60);
+pub(super) const CONNECTION_UNBLOCKED: Name = (10, 61);
 pub(super) const CHANNEL_OPEN: Name = (20, 10);
 pub(super) const CHANNEL_OPEN_OK: Name = (20, 11);
 pub(super) const CHANNEL_CLOSE: Name = (20, 40);

@@ -75,7 +75,12 @@ fn put_properties(out: &mut Vec<u8>, name: &str) {
         frame::put_short(out, |out| out.extend_from_slice(b"capabilities"));
         out.push(b'F');
         frame::put_long(out, |out| {
-            let can = ["publisher_confirms", "basic.nack", "authentication_failure_close"];
+            let can = [
+                "publisher_confirms",
+                "basic.nack",
+                "authentication_failure_close",
+                "connection.blocked",
+            ];
             for name in can {
                 frame::put_short(out, |out| out.extend_from_slice(name.as_bytes()));
                 out.extend_from_slice(b"t\x01");

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::Target;
 use super::frame::{
-    self, ACK, CHANNEL_CLOSE, CONNECTION_CLOSE, CONNECTION_CLOSE_OK, Fields, Frame, HEADER,
-    HEARTBEAT, NACK, RETURN,
+    self, ACK, CHANNEL_CLOSE, CONNECTION_BLOCKED, CONNECTION_CLOSE, CONNECTION_CLOSE_OK,
+    CONNECTION_UNBLOCKED, Fields, Frame, HEADER, HEARTBEAT, NACK, RETURN,
 };
 use super::publish::Text;
 use super::window::Window;
@@ -54,6 +54,8 @@ pub(super) struct Session<'a> {
     turn: usize,
     more: bool,
     beat: Beat,
+    /// Why the broker takes no messages for now.
+    blocked: Option<String>,
 }
 
 struct Channel {
@@ -104,6 +106,7 @@ impl<'a> Session<'a> {
             turn: 0,
             more: true,
             beat: Beat { every, sent: now, seen: now },
+            blocked: None,
         }
     }
 
@@ -148,6 +151,7 @@ impl<'a> Session<'a> {
 
     fn room(&self) -> bool {
         self.more
+            && self.blocked.is_none()
             && self.wire.unsent() < MOST_UNSENT
             && self.channels.iter().any(|channel| channel.window.room() > 0)
     }
@@ -244,6 +248,14 @@ impl<'a> Session<'a> {
         self.beat.seen = now;
         let (wire, channels) = (&mut self.wire, &mut self.channels);
         wire.frames(|frame| {
+            match frame.method() {
+                Some((CONNECTION_BLOCKED, mut fields)) => {
+                    let why = fields.short().unwrap_or(b"it does not say why");
+                    self.blocked = Some(String::from_utf8_lossy(why).into_owned());
+                }
+                Some((CONNECTION_UNBLOCKED, _)) => self.blocked = None,
+                _ => {}
+            }
             take(frame, channels, |op, started, answer| {
                 lane.settle_at(op, started, now, answer);
             })
@@ -256,8 +268,10 @@ impl<'a> Session<'a> {
         let lane = self.lane;
         let now = lane.now();
         if let Some(before) = now.checked_sub(lane.timeout()) {
+            let blocked = self.blocked.clone().map_or(Reason::Timeout, Reason::Blocked);
+            let answer = Answer::Indeterminate(blocked);
             for channel in &mut self.channels {
-                channel.window.expire(before, |op, started, answer| {
+                channel.window.expire(before, &answer, |op, started, answer| {
                     lane.settle_at(op, started, now, answer);
                 });
             }

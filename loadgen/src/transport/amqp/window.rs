@@ -85,16 +85,17 @@ impl Window {
         }
     }
 
-    /// Settles the messages that were started by `before` as overdue. They
-    /// keep their places.
+    /// Settles the messages that were started by `before`, which are overdue,
+    /// with `answer`. They keep their places.
     pub(super) fn expire(
         &mut self,
         before: Duration,
+        answer: &Answer,
         mut settle: impl FnMut(Op, Duration, &Answer),
     ) {
         while self.deadline().is_some_and(|started| started <= before) {
             let slot = &mut self.slots[(self.watched - self.base) as usize];
-            slot.settle(&Answer::Indeterminate(Reason::Timeout), &mut settle);
+            slot.settle(answer, &mut settle);
         }
     }
 
@@ -239,7 +240,8 @@ mod tests {
                         }
                     }
                     Step::Expire(before) => {
-                        window.expire(Duration::from_millis(before), &mut settle);
+                        let answer = Answer::Indeterminate(Reason::Timeout);
+                        window.expire(Duration::from_millis(before), &answer, &mut settle);
                     }
                     _ => {}
                 }
