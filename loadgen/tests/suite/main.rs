@@ -12,3 +12,4 @@ mod program;
 mod redis;
 mod server;
 mod support;
+mod terminal;

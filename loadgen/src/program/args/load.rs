@@ -111,7 +111,7 @@ impl LoadArgs {
         };
         let start_at = self.start_at.map(SystemTime::from);
         let title = Title { target, rate: asked.rate };
-        let output = self.output.read();
+        let output = self.output.read()?;
         Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }
 }
