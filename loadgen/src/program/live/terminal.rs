@@ -34,6 +34,9 @@ impl Terminal {
     /// # Errors
     /// When it is not one that can be drawn on.
     pub(super) fn enter() -> io::Result<Self> {
+        if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+            return Err(io::Error::other("the terminal cannot be drawn on, as TERM=dumb says"));
+        }
         let backend = CrosstermBackend::new(BufWriter::new(stderr()));
         let canvas = ratatui::Terminal::new(backend)?;
         let taken = Taken(Arc::new(AtomicBool::new(true)));
