@@ -285,8 +285,9 @@ fn a_slot_that_moves_during_the_run_loses_and_fails_nothing() {
     assert_eq!(received.seen.len(), acked, "{:?}", received.errors);
 }
 
-#[test]
-fn a_replica_that_takes_over_is_found() {
+/// A replica takes over while operations and consumers are under way.
+/// Operations may take as long as `timeout`.
+fn takes_over(timeout: Duration, end: impl FnOnce(&mut Server)) -> Report {
     let mut cluster = Cluster::start(true);
     let stream = "s-3";
     // The address that was given dies, too: the others are known by then.
@@ -297,10 +298,10 @@ fn a_replica_that_takes_over_is_found() {
             replica.demand(&["CONFIG", "SET", "cluster-replica-no-failover", "yes"]);
         }
     }
-    let running = start(job(&cluster.masters[victim], 600.0, PATIENCE));
+    let job = job(&cluster.masters[victim], 600.0, 2 * PATIENCE);
+    let running = start(Job { consumers: 2, timeout, ..job });
     until_acked(&running, 600);
-    cluster.masters[victim].child.kill().unwrap();
-    cluster.masters[victim].child.wait().unwrap();
+    end(&mut cluster.masters[victim]);
     let replica = &cluster.replicas[victim];
     wait("a replica that takes over", || {
         replica.ask(&["INFO", "REPLICATION"]).is_some_and(|info| info.contains("role:master"))
@@ -310,14 +311,15 @@ fn a_replica_that_takes_over_is_found() {
     wait("operations at the new master", || {
         replica.operations(stream).is_some_and(|held| later(&held) >= 20)
     });
+    wait("a consumer at the new master", || {
+        replica.ask(&["CLIENT", "LIST"]).is_some_and(|list| list.contains("cmd=xreadgroup"))
+    });
     running.stop();
     let report = complete(running.wait().unwrap());
-    let totals = report.totals;
     // What was under way on the two links to the dead node, and no more.
-    assert!(totals.indeterminate <= 2 * 16, "{totals:?} {:?}", report.errors);
-    // One operation for each attempt to reach the dead node.
-    assert!(totals.failed < totals.due / 10, "{totals:?} {:?}", report.errors);
-    let held = Cluster::held(cluster.all());
+    assert!(report.totals.indeterminate <= 2 * 16, "{:?} {:?}", report.totals, report.errors);
+    let survivors = cluster.all().filter(|node| node.port != cluster.masters[victim].port);
+    let held = Cluster::held(survivors);
     let once: BTreeSet<u64> = held.iter().copied().collect();
     assert_eq!(once.len(), held.len(), "an operation is there twice");
     only_what_may_be(&report, &held);
@@ -327,6 +329,27 @@ fn a_replica_that_takes_over_is_found() {
     let lost = acked.iter().filter(|number| *number >= promoted && !once.contains(number));
     let lost: Vec<_> = lost.collect();
     assert!(lost.is_empty(), "{lost:?}");
+    let received = report.received.as_ref().unwrap();
+    let read = replica.operations(stream).unwrap();
+    let read = read.iter().filter(|number| received.seen.contains(**number));
+    assert!(read.filter(|&&number| number >= promoted).count() >= 20, "{:?}", received.errors);
+    report
+}
+
+#[test]
+fn a_replica_that_takes_over_from_a_dead_master_is_found() {
+    let report = takes_over(PATIENCE, |master| {
+        master.child.kill().unwrap();
+        master.child.wait().unwrap();
+    });
+    // One operation for each attempt to reach the dead node.
+    assert!(report.totals.failed < report.totals.due / 10, "{:?}", report.totals);
+}
+
+#[test]
+fn a_replica_that_takes_over_from_a_master_that_hangs_is_found() {
+    let report = takes_over(Duration::from_secs(10), |master| master.signal(Signal::STOP));
+    assert!(report.totals.indeterminate > 0, "{:?}", report.totals);
 }
 
 #[test]
@@ -472,12 +495,16 @@ fn redirections_that_do_not_end_are_ended() {
 
 #[test]
 fn what_was_not_done_is_done_later_or_has_failed_for_the_reason_given() {
-    for reason in ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"] {
-        let port = pretend(move |_, _, _| format!("-{reason} not now"));
-        let report = pretended(port, Duration::from_millis(700));
-        assert_eq!(report.totals.failed, 20, "{:?}", report.errors);
-        assert_eq!(report.errors, [(format!("refused: {reason} not now"), 20)]);
-    }
+    std::thread::scope(|scope| {
+        for reason in ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"] {
+            let port = pretend(move |_, _, _| format!("-{reason} not now"));
+            scope.spawn(move || {
+                let report = pretended(port, 5 * SECOND);
+                assert_eq!(report.errors, [(format!("refused: {reason} not now"), 20)]);
+                assert_eq!(report.totals.failed, 20);
+            });
+        }
+    });
     let first = Arc::new(AtomicU64::new(0));
     let port = pretend(move |_, _, _| match first.fetch_add(1, Ordering::SeqCst) {
         0..50 => "-LOADING not now".to_owned(),

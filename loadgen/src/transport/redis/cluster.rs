@@ -479,15 +479,18 @@ impl Router<'_> {
                 self.learning.wanted = true;
                 continue;
             }
-            let waits = at.queued() > 0;
-            let Some(pipe) = at.pipe_mut() else { continue };
-            let gone = pipe.expire(before, |held, since| {
-                lane.settle_at(held.op, since, now, &Answer::Indeterminate(Reason::Timeout));
-            });
-            let stalled = pipe.oldest().is_some_and(|oldest| oldest + STALLED <= now);
-            if gone {
-                self.lost(node, "no answer within the timeout", now);
-            } else if waits && stalled && self.learning.at + STALLED <= now {
+            let waits = at.waits_since().is_some_and(|since| since + STALLED <= now);
+            let mut stalled = true;
+            if let Some(pipe) = at.pipe_mut() {
+                let gone = pipe.expire(before, |held, since| {
+                    lane.settle_at(held.op, since, now, &Answer::Indeterminate(Reason::Timeout));
+                });
+                stalled = pipe.oldest().is_some_and(|oldest| oldest + STALLED <= now);
+                if gone {
+                    self.lost(node, "no answer within the timeout", now);
+                }
+            }
+            if waits && stalled && self.learning.at + STALLED <= now {
                 self.learning.wanted = true;
             }
         }

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::cluster::Cluster;
 use super::link::Link;
@@ -21,6 +22,9 @@ use crate::reader::Reader;
 
 /// How long the server holds a read back when there is nothing.
 const BLOCK_MS: &[u8] = b"200";
+const BLOCK: Duration = Duration::from_millis(200);
+
+const NO_ANSWER: &str = "no answer within the timeout";
 
 /// The most entries of one read.
 const COUNT: &[u8] = b"500";
@@ -39,8 +43,8 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
     let mut backoff = Backoff::default();
     while !reader.is_over() {
         let session = async {
-            let mut link = Link::open(target, &target.address, &name(reader)).await?;
-            read(target, &keys, false, reader, &mut link).await
+            let link = Link::open(target, &target.address, &name(reader)).await?;
+            read(target, &keys, reader, Commands { link, asking: false, limit: None }).await
         };
         let ended: Result<(), String> = tokio::select! {
             ended = session => ended,
@@ -89,9 +93,12 @@ async fn follow(target: &Target, cluster: &Cluster, slot: u16, keys: &[String], 
         let (node, asking) = told.take().or_else(owner).unwrap_or((advisers[0].clone(), false));
         let session = async {
             let address = target.address.of(&node.host, node.port)?;
-            let open = Link::open(target, &address, &name(reader)).await;
-            let mut link = open.map_err(|error| format!("{node}: {error}"))?;
-            read(target, keys, asking, reader, &mut link).await
+            let name = name(reader);
+            let open = timeout(reader.timeout(), Link::open(target, &address, &name));
+            let open = open.await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()));
+            let link = open.map_err(|error| format!("{node}: {error}"))?;
+            let limit = Some(BLOCK + reader.timeout());
+            read(target, keys, reader, Commands { link, asking, limit }).await
         };
         let ended: Result<(), String> = tokio::select! {
             ended = session => ended,
@@ -101,7 +108,7 @@ async fn follow(target: &Target, cluster: &Cluster, slot: u16, keys: &[String], 
         match Refusal::parse(error.as_bytes(), &node) {
             Some(Refusal::Moved { to, .. }) => told = Some((to, false)),
             Some(Refusal::Ask(to)) => told = Some((to, true)),
-            refusal => {
+            _ => {
                 // The key went to another node while it was waited for.
                 let gone = error.starts_with("UNBLOCKED");
                 if !gone {
@@ -113,7 +120,7 @@ async fn follow(target: &Target, cluster: &Cluster, slot: u16, keys: &[String], 
                     }
                     () = reader.over() => return,
                 }
-                if !gone || refusal.is_some() {
+                if !gone {
                     reader.pause(backoff.pause()).await;
                 }
             }
@@ -129,27 +136,28 @@ async fn follow(target: &Target, cluster: &Cluster, slot: u16, keys: &[String], 
 async fn read(
     target: &Target,
     keys: &[String],
-    asking: bool,
     reader: &Reader,
-    link: &mut Link,
+    mut commands: Commands,
 ) -> Result<(), String> {
-    let mut commands = Commands { link, asking };
     match &target.into {
         Into::Stream(_) => group(target, keys, reader, &mut commands).await,
         Into::List { name, .. } => list(name, reader, &mut commands).await,
-        Into::Channel(name) => channel(name, reader, link).await,
+        Into::Channel(name) => channel(name, reader, &mut commands.link).await,
     }
 }
 
-/// Commands that go to the node that serves a slot, or is about to.
-struct Commands<'a> {
-    link: &'a mut Link,
+/// A link on which one command follows the other.
+struct Commands {
+    link: Link,
     /// The slot is being moved to the node: it must be told with each command
     /// that this is known.
     asking: bool,
+    /// How long an answer is waited for, where another node may take the place
+    /// of one that hangs.
+    limit: Option<Duration>,
 }
 
-impl Commands<'_> {
+impl Commands {
     async fn call<T>(
         &mut self,
         words: &[&[u8]],
@@ -158,7 +166,13 @@ impl Commands<'_> {
         if self.asking {
             self.link.demand(&[b"ASKING"]).await?;
         }
-        self.link.call(words, take).await
+        let answer = self.link.call(words, take);
+        match self.limit {
+            None => answer.await,
+            Some(limit) => {
+                timeout(limit, answer).await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
+            }
+        }
     }
 
     async fn demand(&mut self, words: &[&[u8]]) -> Result<(), String> {
@@ -174,7 +188,7 @@ async fn group(
     target: &Target,
     names: &[String],
     reader: &Reader,
-    link: &mut Commands<'_>,
+    link: &mut Commands,
 ) -> Result<(), String> {
     let group = target.group.as_bytes();
     for name in names {
@@ -232,7 +246,7 @@ fn identity_of<'a>(target: &Target, fields: &[&'a [u8]]) -> &'a [u8] {
     values.map(|pair| pair[1]).find(|value| identity::parse(value).is_some()).unwrap_or_default()
 }
 
-async fn list(name: &str, reader: &Reader, link: &mut Commands<'_>) -> Result<(), String> {
+async fn list(name: &str, reader: &Reader, link: &mut Commands) -> Result<(), String> {
     while !reader.is_over() {
         link.call(&[b"BLPOP", name.as_bytes(), b"0.2"], |reply| match reply {
             Reply::Error(text) => Err(String::from_utf8_lossy(text).into_owned()),

@@ -125,6 +125,11 @@ impl<'a> Node<'a> {
         self.queue.len()
     }
 
+    /// Since when, after T0, the first of them waits.
+    pub(super) fn waits_since(&self) -> Option<Duration> {
+        self.queue.front().map(|held| held.since)
+    }
+
     /// Gives back everything that waits for the link, in order.
     pub(super) fn empty(&mut self) -> VecDeque<Held> {
         std::mem::take(&mut self.queue)
