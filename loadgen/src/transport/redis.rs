@@ -14,7 +14,7 @@
 //! on the next one.
 //!
 //! With a cluster, each connection is one link to each node that serves one of
-//! the keys; [`cluster`] says what an answer means there.
+//! the keys; `redis/cluster.rs` says what an answer means there.
 
 use url::Url;
 

@@ -29,12 +29,11 @@ use std::time::Duration;
 
 use super::slot::slot;
 use super::topology::{self, Endpoint, Refusal, Topology};
-use super::{Into, Target, answer};
+use super::{Into, Target};
 use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
-use crate::transport::redis::reply::Reply;
 use node::{Held, Node, Work};
 
 mod node;
@@ -330,20 +329,8 @@ impl Router<'_> {
 
     /// Settles what was answered, or sends it elsewhere.
     fn take(&mut self, node: usize, now: Duration) -> Result<(), String> {
-        let lane = self.lane;
-        let asked = self.nodes[node].endpoint.clone();
         let mut back = Vec::new();
-        let Some(pipe) = self.nodes[node].pipe_mut() else { return Ok(()) };
-        let taken = pipe.take(|mut held, since, reply| {
-            if let Reply::Error(text) = reply
-                && let Some(refusal) = Refusal::parse(text, &asked)
-            {
-                held.why = Some(Reason::Refused(String::from_utf8_lossy(text).into_owned()));
-                back.push((held, refusal));
-            } else {
-                lane.settle_at(held.op, since, now, &answer(reply));
-            }
-        });
+        let taken = self.nodes[node].take(self.lane, now, &mut back);
         for (held, refusal) in back {
             self.refused(held, refusal, now);
         }

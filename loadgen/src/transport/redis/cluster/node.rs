@@ -12,10 +12,11 @@ use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::{Lane, Standing};
 use crate::outcome::{Answer, Reason};
-use crate::transport::redis::Target;
 use crate::transport::redis::link::Link;
 use crate::transport::redis::pipe::Pipe;
-use crate::transport::redis::topology::Endpoint;
+use crate::transport::redis::reply::Reply;
+use crate::transport::redis::topology::{Endpoint, Refusal};
+use crate::transport::redis::{Target, answer};
 use crate::transport::stream::Address;
 
 /// Work beside the operations, such as making a link.
@@ -157,17 +158,16 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Fails what waits for a link, and was taken at `before` or earlier. What
-    /// waits for room waits like operations that nobody has taken.
+    /// Fails what waits for a link, or has begun elsewhere, since `before` or
+    /// earlier. What only waits for room waits like operations that nobody has
+    /// taken.
     pub(super) fn expire_queue(&mut self, before: Option<Duration>, lane: &Lane, now: Duration) {
-        if self.is_up() {
-            return;
-        }
+        let up = self.is_up();
+        let overdue =
+            |held: &Held| (held.sent || !up) && before.is_some_and(|before| held.since <= before);
         for _ in 0..self.queue.len() {
             match self.queue.pop_front() {
-                Some(held) if before.is_some_and(|before| held.since <= before) => {
-                    held.fail(lane, now);
-                }
+                Some(held) if overdue(&held) => held.fail(lane, now),
                 held => self.queue.extend(held),
             }
         }
@@ -210,6 +210,27 @@ impl<'a> Node<'a> {
             first.fail(lane, now);
         }
         lane.refused();
+    }
+
+    /// Settles what was answered; adds to `back` what was refused and may be
+    /// sent again.
+    pub(super) fn take(
+        &mut self,
+        lane: &Lane,
+        now: Duration,
+        back: &mut Vec<(Held, Refusal)>,
+    ) -> Result<(), String> {
+        let State::Up(pipe, _) = &mut self.state else { return Ok(()) };
+        pipe.take(|mut held, since, reply| {
+            if let Reply::Error(text) = reply
+                && let Some(refusal) = Refusal::parse(text, &self.endpoint)
+            {
+                held.why = Some(Reason::Refused(String::from_utf8_lossy(text).into_owned()));
+                back.push((held, refusal));
+            } else {
+                lane.settle_at(held.op, since, now, &answer(reply));
+            }
+        })
     }
 
     /// The link is lost: what may have been sent is indeterminate, the rest
