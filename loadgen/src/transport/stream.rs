@@ -49,6 +49,23 @@ impl Address {
         Ok(Self { host: host.to_owned(), port, tls })
     }
 
+    /// The address of another server that is reached in the same way.
+    ///
+    /// # Errors
+    /// When the host cannot stand in a certificate and should.
+    pub(super) fn of(&self, host: &str, port: u16) -> Result<Self, String> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let tls = match &self.tls {
+            None => None,
+            Some((config, _)) => {
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|error| format!("{host} cannot stand in a certificate: {error}"))?;
+                Some((Arc::clone(config), name))
+            }
+        };
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+
     /// Connects.
     pub(super) async fn connect(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
