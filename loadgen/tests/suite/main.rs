@@ -4,6 +4,8 @@
 
 mod command;
 mod http;
+mod http2;
+mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod offered;
