@@ -12,6 +12,7 @@ use bytes::Bytes;
 use h2::Reason as Code;
 use h2::client::{Builder, Connection, SendRequest};
 use http::Request;
+use rustls::AlertDescription;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -25,6 +26,9 @@ use crate::transport::stream::{Address, Stream};
 /// connection. Bodies are thrown away as they come.
 const STREAM_WINDOW: u32 = 1 << 20;
 const WINDOW: u32 = 1 << 24;
+
+/// What is said of a server that is asked for HTTP/2 in the TLS handshake.
+const DISAGREES: &str = "the server does not speak HTTP/2: it does not agree on h2";
 
 /// The longest head of a response, in bytes.
 const LONGEST_HEAD: u32 = 64 * 1024;
@@ -159,7 +163,7 @@ impl<'a> Link<'a> {
     /// The right to take an operation, if there is no connection.
     pub(super) fn scout(&'a self) -> Option<Scout<'a>> {
         let down = matches!(&*self.state.borrow(), State::Down);
-        (down && !self.scouting.replace(true)).then_some(Scout(self))
+        if down && !self.scouting.replace(true) { Some(Scout(self)) } else { None }
     }
 
     /// Notes that a strand has an operation and no place.
@@ -240,9 +244,12 @@ async fn connect(
     address: &Address,
     streams: u32,
 ) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), String> {
-    let stream = address.connect().await.map_err(|error| text(&error))?;
+    let stream = address.connect().await.map_err(|error| match error.get_ref() {
+        Some(cause) if disagrees(cause) => DISAGREES.to_owned(),
+        _ => text(&error),
+    })?;
     if stream.is_secure() && stream.protocol() != Some(b"h2") {
-        return Err("the server does not speak HTTP/2: it does not agree on h2".to_owned());
+        return Err(DISAGREES.to_owned());
     }
     let none = |error: h2::Error| match error.get_io() {
         Some(error) => text(error),
@@ -268,6 +275,13 @@ async fn connect(
     })
     .await?;
     Ok((sender, connection))
+}
+
+/// Whether the server has ended the handshake because it knows no protocol
+/// that it was offered; others go on without one.
+fn disagrees(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let refusal = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+    error.downcast_ref() == Some(&refusal)
 }
 
 impl Wire {
