@@ -282,11 +282,14 @@ fn a_goaway_in_mid_run_loses_nothing() {
             while let Some(first) = frames.request() {
                 // Of four, the second is the last one that is processed.
                 let mut batch = vec![first];
-                if answered == 20 && seen.len() < 300 {
+                let parts = answered == 20 && seen.len() < 300;
+                if parts {
                     while batch.len() < 4 {
                         let Some(request) = frames.request() else { return };
                         batch.push(request);
                     }
+                    // Bodies may end in another order than streams began.
+                    batch.sort_unstable();
                     batch.truncate(2);
                     frames.go_away(batch[1].0);
                     partings.fetch_add(1, Ordering::SeqCst);
@@ -296,7 +299,7 @@ fn a_goaway_in_mid_run_loses_nothing() {
                     frames.answer(stream, OK);
                     answered += 1;
                 }
-                if answered == 22 && seen.len() < 300 {
+                if parts {
                     return;
                 }
             }
@@ -403,7 +406,7 @@ fn a_server_that_dies_and_comes_back_is_an_outage_and_nothing_is_lost() {
     let address = first.address;
     let job = Job {
         timeout: Duration::from_millis(400),
-        ..job(http(&first.url(), 16), 300.0, Duration::from_secs(4))
+        ..job(http(&first.url(), 16), 300.0, Duration::from_secs(3_600))
     };
     let running = start(job);
     until_acked(&running, 200);
@@ -413,10 +416,10 @@ fn a_server_that_dies_and_comes_back_is_an_outage_and_nothing_is_lost() {
     let acked = running.progress().acked;
     let second = Server::start_at(address, behaviour);
     let away = died.elapsed();
+    until_acked(&running, acked + 200);
+    running.stop();
     let report = complete(running.wait().unwrap());
     drop(second);
-    assert_eq!(report.totals.due, 1_200);
-    assert!(report.totals.acked > acked, "{:?}", report.totals);
     no_false_ack(&report, &seen);
     // A machine that stands still makes others.
     let longest = report.outages.iter().map(|outage| outage.to - outage.from).max().unwrap();
