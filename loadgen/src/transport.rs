@@ -33,7 +33,7 @@ use crate::tls::Tls;
 
 pub use amqp::Amqp;
 pub use command::Command;
-pub use http::Http;
+pub use http::{Http, HttpVersion};
 pub use kafka::Kafka;
 pub use redis::Redis;
 
@@ -78,6 +78,7 @@ impl Transport {
                 refused: http.refused.clone(),
                 retries: 0,
                 tls: Tls::default(),
+                version: HttpVersion::Http1,
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 confirm_window: amqp.confirm_window,

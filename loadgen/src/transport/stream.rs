@@ -89,9 +89,22 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// The protocol that was agreed on; `None` if that was not possible.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// Whether the stream is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Whether written bytes may wait in this program for a flush.
     pub(super) fn buffers(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        self.is_secure()
     }
 }
 

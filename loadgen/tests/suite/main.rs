@@ -5,6 +5,8 @@
 mod cluster;
 mod command;
 mod http;
+mod http2;
+mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod offered;
