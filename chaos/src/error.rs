@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use scenarios::template::TemplateError;
+
 use crate::journal::JournalError;
+use crate::service::Service;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
 use crate::victim::VictimError;
@@ -33,48 +36,75 @@ pub enum FaultError {
         /// Who refused, and what to do about it.
         why: String,
     },
-    /// The management API does not answer at all.
-    #[error(
-        "RabbitMQ's management API at {address} cannot be reached: {reason}; see that the broker runs with the plugin rabbitmq_management"
-    )]
+    /// An address has no value.
+    #[error(transparent)]
+    Target(#[from] TemplateError),
+    /// A service does not answer at all.
+    #[error("{} at {address} cannot be reached: {reason}; {}", service.name, service.see)]
     Unreachable {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What the network said.
         reason: String,
     },
-    /// The management API does not know the user, or not as one who may.
-    #[error(
-        "RabbitMQ's management API at {address} answered {status} to {request}; give a user with the tag administrator as http://USER:PASSWORD@HOST:PORT"
-    )]
+    /// A service does not know the user, or not as one who may.
+    #[error("{} at {address} answered {answer} to {request}; {}", service.name, service.credentials)]
     Credentials {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What was asked.
         request: String,
-        /// 401 or 403.
-        status: u16,
+        /// What it said.
+        answer: String,
     },
-    /// The management API gave an answer that it should not give.
-    #[error("RabbitMQ's management API at {address} answered {status} to {request}: {body}")]
+    /// A service gave an answer that it should not give.
+    #[error("{} at {address} answered {answer} to {request}", service.name)]
     Answer {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What was asked.
         request: String,
-        /// The status code.
-        status: u16,
-        /// The beginning of the body, or what is wrong with it.
-        body: String,
+        /// What it said, or what is wrong with it.
+        answer: String,
     },
     /// An address that is not one.
-    #[error(
-        "{address:?} is not the address of a management API ({reason}); write one such as http://guest:guest@127.0.0.1:15672"
-    )]
+    #[error("{address:?} is not the address of {} ({reason}); write one such as {}", service.name, service.example)]
     Address {
+        /// Which service was meant.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting that cannot be used.
+    #[error("{what}: {why}")]
+    Setting {
+        /// Which one, with its value.
+        what: String,
+        /// What is wrong with it, and what to write.
+        why: String,
+    },
+    /// The system does not give what a fault needs.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program that the fault is made of failed.
+    #[error("{command:?} failed: {reason}")]
+    Program {
+        /// Program and arguments.
+        command: String,
+        /// How it ended.
         reason: String,
     },
     /// Everything was accepted and nobody was hit.
@@ -128,8 +158,15 @@ impl FaultError {
                 | Self::Unreachable { .. }
                 | Self::Credentials { .. }
                 | Self::Answer { .. }
+                | Self::System { .. }
                 | Self::Watchdog { .. }
         )
+    }
+
+    /// Whether it is what was asked for that makes no sense.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Address { .. } | Self::Setting { .. } | Self::Target(_))
     }
 
     /// Whether the fault landed and only its end is missing.

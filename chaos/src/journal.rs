@@ -21,6 +21,9 @@ use crate::undo::Undo;
 pub struct Entry {
     /// When it was written.
     pub ts: Timestamp,
+    /// Who wrote it: `USER@HOST`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// The run to which the fault belongs.
     pub run: String,
     /// The fault's name, unique in its run.
@@ -45,6 +48,10 @@ pub enum State {
         undo: Undo,
         /// The program that injects it; while it runs, the fault is in hand.
         owner: Pinned,
+        /// The process that takes it back when its time is over, whatever has
+        /// become of the program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watchdog: Option<Pinned>,
     },
     /// The system accepted it.
     Injected {
@@ -83,6 +90,8 @@ pub struct Open {
     pub undo: Undo,
     /// The program that injected it.
     pub owner: Pinned,
+    /// The process that takes it back in time.
+    pub watchdog: Option<Pinned>,
 }
 
 /// Why the journal cannot be written or read. Nothing is injected then.
@@ -112,6 +121,7 @@ pub struct Record {
 pub struct Journal {
     path: PathBuf,
     run: String,
+    by: String,
     file: File,
 }
 
@@ -124,7 +134,7 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
         let path = path.into();
         let file = open(&path).map_err(failure("open", &path))?;
-        Ok(Self { path, run: run.into(), file })
+        Ok(Self { path, run: run.into(), by: who(), file })
     }
 
     /// The file.
@@ -157,7 +167,9 @@ impl Journal {
     ) -> Result<(), JournalError> {
         #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
         let ts = Timestamp::now();
-        let entry = Entry { ts, run: run.into(), fault: fault.into(), kind: kind.into(), state };
+        let by = self.by.clone();
+        let entry =
+            Entry { ts, by, run: run.into(), fault: fault.into(), kind: kind.into(), state };
         self.append(&entry).map_err(failure("write to", &self.path))
     }
 
@@ -183,6 +195,19 @@ impl Journal {
     }
 }
 
+/// The user and the machine, for whoever asks later who broke it.
+fn who() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{}@{host}", named.unwrap_or_else(|| uid.to_string()))
+}
+
 /// Reads a journal; one that does not exist is empty.
 ///
 /// # Errors
@@ -203,8 +228,8 @@ pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
     for (at, entry) in entries.iter().enumerate() {
         let key = (&entry.run, &entry.fault);
         match &entry.state {
-            State::Injecting { undo, owner } => {
-                open.insert(key, (at, &entry.kind, undo, *owner));
+            State::Injecting { undo, owner, watchdog } => {
+                open.insert(key, (at, entry, undo, (*owner, *watchdog)));
             }
             State::Undone { .. } | State::Healed { .. } => {
                 open.remove(&key);
@@ -215,15 +240,16 @@ pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
     }
     let mut open: Vec<_> = open.into_iter().collect();
     open.sort_by_key(|(_, (at, ..))| std::cmp::Reverse(*at));
-    let describe = |((run, fault), (_, kind, undo, owner)): (
-        (&String, &String),
-        (usize, &String, &Undo, Pinned),
+    let describe = |(_, (_, entry, undo, (owner, watchdog))): (
+        _,
+        (usize, &Entry, &Undo, (Pinned, Option<Pinned>)),
     )| Open {
-        run: run.clone(),
-        fault: fault.clone(),
-        kind: kind.clone(),
+        run: entry.run.clone(),
+        fault: entry.fault.clone(),
+        kind: entry.kind.clone(),
         undo: undo.clone(),
         owner,
+        watchdog,
     };
     open.into_iter().map(describe).collect()
 }

@@ -21,9 +21,7 @@ fn main() -> ExitCode {
     let done = match &command {
         Command::List => Ok(lists::faults(&say)),
         Command::Completions { shell } => Ok(lists::completions(*shell)),
-        Command::KillProcess(kill) => strike::kill(kill, &common, &say),
-        Command::PauseProcess(pause) => strike::pause(pause, &common, &say),
-        Command::CloseConnections(close) => strike::close(close, &common, &say),
+        Command::Fault(fault) => strike::run(fault, &common, &say),
         Command::Recover(recover) => recovery::run(recover, &common, &say),
     };
     let exit = done.unwrap_or_else(|trouble| {

@@ -15,4 +15,19 @@ pub trait World: Send + Sync {
     fn is_supervised(&self) -> bool {
         true
     }
+
+    /// Has the supervisor leave a process alone when it ends, until
+    /// [`World::let_go`].
+    ///
+    /// # Errors
+    /// When nobody here can do so, and what to do instead.
+    fn hold(&self, name: &str) -> Result<(), String> {
+        Err(format!(
+            "whoever starts {name} again cannot be told not to; use run-command with programs \
+             that stop and start it"
+        ))
+    }
+
+    /// Has the supervisor start a process that was held.
+    fn let_go(&self, _name: &str) {}
 }

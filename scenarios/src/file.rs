@@ -11,6 +11,7 @@ mod links;
 mod params;
 mod phase;
 mod probe;
+mod safety;
 mod syntax;
 mod system;
 mod workload;
@@ -64,6 +65,7 @@ struct File {
     phases: Vec<phase::Read>,
     workloads: Vec<Item<crate::plan::Workload>>,
     faults: Vec<Item<crate::plan::Fault>>,
+    safety: crate::plan::Safety,
     probes: Vec<Item<crate::plan::Probe>>,
     effects: Vec<Item<crate::plan::Effects>>,
     checks: Vec<Item<crate::plan::Check>>,
@@ -147,6 +149,9 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> File {
         faults: table.tables("fault", "Something that is broken on purpose.", |table| {
             item::read(table, "fault", settings, links, fault::read)
         }),
+        safety: table
+            .opt_table("safety", "How far the faults may go.", |table| safety::read(table, links))
+            .unwrap_or_default(),
         probes: table.tables("probe", "Something that is watched.", |table| {
             item::read(table, "probe", settings, links, probe::read)
         }),
@@ -178,6 +183,7 @@ impl File {
             phases: self.phases.into_iter().map(phase::Read::into_phase).collect(),
             workloads: item::keep(self.workloads, &resolved, &mut left_out),
             faults: item::keep(self.faults, &resolved, &mut left_out),
+            safety: self.safety,
             probes: item::keep(self.probes, &resolved, &mut left_out),
             effects: item::keep(self.effects, &resolved, &mut left_out),
             checks: item::keep(self.checks, &resolved, &mut left_out),
@@ -212,6 +218,8 @@ fn prune(plan: &mut Plan) {
     }
     let workload = |name: &str| plan.workloads.iter().any(|workload| workload.name == name);
     let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
+    let checks = &plan.checks;
+    plan.safety.stop_if.retain(|name| checks.iter().any(|check| check.name == *name));
     for check in &mut plan.checks {
         match &mut check.kind {
             CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),

@@ -66,7 +66,8 @@ pub(crate) enum Trouble {
 impl From<&Trouble> for Exit {
     fn from(trouble: &Trouble) -> Self {
         match trouble {
-            Trouble::Fault(FaultError::Address { .. }) | Trouble::NoHome => Self::Usage,
+            Trouble::NoHome => Self::Usage,
+            Trouble::Fault(fault) if fault.is_usage() => Self::Usage,
             Trouble::Fault(fault) if !fault.is_environment() => Self::NotLanded,
             Trouble::Fault(_)
             | Trouble::Journal(_)

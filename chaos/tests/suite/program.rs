@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use chaos::journal::{State, read};
 use chaos::victim::{Signal, Victim};
-use chaos::{Pinned, Process, Undo};
+use chaos::{Pinned, Process};
 use tempfile::TempDir;
 
 use crate::management::{Api, Manner};
@@ -50,9 +50,7 @@ impl Desk {
     fn watchdog(&self) -> Pinned {
         let entries = read(&self.journal()).unwrap().entries;
         let named = entries.iter().rev().find_map(|entry| match &entry.state {
-            State::Injecting { undo: Undo::ContinueProcesses { watchdog, .. }, .. } => {
-                Some(*watchdog)
-            }
+            State::Injecting { watchdog, .. } => *watchdog,
             _ => None,
         });
         named.unwrap()
@@ -85,7 +83,7 @@ fn a_process_is_killed_by_its_pid_file() {
     let (code, out, err) = desk.run(&["kill-process", "--pid-file", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("hits sleep (pid "), "{out}");
-    assert!(out.contains("nothing to undo: its owner starts a killed process again"), "{out}");
+    assert!(out.contains("nothing to undo: its owner starts an ended process again"), "{out}");
     assert!(sleeper.has_ended());
     assert_eq!(desk.states(), ["injecting", "injected", "confirmed", "undone"]);
 }

@@ -1,8 +1,9 @@
 //! The faults of a plan, each carried out at its time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chaos::{FaultError, Injected, Journal, Planned, Process, Scene, World};
+use chaos::{FaultError, Injected, Journal, Limits, Planned, Process, Scene, World};
 use reports::record::FaultRecord;
 use scenarios::Plan;
 use tokio::task::JoinSet;
@@ -39,7 +40,19 @@ impl World for LabWorld {
             })
             .collect()
     }
+
+    fn hold(&self, name: &str) -> Result<(), String> {
+        self.0.hold(name, lab::Patience::new(HOLD_WITHIN)).map_err(|error| error.to_string())
+    }
+
+    fn let_go(&self, name: &str) {
+        // Without its keeper the lab has ended, and nothing is held any more.
+        let _ = self.0.let_go(name);
+    }
 }
+
+/// The keeper answers at once; a busy machine may take a while.
+const HOLD_WITHIN: Duration = Duration::from_secs(20);
 
 /// Nobody's processes: those of somebody's own system are out of reach.
 struct NoWorld;
@@ -62,15 +75,15 @@ pub(super) fn start(
     let mut tasks = JoinSet::new();
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
         .map_err(|error| ConductError::Timetable(error.to_string()))?;
-    let scene = scene(standing, folder, observer);
+    let scene = scene(plan, standing, folder, observer);
     for planned in timetable {
         let mut follower =
             Follower { observer: observer.clone(), record: planned_record(&planned) };
         follower.observer.event(Event::FaultPlanned { fault: follower.record.clone() });
-        match (&scene, planned.order(&standing.targets)) {
-            (Err(why), _) => follower.failed(why),
-            (_, Err(error)) => follower.failed(error),
-            (Ok(scene), Ok(order)) => {
+        let order = planned.order(&standing.targets);
+        match &scene {
+            Err(why) => follower.failed(why),
+            Ok(scene) => {
                 let (scene, cancel) = (scene.clone(), cancel.clone());
                 tasks.spawn(async move {
                     let due = follower.observer.clock().at(planned.at);
@@ -86,7 +99,12 @@ pub(super) fn start(
     Ok(Breaking { tasks })
 }
 
-fn scene(standing: &Standing, folder: &Folder, observer: &Observer) -> Result<Scene, String> {
+fn scene(
+    plan: &Plan,
+    standing: &Standing,
+    folder: &Folder,
+    observer: &Observer,
+) -> Result<Scene, String> {
     let world: Arc<dyn World> = match &standing.lab {
         Some(lab) => Arc::new(LabWorld(lab.clone())),
         None => Arc::new(NoWorld),
@@ -97,7 +115,9 @@ fn scene(standing: &Standing, folder: &Folder, observer: &Observer) -> Result<Sc
         observer.event(Event::Warning { text: error.clone() });
     }
     let http = chaos::http_client().map_err(|error| error.to_string())?;
-    Ok(Scene { world, journal: Arc::new(journal?), http })
+    let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
+    let limits = Arc::new(Limits::new(most));
+    Ok(Scene { world, journal: Arc::new(journal?), http, limits })
 }
 
 /// Injects, confirms and heals one fault, and tells of each step.
@@ -115,7 +135,7 @@ async fn carry_out(order: chaos::Order, scene: Scene, mut follower: Follower) {
         follower.tell();
     }
     // A fault that nobody saw land is healed all the same.
-    tokio::time::sleep(order.action.lasts()).await;
+    tokio::time::sleep(order.lasts()).await;
     let healed = injected.heal().await;
     match (confirmed, healed) {
         (Ok(()), Ok(_)) => {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use loadgen::{Fate, Ledger};
 use reports::record::{FaultRecord, Finding, PhaseRecord};
 use scenarios::plan::check::{Check, CheckKind, Severity};
+use scenarios::plan::fault::Victims;
 use scenarios::plan::workload::{Expect, Statuses};
 use scenarios::plan::{
-    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, System,
-    Transport, Workload,
+    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Safety,
+    System, Transport, Workload,
 };
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
@@ -64,6 +65,7 @@ impl Scene {
             phases: phases.to_vec(),
             workloads: Vec::new(),
             faults: Vec::new(),
+            safety: Safety::default(),
             probes: probes.map(probe).to_vec(),
             effects: Vec::new(),
             checks: Vec::new(),
@@ -188,8 +190,12 @@ impl Scene {
             name: name.to_owned(),
             phase: "faults".to_owned(),
             at: Span::seconds(1),
+            after: None,
             heal_within: Span::seconds(5),
-            kind: FaultKind::KillProcess { role: "service".to_owned(), pick: Pick::Count(1) },
+            kind: FaultKind::KillProcess(Victims {
+                role: "service".to_owned(),
+                pick: Pick::count(1),
+            }),
         });
         self.history.faults.push(FaultRecord {
             name: name.to_owned(),
