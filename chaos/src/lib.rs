@@ -14,6 +14,8 @@ mod error;
 mod fault;
 pub mod guard;
 pub mod journal;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod management;
 mod patience;
 pub mod process;
