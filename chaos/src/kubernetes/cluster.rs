@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::client::{AuthError, Body};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,7 +108,8 @@ impl Cluster {
         // Otherwise the idle time of a pooled connection counts as waiting.
         config.reset_reader_on_write = true;
         let server = without_user(&config.cluster_url);
-        let client = Client::try_from(config).map_err(|error| config_error(&error))?;
+        let client = Client::try_from(config)
+            .map_err(|error| KubernetesError::Config { reason: told(&error) })?;
         Ok(Self { client, limits, place, server })
     }
 
@@ -213,19 +214,48 @@ async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
         Ok(kubeconfig) => kubeconfig,
         // Who names a file or a context means no other.
         Err(error) if place.kubeconfig.is_some() || place.context.is_some() => {
-            return Err(config_error(&error));
+            return Err(KubernetesError::Config { reason: unread(&error) });
         }
         Err(error) => {
             let inside = Config::incluster().map_err(|inside| KubernetesError::Config {
-                reason: format!("{}; {}", chain(&error), chain(&inside)),
+                reason: format!("{}; {}", unread(&error), chain(&inside)),
             })?;
             return Ok((inside, place));
         }
     };
     place.context = place.context.or_else(|| kubeconfig.current_context.clone());
     let options = KubeConfigOptions { context: place.context.clone(), cluster: None, user: None };
+    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
+    let proxies: Vec<String> = clusters.filter_map(|cluster| cluster.proxy_url.clone()).collect();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    Ok((config.map_err(|error| config_error(&error))?, place))
+    let mut config = config.map_err(|error| KubernetesError::Config { reason: unread(&error) })?;
+    // A proxy of the environment cannot reach a cluster on this machine; kubectl
+    // does not ask it either. One that the kubeconfig names is meant.
+    let is_named =
+        |proxy: &http::Uri| proxies.iter().any(|named| named.parse().ok().as_ref() == Some(proxy));
+    if is_loopback(&config.cluster_url) && !config.proxy_url.as_ref().is_some_and(is_named) {
+        config.proxy_url = None;
+    }
+    Ok((config, place))
+}
+
+fn is_loopback(server: &http::Uri) -> bool {
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    let ip = host.parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Why a kubeconfig cannot be used. A file that cannot be parsed is not quoted,
+/// since it is full of credentials.
+fn unread(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => {
+            let line = error.location().map(|at| format!(", see line {}", at.line()));
+            format!("the kubeconfig is not one{}", line.unwrap_or_default())
+        }
+        KubeconfigError::ParseProxyUrl(_) => "the proxy's address is not one".to_owned(),
+        error => chain(error),
+    }
 }
 
 /// An answer whose status is right for other requests only.
@@ -265,6 +295,11 @@ fn told(error: &kube::Error) -> String {
         kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
             let cmd = cmd.split_whitespace().next().unwrap_or_default();
             format!("the credential plugin {cmd} failed: {}", out.status)
+        }
+        // The address of a proxy may hold a password.
+        kube::Error::ProxyProtocolUnsupported { proxy_url }
+        | kube::Error::ProxyProtocolDisabled { proxy_url, .. } => {
+            format!("a proxy by {:?} is not supported", proxy_url.scheme_str().unwrap_or_default())
         }
         error => chain(error),
     }

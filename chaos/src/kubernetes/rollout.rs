@@ -1,6 +1,6 @@
 //! How far a rollout is.
 
-use super::{Cluster, KubernetesError, Pod, Selection, State, Workload};
+use super::{Cluster, KubernetesError, Phase, Pod, Selection, State, Workload};
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,10 @@ impl Rollout {
         if state.older_revision {
             return going("the older revision to be given up".to_owned());
         }
-        let stays: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
+        // A pod that its machine evicted stays as Failed for ever.
+        let ended =
+            |pod: &Pod| pod.terminating || matches!(pod.phase, Phase::Succeeded | Phase::Failed);
+        let stays: Vec<&Pod> = pods.iter().filter(|pod| !ended(pod)).collect();
         let is_new = |pod: &&&Pod| {
             let same = |(name, image)| pod.images.get(name) == Some(image);
             pod.is_up() && state.images.iter().all(same)
@@ -96,7 +99,7 @@ mod tests {
             namespace: "shop".to_owned(),
             node: None,
             created: jiff::Timestamp::UNIX_EPOCH,
-            phase: super::super::Phase::Running,
+            phase: Phase::Running,
             ready,
             terminating: false,
             owner: None,
@@ -136,9 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_are_ending_do_not_count() {
+    fn pods_that_are_ending_or_have_ended_do_not_count() {
         let ending = Pod { terminating: true, ..pod("app:1", false) };
-        assert_eq!(seen(|_| {}, &[ending, pod("app:2", true)]), Rollout::Complete);
+        let evicted = Pod { phase: Phase::Failed, ..pod("app:1", false) };
+        assert_eq!(seen(|_| {}, &[ending, evicted, pod("app:2", true)]), Rollout::Complete);
     }
 
     #[test]

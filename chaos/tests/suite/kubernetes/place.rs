@@ -83,6 +83,30 @@ async fn what_leads_nowhere_says_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn a_kubeconfig_that_is_broken_is_not_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    for text in ["users:\n- name: joe\n  user: {token: s3cret\nclusters: [", "users: s3cret\n"] {
+        std::fs::write(&path, text).unwrap();
+        let error = connect(&place(path.clone(), None)).await.err().unwrap().to_string();
+        assert!(error.contains("not one") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_asked_for_a_cluster_on_this_machine() {
+    let mut tests = std::process::Command::new(std::env::current_exe().unwrap());
+    tests.args(["--exact", "kubernetes::place::a_context_is_found_and_kept"]);
+    // Nobody listens there.
+    for key in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
+        tests.env(key, "http://127.0.0.1:1");
+    }
+    let output = tests.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}
+
 /// What a journal would hold, read back by another program.
 fn written(alteration: &Alteration) -> Alteration {
     let text = serde_json::to_string(alteration).unwrap();
