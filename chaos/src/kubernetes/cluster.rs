@@ -25,8 +25,7 @@ pub struct Place {
     /// `~/.kube/config`, then the service account of the pod in which this runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<PathBuf>,
-    /// The context in it; by default its current one. In a place that a cluster
-    /// gives, the context that was meant.
+    /// The context in it; by default its current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// The namespace.
@@ -113,8 +112,9 @@ impl Cluster {
         Ok(Self { client, limits, place, server })
     }
 
-    /// Where this is, with the context resolved: a later program that connects to
-    /// it reaches the same cluster although the current context has changed.
+    /// Where this is, with the kubeconfig and the context filled in: a later
+    /// program that connects to it reaches the same cluster although the current
+    /// context, the environment or the working folder has changed.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
@@ -223,6 +223,9 @@ async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
             return Ok((inside, place));
         }
     };
+    place.kubeconfig = place.kubeconfig.or_else(of_environment);
+    // The undo may be carried out from another folder.
+    place.kubeconfig = place.kubeconfig.map(|path| std::path::absolute(&path).unwrap_or(path));
     place.context = place.context.or_else(|| kubeconfig.current_context.clone());
     let options = KubeConfigOptions { context: place.context.clone(), cluster: None, user: None };
     let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
@@ -237,6 +240,14 @@ async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
         config.proxy_url = None;
     }
     Ok((config, place))
+}
+
+/// The file that `KUBECONFIG` names, unless it names several, which are merged.
+fn of_environment() -> Option<PathBuf> {
+    let named = std::env::var_os("KUBECONFIG")?;
+    let mut paths = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty());
+    let path = paths.next()?;
+    paths.next().is_none().then_some(path)
 }
 
 fn is_loopback(server: &http::Uri) -> bool {
