@@ -15,6 +15,8 @@ mod fault;
 pub mod guard;
 pub mod journal;
 mod limits;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod management;
 mod patience;
 mod postgres_server;

@@ -5,6 +5,8 @@
 
 mod close;
 mod kill;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod management;
 mod program;
 mod sleeper;
