@@ -17,6 +17,7 @@ pub mod journal;
 mod management;
 mod patience;
 pub mod process;
+pub mod proxy;
 mod recover;
 pub mod timetable;
 mod undo;

@@ -59,6 +59,9 @@ pub(crate) enum Command {
     PauseProcess(PauseProcess),
     /// Has RabbitMQ close AMQP connections
     CloseConnections(CloseConnections),
+    /// Runs a TCP proxy that breaks connections on purpose, steered over HTTP as
+    /// Toxiproxy is
+    Proxy(super::proxy::Arguments),
     /// Takes back what a killed chaos left behind
     Recover(Recover),
     /// Prints shell completions
