@@ -200,7 +200,7 @@ impl Control {
             sent_upstream: traffic.sent(Way::Upstream),
             received_downstream: traffic.received(Way::Downstream),
             sent_downstream: traffic.sent(Way::Downstream),
-            toxics: lock(&self.toxics).iter().map(|name| name.to_string()).collect(),
+            toxics: lock(&self.toxics).iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -7,4 +7,7 @@ mod close;
 mod kill;
 mod management;
 mod program;
+mod proxy;
+mod proxy_api;
+mod proxy_clients;
 mod sleeper;
