@@ -103,7 +103,8 @@ async fn route(server: &Server, request: Request<Incoming>) -> Result<Answer, Pr
         ("GET", ["metrics"]) => Ok(Answer::Text(metrics::text(&server.totals().await))),
         ("POST", ["reset"]) => server.reset().await.map(|()| Answer::Empty),
         ("POST", ["populate"]) => {
-            populate(server, &body::<Vec<ProxyRequest>>(request).await?).await
+            let asked: Vec<ProxyRequest> = body(request).await?;
+            created(&json!({"proxies": server.populate(&asked).await?}))
         }
         ("GET", ["proxies"]) => ok(&server.proxies().await),
         ("POST", ["proxies"]) => created(&server.create(&body(request).await?).await?),
@@ -176,11 +177,6 @@ async fn links(
         }
         _ => Err(no_route(request)),
     }
-}
-
-/// A failure says, too, which proxies there are: none that it made.
-async fn populate(server: &Server, asked: &[ProxyRequest]) -> Result<Answer, ProxyError> {
-    created(&json!({"proxies": server.populate(asked).await?}))
 }
 
 fn ok(value: &impl Serialize) -> Result<Answer, ProxyError> {

@@ -270,10 +270,13 @@ impl Pipeline {
             return;
         }
         let fresh = slot(toxic, draw, now);
-        if old.toxic.kind != toxic.kind && !old.stage.retune(&toxic.kind) {
-            let Slot { toxic, stage, dice, .. } = old;
-            stage.leave(&mut Turn { now, toxic, dice, later, tail, place });
-            old.stage = fresh.stage;
+        if old.toxic.kind != toxic.kind {
+            let Slot { toxic: before, stage, dice, .. } = old;
+            let mut turn = Turn { now, toxic: before, dice, later, tail, place };
+            if !stage.retune(&toxic.kind, &mut turn) {
+                stage.leave(&mut turn);
+                *stage = fresh.stage;
+            }
         }
         (old.toxic, old.dice) = (fresh.toxic, fresh.dice);
     }

@@ -48,6 +48,9 @@ type Proxies = BTreeMap<String, Proxy>;
 
 #[derive(Debug)]
 struct Proxy {
+    /// As it was asked for, maybe by a name or without a port.
+    asked: String,
+    /// As it is, or was when it last listened.
     listen: String,
     upstream: Arc<str>,
     life: Option<Life>,
@@ -141,6 +144,7 @@ impl Server {
         if !proxy.is_as(request) {
             proxy.enable(false).await?;
             if let Some(listen) = &request.listen {
+                proxy.asked.clone_from(listen);
                 proxy.listen.clone_from(listen);
             }
             if let Some(upstream) = &request.upstream {
@@ -326,7 +330,8 @@ impl Server {
         let shared = Arc::new(Shared::new(&name, self.0.seed, Effects::new(self.0.book.clone())));
         shared.set_toxics(toxics);
         let life = request.ttl.and_then(Life::of);
-        Ok(Proxy { listen, upstream, life, listener: None, shared })
+        let asked = listen.clone();
+        Ok(Proxy { asked, listen, upstream, life, listener: None, shared })
     }
 
     async fn insert(
@@ -423,8 +428,9 @@ impl Proxy {
 
     /// Whether it listens and connects as asked.
     fn is_as(&self, request: &ProxyRequest) -> bool {
-        let same = |asked: &Option<String>, is: &str| asked.as_deref().is_none_or(|a| a == is);
-        same(&request.listen, &self.listen) && same(&request.upstream, &self.upstream)
+        let listens = |listen: &String| *listen == self.listen || *listen == self.asked;
+        request.listen.as_ref().is_none_or(listens)
+            && request.upstream.as_ref().is_none_or(|upstream| **upstream == *self.upstream)
     }
 
     /// Makes it listen, or not. The port that it got stays its own as far as

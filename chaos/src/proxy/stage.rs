@@ -112,7 +112,7 @@ pub trait Stage: Send {
 
     /// The attributes have changed. False means that the stage cannot change
     /// with them: then it leaves, and another one takes its place.
-    fn retune(&mut self, _kind: &Kind) -> bool {
+    fn retune(&mut self, _kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         false
     }
 

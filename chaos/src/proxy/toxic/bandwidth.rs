@@ -84,9 +84,11 @@ impl Stage for Narrow {
         turn.forward(self.stream, std::mem::take(&mut self.rest));
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, turn: &mut Turn<'_>) -> bool {
         let Kind::Bandwidth(asked) = kind else { return false };
         self.rate = asked.rate;
+        // The time that was spent at another rate does not count.
+        self.free = turn.now() + self.time_for(self.piece());
         true
     }
 }

@@ -65,7 +65,7 @@ impl Stage for Gone {
         }
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         let Kind::HalfOpen(asked) = kind else { return false };
         self.asked = *asked;
         true

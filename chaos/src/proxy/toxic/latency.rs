@@ -2,7 +2,7 @@
 //!
 //! Nothing is lost or overtaken, the end of the connection included. What waits
 //! is bounded, so very much latency slows a fast sender down. When the toxic is
-//! removed, what waits comes at once. TCP permits any delay.
+//! removed or changed, what waits comes at once. TCP permits any delay.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::super::pipeline::Item;
 use super::super::stage::{Ending, Ground, Stage, Turn, Way};
-use super::{Kind, millis};
+use super::millis;
 
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const MOST_CHUNKS: usize = 64 * 1024;
@@ -98,12 +98,5 @@ impl Stage for Delay {
         while let Some((_, item)) = self.waiting.pop_front() {
             self.go_on(item, turn);
         }
-    }
-
-    /// What already waits keeps its time.
-    fn retune(&mut self, kind: &Kind) -> bool {
-        let Kind::Latency(asked) = kind else { return false };
-        self.asked = *asked;
-        true
     }
 }

@@ -49,7 +49,7 @@ impl Stage for Meter {
         }
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         let Kind::LimitData(asked) = kind else { return false };
         self.limit = asked.bytes;
         true

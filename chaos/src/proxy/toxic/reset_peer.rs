@@ -68,7 +68,7 @@ impl Stage for Fuse {
         }
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         let Kind::ResetPeer(asked) = kind else { return false };
         self.asked = *asked;
         true

@@ -86,7 +86,7 @@ impl Stage for Knife {
         turn.forward(self.stream, std::mem::take(&mut self.rest));
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         let Kind::Slicer(asked) = kind else { return false };
         self.asked = *asked;
         true

@@ -53,7 +53,7 @@ impl Stage for Slow {
     }
 
     /// An end that already waits keeps its time.
-    fn retune(&mut self, kind: &super::Kind) -> bool {
+    fn retune(&mut self, kind: &super::Kind, _turn: &mut Turn<'_>) -> bool {
         let super::Kind::SlowClose(asked) = kind else { return false };
         self.asked = *asked;
         true

@@ -58,7 +58,7 @@ impl Stage for Hole {
         turn.cut(Ending::Closed);
     }
 
-    fn retune(&mut self, kind: &Kind) -> bool {
+    fn retune(&mut self, kind: &Kind, _turn: &mut Turn<'_>) -> bool {
         let Kind::Timeout(asked) = kind else { return false };
         self.asked = *asked;
         true
