@@ -5,6 +5,8 @@ use std::time::Duration;
 use scenarios::template::TemplateError;
 
 use crate::journal::JournalError;
+#[cfg(feature = "kubernetes")]
+use crate::kubernetes::KubernetesError;
 use crate::service::Service;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
@@ -107,6 +109,10 @@ pub enum FaultError {
         /// How it ended.
         reason: String,
     },
+    /// The cluster could not be asked, or did not do it.
+    #[cfg(feature = "kubernetes")]
+    #[error(transparent)]
+    Kubernetes(KubernetesError),
     /// Everything was accepted and nobody was hit.
     #[error("the fault hit nobody: {why}")]
     NotLanded {
@@ -152,6 +158,13 @@ impl FaultError {
     /// Whether the surroundings are at fault: nothing can be reached or written.
     #[must_use]
     pub fn is_environment(&self) -> bool {
+        #[cfg(feature = "kubernetes")]
+        if let Self::Kubernetes(error) = self {
+            return matches!(
+                error,
+                KubernetesError::Config { .. } | KubernetesError::NoAnswer { .. }
+            );
+        }
         matches!(
             self,
             Self::Journal(_)
@@ -173,6 +186,18 @@ impl FaultError {
     #[must_use]
     pub fn is_unhealed(&self) -> bool {
         matches!(self, Self::NotHealed { .. } | Self::Undo(_))
+    }
+}
+
+#[cfg(feature = "kubernetes")]
+impl From<KubernetesError> for FaultError {
+    fn from(error: KubernetesError) -> Self {
+        match error {
+            KubernetesError::Blocked { what, blocked } => {
+                Self::Blocked { what, why: blocked.to_string() }
+            }
+            error => Self::Kubernetes(error),
+        }
     }
 }
 

@@ -12,11 +12,15 @@ mod fill_disk;
 mod fill_memory;
 mod kill_process;
 mod pause_process;
+#[cfg(feature = "kubernetes")]
+mod pods;
 mod postgres_end_backends;
 mod purge_queue;
 mod rabbitmq_alarm;
 mod redis_kill_clients;
 mod redis_pause;
+#[cfg(feature = "kubernetes")]
+mod rollouts;
 mod run_command;
 mod stop_process;
 mod terminate_process;
@@ -107,6 +111,20 @@ pub fn catalogue() -> Vec<About> {
         fill_disk::ABOUT,
         clock_offset::ABOUT,
         run_command::ABOUT,
+        #[cfg(feature = "kubernetes")]
+        pods::KILL,
+        #[cfg(feature = "kubernetes")]
+        pods::TERMINATE,
+        #[cfg(feature = "kubernetes")]
+        pods::EVICT,
+        #[cfg(feature = "kubernetes")]
+        rollouts::RESTART,
+        #[cfg(feature = "kubernetes")]
+        rollouts::SET_IMAGE,
+        #[cfg(feature = "kubernetes")]
+        rollouts::ROLL_BACK,
+        #[cfg(feature = "kubernetes")]
+        rollouts::SCALE,
     ]
 }
 
@@ -210,15 +228,38 @@ async fn strike(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, FaultEr
         FaultKind::FillDisk(fill) => fill_disk::prepare(fill, order, scene),
         FaultKind::ClockOffset(offset) => clock_offset::prepare(offset, order),
         FaultKind::RunCommand(command) => run_command::prepare(command, order),
-        FaultKind::Duplicate(_)
-        | FaultKind::KillPods(_)
+        FaultKind::Duplicate(_) => Err(FaultError::NotLanded { why: "not built yet".to_owned() }),
+        FaultKind::KillPods(_)
         | FaultKind::TerminatePods(_)
         | FaultKind::EvictPods(_)
         | FaultKind::RestartRollout(_)
         | FaultKind::SetImage(_)
         | FaultKind::RollBack(_)
-        | FaultKind::Scale(_) => Err(FaultError::NotLanded { why: "not built yet".to_owned() }),
+        | FaultKind::Scale(_) => kubernetes(order, scene).await,
     }
+}
+
+#[cfg(feature = "kubernetes")]
+async fn kubernetes(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
+    use pods::How;
+    match &order.kind {
+        FaultKind::KillPods(kill) => pods::prepare(kill, How::Kill, order, scene).await,
+        FaultKind::TerminatePods(end) => pods::prepare(end, How::Terminate, order, scene).await,
+        FaultKind::EvictPods(evict) => pods::prepare(evict, How::Evict, order, scene).await,
+        FaultKind::RestartRollout(restart) => rollouts::restart(restart, scene).await,
+        FaultKind::SetImage(set) => rollouts::set_image(set, scene).await,
+        FaultKind::RollBack(back) => rollouts::roll_back(back, scene).await,
+        FaultKind::Scale(scale) => rollouts::scale(scale, scene).await,
+        other => unreachable!("{} is no fault of a cluster", other.word()),
+    }
+}
+
+#[cfg(not(feature = "kubernetes"))]
+async fn kubernetes(order: &Order, _: &Scene) -> Result<Box<dyn Strike>, FaultError> {
+    Err(FaultError::Setting {
+        what: order.kind.word().to_owned(),
+        why: "this program was built without the feature kubernetes; build it with".to_owned(),
+    })
 }
 
 /// [`prepare`] and [`Prepared::inject`] in one. A fault that finds no victims is

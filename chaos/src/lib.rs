@@ -14,13 +14,14 @@ mod error;
 mod fault;
 pub mod guard;
 pub mod journal;
-mod limits;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
+mod limits;
 mod management;
 mod patience;
 mod postgres_server;
 pub mod process;
+pub mod proxy;
 mod recover;
 mod redis_server;
 pub mod service;

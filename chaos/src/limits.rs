@@ -13,6 +13,11 @@ pub struct Limits {
     most: usize,
     under: Arc<Mutex<usize>>,
     stopped: AtomicBool,
+    /// If there are any, only these namespaces of a cluster may be hit.
+    namespaces: Vec<String>,
+    /// Namespaces and contexts that may be hit although they look like
+    /// production.
+    allow: Vec<String>,
 }
 
 impl Limits {
@@ -20,6 +25,20 @@ impl Limits {
     #[must_use]
     pub fn new(most_victims: usize) -> Self {
         Self { most: most_victims, ..Self::default() }
+    }
+
+    /// In a cluster, only these namespaces if there are any; those that look like
+    /// production only if `allow` names them.
+    #[must_use]
+    pub fn within(mut self, namespaces: Vec<String>, allow: Vec<String>) -> Self {
+        (self.namespaces, self.allow) = (namespaces, allow);
+        self
+    }
+
+    #[cfg(feature = "kubernetes")]
+    pub(crate) fn guard(&self) -> crate::kubernetes::Guard {
+        let (namespaces, allow) = (self.namespaces.clone(), self.allow.clone());
+        crate::kubernetes::Guard { namespaces, allow }
     }
 
     /// Nothing is injected any more.

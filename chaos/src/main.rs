@@ -9,7 +9,7 @@ use clap::Parser;
 use program::arguments::{Arguments, Command};
 use program::exit::Exit;
 use program::say::Say;
-use program::{lists, recovery, strike};
+use program::{lists, proxy, recovery, strike};
 
 fn main() -> ExitCode {
     let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::List => Ok(lists::faults(&say)),
         Command::Completions { shell } => Ok(lists::completions(*shell)),
         Command::Fault(fault) => strike::run(fault, &common, &say),
+        Command::Proxy(asked) => proxy::run(asked, &say),
         Command::Recover(recover) => recovery::run(recover, &common, &say),
     };
     let exit = done.unwrap_or_else(|trouble| {

@@ -5,6 +5,7 @@ pub(crate) mod arguments;
 pub(crate) mod exit;
 pub(crate) mod lists;
 pub(crate) mod place;
+pub(crate) mod proxy;
 pub(crate) mod recovery;
 pub(crate) mod say;
 pub(crate) mod strike;

@@ -79,6 +79,12 @@ pub enum Undo {
         /// Program and arguments.
         command: String,
     },
+    /// A workload of a cluster gets back what it had.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes {
+        /// What was altered.
+        alteration: Box<crate::kubernetes::Alteration>,
+    },
 }
 
 /// Why a fault could not be taken back.
@@ -112,6 +118,10 @@ pub enum UndoError {
         /// How it ended, and its last words.
         reason: String,
     },
+    /// A cluster could not be asked.
+    #[cfg(feature = "kubernetes")]
+    #[error(transparent)]
+    Kubernetes(#[from] crate::kubernetes::KubernetesError),
     /// A proxy could not be asked.
     #[error("the proxy at {admin} did not remove {toxic}: {reason}")]
     Proxy {
@@ -138,6 +148,8 @@ impl Undo {
             | Self::RestoreFile { .. }
             | Self::SetNode { .. }
             | Self::Run { .. } => true,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes { .. } => true,
         }
     }
 
@@ -174,6 +186,10 @@ impl Undo {
             Self::SetNode { node, words } => node::set(*node, words).await,
             Self::RemoveToxic { admin, proxy, toxic } => {
                 crate::toxiproxy::remove(admin, proxy, toxic).await
+            }
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes { alteration } => {
+                Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
             }
             Self::Run { command } => {
                 let ran = run(command).await;

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     List,
     #[command(flatten)]
     Fault(Box<FaultCommand>),
+    /// Runs a TCP proxy that breaks connections on purpose, steered over HTTP as
+    /// Toxiproxy is
+    Proxy(super::proxy::Arguments),
     /// Takes back what a killed chaos left behind
     Recover(Recover),
     /// Prints shell completions

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use chaos::proxy::ProxyError;
 use chaos::{FaultError, JournalError};
 
 /// The end of the program; the numbers are the same in all of Shakedown.
@@ -42,6 +43,9 @@ pub(crate) enum Trouble {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The proxy's own reason.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A pid file that does not name a process.
     #[error("the pid file {} cannot be used: {source}", path.display())]
     PidFile {
@@ -68,9 +72,11 @@ impl From<&Trouble> for Exit {
         match trouble {
             Trouble::NoHome => Self::Usage,
             Trouble::Fault(fault) if fault.is_usage() => Self::Usage,
+            Trouble::Proxy(proxy) if proxy.status() < 500 => Self::Usage,
             Trouble::Fault(fault) if !fault.is_environment() => Self::NotLanded,
             Trouble::Fault(_)
             | Trouble::Journal(_)
+            | Trouble::Proxy(_)
             | Trouble::PidFile { .. }
             | Trouble::System { .. } => Self::Environment,
         }

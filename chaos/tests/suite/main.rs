@@ -9,4 +9,7 @@ mod kill;
 mod kubernetes;
 mod management;
 mod program;
+mod proxy;
+mod proxy_api;
+mod proxy_clients;
 mod sleeper;
