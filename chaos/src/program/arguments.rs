@@ -8,6 +8,7 @@ use clap_complete::Shell;
 pub(crate) use faults::FaultCommand;
 pub(crate) use processes::{Choice, Named, Processes};
 
+mod cluster;
 mod faults;
 mod processes;
 

@@ -29,7 +29,7 @@ pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<
         world: Arc::new(world),
         journal: Arc::new(place::journal(common)?),
         http: http_client()?,
-        limits: Arc::new(Limits::default()),
+        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.to_vec())),
     };
     let order = Order {
         name: asked.kind.word().replace('_', "-"),

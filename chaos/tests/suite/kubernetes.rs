@@ -5,6 +5,7 @@ mod failures;
 mod mock;
 mod patch;
 mod place;
+mod program;
 mod real;
 mod refusals;
 mod role;

@@ -11,6 +11,7 @@ use scenarios::plan::fault::{
 use scenarios::template::Template;
 use scenarios::units::{Share, Size, Span};
 
+use super::cluster::ClusterCommand;
 use super::{Choice, Processes};
 
 const URL: &str = "SHAKEDOWN_MANAGEMENT";
@@ -47,6 +48,8 @@ pub(crate) enum FaultCommand {
     ClockOffset(Clock),
     /// Runs programs of your own that break something and take it back
     RunCommand(Own),
+    #[command(flatten)]
+    Kubernetes(ClusterCommand),
 }
 
 /// Processes that are hit in an instant.
@@ -305,6 +308,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) host: Option<(&'static chaos::service::Service, &'a str, &'a [String])>,
     /// How long the system may take to be whole again, if that was said.
     pub(crate) heal_within: Option<Span>,
+    /// Namespaces and contexts that may be hit although they look like
+    /// production.
+    pub(crate) allow: &'a [String],
 }
 
 impl FaultCommand {
@@ -336,6 +342,7 @@ impl FaultCommand {
             | Self::FillDisk(_)
             | Self::ClockOffset(_)
             | Self::RunCommand(_) => self.asked_of_the_machine(),
+            Self::Kubernetes(command) => command.asked(),
         }
     }
 
@@ -443,12 +450,19 @@ impl Far {
         address: &'a str,
     ) -> Asked<'a> {
         let host = Some((service, address, self.allow.as_slice()));
-        Asked { kind, choice, processes: None, host, heal_within: Some(self.heal_within) }
+        Asked {
+            kind,
+            choice,
+            processes: None,
+            host,
+            heal_within: Some(self.heal_within),
+            allow: &[],
+        }
     }
 }
 
 fn here<'a>(kind: FaultKind, choice: &'a Choice, processes: Option<&'a Processes>) -> Asked<'a> {
-    Asked { kind, choice, processes, host: None, heal_within: None }
+    Asked { kind, choice, processes, host: None, heal_within: None, allow: &[] }
 }
 
 /// A text in which nothing is replaced.

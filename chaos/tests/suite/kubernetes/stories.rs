@@ -33,7 +33,7 @@ pub(crate) async fn all(cluster: &Cluster) {
 
 async fn one_of(cluster: &Cluster, workload: &Workload) -> (Pod, usize) {
     let pods = pods_of(cluster, workload).await;
-    (choose(&pods, Pick::Count(1), 7).unwrap().remove(0), pods.len())
+    (choose(&pods, Pick::count(1), 7, |pod| pod.created).unwrap().remove(0), pods.len())
 }
 
 async fn is_replaced(cluster: &Cluster, workload: &Workload, pod: &Pod, before: usize) {
