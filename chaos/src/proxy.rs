@@ -28,6 +28,7 @@ pub mod api;
 mod chance;
 mod effects;
 mod error;
+pub mod hidden;
 mod link;
 mod listener;
 mod metrics;

@@ -19,6 +19,7 @@ mod keeper;
 mod patience;
 mod port;
 mod provision;
+mod proxy;
 pub mod reference;
 
 pub use broker::rabbitmq::{RabbitMq, RabbitMqOptions};
@@ -28,6 +29,7 @@ pub use handle::{KeeperId, Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
 pub use patience::Patience;
 pub use provision::{Need, provision};
+pub use proxy::{Proxy, ProxyOptions};
 
 use std::ffi::OsString;
 

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     port: u16,
     /// A proxy from the start, for instance redis=127.0.0.1:0->127.0.0.1:6379;
     /// may be repeated
-    #[arg(long = "proxy", value_name = "NAME=LISTEN->UPSTREAM", value_parser = one)]
+    #[arg(long = "proxy", value_name = "NAME=LISTEN->UPSTREAM")]
     proxies: Vec<ProxyRequest>,
     /// Proxies from the start: a JSON array, as POST /populate takes it
     #[arg(long, value_name = "FILE")]
@@ -42,17 +42,6 @@ pub(crate) struct Arguments {
     /// Appends what toxics do to single messages, one JSON object a line
     #[arg(long, value_name = "FILE")]
     journal_messages: Option<PathBuf>,
-}
-
-/// Reads `NAME=LISTEN->UPSTREAM`.
-fn one(text: &str) -> Result<ProxyRequest, String> {
-    let parts = text.split_once('=').and_then(|(name, ways)| Some((name, ways.split_once("->")?)));
-    let Some((name, (listen, upstream))) = parts else {
-        return Err("write it as NAME=LISTEN->UPSTREAM, redis=127.0.0.1:0->127.0.0.1:6379".into());
-    };
-    let [name, listen, upstream] =
-        [name, listen, upstream].map(|part| Some(part.trim().to_owned()));
-    Ok(ProxyRequest { name, listen, upstream, ..ProxyRequest::default() })
 }
 
 /// Serves until a signal comes or the time is over.

@@ -48,3 +48,20 @@ pub struct ToxicRequest {
     /// The attributes of its type.
     pub attributes: Option<Map<String, Value>>,
 }
+
+/// `NAME=LISTEN->UPSTREAM`.
+impl std::str::FromStr for ProxyRequest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts =
+            text.split_once('=').and_then(|(name, ways)| Some((name, ways.split_once("->")?)));
+        let Some((name, (listen, upstream))) = parts else {
+            let example = "redis=127.0.0.1:0->127.0.0.1:6379";
+            return Err(format!("write it as NAME=LISTEN->UPSTREAM, {example}"));
+        };
+        let [name, listen, upstream] =
+            [name, listen, upstream].map(|part| Some(part.trim().to_owned()));
+        Ok(Self { name, listen, upstream, ..Self::default() })
+    }
+}

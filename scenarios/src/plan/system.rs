@@ -12,6 +12,10 @@ pub struct System {
     pub reference: String,
     /// Copies of the service in the lab, each a process of its own.
     pub replicas: u16,
+    /// The targets that the reference system reaches through a proxy, by which
+    /// the network between them can be broken.
+    #[serde(default)]
+    pub proxied: Vec<String>,
     /// The addresses that the scenario uses, by key.
     pub targets: BTreeMap<String, Target>,
     /// The variants of the reference system, by name.

@@ -57,6 +57,7 @@ impl Scene {
             system: System {
                 reference: "publisher".to_owned(),
                 replicas: 2,
+                proxied: Vec::new(),
                 targets: BTreeMap::new(),
                 variants: BTreeMap::new(),
             },
