@@ -224,12 +224,20 @@ pub fn read(path: &Path) -> Result<Record, JournalError> {
 /// Those of the latest injection come first, as they are to be taken back.
 #[must_use]
 pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
-    let mut open = BTreeMap::new();
+    let mut open: BTreeMap<_, (usize, Open)> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let key = (&entry.run, &entry.fault);
         match &entry.state {
             State::Injecting { undo, owner, watchdog } => {
-                open.insert(key, (at, entry, undo, (*owner, *watchdog)));
+                let fault = Open {
+                    run: entry.run.clone(),
+                    fault: entry.fault.clone(),
+                    kind: entry.kind.clone(),
+                    undo: undo.clone(),
+                    owner: *owner,
+                    watchdog: *watchdog,
+                };
+                open.insert(key, (at, fault));
             }
             State::Undone { .. } | State::Healed { .. } => {
                 open.remove(&key);
@@ -238,20 +246,9 @@ pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
             State::Planned | State::Injected { .. } | State::Confirmed | State::Failed { .. } => {}
         }
     }
-    let mut open: Vec<_> = open.into_iter().collect();
-    open.sort_by_key(|(_, (at, ..))| std::cmp::Reverse(*at));
-    let describe = |(_, (_, entry, undo, (owner, watchdog))): (
-        _,
-        (usize, &Entry, &Undo, (Pinned, Option<Pinned>)),
-    )| Open {
-        run: entry.run.clone(),
-        fault: entry.fault.clone(),
-        kind: entry.kind.clone(),
-        undo: undo.clone(),
-        owner,
-        watchdog,
-    };
-    open.into_iter().map(describe).collect()
+    let mut open: Vec<_> = open.into_values().collect();
+    open.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    open.into_iter().map(|(_, fault)| fault).collect()
 }
 
 fn parse(bytes: &[u8]) -> Record {
