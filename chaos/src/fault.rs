@@ -8,6 +8,7 @@ mod burn_cpu;
 mod burner;
 mod clock_offset;
 mod close_connections;
+mod duplicate;
 mod fill_disk;
 mod fill_memory;
 mod kill_process;
@@ -106,6 +107,7 @@ pub fn catalogue() -> Vec<About> {
         redis_pause::ABOUT,
         postgres_end_backends::ABOUT,
         toxic::ABOUT,
+        duplicate::ABOUT,
         burn_cpu::ABOUT,
         fill_memory::ABOUT,
         fill_disk::ABOUT,
@@ -223,12 +225,12 @@ async fn strike(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, FaultEr
         FaultKind::RedisPause(pause) => redis_pause::prepare(pause, order).await,
         FaultKind::PostgresEndBackends(end) => postgres_end_backends::prepare(end, order).await,
         FaultKind::Toxic(toxic) => toxic::prepare(toxic, order, scene).await,
+        FaultKind::Duplicate(asked) => duplicate::prepare(asked, order, scene).await,
         FaultKind::BurnCpu(burn) => Ok(burn_cpu::prepare(burn)),
         FaultKind::FillMemory(fill) => fill_memory::prepare(fill),
         FaultKind::FillDisk(fill) => fill_disk::prepare(fill, order, scene),
         FaultKind::ClockOffset(offset) => clock_offset::prepare(offset, order),
         FaultKind::RunCommand(command) => run_command::prepare(command, order),
-        FaultKind::Duplicate(_) => Err(FaultError::NotLanded { why: "not built yet".to_owned() }),
         FaultKind::KillPods(_)
         | FaultKind::TerminatePods(_)
         | FaultKind::EvictPods(_)

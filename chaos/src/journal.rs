@@ -224,7 +224,7 @@ pub fn read(path: &Path) -> Result<Record, JournalError> {
 /// Those of the latest injection come first, as they are to be taken back.
 #[must_use]
 pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
-    let mut open = BTreeMap::new();
+    let mut open: BTreeMap<_, (usize, Open)> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let key = (&entry.run, &entry.fault);
         match &entry.state {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, RedisError};
+use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisError};
 
 use crate::FaultError;
 use crate::management::redacted;
@@ -59,7 +59,10 @@ impl Server {
             address: shown.clone(),
             reason,
         };
-        let connecting = client.get_multiplexed_async_connection();
+        // How long an answer is waited for is said with each question.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let config = config.set_connection_timeout(None);
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let connected = tokio::time::timeout(ANSWER_WITHIN, connecting).await;
         let connection = connected
             .map_err(|_| unreachable("no answer".to_owned()))?
@@ -97,10 +100,12 @@ impl Server {
         self.ask(&pause, "CLIENT PAUSE").await
     }
 
-    /// Answers again.
-    pub(crate) async fn unpause(&mut self) -> Result<(), FaultError> {
+    /// Answers again; false if it does not within this time. During a pause of
+    /// all commands it answers to this one, too, only when the pause is over.
+    pub(crate) async fn unpause(&mut self, within: Duration) -> bool {
         let unpause = redis::cmd("CLIENT").arg("UNPAUSE").to_owned();
-        self.ask(&unpause, "CLIENT UNPAUSE").await
+        let asked = unpause.query_async::<()>(&mut self.connection);
+        matches!(tokio::time::timeout(within, asked).await, Ok(Ok(())))
     }
 
     /// Whether it answers a harmless write within this time.
@@ -114,21 +119,43 @@ impl Server {
         matches!(tokio::time::timeout(within, asked).await, Ok(Ok(_)))
     }
 
-    async fn ask<T: redis::FromRedisValue>(
+    /// Asks one thing.
+    pub(crate) async fn ask<T: FromRedisValue>(
         &mut self,
         command: &redis::Cmd,
         what: &str,
     ) -> Result<T, FaultError> {
         let asked = command.query_async(&mut self.connection);
-        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(refusal(&error, &self.shown, what)),
-            Err(_) => Err(FaultError::Unreachable {
-                service: &REDIS,
-                address: self.shown.clone(),
-                reason: format!("no answer to {what}"),
-            }),
-        }
+        let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await.ok();
+        answered(answer, &self.shown, what)
+    }
+
+    /// Asks several things at once.
+    pub(crate) async fn ask_all<T: FromRedisValue>(
+        &mut self,
+        commands: &redis::Pipeline,
+        what: &str,
+    ) -> Result<T, FaultError> {
+        let asked = commands.query_async(&mut self.connection);
+        let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await.ok();
+        answered(answer, &self.shown, what)
+    }
+}
+
+/// What came of a question; `None` is no answer in time.
+fn answered<T>(
+    answer: Option<Result<T, RedisError>>,
+    shown: &str,
+    what: &str,
+) -> Result<T, FaultError> {
+    match answer {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) => Err(refusal(&error, shown, what)),
+        None => Err(FaultError::Unreachable {
+            service: &REDIS,
+            address: shown.to_owned(),
+            reason: format!("no answer to {what}"),
+        }),
     }
 }
 

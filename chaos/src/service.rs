@@ -21,6 +21,14 @@ pub const MANAGEMENT: Service = Service {
     example: "http://guest:guest@127.0.0.1:15672",
 };
 
+/// RabbitMQ itself.
+pub const AMQP: Service = Service {
+    name: "RabbitMQ",
+    see: "see that the broker runs, and that user, password and virtual host are right",
+    credentials: "give a user who may write and configure as amqp://USER:PASSWORD@HOST:PORT/VHOST",
+    example: "amqp://guest:guest@127.0.0.1:5672/%2f or redis://127.0.0.1:6379",
+};
+
 /// A Redis server.
 pub const REDIS: Service = Service {
     name: "Redis",

@@ -22,7 +22,7 @@ pub(super) const ABOUT: About = About {
     command: "redis-pause",
     does: "has Redis answer nobody for a while",
     confirmed: "another connection gets no answer",
-    undone: "CLIENT UNPAUSE at the end; the pause ends by itself in any case",
+    undone: "the pause ends by itself, and cannot be ended before unless only writes wait",
     contract: "a server may take any time to answer; nothing it acknowledged may be lost",
 };
 
@@ -66,17 +66,19 @@ impl Strike for Pause {
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        if self.probe.lock().await.answers(SILENCE, true).await {
+        // A short pause is over before a long silence.
+        let within = SILENCE.min(self.lasts / 2);
+        if self.probe.lock().await.answers(within, true).await {
             let what = "the server answers".to_owned();
-            return Err(FaultError::NotConfirmed { what, within: SILENCE });
+            return Err(FaultError::NotConfirmed { what, within });
         }
         Ok(())
     }
 
     async fn release(&mut self) -> Option<String> {
-        // CLIENT commands are answered during a pause; if not, it ends anyway.
-        let answered = self.control.unpause().await;
-        answered.ok().map(|()| format!("{} answers again", self.control.shown()))
+        // A pause of all commands holds this one as well, until it is over.
+        let answered = self.control.unpause(self.lasts + MARGIN).await;
+        answered.then(|| format!("{} answers again", self.control.shown()))
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use scenarios::plan::FaultKind;
 use scenarios::plan::fault::{
-    Alarm, AlarmOf, BurnCpu, ClockOffset, CloseConnections, EndBackends, FillDisk, FillMemory,
-    Held, KillClients, PauseRedis, PurgeQueue, RunCommand, Toxic, Victims,
+    Alarm, AlarmOf, BurnCpu, ClockOffset, CloseConnections, Duplicate, EndBackends, FillDisk,
+    FillMemory, Held, KillClients, PauseRedis, PurgeQueue, RunCommand, Toxic, Victims,
 };
 use scenarios::template::Template;
 use scenarios::units::{Share, Size, Span};
@@ -38,6 +38,9 @@ pub(crate) enum FaultCommand {
     PostgresEndBackends(Backends),
     /// Has a proxy harm what passes through it for a while
     Toxic(ToxicArgs),
+    /// Puts a share of the messages that arrive into their queue or stream once
+    /// more
+    Duplicate(Copies),
     /// Keeps processors busy for a while
     BurnCpu(Burn),
     /// Takes memory for a while
@@ -224,6 +227,36 @@ fn attribute(text: &str) -> Result<(String, String), String> {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Copies {
+    /// The broker: amqp://USER:PASSWORD@HOST:PORT/VHOST or
+    /// redis://USER:PASSWORD@HOST:PORT
+    #[arg(env = "SHAKEDOWN_BROKER", hide_env_values = true)]
+    url: String,
+    /// The queue or stream
+    #[arg(long, value_name = "NAME")]
+    from: String,
+    /// AMQP: the exchange by which messages reach the queue
+    #[arg(long, default_value = "")]
+    exchange: String,
+    /// AMQP: the binding key by which they do
+    #[arg(long, value_name = "KEY", default_value = "#")]
+    routing_key: String,
+    /// The part of the messages, chosen by the seed and their identities
+    #[arg(long, default_value = "3%")]
+    share: Share,
+    /// The most messages; 0 is no limit
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    most: u32,
+    /// For how long messages are listened to
+    #[arg(long = "for", value_name = "TIME")]
+    lasts: Span,
+    #[command(flatten)]
+    far: Far,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Burn {
     /// How many processors
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -337,6 +370,7 @@ impl FaultCommand {
             | Self::RedisPause(_)
             | Self::PostgresEndBackends(_)
             | Self::Toxic(_) => self.asked_of_a_service(),
+            Self::Duplicate(args) => args.asked(),
             Self::BurnCpu(_)
             | Self::FillMemory(_)
             | Self::FillDisk(_)
@@ -438,6 +472,24 @@ impl AtOnce {
         let Self { processes, choice } = self;
         let victims = Victims { role: processes.describe(), pick: choice.pick };
         here(kind(victims), choice, Some(processes))
+    }
+}
+
+impl Copies {
+    fn asked(&self) -> Asked<'_> {
+        use chaos::service::{AMQP, REDIS};
+        let Self { url, from, exchange, routing_key, share, most, lasts, far, choice } = self;
+        let kind = FaultKind::Duplicate(Duplicate {
+            url: literal(url),
+            from: from.clone(),
+            exchange: exchange.clone(),
+            routing_key: routing_key.clone(),
+            share: *share,
+            most: *most,
+            lasts: *lasts,
+        });
+        let service = if url.starts_with("redis") { &REDIS } else { &AMQP };
+        far.asked(kind, choice, service, url)
     }
 }
 
