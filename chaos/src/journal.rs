@@ -123,6 +123,7 @@ pub struct Journal {
     run: String,
     by: String,
     file: File,
+    copy: Option<File>,
 }
 
 impl Journal {
@@ -134,7 +135,17 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
         let path = path.into();
         let file = open(&path).map_err(failure("open", &path))?;
-        Ok(Self { path, run: run.into(), by: who(), file })
+        Ok(Self { path, run: run.into(), by: who(), file, copy: None })
+    }
+
+    /// Has every line written to a second file as well, for whoever looks at
+    /// this run alone. The copy is not what is taken back from.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened.
+    pub fn copied_to(mut self, path: &Path) -> Result<Self, JournalError> {
+        self.copy = Some(open(path).map_err(failure("open", path))?);
+        Ok(self)
     }
 
     /// The file.
@@ -191,6 +202,10 @@ impl Journal {
             .and_then(|()| (&self.file).write_all(&line))
             .and_then(|()| self.file.sync_data());
         self.file.unlock()?;
+        if let Some(mut copy) = self.copy.as_ref() {
+            // The journal itself has the line, so nothing hangs on this one.
+            let _ = copy.write_all(&line);
+        }
         written
     }
 }
@@ -224,12 +239,20 @@ pub fn read(path: &Path) -> Result<Record, JournalError> {
 /// Those of the latest injection come first, as they are to be taken back.
 #[must_use]
 pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
-    let mut open = BTreeMap::new();
+    let mut open: BTreeMap<_, (usize, Open)> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let key = (&entry.run, &entry.fault);
         match &entry.state {
             State::Injecting { undo, owner, watchdog } => {
-                open.insert(key, (at, entry, undo, (*owner, *watchdog)));
+                let fault = Open {
+                    run: entry.run.clone(),
+                    fault: entry.fault.clone(),
+                    kind: entry.kind.clone(),
+                    undo: undo.clone(),
+                    owner: *owner,
+                    watchdog: *watchdog,
+                };
+                open.insert(key, (at, fault));
             }
             State::Undone { .. } | State::Healed { .. } => {
                 open.remove(&key);
@@ -238,20 +261,9 @@ pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
             State::Planned | State::Injected { .. } | State::Confirmed | State::Failed { .. } => {}
         }
     }
-    let mut open: Vec<_> = open.into_iter().collect();
-    open.sort_by_key(|(_, (at, ..))| std::cmp::Reverse(*at));
-    let describe = |(_, (_, entry, undo, (owner, watchdog))): (
-        _,
-        (usize, &Entry, &Undo, (Pinned, Option<Pinned>)),
-    )| Open {
-        run: entry.run.clone(),
-        fault: entry.fault.clone(),
-        kind: entry.kind.clone(),
-        undo: undo.clone(),
-        owner,
-        watchdog,
-    };
-    open.into_iter().map(describe).collect()
+    let mut open: Vec<_> = open.into_values().collect();
+    open.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    open.into_iter().map(|(_, fault)| fault).collect()
 }
 
 fn parse(bytes: &[u8]) -> Record {

@@ -10,6 +10,7 @@
 //!
 //! Each fault is one file under `fault/` behind the closed enum [`scenarios::plan::FaultKind`].
 
+pub mod conduct;
 mod error;
 mod fault;
 pub mod guard;
