@@ -147,10 +147,11 @@ impl Hands for Scene {
         order: &Order,
         expected: Option<&Expected>,
     ) -> Result<Injected, FaultError> {
-        inject_if(order, self, |victims| {
-            expected.map_or(Ok(()), |expected| expected.compare(victims))
-        })
-        .await
+        let look = |prepared| match expected {
+            Some(expected) => expected.meets(prepared),
+            None => prepared,
+        };
+        inject_if(order, self, look).await
     }
 
     fn limits(&self) -> &Arc<Limits> {

@@ -231,17 +231,16 @@ async fn strike(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, FaultEr
 /// # Errors
 /// Those of both.
 pub async fn inject(order: &Order, scene: &Scene) -> Result<Injected, FaultError> {
-    inject_if(order, scene, |_| Ok(())).await
+    inject_if(order, scene, |prepared| prepared).await
 }
 
-/// [`inject`], if the victims are as they should be.
+/// [`inject`] with a look at who would be hit, before anything is touched.
 pub(crate) async fn inject_if(
     order: &Order,
     scene: &Scene,
-    as_they_should: impl FnOnce(&[String]) -> Result<(), FaultError>,
+    look: impl FnOnce(Result<Prepared, FaultError>) -> Result<Prepared, FaultError>,
 ) -> Result<Injected, FaultError> {
-    let prepared = prepare(order, scene).await;
-    match prepared.and_then(|ready| as_they_should(&ready.victims()).map(|()| ready)) {
+    match look(prepare(order, scene).await) {
         Ok(prepared) => prepared.inject().await,
         Err(error) => {
             let state = State::Failed { why: error.to_string() };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::FaultError;
-use crate::fault::Order;
+use crate::fault::{Order, Prepared};
 use crate::timetable::Planned;
 
 /// A fault of the timetable, with everything that it takes to carry it out.
@@ -36,11 +36,23 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whether the same would be hit now.
+    /// Lets a fault through that would hit the same.
     ///
     /// # Errors
-    /// [`FaultError::OtherVictims`] with those who differ.
-    pub fn compare(&self, now: &[String]) -> Result<(), FaultError> {
+    /// [`FaultError::OtherVictims`] with those who differ, or are not there any
+    /// more.
+    pub fn meets(&self, prepared: Result<Prepared, FaultError>) -> Result<Prepared, FaultError> {
+        match prepared {
+            Ok(prepared) => self.compare(&prepared.victims()).map(|()| prepared),
+            Err(error @ (FaultError::Choice { .. } | FaultError::Victim(_))) => {
+                let what = format!("{} was hit then, and now {error}", self.victims.join(", "));
+                Err(FaultError::OtherVictims { what })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn compare(&self, now: &[String]) -> Result<(), FaultError> {
         let known = |victim: &str| {
             if self.by_name { name(victim).to_owned() } else { victim.to_owned() }
         };

@@ -7,4 +7,5 @@ mod close;
 mod kill;
 mod management;
 mod program;
+mod run;
 mod sleeper;
