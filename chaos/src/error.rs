@@ -30,6 +30,12 @@ pub enum FaultError {
     /// A victim ended before it was hit, or cannot be signalled.
     #[error(transparent)]
     Victim(VictimError),
+    /// A run is repeated and its victims cannot be hit again.
+    #[error("{what}; nobody else was hit in their place")]
+    OtherVictims {
+        /// Who is not there any more, or who would be hit now.
+        what: String,
+    },
     /// The system refused: the fault is blocked, not broken.
     #[error("{what} was refused: {why}")]
     Blocked {

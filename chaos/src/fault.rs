@@ -4,6 +4,7 @@
 //! what it is ([`About`]), whom it hits (`prepare`), and a [`Strike`] with its
 //! undo, its landing, its confirmation, and how the system is seen whole again.
 
+mod address;
 mod burn_cpu;
 mod burner;
 mod clock_offset;
@@ -208,6 +209,9 @@ pub struct Healed {
 /// # Errors
 /// When there are no victims or too few, or they cannot be listed.
 pub async fn prepare(order: &Order, scene: &Scene) -> Result<Prepared, FaultError> {
+    if let Some((service, address)) = address::of(&order.kind) {
+        scene.world.may_reach(service, &order.fill(address)?)?;
+    }
     let strike = strike(order, scene).await?;
     Ok(Prepared { order: order.clone(), scene: scene.clone(), strike })
 }
@@ -270,7 +274,16 @@ async fn kubernetes(order: &Order, _: &Scene) -> Result<Box<dyn Strike>, FaultEr
 /// # Errors
 /// Those of both.
 pub async fn inject(order: &Order, scene: &Scene) -> Result<Injected, FaultError> {
-    match prepare(order, scene).await {
+    inject_if(order, scene, |prepared| prepared).await
+}
+
+/// [`inject`] with a look at who would be hit, before anything is touched.
+pub(crate) async fn inject_if(
+    order: &Order,
+    scene: &Scene,
+    look: impl FnOnce(Result<Prepared, FaultError>) -> Result<Prepared, FaultError>,
+) -> Result<Injected, FaultError> {
+    match look(prepare(order, scene).await) {
         Ok(prepared) => prepared.inject().await,
         Err(error) => {
             let state = State::Failed { why: error.to_string() };
@@ -371,6 +384,15 @@ impl Injected {
     /// within the order's `heal_within`.
     pub async fn heal(mut self) -> Result<Healed, FaultError> {
         let undone = self.take_back().await?;
+        Ok(Healed { undone, seen: self.whole().await? })
+    }
+
+    /// The second half of [`Injected::heal`]: waits until the system is seen
+    /// whole again after [`Injected::take_back`], and says what was seen.
+    ///
+    /// # Errors
+    /// [`FaultError::NotHealed`] if it is not within the order's `heal_within`.
+    pub async fn whole(mut self) -> Result<Option<String>, FaultError> {
         let within = self.order.heal_within;
         let whole = self.strike.whole(self.scene.world.as_ref(), within).await;
         self.permit.give_back();
@@ -379,7 +401,7 @@ impl Injected {
                 if let Some(how) = seen.clone() {
                     self.record(State::Healed { how })?;
                 }
-                Ok(Healed { undone, seen })
+                Ok(seen)
             }
             Err(error) => {
                 self.note(&error);
@@ -388,8 +410,13 @@ impl Injected {
         }
     }
 
-    /// Carries the undo out and writes down that it was.
-    async fn take_back(&mut self) -> Result<String, FaultError> {
+    /// The first half of [`Injected::heal`]: carries the undo out and writes
+    /// down that it was; says what was done.
+    ///
+    /// # Errors
+    /// [`FaultError::Undo`] if it cannot be taken back. Its victims count as
+    /// under a fault from then on, until the end of the run.
+    pub async fn take_back(&mut self) -> Result<String, FaultError> {
         let undone = match self.strike.release().await {
             Some(how) => Ok(how),
             None => self.undo.perform().await,
@@ -404,6 +431,7 @@ impl Injected {
                 Ok(how)
             }
             Err(error) => {
+                self.permit.keep();
                 let error = error.into();
                 self.note(&error);
                 Err(error)

@@ -123,6 +123,7 @@ pub struct Journal {
     run: String,
     by: String,
     file: File,
+    copy: Option<File>,
 }
 
 impl Journal {
@@ -134,7 +135,17 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
         let path = path.into();
         let file = open(&path).map_err(failure("open", &path))?;
-        Ok(Self { path, run: run.into(), by: who(), file })
+        Ok(Self { path, run: run.into(), by: who(), file, copy: None })
+    }
+
+    /// Has every line written to a second file as well, for whoever looks at
+    /// this run alone. The copy is not what is taken back from.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened.
+    pub fn copied_to(mut self, path: &Path) -> Result<Self, JournalError> {
+        self.copy = Some(open(path).map_err(failure("open", path))?);
+        Ok(self)
     }
 
     /// The file.
@@ -191,6 +202,10 @@ impl Journal {
             .and_then(|()| (&self.file).write_all(&line))
             .and_then(|()| self.file.sync_data());
         self.file.unlock()?;
+        if let Some(mut copy) = self.copy.as_ref() {
+            // The journal itself has the line, so nothing hangs on this one.
+            let _ = copy.write_all(&line);
+        }
         written
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! Each fault is one file under `fault/` behind the closed enum [`scenarios::plan::FaultKind`].
 
+pub mod conduct;
 mod error;
 mod fault;
 pub mod guard;
@@ -39,7 +40,7 @@ pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{inject, prepare};
 pub use journal::{Journal, JournalError};
 pub use limits::Limits;
-pub use management::http_client;
+pub use management::{http_client, redacted};
 pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
 pub use timetable::{ChoiceError, Planned, choose, expand};

@@ -83,6 +83,11 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// The fault cannot be taken back: its victims count until the end.
+    pub(crate) fn keep(&mut self) {
+        self.victims = 0;
+    }
+
     /// The fault is over.
     pub(crate) fn give_back(&mut self) {
         let victims = std::mem::take(&mut self.victims);

@@ -255,7 +255,8 @@ fn connection(listed: &Value) -> Option<Connection> {
 }
 
 /// An address without its password, even if it is not a proper one.
-pub(crate) fn redacted(address: &str) -> String {
+#[must_use]
+pub fn redacted(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
     let Some((credentials, host)) = rest.rsplit_once('@') else { return address.to_owned() };
     let user = credentials.split(':').next().unwrap_or_default();

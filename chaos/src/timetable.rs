@@ -19,6 +19,8 @@ pub struct Planned {
     pub name: String,
     /// When it is due, since the start of the first phase.
     pub at: Duration,
+    /// When its phase ends, and with it the wait for what must happen before.
+    pub until: Duration,
     /// Where its own random choices come from. It depends on the run's seed and
     /// the fault's name only, so that a fault that is added to a scenario does
     /// not change whom the others hit.
@@ -51,13 +53,14 @@ pub fn expand(
     seed: u64,
 ) -> Result<Vec<Planned>, TimetableError> {
     let place = |(index, fault): (usize, &Fault)| {
-        let (from, _) = timeline.span(&fault.phase).ok_or_else(|| {
+        let (from, until) = timeline.span(&fault.phase).ok_or_else(|| {
             TimetableError::UnknownPhase { fault: fault.name.clone(), phase: fault.phase.clone() }
         })?;
         Ok(Planned {
             index,
             name: fault.name.clone(),
             at: from + fault.at.0,
+            until,
             seed: own_seed(seed, &fault.name),
             fault: fault.clone(),
         })

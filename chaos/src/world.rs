@@ -1,7 +1,9 @@
 //! Where a fault finds its victims: the conductor answers from its lab, the
 //! program from what its user named.
 
+use crate::FaultError;
 use crate::process::Process;
+use crate::service::Service;
 
 /// The processes among which victims are chosen.
 pub trait World: Send + Sync {
@@ -14,6 +16,23 @@ pub trait World: Send + Sync {
     /// for after a kill.
     fn is_supervised(&self) -> bool {
         true
+    }
+
+    /// Refuses a candidate that nobody meant; a role with such a candidate is
+    /// not hit at all, so that no seed can reach it.
+    ///
+    /// # Errors
+    /// [`FaultError::Blocked`] with the reason.
+    fn may_hit(&self, _process: &Process) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    /// Refuses an address at which nobody meant any harm.
+    ///
+    /// # Errors
+    /// [`FaultError::Blocked`] with the reason.
+    fn may_reach(&self, _service: &'static Service, _address: &str) -> Result<(), FaultError> {
+        Ok(())
     }
 
     /// Has the supervisor leave a process alone when it ends, until

@@ -34,6 +34,9 @@ use sources::Sources;
 /// made and every probe has a first sample.
 const LEAD: Duration = Duration::from_millis(1_500);
 
+/// How often faults that wait for the load are told how far it is.
+const COUNT_EVERY: Duration = Duration::from_millis(25);
+
 /// What a run without the broker's Prometheus endpoint has to live with.
 const STALE: &str = "Probe {probe} reads the management API alone, whose figures may be 5 s old; \
                      its totals are exact with --target metrics=http://HOST:15692/metrics.";
@@ -172,17 +175,22 @@ async fn perform(
     }
     writer.begin(clock)?;
     let mut loads = Loads::start(order, &standing.targets, clock)?;
-    let breaking = faults::start(plan, standing, folder, &observer, cancel)?;
+    let (counts, acked) = watch::channel(BTreeMap::new());
+    let breaking = faults::start(plan, standing, folder, &observer, acked)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
     let directing = async {
-        direct(plan, clock, &observer, &loads, progress, cancel).await;
+        tokio::select! {
+            () = direct(plan, clock, &observer, &loads, progress, cancel) => {}
+            () = count(plan, &loads, &counts) => {}
+        }
+        breaking.end("the run ended first", cancel);
         progress.step("waiting for the last answers");
         loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
         while !loads.are_finished() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        breaking.finish().await;
+        breaking.finish(cancel).await;
         progress.step("reading the effects until the system is quiet");
         let seen = sources.finish(cancel).await;
         stop.send_replace(true);
@@ -239,6 +247,20 @@ async fn direct(
             }
         }
         observer.event(phase_ended(name, from, to.as_secs_f64()));
+    }
+}
+
+/// Passes on how many operations are acknowledged, for the faults that wait for
+/// them. Never ends; without such a fault it does nothing.
+async fn count(plan: &Plan, loads: &Loads, counts: &watch::Sender<BTreeMap<String, u64>>) {
+    if plan.faults.iter().all(|fault| fault.after.is_none()) {
+        return std::future::pending().await;
+    }
+    let mut ticks = tokio::time::interval(COUNT_EVERY);
+    loop {
+        ticks.tick().await;
+        let acked = loads.progress().into_iter();
+        counts.send_replace(acked.map(|(name, load)| (name.to_owned(), load.acked)).collect());
     }
 }
 

@@ -30,6 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn prepare(asked: &Asked, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
     let nodes = scene.world.processes(&asked.role);
+    nodes.iter().try_for_each(|node| scene.world.may_hit(node))?;
     let nothing = |source| FaultError::Choice { what: format!("process {:?}", asked.role), source };
     let node = match nodes.as_slice() {
         [node] => node.clone(),

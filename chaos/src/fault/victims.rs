@@ -32,6 +32,7 @@ impl Victims {
         scene: &Scene,
     ) -> Result<Self, FaultError> {
         let candidates = scene.world.processes(role);
+        candidates.iter().try_for_each(|candidate| scene.world.may_hit(candidate))?;
         let since = |process: &Process| process.start_time;
         let chosen = choose(&candidates, pick, order.seed, since)
             .map_err(|source| FaultError::Choice { what: format!("process {role:?}"), source })?;

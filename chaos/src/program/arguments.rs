@@ -7,10 +7,12 @@ use clap_complete::Shell;
 
 pub(crate) use faults::FaultCommand;
 pub(crate) use processes::{Choice, Named, Processes};
+pub(crate) use run::{Most, Replay, Role, Run, Selector, Surroundings};
 
 mod cluster;
 mod faults;
 mod processes;
+mod run;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +23,10 @@ Examples:
   chaos redis-pause --url redis://127.0.0.1:6379 --for 5s
   chaos fill-disk --folder /var/lib/app --leave 100MiB --for 30s
   chaos close-connections --management http://guest:guest@127.0.0.1:15672 --matching worker --pick all
+  chaos run faults.toml --role worker=name:worker --dry-run
+  chaos run faults.toml --role worker=name:worker --most-victims 25% \\
+        --stop-if 'curl -fsS http://127.0.0.1:8080/health'
+  chaos replay runs/chaos-20261125T020000Z-4321 --role worker=name:worker
   chaos recover
 
 Exit codes:
@@ -64,6 +70,11 @@ pub(crate) enum Command {
     /// Runs a TCP proxy that breaks connections on purpose, steered over HTTP as
     /// Toxiproxy is
     Proxy(super::proxy::Arguments),
+    /// Carries out the faults of a scenario file at their times
+    Run(Box<Run>),
+    /// Carries out the faults of an earlier run once more, at the times and on
+    /// the victims of then
+    Replay(Box<Replay>),
     /// Takes back what a killed chaos left behind
     Recover(Recover),
     /// Prints shell completions

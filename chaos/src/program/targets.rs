@@ -86,7 +86,8 @@ fn nothing(what: String) -> FaultError {
     FaultError::Choice { what, source: ChoiceError::Nothing }
 }
 
-fn read_pid(path: &Path) -> Result<u32, Trouble> {
+/// The id that a process wrote into a file.
+pub(super) fn read_pid(path: &Path) -> Result<u32, Trouble> {
     let read = fs::read_to_string(path).and_then(|text| {
         let first = text.split_whitespace().next().unwrap_or_default();
         first.parse().map_err(|_| {

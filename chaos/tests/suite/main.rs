@@ -12,4 +12,5 @@ mod program;
 mod proxy;
 mod proxy_api;
 mod proxy_clients;
+mod run;
 mod sleeper;

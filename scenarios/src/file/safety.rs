@@ -12,8 +12,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
     );
     let stop_if = table.list_or_empty(
         "stop_if",
-        "Checks that are looked at while the run goes on: when one is violated, nothing more is broken.",
+        "Checks (bound, absence, ratio or latency) that are judged while faults are ahead or under way: when one is violated, nothing more is broken, what is there is taken back, and the run ends.",
     );
     links.enter("safety", "safety");
-    Safety { most_victims, stop_if: links.refer_weakly(table.context, Kind::Check, stop_if) }
+    Safety { most_victims, stop_if: links.refer_weakly(table.context, Kind::LiveCheck, stop_if) }
 }

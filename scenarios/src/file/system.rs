@@ -9,6 +9,27 @@ use crate::read::{At, Table, nearest_help};
 
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
     let reference = table.req("reference", "The reference system in the lab: publisher.");
+    read_with(table, settings, links, reference)
+}
+
+/// The same for a file of which only the faults are carried out: it may name no
+/// reference system.
+pub(super) fn read_targets(
+    table: &mut Table<'_, '_>,
+    settings: &Settings,
+    links: &Links,
+) -> System {
+    let about = "The reference system in the lab: publisher.";
+    let reference = table.or("reference", about, String::new());
+    read_with(table, settings, links, reference)
+}
+
+fn read_with(
+    table: &mut Table<'_, '_>,
+    settings: &Settings,
+    links: &Links,
+    reference: String,
+) -> System {
     let replicas = table.or("replicas", "Copies of the service in the lab.", 1_u16);
     let proxied: Vec<At<String>> = table.list_or_empty(
         "proxied",

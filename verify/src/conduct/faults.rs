@@ -1,12 +1,13 @@
-//! The faults of a plan, each carried out at its time.
+//! The faults of a plan, carried out by chaos; what becomes of them is told to
+//! the scribe.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chaos::{FaultError, Injected, Journal, Limits, Planned, Process, Scene, World};
+use chaos::conduct::{Acked, Conduct, Entry, Manner, Setting, Step, Watch, conduct};
+use chaos::{Journal, Limits, Planned, Process, Scene, World};
 use reports::record::FaultRecord;
 use scenarios::Plan;
-use tokio::task::JoinSet;
 
 use super::{ConductError, LabHandle};
 use crate::event::Event;
@@ -17,13 +18,30 @@ use crate::signal::Cancel;
 
 /// Faults that are due or under way.
 pub(super) struct Breaking {
-    tasks: JoinSet<()>,
+    running: Option<Conduct>,
 }
 
 impl Breaking {
-    /// Waits until every fault is healed or given up.
-    pub(super) async fn finish(mut self) {
-        while self.tasks.join_next().await.is_some() {}
+    /// Nothing is injected any more, because of `why`. When the run was
+    /// cancelled, what stands is taken back at once.
+    pub(super) fn end(&self, why: &str, cancel: &Cancel) {
+        let Some(running) = &self.running else { return };
+        if cancel.is_cancelled() {
+            running.baton().take_back(why, false);
+        } else {
+            running.baton().no_more(why);
+        }
+    }
+
+    /// Waits until every fault is healed or given up, or takes back what stands
+    /// as soon as the run is cancelled.
+    pub(super) async fn finish(self, cancel: &Cancel) {
+        let Some(mut running) = self.running else { return };
+        tokio::select! {
+            () = running.finish() => return,
+            () = cancel.cancelled() => running.baton().take_back("the run ended first", false),
+        }
+        running.finish().await;
     }
 }
 
@@ -70,33 +88,29 @@ pub(super) fn start(
     standing: &Standing,
     folder: &Folder,
     observer: &Observer,
-    cancel: &Cancel,
+    acked: Acked,
 ) -> Result<Breaking, ConductError> {
-    let mut tasks = JoinSet::new();
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
         .map_err(|error| ConductError::Timetable(error.to_string()))?;
-    let scene = scene(plan, standing, folder, observer);
-    for planned in timetable {
-        let mut follower =
-            Follower { observer: observer.clone(), record: planned_record(&planned) };
-        follower.observer.event(Event::FaultPlanned { fault: follower.record.clone() });
-        let order = planned.order(&standing.targets);
-        match &scene {
-            Err(why) => follower.failed(why),
-            Ok(scene) => {
-                let (scene, cancel) = (scene.clone(), cancel.clone());
-                tasks.spawn(async move {
-                    let due = follower.observer.clock().at(planned.at);
-                    tokio::select! {
-                        () = tokio::time::sleep_until(due) => {}
-                        () = cancel.cancelled() => return follower.failed("the run ended first"),
-                    }
-                    carry_out(order, scene, follower).await;
-                });
-            }
+    let records = timetable.iter().map(record).collect::<Vec<_>>();
+    for fault in &records {
+        observer.event(Event::FaultPlanned { fault: fault.clone() });
+    }
+    let reporter = Reporter { observer: observer.clone(), records: Mutex::new(records) };
+    match scene(plan, standing, folder, observer) {
+        Ok(scene) => {
+            let entry = |planned| Entry::new(planned, &standing.targets);
+            let entries = timetable.into_iter().map(entry).collect();
+            let zero = observer.clock().at(Duration::ZERO);
+            let setting = Setting { zero, acked: Some(acked), watch: Arc::new(reporter) };
+            Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })
+        }
+        Err(why) => {
+            let failed = Step::Failed { manner: Manner::NotLanded, why };
+            timetable.iter().for_each(|planned| reporter.see(planned, &failed));
+            Ok(Breaking { running: None })
         }
     }
-    Ok(Breaking { tasks })
 }
 
 fn scene(
@@ -120,54 +134,42 @@ fn scene(
     Ok(Scene { world, journal: Arc::new(journal?), http, limits })
 }
 
-/// Injects, confirms and heals one fault, and tells of each step.
-async fn carry_out(order: chaos::Order, scene: Scene, mut follower: Follower) {
-    let injected: Injected = match chaos::inject(&order, &scene).await {
-        Ok(injected) => injected,
-        Err(error) => return follower.failed(error),
-    };
-    follower.record.injected = Some(follower.now());
-    follower.record.victims = injected.victims();
-    follower.tell();
-    let confirmed = injected.confirm().await;
-    if confirmed.is_ok() {
-        follower.record.confirmed = Some(follower.now());
-        follower.tell();
-    }
-    // A fault that nobody saw land is healed all the same.
-    tokio::time::sleep(order.lasts()).await;
-    let healed = injected.heal().await;
-    match (confirmed, healed) {
-        (Ok(()), Ok(_)) => {
-            follower.record.healed = Some(follower.now());
-            follower.tell();
-        }
-        (Err(error), _) | (_, Err(error)) => follower.failed::<FaultError>(error),
-    }
-}
-
-/// Tells what becomes of one fault.
-struct Follower {
+/// Keeps the record of each fault and passes it on whenever it changes.
+struct Reporter {
     observer: Observer,
-    record: FaultRecord,
+    records: Mutex<Vec<FaultRecord>>,
 }
 
-impl Follower {
-    fn now(&self) -> f64 {
-        self.observer.clock().now()
-    }
-
-    fn tell(&self) {
-        self.observer.event(Event::FaultChanged { fault: self.record.clone() });
-    }
-
-    fn failed<E: ToString>(&mut self, why: E) {
-        self.record.problem = Some(why.to_string());
-        self.tell();
+impl Watch for Reporter {
+    fn see(&self, fault: &Planned, step: &Step) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(record) = records.iter_mut().find(|record| record.name == fault.name) else {
+            return;
+        };
+        write_down(record, step, self.observer.clock().now());
+        self.observer.event(Event::FaultChanged { fault: record.clone() });
     }
 }
 
-fn planned_record(planned: &Planned) -> FaultRecord {
+/// Adds to a record what happened at a time, in seconds.
+fn write_down(record: &mut FaultRecord, step: &Step, now: f64) {
+    match step {
+        Step::Injected { victims } => {
+            record.injected = Some(now);
+            record.victims.clone_from(victims);
+        }
+        Step::Confirmed => record.confirmed = Some(now),
+        Step::Undone { .. } => {}
+        Step::Healed { .. } => record.healed = Some(now),
+        Step::Failed { manner, why } => {
+            record.blocked |= *manner == Manner::Blocked;
+            // What went wrong first is the cause of the rest.
+            record.problem.get_or_insert_with(|| why.clone());
+        }
+    }
+}
+
+fn record(planned: &Planned) -> FaultRecord {
     FaultRecord {
         name: planned.name.clone(),
         kind: planned.fault.kind.word().to_owned(),
@@ -176,6 +178,7 @@ fn planned_record(planned: &Planned) -> FaultRecord {
         confirmed: None,
         healed: None,
         victims: Vec::new(),
+        blocked: false,
         problem: None,
     }
 }

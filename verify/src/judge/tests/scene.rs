@@ -206,6 +206,7 @@ impl Scene {
             confirmed: Some(injected + 0.1),
             healed: Some(injected + 2.0),
             victims: vec!["service-1 (pid 17)".to_owned()],
+            blocked: false,
             problem: None,
         });
         self
