@@ -48,5 +48,7 @@ pub use world::World;
 /// program that injects faults calls this first thing in `main`.
 #[must_use]
 pub fn hidden(arguments: &[OsString]) -> Option<u8> {
-    watchdog::hidden(arguments).or_else(|| fault::burner(arguments))
+    watchdog::hidden(arguments)
+        .or_else(|| fault::burner(arguments))
+        .or_else(|| undo::leash::hidden(arguments))
 }
