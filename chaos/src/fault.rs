@@ -47,6 +47,10 @@ use crate::{FaultError, World};
 
 pub(crate) use burner::hidden as burner;
 
+/// A watchdog waits so much longer than the fault lasts: whoever has injected it
+/// is to take it back, not two at once.
+const MARGIN: Duration = Duration::from_secs(2);
+
 /// A fault that is to be carried out now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -318,7 +322,7 @@ impl Prepared {
         let permit = scene.limits.admit(strike.victims().len()).map_err(failed)?;
         let undo = strike.arm().await.map_err(failed)?;
         let watchdog = match undo.needs_watchdog() && !order.lasts().is_zero() {
-            true => Some(Watchdog::start(&undo, order.lasts()).await.map_err(failed)?),
+            true => Some(Watchdog::start(&undo, order.lasts() + MARGIN).await.map_err(failed)?),
             false => None,
         };
         let owner = std::process::id();

@@ -55,4 +55,5 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
     watchdog::hidden(arguments)
         .or_else(|| fault::burner(arguments))
         .or_else(|| proxy::hidden::hidden(arguments))
+        .or_else(|| undo::leash::hidden(arguments))
 }

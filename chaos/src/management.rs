@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::FaultError;
 use crate::service::MANAGEMENT;
@@ -167,6 +167,21 @@ impl Management {
         let told: Option<Value> = serde_json::from_str(&answer.body).ok();
         told.filter(|_| answer.status == StatusCode::OK)
             .map(|told| told["messages_ready"].as_u64().unwrap_or(0))
+            .ok_or_else(|| self.surprise(&what, answer.status, &answer.body))
+    }
+
+    /// Throws away one ready message of a queue; false if there was none.
+    pub(crate) async fn lose_one(&self, vhost: &str, queue: &str) -> Result<bool, FaultError> {
+        let what = format!("POST /api/queues/{vhost}/{queue}/get");
+        let asked = json!({
+            "count": 1, "ackmode": "ack_requeue_false", "encoding": "auto", "truncate": 1,
+        });
+        let request = self.http.post(self.url(&["queues", vhost, queue, "get"])).json(&asked);
+        let answer = self.send(request, &what).await?;
+        let taken: Option<Vec<Value>> = serde_json::from_str(&answer.body).ok();
+        taken
+            .filter(|_| answer.status == StatusCode::OK)
+            .map(|taken| !taken.is_empty())
             .ok_or_else(|| self.surprise(&what, answer.status, &answer.body))
     }
 

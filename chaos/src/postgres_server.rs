@@ -39,6 +39,11 @@ impl std::fmt::Display for Backend {
 }
 
 impl Backend {
+    /// Whether this is the same session, whatever it calls itself by now.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.pid, self.since) == (other.pid, other.since)
+    }
+
     /// Whether the text is part of its application name, user or database.
     pub(crate) fn matches(&self, text: &str) -> bool {
         [&self.application, &self.user, &self.database].iter().any(|field| field.contains(text))
@@ -60,6 +65,14 @@ impl Server {
                 address: shown.clone(),
                 reason: error.to_string(),
             })?;
+        // Further hosts could be given as parameters, past every guard.
+        if config.get_hosts().len() != 1 || !config.get_hostaddrs().is_empty() {
+            return Err(FaultError::Address {
+                service: &POSTGRES,
+                address: shown,
+                reason: "it names more than one host".to_owned(),
+            });
+        }
         config.application_name("shakedown:chaos").connect_timeout(CONNECT_WITHIN);
         let (client, connection) =
             config.connect(NoTls).await.map_err(|error| refusal(&error, &shown, "a session"))?;

@@ -108,7 +108,8 @@ impl Server {
         matches!(tokio::time::timeout(within, asked).await, Ok(Ok(())))
     }
 
-    /// Whether it answers a harmless write within this time.
+    /// Whether it answers something harmless within this time; a refusal is an
+    /// answer as well.
     pub(crate) async fn answers(&mut self, within: Duration, write: bool) -> bool {
         // PUBLISH counts as a write and leaves nothing behind.
         let probe = match write {
@@ -116,7 +117,11 @@ impl Server {
             false => redis::cmd("PING").to_owned(),
         };
         let asked = probe.query_async::<redis::Value>(&mut self.connection);
-        matches!(tokio::time::timeout(within, asked).await, Ok(Ok(_)))
+        match tokio::time::timeout(within, asked).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => !error.is_io_error() && !error.is_timeout(),
+            Err(_) => false,
+        }
     }
 
     /// Asks one thing.

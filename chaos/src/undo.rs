@@ -2,6 +2,7 @@
 //! fault exists and carried out by another program later.
 
 mod file;
+pub(crate) mod leash;
 mod node;
 mod program;
 

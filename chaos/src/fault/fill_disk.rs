@@ -3,8 +3,9 @@
 //! The file's name is in the undo before the file exists.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,8 +40,7 @@ pub(super) fn prepare(
         source,
     };
     let folder = folder.canonicalize().map_err(failed)?;
-    let system = statvfs(&folder).map_err(|errno| failed(errno.into()))?;
-    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    let free = free(&folder).map_err(failed)?;
     let size = match (asked.size, asked.leave) {
         (_, Some(leave)) => Size(free.saturating_sub(leave.0)),
         (Some(size), None) => size,
@@ -52,12 +52,15 @@ pub(super) fn prepare(
     }
     let fit = |text: &str| text.replace(|c: char| !c.is_alphanumeric(), "-");
     let name = format!(".shakedown-fill-{}-{}", fit(scene.journal.run()), fit(&order.name));
-    Ok(Box::new(Fill { path: folder.join(name), size }))
+    Ok(Box::new(Fill { path: folder.join(name), size, leave: asked.leave }))
 }
 
 struct Fill {
     path: PathBuf,
     size: Size,
+    /// What is to be left free, if that is what was asked for: then a disk that
+    /// is full before the file has its size is as good.
+    leave: Option<Size>,
 }
 
 impl Fill {
@@ -66,10 +69,15 @@ impl Fill {
     }
 }
 
-fn take(path: &PathBuf, size: u64) -> std::io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    if fallocate(&file, FallocateFlags::empty(), 0, size).is_err() {
-        write(&file, size)?;
+/// What is free on the disk that holds this.
+fn free(path: &Path) -> std::io::Result<u64> {
+    let system = statvfs(path)?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+fn take(file: &File, size: u64) -> std::io::Result<()> {
+    if fallocate(file, FallocateFlags::empty(), 0, size).is_err() {
+        write(file, size)?;
     }
     file.sync_all()
 }
@@ -96,14 +104,24 @@ impl Strike for Fill {
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
-        let (path, size) = (self.path.clone(), self.size.0);
-        let taken = tokio::task::spawn_blocking(move || take(&path, size)).await;
-        taken.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|e| self.failed(e))
+        // Made here and not by the other thread: that one goes on when this future
+        // is dropped, and must not make what was just removed.
+        let file = OpenOptions::new().write(true).create_new(true).open(&self.path);
+        let (file, size) = (file.map_err(|e| self.failed(e))?, self.size.0);
+        let taken = tokio::task::spawn_blocking(move || take(&file, size)).await;
+        match taken.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Err(error) if error.kind() == ErrorKind::StorageFull && self.leave.is_some() => Ok(()),
+            taken => taken.map_err(|e| self.failed(e)),
+        }
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
         let on_disk = std::fs::metadata(&self.path).map_err(|e| self.failed(e))?.blocks() * 512;
         if on_disk >= self.size.0 {
+            return Ok(());
+        }
+        let free = free(&self.path).map_err(|e| self.failed(e))?;
+        if self.leave.is_some_and(|leave| free <= leave.0) {
             return Ok(());
         }
         let what = format!("{} of {} are on the disk", Size(on_disk), self.size);

@@ -58,7 +58,8 @@ impl End {
     /// How many sessions match: those that were hit, and others.
     async fn count(&self) -> Result<(usize, usize), FaultError> {
         let open = candidates(&self.server, &self.matching).await?;
-        let victims = open.iter().filter(|backend| self.victims.contains(backend)).count();
+        let victims =
+            open.iter().filter(|open| self.victims.iter().any(|victim| victim.is(open))).count();
         Ok((victims, open.len() - victims))
     }
 }

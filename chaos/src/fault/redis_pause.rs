@@ -68,7 +68,7 @@ impl Strike for Pause {
     async fn confirm(&self) -> Result<(), FaultError> {
         // A short pause is over before a long silence.
         let within = SILENCE.min(self.lasts / 2);
-        if self.probe.lock().await.answers(within, true).await {
+        if self.probe.lock().await.answers(within, !self.all).await {
             let what = "the server answers".to_owned();
             return Err(FaultError::NotConfirmed { what, within });
         }
@@ -83,7 +83,7 @@ impl Strike for Pause {
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
         let patience = Patience::new(within, LOOK_EVERY);
-        while !self.probe.lock().await.answers(within, true).await {
+        while !self.probe.lock().await.answers(within, !self.all).await {
             if !patience.pause().await {
                 let what = "the server does not answer".to_owned();
                 return Err(FaultError::NotHealed { what, within });

@@ -32,7 +32,8 @@ pub(super) fn restore(
     if now.as_deref() == before {
         return Ok(format!("{shown} is as it was"));
     }
-    if now.as_deref() != Some(written) {
+    // Whoever was killed while it wrote has left a part of the text.
+    if !now.is_some_and(|now| written.starts_with(&now)) {
         return Ok(format!("{shown} was changed by somebody else since, and left alone"));
     }
     match before {
@@ -57,6 +58,9 @@ mod tests {
         std::fs::write(&path, "another's").unwrap();
         assert!(restore(&path, Some("theirs"), "ours").unwrap().contains("left alone"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "another's");
+        std::fs::write(&path, "ou").unwrap();
+        restore(&path, Some("theirs"), "ours").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
         std::fs::write(&path, "ours").unwrap();
         restore(&path, None, "ours").unwrap();
         assert!(!path.exists());

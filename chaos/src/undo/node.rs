@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::UndoError;
+use super::leash::leashed;
 use super::program::{Ran, finish};
 use crate::process::Pinned;
 
@@ -20,7 +21,7 @@ pub(crate) async fn rabbitmqctl(node: Pinned, words: &[String]) -> Result<Ran, S
         return Err(format!("process {} does not run any more", node.pid));
     }
     let program = PLACES.into_iter().find(|place| Path::new(place).exists());
-    let mut command = tokio::process::Command::new(program.unwrap_or("rabbitmqctl"));
+    let mut command = leashed(program.unwrap_or("rabbitmqctl"));
     command.env_clear().args(words);
     for setting in surroundings.split(|&byte| byte == 0) {
         let setting = String::from_utf8_lossy(setting);

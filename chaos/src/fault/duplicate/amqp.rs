@@ -65,7 +65,7 @@ impl Tap {
         let connection = timeout(CONNECT_WITHIN, Connection::connect(url, properties)).await;
         let connection = connection
             .map_err(|_| unreachable("no answer".to_owned()))?
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| refusal(&error, &shown))?;
         let tap = Self {
             connection,
             shown,
@@ -169,6 +169,16 @@ impl Tap {
             }
         }
     }
+}
+
+/// Why there is no connection.
+fn refusal(error: &lapin::Error, shown: &str) -> FaultError {
+    let (service, address, answer) = (&AMQP, shown.to_owned(), error.to_string());
+    if answer.contains("ACCESS_REFUSED") {
+        let request = "a connection".to_owned();
+        return FaultError::Credentials { service, address, request, answer };
+    }
+    FaultError::Unreachable { service, address, reason: answer }
 }
 
 /// Publishes all of them as they are, then waits for the confirms.

@@ -93,7 +93,8 @@ impl Settings {
             .env("RABBITMQ_PID_FILE", self.path("pid"))
             .env("RABBITMQ_DIST_PORT", self.ports.distribution.to_string())
             .env("RABBITMQ_CTL_DIST_PORT_MIN", self.ports.tool.to_string())
-            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.ports.tool.to_string())
+            // Two who ask at the same time need a port each.
+            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.ports.tool.saturating_add(20).to_string())
     }
 
     fn configuration(&self) -> String {
