@@ -136,6 +136,11 @@ fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
         Event::ProbeTrouble { probe, why } => {
             history.troubles.insert(probe, why);
         }
+        Event::RunStopped { stop } => {
+            let at = (stop.at * 10.0).round() / 10.0;
+            facts.warnings.push(format!("Stopped by {} at {at} s: {}", stop.check, stop.why));
+            history.stopped = Some(stop);
+        }
         Event::Warning { text } => facts.warnings.push(text),
         Event::WorkloadEnded { workload, summary } => {
             facts.workloads.insert(workload, summary);
