@@ -233,6 +233,12 @@ impl Conduct {
         self.baton.clone()
     }
 
+    /// Whether every fault has come to its end.
+    pub fn is_over(&mut self) -> bool {
+        while self.lives.try_join_next().is_some() {}
+        self.lives.is_empty()
+    }
+
     /// Waits until every fault has come to its end.
     pub async fn finish(&mut self) {
         while self.lives.join_next().await.is_some() {}

@@ -105,7 +105,7 @@ fn read_events(path: &Path, facts: &mut Facts, history: &mut History) -> Result<
     Ok(())
 }
 
-fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
+pub(super) fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
     match stamped.event {
         Event::RunStarted { run, version, again } => {
             facts.run = run;

@@ -38,6 +38,10 @@ pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
     Some(Breach { judged_to, why })
 }
 
+/// The samples' times are written with microseconds, so nothing lies between a
+/// sample and this much behind it.
+const BEHIND: f64 = 5e-7;
+
 /// What the check comes to on the run up to a moment, if that is a violation.
 pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
     let (mut plan, phases) = cut_plan(plan, to);
@@ -58,8 +62,8 @@ pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Opti
 fn known_to(kind: &CheckKind, history: &History) -> Option<f64> {
     let last = |series: &str| history.samples.get(series)?.last().map(|sample| sample.at);
     match kind {
-        CheckKind::Bound(bound) => Some(last(&bound.series)?.next_up()),
-        CheckKind::Absence(absence) => Some(last(&absence.series)?.next_up()),
+        CheckKind::Bound(bound) => Some(last(&bound.series)? + BEHIND),
+        CheckKind::Absence(absence) => Some(last(&absence.series)? + BEHIND),
         CheckKind::Ratio(ratio) => Some(last(&ratio.of)?.min(last(&ratio.to)?).floor()),
         CheckKind::Latency(latency) => Some(last(&format!("{}.acked", latency.workload))?.floor()),
         _ => None,
