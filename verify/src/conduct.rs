@@ -189,6 +189,9 @@ async fn perform(
             () = count(plan, &loads, &counts) => {}
             () = stops.watch(&mut breaking, &observer, &ending) => {}
         }
+        if ending.is_cancelled() {
+            progress.step("a stop condition is met: taking back what was broken");
+        }
         drop(stops);
         breaking.end("the run ended first", cancel);
         progress.step("waiting for the last answers");
