@@ -5,6 +5,8 @@
 //! killed program left half-written is skipped by readers and never damages
 //! the next one.
 
+mod story;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::Pinned;
 use crate::undo::Undo;
+
+pub use story::{End, Story, stories};
 
 /// One line: what became of a fault, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use clap::Parser;
 use program::arguments::{Arguments, Command};
 use program::exit::Exit;
 use program::say::Say;
-use program::{lists, recovery, replay, run, strike};
+use program::{lists, log, recovery, replay, run, strike};
 
 fn main() -> ExitCode {
     let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Fault(fault) => strike::run(fault, &common, &say),
         Command::Run(asked) => run::run(asked, &common, &say),
         Command::Replay(asked) => replay::run(asked, &common, &say),
+        Command::Log(asked) => log::run(asked, &common, &say),
         Command::Recover(recover) => recovery::run(recover, &common, &say),
     };
     let exit = done.unwrap_or_else(|trouble| {
