@@ -153,6 +153,7 @@ mod tests {
             run: "r".to_owned(),
             fault: fault.to_owned(),
             kind: "pause_process".to_owned(),
+            due: None,
             state,
         }
     }

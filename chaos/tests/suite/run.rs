@@ -266,9 +266,27 @@ fn a_replay_repeats_the_order_and_the_victims() {
     assert_eq!(code, Some(0), "{out}{err}");
     let second = run.folders().into_iter().find(|folder| *folder != first).unwrap();
     assert_eq!(run.injections(&second), then);
-    // The plan of the repetition can be repeated as well.
+    // The repetition can be repeated as well.
     let (code, out, err) = run.replay(&second, &["--dry-run"]);
     assert_eq!(code, Some(0), "{out}{err}");
+    // So can a run whose folder is lost: the journal knows it, too.
+    fs::remove_dir_all(run.path("runs")).unwrap();
+    let (code, out, err) = run.replay(&first, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(run.injections(&run.folders().pop().unwrap()), then);
+    let (code, _, err) = run.replay("no-such-run", &[]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("is not the folder of a run"), "{err}");
+}
+
+/// What a fault hits that does not choose may carry the name of its run.
+#[test]
+fn faults_that_do_not_choose_are_repeated() {
+    let run = Run::new(|desk| three(desk, "100ms"), 1);
+    assert_eq!(run.run(&[]).0, Some(0));
+    let (code, out, err) = run.replay(&run.folders().pop().unwrap(), &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("every fault landed and is taken back"), "{out}");
 }
 
 #[test]
