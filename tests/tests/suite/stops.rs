@@ -8,10 +8,11 @@ use std::thread;
 
 use reports::record::Verdict;
 use tests::machine::Machine;
+use tests::program::Program;
 use tests::sandbox::Sandbox;
 use verify::exit;
 
-use crate::support::{expect, finding, sandbox, verify};
+use crate::support::{expect, finding, run as run_program, sandbox, verify};
 
 /// Answers 200 to every request, or 500 while the file is there; gives its
 /// address. It ends with the test's process.
@@ -113,8 +114,15 @@ fn a_fault_waits_for_the_load_and_a_violated_check_ends_the_run() {
     let asked = &record.workloads[0].operations;
     assert!(asked.acked >= 300 && asked.failed > 0, "{asked:?}");
     let folder = sandbox.run().unwrap();
-    let again = verify(&sandbox, &["recheck", &folder.path().to_string_lossy()]);
+    let path = folder.path().to_string_lossy().into_owned();
+    let again = verify(&sandbox, &["recheck", &path]);
     expect(&again, exit::VIOLATED, &[]);
+    // Its faults can be repeated without the rest.
+    let journal = sandbox.path().join("chaos.ndjson").to_string_lossy().into_owned();
+    let words = ["replay", &*path, "--dry-run", "--journal", &*journal];
+    let shown = run_program(&sandbox, &mut sandbox.command(Program::Chaos, &words).unwrap());
+    expect(&shown, 0, &[]);
+    assert!(shown.stdout.contains("break (run_command) would hit"), "{}", shown.stdout);
 }
 
 #[test]
