@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::fault::inject_if;
-use crate::journal::State;
+use crate::journal::Due;
 use crate::limits::Limits;
 use crate::timetable::Planned;
 use crate::{FaultError, Injected, Order, Scene};
@@ -113,7 +113,7 @@ trait Hands: Clone + Send + Sync + 'static {
     type Held: Holding;
 
     /// Writes down that a fault is due later.
-    fn announce(&self, order: &Order) -> Result<(), FaultError>;
+    fn announce(&self, due: Due) -> Result<(), FaultError>;
 
     /// Chooses the victims and lets the fault happen.
     async fn inject(
@@ -138,8 +138,8 @@ trait Holding: Send + Sync {
 impl Hands for Scene {
     type Held = Injected;
 
-    fn announce(&self, order: &Order) -> Result<(), FaultError> {
-        Ok(self.journal.record(&order.name, order.kind.word(), State::Planned)?)
+    fn announce(&self, due: Due) -> Result<(), FaultError> {
+        Ok(self.journal.plan(due)?)
     }
 
     async fn inject(
@@ -189,6 +189,8 @@ pub struct Conduct {
 pub struct Setting {
     /// The start of the first phase.
     pub zero: Instant,
+    /// The seed of the run, for the journal.
+    pub seed: u64,
     /// The counts for faults that wait for the load; without them such a fault
     /// never comes to its turn.
     pub acked: Option<Acked>,
@@ -218,7 +220,8 @@ fn start<H: Hands>(entries: Vec<Entry>, hands: &H, setting: Setting) -> Conduct 
             tide: Arc::clone(&tide),
         };
         // In order, before any of them begins: the journal is the timetable.
-        match life.hands.announce(&life.entry.order) {
+        let due = Due { seed: setting.seed, plan: life.entry.planned.fault.clone() };
+        match life.hands.announce(due) {
             Ok(()) => drop(lives.spawn(life.live())),
             Err(error) => life.failed(&error),
         }
@@ -231,6 +234,12 @@ impl Conduct {
     #[must_use]
     pub fn baton(&self) -> Baton {
         self.baton.clone()
+    }
+
+    /// Whether every fault has come to its end.
+    pub fn is_over(&mut self) -> bool {
+        while self.lives.try_join_next().is_some() {}
+        self.lives.is_empty()
     }
 
     /// Waits until every fault has come to its end.

@@ -5,19 +5,24 @@
 //! killed program left half-written is skipped by readers and never damages
 //! the next one.
 
+mod story;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use scenarios::plan::Fault;
 use serde::{Deserialize, Serialize};
 
 use crate::process::Pinned;
 use crate::undo::Undo;
 
+pub use story::{End, Story, stories};
+
 /// One line: what became of a fault, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it was written.
     pub ts: Timestamp,
@@ -30,9 +35,22 @@ pub struct Entry {
     pub fault: String,
     /// What is done: `kill_process`.
     pub kind: String,
+    /// The fault itself, where it is [`State::Planned`]: enough to do it again.
+    /// Its addresses are open, so no password is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Box<Due>>,
     /// What became of it.
     #[serde(flatten)]
     pub state: State,
+}
+
+/// A fault as it was planned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Due {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The fault.
+    pub plan: Fault,
 }
 
 /// The stations of a fault.
@@ -107,7 +125,7 @@ pub struct JournalError {
 }
 
 /// What stands in a journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     /// Every line that could be read, in order.
     pub entries: Vec<Entry>,
@@ -168,6 +186,17 @@ impl Journal {
         self.record_for(&self.run, fault, kind, state)
     }
 
+    /// Writes down that a fault is due later.
+    ///
+    /// # Errors
+    /// When the line may not have reached the disk.
+    pub fn plan(&self, due: Due) -> Result<(), JournalError> {
+        let (fault, kind) = (due.plan.name.clone(), due.plan.kind.word());
+        let entry = self.entry(&self.run, &fault, kind, State::Planned);
+        let entry = Entry { due: Some(Box::new(due)), ..entry };
+        self.append(&entry).map_err(failure("write to", &self.path))
+    }
+
     /// [`Journal::record`] for a fault of another run that is taken back now.
     pub(crate) fn record_for(
         &self,
@@ -176,12 +205,15 @@ impl Journal {
         kind: &str,
         state: State,
     ) -> Result<(), JournalError> {
+        let entry = self.entry(run, fault, kind, state);
+        self.append(&entry).map_err(failure("write to", &self.path))
+    }
+
+    fn entry(&self, run: &str, fault: &str, kind: &str, state: State) -> Entry {
         #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
         let ts = Timestamp::now();
-        let by = self.by.clone();
-        let entry =
-            Entry { ts, by, run: run.into(), fault: fault.into(), kind: kind.into(), state };
-        self.append(&entry).map_err(failure("write to", &self.path))
+        let (run, fault, kind) = (run.to_owned(), fault.to_owned(), kind.to_owned());
+        Entry { ts, by: self.by.clone(), run, fault, kind, due: None, state }
     }
 
     /// Reads the whole journal.

@@ -9,7 +9,7 @@ use clap::Parser;
 use program::arguments::{Arguments, Command};
 use program::exit::Exit;
 use program::say::Say;
-use program::{lists, proxy, recovery, replay, run, strike};
+use program::{lists, log, proxy, recovery, replay, run, strike};
 
 fn main() -> ExitCode {
     let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Proxy(asked) => proxy::run(asked, &say),
         Command::Run(asked) => run::run(asked, &common, &say),
         Command::Replay(asked) => replay::run(asked, &common, &say),
+        Command::Log(asked) => log::run(asked, &common, &say),
         Command::Recover(recover) => recovery::run(recover, &common, &say),
     };
     let exit = done.unwrap_or_else(|trouble| {

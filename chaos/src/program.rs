@@ -9,6 +9,7 @@ pub(crate) mod chronicle;
 pub(crate) mod condition;
 pub(crate) mod exit;
 pub(crate) mod lists;
+pub(crate) mod log;
 pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod recovery;

@@ -1,8 +1,6 @@
 //! A file of which only the faults are carried out may leave out everything
 //! that has nothing to do with them, and is as strict in the rest.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use scenarios::plan::Place;
 use scenarios::{Settings, plan, plan_faults, suite};
 

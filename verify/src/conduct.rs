@@ -7,6 +7,7 @@ mod faults;
 mod load;
 mod scribe;
 mod sources;
+mod stops;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::targets;
 use load::Loads;
 use scribe::Scribe;
 use sources::Sources;
+use stops::Stops;
 
 /// The load begins so long after everything stands, so that connections are
 /// made and every probe has a first sample.
@@ -176,14 +178,21 @@ async fn perform(
     writer.begin(clock)?;
     let mut loads = Loads::start(order, &standing.targets, clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
-    let breaking = faults::start(plan, standing, folder, &observer, acked)?;
+    let mut breaking = faults::start(plan, standing, folder, &observer, acked)?;
+    let mut stops = Stops::start(plan, folder)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
     let directing = async {
+        let ending = Cancel::default();
         tokio::select! {
-            () = direct(plan, clock, &observer, &loads, progress, cancel) => {}
+            () = direct(plan, clock, &observer, &loads, progress, [cancel, &ending]) => {}
             () = count(plan, &loads, &counts) => {}
+            () = stops.watch(&mut breaking, &observer, &ending) => {}
         }
+        if ending.is_cancelled() {
+            progress.step("a stop condition is met: taking back what was broken");
+        }
+        drop(stops);
         breaking.end("the run ended first", cancel);
         progress.step("waiting for the last answers");
         loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
@@ -217,15 +226,17 @@ async fn perform(
     Ok(())
 }
 
-/// Goes through the phases.
+/// Goes through the phases, until one of two asks for the end: a signal or a
+/// stop condition.
 async fn direct(
     plan: &Plan,
     clock: Clock,
     observer: &Observer,
     loads: &Loads,
     progress: &Progress,
-    cancel: &Cancel,
+    ends: [&Cancel; 2],
 ) {
+    let [cancel, stop] = ends;
     tokio::time::sleep_until(clock.at(Duration::ZERO)).await;
     for (name, from, to) in plan.timeline().iter() {
         observer.event(Event::PhaseStarted { phase: name.to_owned() });
@@ -235,11 +246,13 @@ async fn direct(
             let next = (tokio::time::Instant::now() + progress.every()).min(end);
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = cancel.cancelled() => {
-                    let to = clock.now().max(from.as_secs_f64());
-                    observer.event(phase_ended(name, from, to));
-                    return;
-                }
+                () = cancel.cancelled() => {}
+                () = stop.cancelled() => {}
+            }
+            if cancel.is_cancelled() || stop.is_cancelled() {
+                let to = clock.now().max(from.as_secs_f64());
+                observer.event(phase_ended(name, from, to));
+                return;
             }
             progress.tick(clock.now() - from.as_secs_f64(), &loads.progress());
             if next >= end {

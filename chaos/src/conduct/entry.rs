@@ -84,9 +84,11 @@ impl Expected {
 }
 
 /// A victim without what changes when it is started again: `worker` of
-/// `worker (pid 12@345)`.
+/// `worker (pid 12@345)`, and `"worker` of `"worker" 127.0.0.1:40001`.
 fn name(victim: &str) -> &str {
-    victim.split_once(" (pid ").map_or(victim, |(name, _)| name)
+    let process = victim.split_once(" (pid ");
+    let connection = || victim.split_once("\" ").filter(|(name, _)| name.starts_with('"'));
+    process.or_else(connection).map_or(victim, |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ Examples:
   chaos run faults.toml --role worker=name:worker --most-victims 25% \\
         --stop-if 'curl -fsS http://127.0.0.1:8080/health'
   chaos replay runs/chaos-20261125T020000Z-4321 --role worker=name:worker
+  chaos recover --list
   chaos recover
+  chaos log
 
 Exit codes:
   0 done and taken back    2 usage    3 the fault did not land or was not healed
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Replay(Box<Replay>),
     /// Takes back what a killed chaos left behind
     Recover(Recover),
+    /// Shows who broke what, when, whom it hit and how it ended, from the journal
+    Log(Log),
     /// Prints shell completions
     Completions {
         /// The shell
@@ -89,4 +93,14 @@ pub(crate) struct Recover {
     /// Also what a running program has in hand
     #[arg(long)]
     pub(crate) force: bool,
+    /// Only shows what may still be there, and takes nothing back
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// Only the faults of this run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
 }

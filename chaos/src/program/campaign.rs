@@ -184,7 +184,7 @@ impl Campaign<'_> {
             "again": again::command(self.plan.seed),
         }));
         self.begin(&chronicle, folder);
-        let setting = Setting { zero, acked: None, watch: chronicle.clone() };
+        let setting = Setting { zero, seed: self.plan.seed, acked: None, watch: chronicle.clone() };
         let mut running = conduct(self.entries, scene, setting);
         let baton = running.baton();
         let (mut interrupted, mut stopped) = (false, None);

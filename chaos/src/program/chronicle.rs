@@ -37,10 +37,15 @@ pub(crate) struct Told {
 
 impl Told {
     fn new(planned: &Planned) -> Self {
+        Self::of(&planned.name, planned.fault.kind.word(), planned.at.as_secs_f64())
+    }
+
+    /// A fault of which nothing has happened yet.
+    pub(crate) fn of(name: &str, kind: &str, planned: f64) -> Self {
         Self {
-            name: planned.name.clone(),
-            kind: planned.fault.kind.word().to_owned(),
-            planned: planned.at.as_secs_f64(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            planned,
             injected: None,
             confirmed: None,
             healed: None,

@@ -1,6 +1,8 @@
 //! `chaos replay`: the faults of an earlier run once more, at the times at which
 //! they were injected then and on the victims of then.
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,39 +10,59 @@ use std::time::Duration;
 
 use chaos::conduct::{Entry, Expected};
 use scenarios::Plan;
+use scenarios::plan::FaultKind;
 use serde_json::Value;
 
 use super::arguments::{Common, Replay};
 use super::campaign::{Campaign, targets};
 use super::chronicle::{Folder, Told};
 use super::exit::{Exit, Trouble};
+use super::place;
 use super::say::Say;
 
 /// Reads what a run did and does it again.
 pub(crate) fn run(asked: &Replay, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let surroundings = &asked.surroundings;
-    let folder = Folder::at(find(&asked.run, &surroundings.out)?);
-    let plan = read(&folder.plan())
-        .and_then(|text| scenarios::plan_from_toml(&text).map_err(|why| garbled(&folder, &why)))?;
-    let told = told(&read(&folder.events())?);
+    let (plan, told) = match find(&asked.run, &surroundings.out) {
+        Some(folder) => from_folder(&Folder::at(folder))?,
+        None => from_journal(asked, common)?,
+    };
     let targets = targets(&plan, surroundings)?;
     let entries = entries(&plan, &told, &targets, asked.by_name, say)?;
     if entries.is_empty() {
-        let why = format!("no fault was injected in {}", folder.path().display());
+        let why = format!("no fault was injected in {}", asked.run.display());
         return Err(Trouble::Usage(why));
     }
     Campaign { plan, entries, asked: surroundings, common, say }.start()
 }
 
 /// The folder that is meant: itself, or its name among the others.
-fn find(run: &Path, out: &Path) -> Result<PathBuf, Trouble> {
+fn find(run: &Path, out: &Path) -> Option<PathBuf> {
     let places = [run.to_owned(), out.join(run)];
-    places.into_iter().find(|place| place.join("plan.toml").exists()).ok_or_else(|| {
+    places.into_iter().find(|place| place.join("plan.toml").exists())
+}
+
+fn from_folder(folder: &Folder) -> Result<(Plan, BTreeMap<String, Told>), Trouble> {
+    let garbled = |why: String| {
+        Trouble::Usage(format!("{} cannot be replayed: {why}", folder.plan().display()))
+    };
+    let plan = scenarios::plan_from_toml(&read(&folder.plan())?).map_err(garbled)?;
+    Ok((plan, told(&read(&folder.events())?)))
+}
+
+fn from_journal(
+    asked: &Replay,
+    common: &Common,
+) -> Result<(Plan, BTreeMap<String, Told>), Trouble> {
+    let path = place::journal_path(common)?;
+    let run = asked.run.display().to_string();
+    let record = chaos::journal::read(&path)?;
+    recorded::run(&record.entries, &run).ok_or_else(|| {
         let why = format!(
-            "{} is not the folder of a run, which holds plan.toml and events.jsonl, nor is there \
-             one of that name in {}",
-            run.display(),
-            out.display()
+            "{run} is not the folder of a run, which holds plan.toml and events.jsonl, nor does \
+             {} have a run of that name in it, and {} has no timetable of it",
+            asked.surroundings.out.display(),
+            path.display()
         );
         Trouble::Usage(why)
     })
@@ -50,10 +72,6 @@ fn read(path: &Path) -> Result<String, Trouble> {
     let bytes =
         fs::read(path).map_err(|source| Trouble::Folder { path: path.to_owned(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn garbled(folder: &Folder, why: &str) -> Trouble {
-    Trouble::Usage(format!("{} cannot be replayed: {why}", folder.plan().display()))
 }
 
 /// What became of each fault, by name: the last line of a name counts. Lines
@@ -96,11 +114,32 @@ fn entries(
         // The load that it waited for then is in its time.
         planned.fault.after = None;
         let mut entry = Entry::new(planned, targets);
-        entry.expected = Some(Expected { victims: then.victims.clone(), by_name });
+        if is_chosen(&entry.order.kind) {
+            entry.expected = Some(Expected { victims: then.victims.clone(), by_name });
+        }
         entries.push(entry);
     }
     entries.sort_by_key(|entry| entry.planned.at);
     Ok(entries)
+}
+
+/// Whether a fault chooses whom it hits. What the others hit is named by their
+/// own settings, and may carry the name of its run.
+fn is_chosen(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::KillProcess(_)
+            | FaultKind::TerminateProcess(_)
+            | FaultKind::PauseProcess(_)
+            | FaultKind::StopProcess(_)
+            | FaultKind::RabbitmqAlarm(_)
+            | FaultKind::CloseConnections(_)
+            | FaultKind::RedisKillClients(_)
+            | FaultKind::PostgresEndBackends(_)
+            | FaultKind::KillPods(_)
+            | FaultKind::TerminatePods(_)
+            | FaultKind::EvictPods(_)
+    )
 }
 
 #[cfg(test)]

@@ -209,10 +209,37 @@ fn what_a_killed_run_leaves_is_recovered() {
     let run = Run::new(|desk| three(desk, "1h"), 1);
     kill(run.begin());
     assert!(run.is_broken());
+    let (code, out, err) = run.desk.run(&["recover", "--list"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(out.matches("STILL OPEN").count(), 3, "{out}");
+    assert!(run.is_broken());
     let (code, out, err) = run.desk.run(&["recover"]);
     assert_eq!(code, Some(0), "{out}{err}");
     wait_for("everything to be whole", || run.is_whole());
     assert_eq!(run.order("undone").len(), 3);
+    let (_, out, _) = run.desk.run(&["recover", "--list"]);
+    assert!(out.contains("no such fault"), "{out}");
+}
+
+#[test]
+fn the_log_says_who_broke_what_and_how_it_ended() {
+    let run = Run::new(|desk| three(desk, "100ms"), 1);
+    assert_eq!(run.run(&[]).0, Some(0));
+    let (code, out, err) = run.desk.run(&["log"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(out.lines().count(), 4, "{out}");
+    let victim = format!("worker-0 (pid {})", run.sleepers[0].pinned());
+    for says in ["HOW IT ENDED", "pause_process", &*victim, "healed after", "@"] {
+        assert!(out.contains(says), "{says}: {out}");
+    }
+    let folder = run.folders().pop().unwrap();
+    let (_, out, _) = run.desk.run(&["log", "--json", "--run", &folder]);
+    let stories: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(stories.len(), 3);
+    assert_eq!((&stories[0]["fault"], &stories[0]["end"]), (&"pause".into(), &"healed".into()));
+    assert_eq!(stories[0]["victims"][0], victim);
+    let (_, out, _) = run.desk.run(&["log", "--json", "--run", "another"]);
+    assert!(out.is_empty(), "{out}");
 }
 
 /// Two pauses, of one of three workers each, by the seed.
@@ -239,9 +266,27 @@ fn a_replay_repeats_the_order_and_the_victims() {
     assert_eq!(code, Some(0), "{out}{err}");
     let second = run.folders().into_iter().find(|folder| *folder != first).unwrap();
     assert_eq!(run.injections(&second), then);
-    // The plan of the repetition can be repeated as well.
+    // The repetition can be repeated as well.
     let (code, out, err) = run.replay(&second, &["--dry-run"]);
     assert_eq!(code, Some(0), "{out}{err}");
+    // So can a run whose folder is lost: the journal knows it, too.
+    fs::remove_dir_all(run.path("runs")).unwrap();
+    let (code, out, err) = run.replay(&first, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(run.injections(&run.folders().pop().unwrap()), then);
+    let (code, _, err) = run.replay("no-such-run", &[]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("is not the folder of a run"), "{err}");
+}
+
+/// What a fault hits that does not choose may carry the name of its run.
+#[test]
+fn faults_that_do_not_choose_are_repeated() {
+    let run = Run::new(|desk| three(desk, "100ms"), 1);
+    assert_eq!(run.run(&[]).0, Some(0));
+    let (code, out, err) = run.replay(&run.folders().pop().unwrap(), &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("every fault landed and is taken back"), "{out}");
 }
 
 #[test]

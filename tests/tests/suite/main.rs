@@ -9,4 +9,5 @@ mod external;
 mod interrupts;
 mod kills;
 mod refusals;
+mod stops;
 mod support;

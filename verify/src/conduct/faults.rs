@@ -22,6 +22,11 @@ pub(super) struct Breaking {
 }
 
 impl Breaking {
+    #[cfg(test)]
+    pub(super) fn of(running: Conduct) -> Self {
+        Self { running: Some(running) }
+    }
+
     /// Nothing is injected any more, because of `why`. When the run was
     /// cancelled, what stands is taken back at once.
     pub(super) fn end(&self, why: &str, cancel: &Cancel) {
@@ -30,6 +35,18 @@ impl Breaking {
             running.baton().take_back(why, false);
         } else {
             running.baton().no_more(why);
+        }
+    }
+
+    /// Whether every fault has come to its end.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.running.as_mut().is_none_or(Conduct::is_over)
+    }
+
+    /// Takes everything back, because of `why`, and sees the system whole.
+    pub(super) fn take_back(&self, why: &str) {
+        if let Some(running) = &self.running {
+            running.baton().take_back(why, true);
         }
     }
 
@@ -102,7 +119,8 @@ pub(super) fn start(
             let entry = |planned| Entry::new(planned, &standing.targets);
             let entries = timetable.into_iter().map(entry).collect();
             let zero = observer.clock().at(Duration::ZERO);
-            let setting = Setting { zero, acked: Some(acked), watch: Arc::new(reporter) };
+            let setting =
+                Setting { zero, seed: plan.seed, acked: Some(acked), watch: Arc::new(reporter) };
             Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })
         }
         Err(why) => {

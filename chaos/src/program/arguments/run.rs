@@ -28,7 +28,7 @@ pub(crate) struct Run {
 /// injected then.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The folder of the run, or its name under --out
+    /// The folder of the run, or its name under --out or in the journal
     pub(crate) run: PathBuf,
     /// A process will do that has the name of the victim of then and was started
     /// again since
