@@ -1,6 +1,11 @@
 //! The toxics: what can be wrong with a connection. Each kind is one file below
 //! this one, with its attributes and its [`Stage`], and an arm of [`Kind`].
 
+mod amqp_delay;
+mod amqp_drop;
+mod amqp_duplicate;
+mod amqp_poison;
+mod amqp_reorder;
 mod bandwidth;
 mod half_open;
 mod latency;
@@ -18,8 +23,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::protocol::Tally;
 use super::stage::{Ground, Stage, Way};
 
+pub use amqp_delay::AmqpDelay;
+pub use amqp_reorder::AmqpReorder;
 pub use bandwidth::Bandwidth;
 pub use half_open::HalfOpen;
 pub use latency::Latency;
@@ -29,6 +37,8 @@ pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
+
+pub use super::protocol::{Identity, Pick, Share};
 
 /// What is wrong, with its attributes. In JSON these are the fields `type` and
 /// `attributes`; an attribute that is left out is zero or false, one that does
@@ -54,11 +64,21 @@ pub enum Kind {
     HalfOpen(HalfOpen),
     /// One direction stands still and flows again later.
     Partition(Partition),
+    /// AMQP: publishes reach the broker twice.
+    AmqpDuplicate(Pick),
+    /// AMQP: publishes never reach the broker, and are confirmed.
+    AmqpDrop(Pick),
+    /// AMQP: publishes reach the broker later.
+    AmqpDelay(AmqpDelay),
+    /// AMQP: publishes swap places.
+    AmqpReorder(AmqpReorder),
+    /// AMQP: publishes have another body.
+    AmqpPoison(Pick),
 }
 
 /// The names of all kinds, for messages to people.
-const NAMES: &str =
-    "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, half_open, partition";
+const NAMES: &str = "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, \
+     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison";
 
 impl Kind {
     /// Reads a kind from its name and attributes.
@@ -123,6 +143,11 @@ impl Kind {
             Self::LimitData(limit_data) => Box::new(limit_data.stage()),
             Self::HalfOpen(half_open) => Box::new(half_open.stage(&ground)),
             Self::Partition(_) => Box::new(partition::Wall),
+            Self::AmqpDuplicate(pick) => Box::new(amqp_duplicate::stage(pick, &ground)),
+            Self::AmqpDrop(pick) => Box::new(amqp_drop::stage(pick, &ground)),
+            Self::AmqpDelay(delay) => Box::new(delay.stage(&ground)),
+            Self::AmqpReorder(reorder) => Box::new(reorder.stage(&ground)),
+            Self::AmqpPoison(pick) => Box::new(amqp_poison::stage(pick, &ground)),
         }
     }
 }
@@ -151,6 +176,8 @@ pub struct Toxic {
     pub(crate) per: Per,
     pub(crate) life: Option<Life>,
     pub(crate) kind: Kind,
+    /// What it has done so far; shared with what it is changed into.
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// How long something lives before the server removes it.
