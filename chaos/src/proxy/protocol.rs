@@ -9,8 +9,9 @@
 
 pub(crate) mod amqp;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,7 @@ impl From<Share> for f64 {
 pub(crate) struct Tally {
     seen: AtomicU64,
     struck: AtomicU64,
+    times: Mutex<HashMap<String, u64>>,
 }
 
 /// What has happened is no part of what a toxic is.
@@ -129,6 +131,11 @@ impl Tally {
     pub(crate) fn unclaim(&self) {
         self.struck.fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// Looks at, or changes, how often single messages were struck.
+    pub(crate) fn times<T>(&self, look: impl FnOnce(&mut HashMap<String, u64>) -> T) -> T {
+        look(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Attributes of all toxics that strike single messages: which ones.
@@ -150,7 +157,7 @@ pub struct Pick {
 pub(crate) struct Picker {
     pub(crate) pick: Pick,
     rng: fastrand::Rng,
-    tally: Arc<Tally>,
+    pub(crate) tally: Arc<Tally>,
 }
 
 impl Picker {
@@ -168,6 +175,11 @@ impl Picker {
         (turn.strikes() && drawn && number >= self.pick.from, number)
     }
 
+    /// Takes one of the strikes; false if all are taken.
+    pub(crate) fn claim(&self) -> bool {
+        self.tally.claim(self.pick.count)
+    }
+
     /// Records what is about to be done if it may still be done.
     pub(crate) fn record(
         &self,
@@ -176,7 +188,7 @@ impl Picker {
         what: &'static str,
         identity: Value,
     ) -> bool {
-        if !self.tally.claim(self.pick.count) {
+        if !self.claim() {
             return false;
         }
         let recorded = turn.record(way, what, identity);

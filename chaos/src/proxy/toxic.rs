@@ -6,6 +6,8 @@ mod amqp_drop;
 mod amqp_duplicate;
 mod amqp_poison;
 mod amqp_reorder;
+mod amqp_swallow_confirm;
+mod amqp_withhold_ack;
 mod bandwidth;
 mod half_open;
 mod latency;
@@ -28,6 +30,8 @@ use super::stage::{Ground, Stage, Way};
 
 pub use amqp_delay::AmqpDelay;
 pub use amqp_reorder::AmqpReorder;
+pub use amqp_swallow_confirm::AmqpSwallowConfirm;
+pub use amqp_withhold_ack::AmqpWithholdAck;
 pub use bandwidth::Bandwidth;
 pub use half_open::HalfOpen;
 pub use latency::Latency;
@@ -74,11 +78,15 @@ pub enum Kind {
     AmqpReorder(AmqpReorder),
     /// AMQP: publishes have another body.
     AmqpPoison(Pick),
+    /// AMQP: confirms never reach the client, and the connection ends.
+    AmqpSwallowConfirm(AmqpSwallowConfirm),
+    /// AMQP: acknowledgements never reach the broker, and the connection ends.
+    AmqpWithholdAck(AmqpWithholdAck),
 }
 
 /// The names of all kinds, for messages to people.
 const NAMES: &str = "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, \
-     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison";
+     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison, amqp_swallow_confirm, amqp_withhold_ack";
 
 impl Kind {
     /// Reads a kind from its name and attributes.
@@ -148,6 +156,8 @@ impl Kind {
             Self::AmqpDelay(delay) => Box::new(delay.stage(&ground)),
             Self::AmqpReorder(reorder) => Box::new(reorder.stage(&ground)),
             Self::AmqpPoison(pick) => Box::new(amqp_poison::stage(pick, &ground)),
+            Self::AmqpSwallowConfirm(swallow) => Box::new(swallow.stage(&ground)),
+            Self::AmqpWithholdAck(withhold) => Box::new(withhold.stage(&ground)),
         }
     }
 }

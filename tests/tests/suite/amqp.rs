@@ -1,7 +1,7 @@
 //! A client of AMQP 0-9-1 that shows what client libraries hide: the tags as
 //! they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -229,6 +229,45 @@ impl Client {
             confirmed.extend(settled);
         }
         (confirmed, returned)
+    }
+
+    /// Has [`Client::next`] give up early.
+    pub(crate) fn hurry(&self) {
+        self.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    }
+
+    /// Publishes what is to do until it is confirmed or the connection ends.
+    pub(crate) fn publish_some(
+        &mut self,
+        queue: &str,
+        todo: &mut VecDeque<String>,
+        window: usize,
+    ) -> io::Result<()> {
+        let mut open = BTreeMap::new();
+        let mut tag = 0;
+        let result = loop {
+            while open.len() < window
+                && let Some(id) = todo.pop_front()
+            {
+                self.publish(queue, &id, b"body");
+                tag += 1;
+                open.insert(tag, id);
+            }
+            if open.is_empty() {
+                break Ok(());
+            }
+            match self.flush().and_then(|()| self.expect(ACK)) {
+                Ok(said) => {
+                    let (tag, multiple) = said.confirm();
+                    assert!(open.contains_key(&tag), "{tag} is confirmed again");
+                    open.retain(|open, _| if multiple { *open > tag } else { *open != tag });
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        // Whatever was not confirmed is sent again, first.
+        open.into_values().rev().for_each(|id| todo.push_front(id));
+        result
     }
 
     /// Takes so many messages out of the queue, and sees that no more are there;

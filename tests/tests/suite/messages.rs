@@ -1,9 +1,9 @@
 //! What the proxy's toxics do to single messages, on real brokers: exactly what
 //! the record says, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use chaos::proxy::{Effect, ProxyRequest, Server, Settings, ToxicRequest};
+use chaos::proxy::{Effect, ProxyRequest, Server, Settings};
 use serde_json::{Value, json};
 use tests::broker::OwnBroker;
 use tests::machine::Machine;
@@ -34,11 +34,6 @@ impl Proxy {
         let asked: ProxyRequest = serde_json::from_value(asked).unwrap();
         let listen = handle.block_on(server.create(&asked)).unwrap().listen;
         Self { server, runtime: handle, listen, _end: end }
-    }
-
-    fn change(&self, toxic: &str, change: Value) {
-        let change: ToxicRequest = serde_json::from_value(change).unwrap();
-        self.runtime.block_on(self.server.update_toxic("p", toxic, &change)).unwrap();
     }
 
     fn remove(&self, toxic: &str) {
@@ -158,4 +153,113 @@ fn our_own_load_goes_through_duplication() {
     assert!((200..400).contains(&twice.len()), "{}", twice.len());
     let mut direct = Client::connect(&broker.address()).unwrap();
     assert_eq!(direct.ready("load") as usize, 10_000 + twice.len());
+}
+
+#[test]
+fn a_publisher_that_retries_makes_the_duplicates_that_the_record_lists() {
+    let _machine = Machine::acquire().unwrap();
+    let broker = OwnBroker::start(Profile::from_environment()).unwrap();
+    let mut direct = Client::connect(&broker.address()).unwrap();
+    for (queue, attributes, window, cuts) in [
+        ("one", json!({"from": 5000, "count": 1}), 20, 1),
+        ("some", json!({"share": 0.003, "count": 10}), 300, 10),
+    ] {
+        direct.declare(queue).unwrap();
+        let toxic = json!({"type": "amqp_swallow_confirm", "attributes": attributes});
+        let proxy = Proxy::start(&broker.address(), json!([toxic]));
+        let ids = identities(10_000);
+        let mut todo: VecDeque<String> = ids.iter().cloned().collect();
+        let mut connections = 0;
+        while !todo.is_empty() {
+            connections += 1;
+            let mut client = Client::connect(&proxy.listen).unwrap();
+            client.select_confirms().unwrap();
+            let _ = client.publish_some(queue, &mut todo, window);
+        }
+        let (swallowed, unsure) = (proxy.struck("confirm_swallowed"), proxy.struck("unconfirmed"));
+        println!("{queue}: {cuts} cuts, {} confirms swallowed", swallowed.len());
+        assert_eq!((connections, unsure.len()), (cuts + 1, 0));
+        assert!(swallowed.len() >= cuts);
+        assert!(queue == "some" || swallowed.contains(&"m4999".to_owned()), "{swallowed:?}");
+        let mut drain = Client::connect(&broker.address()).unwrap();
+        let found = drain.drain(queue, ids.len() + swallowed.len());
+        assert!(found == once_and(&ids, &swallowed), "the queue holds something else");
+    }
+}
+
+#[test]
+fn our_own_load_does_not_know_what_became_of_swallowed_confirms() {
+    let _machine = Machine::acquire().unwrap();
+    let broker = OwnBroker::start(Profile::from_environment()).unwrap();
+    let attributes = json!({"from": 2000, "count": 1});
+    let toxic = json!({"type": "amqp_swallow_confirm", "attributes": attributes});
+    let proxy = Proxy::start(&broker.address(), json!([toxic]));
+    let sandbox = sandbox();
+    let url = format!("amqp://guest:guest@{}/%2f", proxy.listen);
+    let line = ["amqp", &url, "--queue", "load", "--json", "--connections", "1"];
+    let shape = ["--rate", "1000/s", "--duration", "5s", "--confirm", "100"];
+    let mut command = sandbox.command(Program::Loadgen, &[&line[..], &shape[..]].concat()).unwrap();
+    let ended = Run::start(&mut command).unwrap().end().unwrap();
+    expect(&ended, 0, &[]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let count =
+        |outcome: &str| usize::try_from(report["operations"][outcome].as_u64().unwrap()).unwrap();
+    let swallowed = proxy.struck("confirm_swallowed").len();
+    assert!(swallowed > 0 && count("indeterminate") >= swallowed, "{report}");
+    let mut direct = Client::connect(&broker.address()).unwrap();
+    assert_eq!(direct.ready("load") as usize, count("acked") + swallowed);
+}
+
+#[test]
+fn a_withheld_acknowledgement_has_the_broker_deliver_again() {
+    let _machine = Machine::acquire().unwrap();
+    let broker = OwnBroker::start(Profile::from_environment()).unwrap();
+    let attributes = json!({"share": 0.2, "most": 2});
+    let toxic = json!({"type": "amqp_withhold_ack", "attributes": attributes});
+    let proxy = Proxy::start(&broker.address(), json!([toxic]));
+    let ids = identities(500);
+    let mut direct = Client::connect(&broker.address()).unwrap();
+    direct.declare("work").unwrap();
+    direct.select_confirms().unwrap();
+    direct.publish_all("work", &ids, 100);
+    let (mut first, mut again) = (Vec::new(), BTreeMap::<String, u64>::new());
+    let is_over = |error: &std::io::Error, direct: &mut Client| {
+        use std::io::ErrorKind::{TimedOut, WouldBlock};
+        // All that came was acknowledged, and no acknowledgement was withheld,
+        // since otherwise the connection would have ended.
+        matches!(error.kind(), TimedOut | WouldBlock) && direct.ready("work") == 0
+    };
+    let mut connections = 0;
+    'connections: loop {
+        connections += 1;
+        let mut client = Client::connect(&proxy.listen).unwrap();
+        client.consume("work", 5, true);
+        client.hurry();
+        loop {
+            match client.next() {
+                Ok(said) => {
+                    let (tag, redelivered) = said.delivery();
+                    if redelivered {
+                        *again.entry(said.id).or_default() += 1;
+                    } else {
+                        first.push(said.id);
+                    }
+                    // What cannot be said any more is said of the next delivery.
+                    let _ = client.ack(tag, false);
+                }
+                Err(error) if is_over(&error, &mut direct) => break 'connections,
+                Err(_) => continue 'connections,
+            }
+        }
+    }
+    let withheld = proxy.struck("ack_withheld");
+    let mut times = BTreeMap::<String, u64>::new();
+    let all = [withheld.clone(), proxy.struck("unacked")].concat();
+    all.into_iter().for_each(|id| *times.entry(id).or_default() += 1);
+    println!("{} acknowledgements withheld, {} delivered again", withheld.len(), again.len());
+    assert!(connections > 10 && withheld.len() == connections - 1, "{connections}");
+    assert!(times.values().all(|times| *times <= 2), "{times:?}");
+    // What was on its way at the end of a connection also comes again.
+    times.iter().for_each(|(id, times)| assert!(again[id] >= *times, "{id}"));
+    assert!(first.iter().all(|id| !again.contains_key(id) || times.contains_key(id)));
 }

@@ -5,6 +5,7 @@
 //! payload, and an end mark. A message is a method, a header and its body in any
 //! number of frames, which frames of other channels may come between.
 
+mod awaited;
 mod confirms;
 pub(crate) mod publishes;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
 use super::{Identity, pointed, text};
+pub(crate) use awaited::{Unacked, Unconfirmed};
 pub(crate) use confirms::Confirms;
 
 /// How a client begins.
