@@ -8,6 +8,10 @@
 //! share is raised.
 
 pub(crate) mod amqp;
+pub(crate) mod http;
+#[cfg(test)]
+pub(crate) mod link;
+pub(crate) mod redis;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

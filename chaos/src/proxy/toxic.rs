@@ -10,9 +10,12 @@ mod amqp_swallow_confirm;
 mod amqp_withhold_ack;
 mod bandwidth;
 mod half_open;
+mod http_drop_response;
+mod http_duplicate;
 mod latency;
 mod limit_data;
 mod partition;
+mod redis_swallow_reply;
 mod reset_peer;
 mod slicer;
 mod slow_close;
@@ -34,9 +37,12 @@ pub use amqp_swallow_confirm::AmqpSwallowConfirm;
 pub use amqp_withhold_ack::AmqpWithholdAck;
 pub use bandwidth::Bandwidth;
 pub use half_open::HalfOpen;
+pub use http_drop_response::HttpDropResponse;
+pub use http_duplicate::HttpDuplicate;
 pub use latency::Latency;
 pub use limit_data::LimitData;
 pub use partition::Partition;
+pub use redis_swallow_reply::RedisSwallowReply;
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
@@ -82,11 +88,17 @@ pub enum Kind {
     AmqpSwallowConfirm(AmqpSwallowConfirm),
     /// AMQP: acknowledgements never reach the broker, and the connection ends.
     AmqpWithholdAck(AmqpWithholdAck),
+    /// Redis: replies never reach the client, and the connection ends.
+    RedisSwallowReply(RedisSwallowReply),
+    /// HTTP: requests reach the server twice.
+    HttpDuplicate(HttpDuplicate),
+    /// HTTP: responses never reach the client, and the connection ends.
+    HttpDropResponse(HttpDropResponse),
 }
 
 /// The names of all kinds, for messages to people.
 const NAMES: &str = "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, \
-     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison, amqp_swallow_confirm, amqp_withhold_ack";
+     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison, amqp_swallow_confirm, amqp_withhold_ack, redis_swallow_reply, http_duplicate, http_drop_response";
 
 impl Kind {
     /// Reads a kind from its name and attributes.
@@ -158,6 +170,9 @@ impl Kind {
             Self::AmqpPoison(pick) => Box::new(amqp_poison::stage(pick, &ground)),
             Self::AmqpSwallowConfirm(swallow) => Box::new(swallow.stage(&ground)),
             Self::AmqpWithholdAck(withhold) => Box::new(withhold.stage(&ground)),
+            Self::RedisSwallowReply(swallow) => Box::new(swallow.stage(&ground)),
+            Self::HttpDuplicate(duplicate) => Box::new(duplicate.stage(&ground)),
+            Self::HttpDropResponse(drop) => Box::new(drop.stage(&ground)),
         }
     }
 }

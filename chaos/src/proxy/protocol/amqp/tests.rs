@@ -3,81 +3,30 @@
 //! sees a correct other side.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use serde_json::{Value, json};
 
-use super::super::super::effects::{Effect, Effects};
-use super::super::super::pipeline::{Item, Pipeline};
-use super::super::super::stage::{Place, Way};
-use super::super::super::toxic::{Kind, Per, Toxic};
+use super::super::super::stage::Way;
 use super::super::TOO_LATE;
+use super::super::link::{Link, toxic};
 use super::*;
 
 const SELECT_OK: Name = (85, 11);
 const OPEN_OK: Name = (20, 11);
 const QOS: Name = (60, 10);
 
-/// A connection with one toxic.
-struct Link {
-    pipeline: Pipeline,
-    effects: Arc<Effects>,
-    now: Instant,
-}
-
 impl Link {
-    fn new(kind: &str, attributes: Value, seed: u64) -> Self {
-        let effects = Arc::<Effects>::default();
-        let place = Place { proxy: "p".into(), connection: 1, effects: effects.clone() };
-        let mut link = Self { pipeline: Pipeline::new(seed, place), effects, now: Instant::now() };
-        link.refit(&[toxic(kind, attributes)]);
-        link
-    }
-
-    fn refit(&mut self, toxics: &[Arc<Toxic>]) {
-        self.pipeline.refit(toxics, self.now);
-    }
-
-    fn push(&mut self, way: Way, bytes: &[u8]) {
-        self.pipeline.push(way, Item::Bytes(Bytes::copy_from_slice(bytes)));
-        self.pipeline.run(self.now);
-    }
-
-    fn written(&mut self, way: Way) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Some(Item::Bytes(bytes)) = self.pipeline.front(way) {
-            all.extend_from_slice(bytes);
-            let count = bytes.len();
-            self.pipeline.written(way, count);
-        }
-        all
-    }
-
-    fn effects(&self) -> Vec<Effect> {
-        self.effects.page(0, usize::MAX).effects
-    }
-
     /// How often each message was struck.
     fn struck(&self, what: &str) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for effect in self.effects() {
-            assert_eq!(effect.what, what, "{effect:?}");
-            *counts.entry(effect.identity["id"].as_str().unwrap().to_owned()).or_default() += 1;
+        for (done, id) in self.told() {
+            assert_eq!(done, what);
+            *counts.entry(id.as_str().unwrap().to_owned()).or_default() += 1;
         }
         counts
     }
-}
-
-fn toxic(kind: &str, attributes: Value) -> Arc<Toxic> {
-    let attributes: Map<String, Value> = serde_json::from_value(attributes).unwrap();
-    let kind = Kind::read(kind, attributes).unwrap();
-    let (stream, per, tally) = (Way::Upstream, Per::Connection, Arc::default());
-    let name = "t".into();
-    Arc::new(Toxic { id: 1, name, stream, toxicity: 1.0, per, life: None, kind, tally })
 }
 
 fn short(text: &str) -> Vec<u8> {
@@ -607,9 +556,7 @@ fn transactions_are_left_alone() {
 
 #[test]
 fn a_connection_that_was_open_before_is_left_alone() {
-    let effects = Arc::<Effects>::default();
-    let place = Place { proxy: "p".into(), connection: 1, effects: effects.clone() };
-    let mut link = Link { pipeline: Pipeline::new(1, place), effects, now: Instant::now() };
+    let mut link = Link::bare(1);
     link.refit(&[]);
     link.refit(&[toxic("amqp_duplicate", json!({}))]);
     let stream = [publish(1, "a", false), content(1, "m", b"body", 4).concat()].concat();
