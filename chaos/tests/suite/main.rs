@@ -10,4 +10,5 @@ mod program;
 mod proxy;
 mod proxy_api;
 mod proxy_clients;
+mod proxy_messages;
 mod sleeper;

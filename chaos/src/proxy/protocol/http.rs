@@ -21,11 +21,11 @@ pub(crate) struct Head {
     pub(crate) status: u16,
     /// The connection ends with this message.
     pub(crate) closes: bool,
-    /// The body is awaited only after an interim response.
+    /// An interim response or another protocol may come first.
     pub(crate) expects: bool,
     /// A response to `HEAD` has no body whatever its head says.
     pub(crate) is_bodiless: bool,
-    /// It asks for another protocol.
+    /// Another protocol follows it.
     pub(crate) is_upgrade: bool,
     body: Body,
 }
@@ -218,9 +218,9 @@ fn request(bytes: &[u8]) -> Option<Head> {
     Some(Head {
         status: 0,
         closes: request.version != Some(1) || has(headers, "connection", "close"),
-        expects: header(headers, "expect").is_some(),
+        expects: ["expect", "upgrade"].iter().any(|name| header(headers, name).is_some()),
         is_bodiless: method == "HEAD",
-        is_upgrade: method == "CONNECT" || has(headers, "connection", "upgrade"),
+        is_upgrade: method == "CONNECT",
         body: body(headers, Body::None)?,
     })
 }

@@ -105,8 +105,7 @@ impl Exchanges {
             let room = (MOST_BYTES + 1).saturating_sub(self.request.len());
             self.request.extend_from_slice(&bytes[used..used + count.min(room)]);
             used += count;
-            if self.head_of_request().is_upgrade && !self.request.is_empty() && (whole || used > 0)
-            {
+            if self.head_of_request().is_upgrade {
                 return Err("another protocol is asked for");
             }
             if whole {
@@ -165,7 +164,10 @@ impl Exchanges {
             used += count;
             let head = self.responses.head().unwrap_or_default();
             if self.state == State::Again {
-                self.is_over_again(head, whole);
+                // The client has nothing of this one.
+                if whole && !head.is_interim() {
+                    self.state = State::Asking;
+                }
                 continue;
             }
             if self.deed == Deed::DropResponse && self.struck.is_some() {
@@ -192,13 +194,6 @@ impl Exchanges {
             }
         }
         Ok(())
-    }
-
-    /// The response of the duplicate goes on.
-    fn is_over_again(&mut self, head: Head, whole: bool) {
-        if whole && !head.is_interim() {
-            self.state = State::Asking;
-        }
     }
 
     /// A response is whole.
@@ -253,8 +248,10 @@ impl Stage for Exchanges {
             (_, Way::Downstream) => {
                 let mut out = Vec::new();
                 let result = self.take_response(&bytes, &mut out, turn);
-                if self.state != State::Again || result.is_ok() {
-                    turn.forward(way, out.into());
+                match result {
+                    // Nobody knows whose bytes these are.
+                    Err(_) if self.state == State::Again => {}
+                    _ => turn.forward(way, out.into()),
                 }
                 if let Err(why) = result {
                     self.give_up(why, turn);

@@ -116,15 +116,16 @@ fn pipelines_upgrades_and_connections_that_close_are_left_alone() {
     let pipelined = [REQUESTS[0], REQUESTS[1]].concat();
     let upgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let connect = "CONNECT h:443 HTTP/1.1\r\n\r\n";
-    for (request, why) in [
-        (&pipelined[..], "requests do not wait for responses"),
-        (upgrade, "another protocol is asked for"),
-        (connect, "another protocol is asked for"),
+    let switching = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    for (request, response, why) in [
+        (&pipelined[..], RESPONSES[0], "requests do not wait for responses"),
+        (upgrade, switching, "another protocol is spoken"),
+        (connect, RESPONSES[0], "another protocol is asked for"),
     ] {
         for kind in ["http_duplicate", "http_drop_response"] {
             let mut link = Link::new(kind, json!({}), 1);
             push_in_parts(&mut link, Way::Upstream, request, 1000);
-            let answers = [RESPONSES[0], "\x01\x02 anything"].concat();
+            let answers = [response, "\x01\x02 anything"].concat();
             push_in_parts(&mut link, Way::Downstream, &answers, 1000);
             assert_eq!(said(&mut link, Way::Upstream), request);
             assert_eq!(said(&mut link, Way::Downstream), answers);
