@@ -24,6 +24,21 @@ impl Link {
         link
     }
 
+    /// With several toxics.
+    pub(crate) fn with(toxics: &[(&str, Value)], seed: u64) -> Self {
+        let mut link = Self::bare(seed);
+        let numbered = (1..).zip(toxics);
+        let toxics: Vec<Arc<Toxic>> = numbered
+            .map(|(id, (kind, attributes))| {
+                let mut toxic = toxic(kind, attributes.clone());
+                Arc::make_mut(&mut toxic).id = id;
+                toxic
+            })
+            .collect();
+        link.refit(&toxics);
+        link
+    }
+
     /// Before anybody has looked at its toxics.
     pub(crate) fn bare(seed: u64) -> Self {
         let effects = Arc::<Effects>::default();

@@ -333,7 +333,11 @@ impl World {
     }
 
     fn run(kind: &str, attributes: Value, seed: u64, removed_at: Option<usize>) -> Self {
-        let mut world = Self::new(Link::new(kind, attributes, seed), seed);
+        Self::run_on(Link::new(kind, attributes, seed), seed, removed_at)
+    }
+
+    fn run_on(link: Link, seed: u64, removed_at: Option<usize>) -> Self {
+        let mut world = Self::new(link, seed);
         for step in 0..1500 {
             if removed_at == Some(step) {
                 world.link.refit(&[]);
@@ -399,6 +403,74 @@ proptest! {
         world.arrived.iter().for_each(|(id, body)| assert_eq!(sent[id], *body));
         world.check_confirms(&BTreeMap::new());
         prop_assert_eq!(sorted(world.returned), sorted(world.unroutable));
+    }
+
+    /// Several toxics on one connection each see what the others make of it.
+    #[test]
+    fn toxics_stand_behind_each_other(seed: u64, other in 0_usize..4, stop in 0_usize..3000) {
+        let other = ["amqp_reorder", "amqp_delay", "amqp_duplicate", "amqp_withhold_ack"][other];
+        let attributes = match other {
+            "amqp_withhold_ack" => json!({}),
+            _ => json!({"share": 0.4}),
+        };
+        let toxics = [(other, attributes), ("amqp_duplicate", json!({"share": 0.4}))];
+        let world = World::run_on(Link::with(&toxics, seed), seed, Some(stop));
+        let ids = world.sent.iter().map(|(id, _)| (id.clone(), 1));
+        let mut expected: BTreeMap<String, u64> = ids.collect();
+        for (what, id) in world.link.told() {
+            if what == "duplicated" {
+                *expected.get_mut(id.as_str().unwrap()).unwrap() += 1;
+            }
+        }
+        prop_assert_eq!(world.counts(), expected);
+        world.check_confirms(&BTreeMap::new());
+    }
+
+    /// Confirms are swallowed of messages that the broker has, however the bytes
+    /// are cut, and the client has heard of all others.
+    #[test]
+    fn swallowed_confirms_are_those_of_the_record(
+        window in 1_u64..30,
+        struck in 1_u64..30,
+        size in 1_usize..60,
+        settled in 0_u64..30,
+    ) {
+        let attributes = json!({"from": struck, "count": 1, "settle": 50});
+        let mut link = Link::new("amqp_swallow_confirm", attributes, 1);
+        let mut stream = [PREFACE.to_vec(), method(1, CHANNEL_OPEN, &[0])].concat();
+        stream.extend(method(1, CONFIRM_SELECT, &[0]));
+        for number in 1..=window {
+            stream.extend(publish(1, "a", false));
+            stream.extend(content(1, &format!("m{number}"), b"body", 3).concat());
+        }
+        stream.chunks(size).for_each(|part| link.push(Way::Upstream, part));
+        let mut cutter = Cutter::default();
+        cutter.push(&link.written(Way::Upstream));
+        let mut unconfirmed = Unconfirmed::default();
+        while let Some(frame) = cutter.next().unwrap() {
+            unconfirmed.send(&frame, |message| message.id(&Identity::Usual));
+        }
+        // Nothing goes to the broker behind the one that is struck.
+        let sent = window.min(struck);
+        prop_assert_eq!(unconfirmed.len() as u64, sent);
+        let settled = settled.min(sent);
+        let mut confirms = Vec::new();
+        (1..=settled).for_each(|tag| put_confirm(&mut confirms, 1, ACK, tag, tag % 3 == 0));
+        confirms.chunks(size).for_each(|part| link.push(Way::Downstream, part));
+        if struck > window {
+            prop_assert_eq!(link.written(Way::Downstream), confirms);
+            prop_assert_eq!(link.told(), []);
+            return Ok(());
+        }
+        prop_assert_eq!(link.written(Way::Downstream), b"");
+        prop_assert_eq!(link.has_ended(Way::Downstream), settled == sent);
+        link.now += Duration::from_millis(50);
+        link.pipeline.run(link.now);
+        prop_assert!(link.has_ended(Way::Downstream));
+        let mut expected = Vec::new();
+        let what = |tag| if tag <= settled { "confirm_swallowed" } else { "unconfirmed" };
+        (1..=sent).for_each(|tag| expected.push((what(tag), json!(format!("m{tag}")))));
+        prop_assert_eq!(link.told(), expected);
     }
 
     /// What is dropped is confirmed and never arrives; all else does.
@@ -609,4 +681,94 @@ fn a_message_is_known_by_what_is_asked_for() {
         let identity = Identity::try_from(asked.to_owned()).unwrap();
         assert_eq!(message.id(&identity), found, "{asked}");
     }
+}
+
+/// What a broker delivers, by its consumer.
+fn delivery(consumer: &str, tag: u64, id: &str) -> Vec<u8> {
+    let place = [short("ex"), short("a")].concat();
+    let arguments = [&short(consumer)[..], &tag.to_be_bytes(), &[0], &place].concat();
+    [method(1, DELIVER, &arguments), content(1, id, b"body", 3).concat()].concat()
+}
+
+fn ack(tag: u64, multiple: bool) -> Vec<u8> {
+    method(1, ACK, &[&tag.to_be_bytes()[..], &[multiple.into()]].concat())
+}
+
+#[test]
+fn a_withheld_acknowledgement_ends_the_connection_behind_the_others() {
+    for size in [1, 5, 1000] {
+        let mut link = Link::new("amqp_withhold_ack", json!({"from": 2}), 1);
+        let start = [PREFACE.to_vec(), method(1, CHANNEL_OPEN, &[0])].concat();
+        // The first consumer acknowledges nothing; the broker names the other.
+        let consume = |tag: &str, bits| {
+            method(1, (60, 20), &[&[0, 0][..], &short("q"), &short(tag), &[bits]].concat())
+        };
+        let start = [start, consume("careless", 2), consume("", 0)].concat();
+        start.chunks(size).for_each(|part| link.push(Way::Upstream, part));
+        let named = |tag: &str| method(1, (60, 21), &short(tag));
+        let deliveries = [
+            named("careless"),
+            named("ctag"),
+            delivery("careless", 1, "m1"),
+            delivery("ctag", 2, "m2"),
+            delivery("ctag", 3, "m3"),
+            delivery("ctag", 4, "m4"),
+            delivery("ctag", 5, "m5"),
+        ];
+        deliveries.concat().chunks(size).for_each(|part| link.push(Way::Downstream, part));
+        assert_eq!(link.written(Way::Downstream), deliveries.concat());
+        let acks = [ack(2, false), ack(4, true), ack(5, false)].concat();
+        acks.chunks(size).for_each(|part| link.push(Way::Upstream, part));
+        assert_eq!(link.written(Way::Upstream), [start, ack(2, false)].concat());
+        assert!(link.has_ended(Way::Upstream));
+        let expected = [("ack_withheld", "m3"), ("ack_withheld", "m4"), ("unacked", "m5")];
+        assert_eq!(link.told(), expected.map(|(what, id)| (what, json!(id))));
+    }
+}
+
+#[test]
+fn no_message_is_withheld_more_often_than_allowed() {
+    let toxic = toxic("amqp_withhold_ack", json!({"most": 2}));
+    let start = [PREFACE.to_vec(), method(1, CHANNEL_OPEN, &[0])].concat();
+    for round in 1..=3 {
+        let mut link = Link::bare(1);
+        link.refit(std::slice::from_ref(&toxic));
+        link.push(Way::Upstream, &start);
+        link.push(Way::Downstream, &delivery("ctag", 1, "m1"));
+        link.written(Way::Upstream);
+        link.push(Way::Upstream, &ack(1, false));
+        assert_eq!(link.has_ended(Way::Upstream), round <= 2);
+        if round == 3 {
+            assert_eq!(link.written(Way::Upstream), ack(1, false));
+            // What is known by nothing is left alone.
+            let arguments = [&short("ctag")[..], &2_u64.to_be_bytes(), &[0; 3]].concat();
+            let bare = frame(HEADER, 1, &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            link.push(Way::Downstream, &[method(1, DELIVER, &arguments), bare].concat());
+            link.push(Way::Upstream, &ack(2, false));
+            assert_eq!(link.written(Way::Upstream), ack(2, false));
+        }
+    }
+}
+
+/// A share that was nothing may be raised on connections that exist.
+#[test]
+fn a_raised_share_strikes_what_exists() {
+    let mut link = Link::new("amqp_duplicate", json!({"share": 0.0}), 1);
+    let start = [method(1, CHANNEL_OPEN, &[0]), method(1, CONFIRM_SELECT, &[0])].concat();
+    link.push(Way::Upstream, &[PREFACE.to_vec(), start].concat());
+    let message = |id: &str| [publish(1, "a", false), content(1, id, b"body", 4).concat()].concat();
+    // In the middle of a message, and with a confirm to come.
+    let (first, rest) = (message("m1"), message("m2"));
+    let rest = rest.split_at(30);
+    link.push(Way::Upstream, &[&first, rest.0].concat());
+    link.written(Way::Upstream);
+    link.refit(&[toxic("amqp_duplicate", json!({"share": 1.0}))]);
+    link.push(Way::Upstream, &[rest.1, &message("m3")[..]].concat());
+    assert_eq!(link.told(), [("duplicated", json!("m3"))]);
+    let mut confirms = Vec::new();
+    put_confirm(&mut confirms, 1, ACK, 4, true);
+    link.push(Way::Downstream, &confirms);
+    let mut expected = Vec::new();
+    put_confirm(&mut expected, 1, ACK, 3, true);
+    assert_eq!(link.written(Way::Downstream), expected);
 }
