@@ -21,6 +21,10 @@
 //! a seed; the list of connections; and the record of what protocol toxics did
 //! to single messages.
 //!
+//! Upstream the stages come in the order of the toxics. Downstream those that
+//! stand in both directions come first, in the reverse order, so that each has
+//! the same neighbours in both.
+//!
 //! To add a toxic, also one that knows a protocol, write `toxic/NAME.rs` with
 //! its attributes and its [`Stage`], and an arm in `toxic.rs`.
 
@@ -33,6 +37,7 @@ mod link;
 mod listener;
 mod metrics;
 mod pipeline;
+mod protocol;
 mod request;
 mod server;
 mod shared;

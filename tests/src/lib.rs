@@ -6,6 +6,7 @@
 //! [`matrix`] judges the judge, [`kill`] kills its conductor and [`plans`] the
 //! program that injects faults. The tests in `tests/suite` and the program `prove` are made of these.
 
+pub mod broker;
 pub mod kill;
 pub mod leftovers;
 pub mod machine;

@@ -59,6 +59,8 @@ pub(crate) struct Slot {
     stage: Box<dyn Stage>,
     dice: Dice,
     inbox: [Queue; 2],
+    /// The toxic does not hold the connection any more; the stage lingers.
+    is_left: bool,
 }
 
 impl Slot {
@@ -70,10 +72,11 @@ impl Slot {
         self.stage.due().is_some_and(|due| due <= now)
     }
 
-    /// Lets the stage do all that it can do now.
-    fn work(&mut self, now: Instant, later: &mut [Self], tail: &mut Tail, place: &Place) {
-        let Self { toxic, stage, dice, inbox } = self;
-        let mut turn = Turn { now, toxic, dice, later, tail, place };
+    /// Lets the stage do all that it can do now; whether it took anything.
+    fn work(&mut self, now: Instant, others: Others<'_>, tail: &mut Tail, place: &Place) -> bool {
+        let Self { toxic, stage, dice, inbox, .. } = self;
+        let mut turn = Turn { now, toxic, dice, others, tail, place };
+        let mut worked = false;
         loop {
             if stage.due().is_some_and(|due| due <= now) {
                 stage.tick(&mut turn);
@@ -81,7 +84,7 @@ impl Slot {
             let mut moved = false;
             for way in Way::BOTH {
                 if turn.tail.cut.is_some() {
-                    return;
+                    return false;
                 }
                 if !stage.is_open(way) {
                     continue;
@@ -94,21 +97,77 @@ impl Slot {
                 moved = true;
             }
             if !moved {
-                return;
+                return worked;
             }
+            worked = true;
         }
     }
 
-    /// Lets the stage go, and then what still waits for it.
-    fn leave(&mut self, now: Instant, later: &mut [Self], tail: &mut Tail, place: &Place) {
-        let Self { toxic, stage, dice, inbox } = self;
-        stage.leave(&mut Turn { now, toxic, dice, later: &mut *later, tail: &mut *tail, place });
+    /// Lets the stage go, and then what still waits for it. False if it lingers.
+    fn leave(&mut self, now: Instant, others: Others<'_>, tail: &mut Tail, place: &Place) -> bool {
+        let Self { toxic, stage, dice, inbox, is_left } = self;
+        let mut turn = Turn { now, toxic, dice, others, tail, place };
+        if !*is_left {
+            *is_left = true;
+            stage.leave(&mut turn);
+        }
+        if stage.lingers() {
+            return false;
+        }
         for way in Way::BOTH {
             while let Some(item) = inbox[way as usize].pop() {
-                tail.hand_on(later, way, item);
+                turn.others.hand_on(turn.tail, way, item);
             }
         }
+        true
     }
+}
+
+/// The stages around one: those before and those after it in the list, and
+/// whether it stands in both directions. Upstream goes along the list.
+/// Downstream goes first through the stages that stand in both directions,
+/// against the list, and then along the list through the others.
+pub(crate) struct Others<'a> {
+    earlier: &'a mut [Slot],
+    later: &'a mut [Slot],
+    is_both: bool,
+}
+
+impl Others<'_> {
+    /// To the next stage in this direction, or out.
+    pub(crate) fn hand_on(&mut self, tail: &mut Tail, way: Way, item: Item) {
+        let Self { earlier, later, is_both } = self;
+        let both = |slot: &&mut Slot| slot.stage.both_ways();
+        let single = |slot: &&mut Slot| slot.toxic.stream == way && !slot.stage.both_ways();
+        let next = match (way, *is_both) {
+            (Way::Upstream, _) => later.iter_mut().find(|slot| slot.stands_in(way)),
+            (Way::Downstream, false) => later.iter_mut().find(single),
+            (Way::Downstream, true) if earlier.iter().any(|slot| slot.stage.both_ways()) => {
+                earlier.iter_mut().rev().find(both)
+            }
+            (Way::Downstream, true) => earlier.iter_mut().chain(later.iter_mut()).find(single),
+        };
+        match next {
+            Some(slot) => slot.inbox[way as usize].push(item),
+            None => tail.put(way, item),
+        }
+    }
+}
+
+/// The stage at a place, and those around it.
+fn split(slots: &mut [Slot], at: usize) -> (&mut Slot, Others<'_>) {
+    let (earlier, rest) = slots.split_at_mut(at);
+    let (slot, later) = rest.split_at_mut(1);
+    let slot = &mut slot[0];
+    let is_both = slot.stage.both_ways();
+    (slot, Others { earlier, later, is_both })
+}
+
+/// The first stage in a direction.
+fn entry(slots: &[Slot], way: Way) -> Option<usize> {
+    let both = || slots.iter().rposition(|slot| slot.stage.both_ways());
+    let first = || slots.iter().position(|slot| slot.stands_in(way));
+    if way == Way::Downstream { both().or_else(first) } else { first() }
 }
 
 /// What comes after the last stage.
@@ -124,15 +183,9 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// To the next stage that stands in this direction, or out.
-    pub(crate) fn hand_on(&mut self, later: &mut [Slot], way: Way, item: Item) {
-        match later.iter_mut().find(|slot| slot.stands_in(way)) {
-            Some(slot) => slot.inbox[way as usize].push(item),
-            None => {
-                self.out[way as usize].push(item);
-                self.is_fed = true;
-            }
-        }
+    fn put(&mut self, way: Way, item: Item) {
+        self.out[way as usize].push(item);
+        self.is_fed = true;
     }
 }
 
@@ -141,12 +194,14 @@ pub(crate) struct Pipeline {
     seed: u64,
     place: Place,
     slots: Vec<Slot>,
+    /// Nothing has been read before the toxics of now were asked for.
+    is_fresh: bool,
     pub(crate) tail: Tail,
 }
 
 impl Pipeline {
     pub(crate) fn new(seed: u64, place: Place) -> Self {
-        Self { seed, place, slots: Vec::new(), tail: Tail::default() }
+        Self { seed, place, slots: Vec::new(), is_fresh: true, tail: Tail::default() }
     }
 
     /// Whether there is no stage at all.
@@ -167,7 +222,7 @@ impl Pipeline {
             return self.tail.out[index].items.is_empty();
         }
         let inboxes = self.slots.iter().map(|slot| slot.inbox[index].bytes);
-        let first = self.slots.iter().find(|slot| slot.stands_in(way));
+        let first = entry(&self.slots, way).map(|at| &self.slots[at]);
         self.tail.out[index].bytes + inboxes.sum::<usize>() < WAITING
             && self.tail.out[way.opposite() as usize].bytes < ANSWERS
             && first.is_none_or(|s| s.inbox[index].items.is_empty() && s.stage.is_open(way))
@@ -175,7 +230,10 @@ impl Pipeline {
 
     /// Takes what was read.
     pub(crate) fn push(&mut self, way: Way, item: Item) {
-        self.tail.hand_on(&mut self.slots, way, item);
+        match entry(&self.slots, way) {
+            Some(at) => self.slots[at].inbox[way as usize].push(item),
+            None => self.tail.put(way, item),
+        }
     }
 
     /// What is to be written next.
@@ -204,15 +262,18 @@ impl Pipeline {
     /// Moves on whatever can move at this time; whether something came out.
     pub(crate) fn run(&mut self, now: Instant) -> bool {
         let Self { slots, tail, place, .. } = self;
-        for at in 0..slots.len() {
-            let (head, later) = slots.split_at_mut(at + 1);
-            let slot = &mut head[at];
-            let idle = slot.inbox.iter().all(|inbox| inbox.items.is_empty());
-            if !idle || slot.is_due(now) {
-                slot.work(now, later, tail, place);
-            }
-            if tail.cut.is_some() {
-                break;
+        // What goes downstream may come back to a stage that was already asked.
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            for at in 0..slots.len() {
+                let (slot, others) = split(slots, at);
+                let idle = slot.inbox.iter().all(|inbox| inbox.items.is_empty());
+                if !idle || slot.is_due(now) {
+                    moved |= slot.work(now, others, tail, place);
+                }
+                if tail.cut.is_some() {
+                    return std::mem::take(&mut tail.is_fed);
+                }
             }
         }
         std::mem::take(&mut tail.is_fed)
@@ -226,22 +287,28 @@ impl Pipeline {
     /// Makes the stages those of `toxics` as far as these take hold of this
     /// connection, and gives the names of those that do.
     pub(crate) fn refit(&mut self, toxics: &[Arc<Toxic>], now: Instant) -> Vec<Arc<str>> {
-        let draw = |toxic: &Toxic| {
-            Draw::new(self.seed, &self.place.proxy, &toxic.name, self.place.connection)
-        };
+        let (seed, proxy, connection) =
+            (self.seed, self.place.proxy.clone(), self.place.connection);
+        let draw = |toxic: &Toxic| Draw::new(seed, &proxy, &toxic.name, connection);
         let wanted: Vec<&Arc<Toxic>> = toxics
             .iter()
             .filter(|toxic| toxic.per == Per::Chunk || draw(toxic).takes_hold(toxic.toxicity))
             .collect();
         self.drop_unwanted(&wanted, now);
         // What is left has the order of the list: toxics never change places.
-        for (at, toxic) in wanted.iter().enumerate() {
-            let draw = Draw::new(self.seed, &self.place.proxy, &toxic.name, self.place.connection);
+        let mut at = 0;
+        for toxic in &wanted {
+            while self.slots.get(at).is_some_and(|slot| slot.is_left) {
+                at += 1;
+            }
+            let draw = draw(toxic);
             match self.slots.get(at) {
                 Some(slot) if slot.toxic.id == toxic.id => self.change(at, toxic, draw, now),
-                _ => self.slots.insert(at, slot(toxic, draw, now)),
+                _ => self.slots.insert(at, slot(toxic, draw, now, self.is_fresh)),
             }
+            at += 1;
         }
+        self.is_fresh = false;
         self.run(now);
         wanted.iter().map(|toxic| toxic.name.clone()).collect()
     }
@@ -250,12 +317,11 @@ impl Pipeline {
         let Self { slots, tail, place, .. } = self;
         let mut at = 0;
         while at < slots.len() {
-            let (head, later) = slots.split_at_mut(at + 1);
-            let slot = &mut head[at];
-            if wanted.iter().any(|toxic| toxic.id == slot.toxic.id) {
+            let (slot, others) = split(slots, at);
+            let is_wanted = wanted.iter().any(|toxic| toxic.id == slot.toxic.id);
+            if (is_wanted && !slot.is_left) || !slot.leave(now, others, tail, place) {
                 at += 1;
             } else {
-                slot.leave(now, later, tail, place);
                 slots.remove(at);
             }
         }
@@ -264,15 +330,14 @@ impl Pipeline {
     /// Changes one stage with its toxic. What waits for it goes on waiting.
     fn change(&mut self, at: usize, toxic: &Arc<Toxic>, draw: Draw, now: Instant) {
         let Self { slots, tail, place, .. } = self;
-        let (head, later) = slots.split_at_mut(at + 1);
-        let old = &mut head[at];
+        let (old, others) = split(slots, at);
         if Arc::ptr_eq(&old.toxic, toxic) {
             return;
         }
-        let fresh = slot(toxic, draw, now);
+        let fresh = slot(toxic, draw, now, false);
         if old.toxic.kind != toxic.kind {
             let Slot { toxic: before, stage, dice, .. } = old;
-            let mut turn = Turn { now, toxic: before, dice, later, tail, place };
+            let mut turn = Turn { now, toxic: before, dice, others, tail, place };
             if !stage.retune(&toxic.kind, &mut turn) {
                 stage.leave(&mut turn);
                 *stage = fresh.stage;
@@ -282,14 +347,15 @@ impl Pipeline {
     }
 }
 
-fn slot(toxic: &Arc<Toxic>, draw: Draw, now: Instant) -> Slot {
+fn slot(toxic: &Arc<Toxic>, draw: Draw, now: Instant, from_start: bool) -> Slot {
     let mut rng = draw.rng();
     let dice = match toxic.per {
         Per::Connection => Dice::Loaded,
         Per::Chunk => Dice::Fair { rng: rng.fork(), toxicity: toxic.toxicity },
     };
-    let stage = toxic.kind.stage(Ground { now, stream: toxic.stream, rng });
-    Slot { toxic: toxic.clone(), stage, dice, inbox: Default::default() }
+    let (stream, tally) = (toxic.stream, toxic.tally.clone());
+    let stage = toxic.kind.stage(Ground { now, stream, rng, from_start, tally });
+    Slot { toxic: toxic.clone(), stage, dice, inbox: Default::default(), is_left: false }
 }
 
 #[cfg(test)]

@@ -383,6 +383,7 @@ impl Server {
             per: request.per.unwrap_or_default(),
             life: request.ttl.and_then(Life::of),
             kind: Kind::read(kind, request.attributes.clone().unwrap_or_default()).map_err(bad)?,
+            tally: Arc::default(),
         };
         toxic.check().map_err(bad)?;
         Ok(toxic)

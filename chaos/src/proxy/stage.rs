@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::chance::Dice;
 use super::effects::{Effect, Effects, now};
-use super::pipeline::{Slot, Tail};
+use super::pipeline::{Others, Tail};
+use super::protocol::Tally;
 use super::toxic::{Kind, Toxic};
 
 /// A direction of a connection.
@@ -116,6 +117,12 @@ pub trait Stage: Send {
         false
     }
 
+    /// Whether it must stay on the connection after it was left, since both
+    /// sides rely on what it has told them. It gets all that it got before.
+    fn lingers(&self) -> bool {
+        false
+    }
+
     /// Whether it stands in both directions, or only in that of the toxic.
     fn both_ways(&self) -> bool {
         false
@@ -132,6 +139,10 @@ pub struct Ground {
     /// Chance that depends only on the seed, the proxy, the toxic and the
     /// number of the connection.
     pub rng: fastrand::Rng,
+    /// Nothing has gone through the connection yet.
+    pub from_start: bool,
+    /// What the toxic has done on all connections.
+    pub(crate) tally: std::sync::Arc<Tally>,
 }
 
 /// What a stage may do while it is called.
@@ -139,7 +150,7 @@ pub struct Turn<'a> {
     pub(super) now: Instant,
     pub(super) toxic: &'a Toxic,
     pub(super) dice: &'a mut Dice,
-    pub(super) later: &'a mut [Slot],
+    pub(super) others: Others<'a>,
     pub(super) tail: &'a mut Tail,
     pub(super) place: &'a Place,
 }
@@ -169,13 +180,13 @@ impl Turn<'_> {
     /// Hands bytes on, in either direction.
     pub fn forward(&mut self, way: Way, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.tail.hand_on(self.later, way, super::pipeline::Item::Bytes(bytes));
+            self.others.hand_on(self.tail, way, super::pipeline::Item::Bytes(bytes));
         }
     }
 
     /// Hands on that a direction ends here, after what was forwarded.
     pub fn end(&mut self, way: Way, ending: Ending) {
-        self.tail.hand_on(self.later, way, super::pipeline::Item::End(ending));
+        self.others.hand_on(self.tail, way, super::pipeline::Item::End(ending));
     }
 
     /// Ends the connection now, without what is still on its way.

@@ -1,11 +1,21 @@
 //! The toxics: what can be wrong with a connection. Each kind is one file below
 //! this one, with its attributes and its [`Stage`], and an arm of [`Kind`].
 
+mod amqp_delay;
+mod amqp_drop;
+mod amqp_duplicate;
+mod amqp_poison;
+mod amqp_reorder;
+mod amqp_swallow_confirm;
+mod amqp_withhold_ack;
 mod bandwidth;
 mod half_open;
+mod http_drop_response;
+mod http_duplicate;
 mod latency;
 mod limit_data;
 mod partition;
+mod redis_swallow_reply;
 mod reset_peer;
 mod slicer;
 mod slow_close;
@@ -18,17 +28,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::protocol::Tally;
 use super::stage::{Ground, Stage, Way};
 
+pub use amqp_delay::AmqpDelay;
+pub use amqp_reorder::AmqpReorder;
+pub use amqp_swallow_confirm::AmqpSwallowConfirm;
+pub use amqp_withhold_ack::AmqpWithholdAck;
 pub use bandwidth::Bandwidth;
 pub use half_open::HalfOpen;
+pub use http_drop_response::HttpDropResponse;
+pub use http_duplicate::HttpDuplicate;
 pub use latency::Latency;
 pub use limit_data::LimitData;
 pub use partition::Partition;
+pub use redis_swallow_reply::RedisSwallowReply;
 pub use reset_peer::ResetPeer;
 pub use slicer::Slicer;
 pub use slow_close::SlowClose;
 pub use timeout::Timeout;
+
+pub use super::protocol::{Identity, Pick, Share};
 
 /// What is wrong, with its attributes. In JSON these are the fields `type` and
 /// `attributes`; an attribute that is left out is zero or false, one that does
@@ -54,11 +74,31 @@ pub enum Kind {
     HalfOpen(HalfOpen),
     /// One direction stands still and flows again later.
     Partition(Partition),
+    /// AMQP: publishes reach the broker twice.
+    AmqpDuplicate(Pick),
+    /// AMQP: publishes never reach the broker, and are confirmed.
+    AmqpDrop(Pick),
+    /// AMQP: publishes reach the broker later.
+    AmqpDelay(AmqpDelay),
+    /// AMQP: publishes swap places.
+    AmqpReorder(AmqpReorder),
+    /// AMQP: publishes have another body.
+    AmqpPoison(Pick),
+    /// AMQP: confirms never reach the client, and the connection ends.
+    AmqpSwallowConfirm(AmqpSwallowConfirm),
+    /// AMQP: acknowledgements never reach the broker, and the connection ends.
+    AmqpWithholdAck(AmqpWithholdAck),
+    /// Redis: replies never reach the client, and the connection ends.
+    RedisSwallowReply(RedisSwallowReply),
+    /// HTTP: requests reach the server twice.
+    HttpDuplicate(HttpDuplicate),
+    /// HTTP: responses never reach the client, and the connection ends.
+    HttpDropResponse(HttpDropResponse),
 }
 
 /// The names of all kinds, for messages to people.
-const NAMES: &str =
-    "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, half_open, partition";
+const NAMES: &str = "latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data, \
+     half_open, partition, amqp_duplicate, amqp_drop, amqp_delay, amqp_reorder, amqp_poison, amqp_swallow_confirm, amqp_withhold_ack, redis_swallow_reply, http_duplicate, http_drop_response";
 
 impl Kind {
     /// Reads a kind from its name and attributes.
@@ -123,6 +163,16 @@ impl Kind {
             Self::LimitData(limit_data) => Box::new(limit_data.stage()),
             Self::HalfOpen(half_open) => Box::new(half_open.stage(&ground)),
             Self::Partition(_) => Box::new(partition::Wall),
+            Self::AmqpDuplicate(pick) => Box::new(amqp_duplicate::stage(pick, &ground)),
+            Self::AmqpDrop(pick) => Box::new(amqp_drop::stage(pick, &ground)),
+            Self::AmqpDelay(delay) => Box::new(delay.stage(&ground)),
+            Self::AmqpReorder(reorder) => Box::new(reorder.stage(&ground)),
+            Self::AmqpPoison(pick) => Box::new(amqp_poison::stage(pick, &ground)),
+            Self::AmqpSwallowConfirm(swallow) => Box::new(swallow.stage(&ground)),
+            Self::AmqpWithholdAck(withhold) => Box::new(withhold.stage(&ground)),
+            Self::RedisSwallowReply(swallow) => Box::new(swallow.stage(&ground)),
+            Self::HttpDuplicate(duplicate) => Box::new(duplicate.stage(&ground)),
+            Self::HttpDropResponse(drop) => Box::new(drop.stage(&ground)),
         }
     }
 }
@@ -151,6 +201,8 @@ pub struct Toxic {
     pub(crate) per: Per,
     pub(crate) life: Option<Life>,
     pub(crate) kind: Kind,
+    /// What it has done so far; shared with what it is changed into.
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// How long something lives before the server removes it.

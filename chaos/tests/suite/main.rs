@@ -14,5 +14,6 @@ mod program;
 mod proxy;
 mod proxy_api;
 mod proxy_clients;
+mod proxy_messages;
 mod run;
 mod sleeper;

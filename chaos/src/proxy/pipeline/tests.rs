@@ -19,7 +19,8 @@ fn toxic(id: u64, stream: Way, kind: &str, attributes: Value) -> Arc<Toxic> {
     let attributes: Map<String, Value> = serde_json::from_value(attributes).unwrap();
     let kind = Kind::read(kind, attributes).unwrap();
     let name = format!("{id}").into();
-    Arc::new(Toxic { id, name, stream, toxicity: 1.0, per: Per::Connection, life: None, kind })
+    let (toxicity, per, tally) = (1.0, Per::Connection, Arc::default());
+    Arc::new(Toxic { id, name, stream, toxicity, per, life: None, kind, tally })
 }
 
 /// Takes all that is ready to be written, at most `most` bytes.
@@ -253,7 +254,8 @@ fn talk(effects: Arc<Effects>, now: Instant) -> Pipeline {
     pipeline.refit(&[delay], now);
     let toxic = toxic(1, Way::Upstream, "partition", json!({}));
     let stage = Box::new(Lines::default());
-    let lines = Slot { toxic, stage, dice: Dice::Loaded, inbox: Default::default() };
+    let dice = Dice::Loaded;
+    let lines = Slot { toxic, stage, dice, inbox: Default::default(), is_left: false };
     pipeline.slots.insert(0, lines);
     pipeline
 }

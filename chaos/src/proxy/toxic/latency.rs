@@ -29,7 +29,7 @@ pub struct Latency {
 
 impl Latency {
     pub(super) fn stage(self, ground: Ground) -> Delay {
-        let Ground { stream, rng, now } = ground;
+        let Ground { stream, rng, now, .. } = ground;
         Delay { asked: self, stream, rng, last: now, waiting: VecDeque::new(), bytes: 0 }
     }
 }

@@ -28,7 +28,7 @@ pub struct Slicer {
 
 impl Slicer {
     pub(super) fn stage(self, ground: Ground) -> Knife {
-        let Ground { now, stream, rng } = ground;
+        let Ground { now, stream, rng, .. } = ground;
         Knife { asked: self, stream, rng, next: now, rest: Bytes::new() }
     }
 }
