@@ -271,16 +271,12 @@ impl Client {
     }
 
     /// Takes so many messages out of the queue, and sees that no more are there;
-    /// how often each identity was among them.
-    pub(crate) fn drain(&mut self, queue: &str, count: usize) -> BTreeMap<String, usize> {
+    /// their identities in their order.
+    pub(crate) fn drain(&mut self, queue: &str, count: usize) -> Vec<String> {
         self.consume(queue, 0, false);
-        let mut counts = BTreeMap::new();
-        for _ in 0..count {
-            let said = self.expect(DELIVER).unwrap();
-            *counts.entry(said.id).or_default() += 1;
-        }
+        let ids = (0..count).map(|_| self.expect(DELIVER).unwrap().id).collect();
         assert_eq!(self.ready(queue), 0, "the queue has more");
-        counts
+        ids
     }
 }
 
