@@ -322,9 +322,9 @@ impl Tap {
                 let tag = u64::from_be_bytes(behind[4..12].try_into().unwrap());
                 let tag = usize::try_from(tag).unwrap();
                 let first = if behind[12] == 0 { tag } else { 1 };
-                for tag in first..=tag {
-                    if !std::mem::replace(&mut is_settled[tag], true) {
-                        confirmed.push(tag as u64);
+                for (settled, tag) in is_settled[first..=tag].iter_mut().zip(first as u64..) {
+                    if !std::mem::replace(settled, true) {
+                        confirmed.push(tag);
                     }
                 }
             }
