@@ -271,16 +271,12 @@ impl Client {
     }
 
     /// Takes so many messages out of the queue, and sees that no more are there;
-    /// how often each identity was among them.
-    pub(crate) fn drain(&mut self, queue: &str, count: usize) -> BTreeMap<String, usize> {
+    /// their identities in their order.
+    pub(crate) fn drain(&mut self, queue: &str, count: usize) -> Vec<String> {
         self.consume(queue, 0, false);
-        let mut counts = BTreeMap::new();
-        for _ in 0..count {
-            let said = self.expect(DELIVER).unwrap();
-            *counts.entry(said.id).or_default() += 1;
-        }
+        let ids = (0..count).map(|_| self.expect(DELIVER).unwrap().id).collect();
         assert_eq!(self.ready(queue), 0, "the queue has more");
-        counts
+        ids
     }
 }
 
@@ -326,9 +322,9 @@ impl Tap {
                 let tag = u64::from_be_bytes(behind[4..12].try_into().unwrap());
                 let tag = usize::try_from(tag).unwrap();
                 let first = if behind[12] == 0 { tag } else { 1 };
-                for tag in first..=tag {
-                    if !std::mem::replace(&mut is_settled[tag], true) {
-                        confirmed.push(tag as u64);
+                for (settled, tag) in is_settled[first..=tag].iter_mut().zip(first as u64..) {
+                    if !std::mem::replace(settled, true) {
+                        confirmed.push(tag);
                     }
                 }
             }

@@ -484,6 +484,11 @@ impl Stage for Publishes {
     fn end(&mut self, way: Way, ending: Ending, turn: &mut Turn<'_>) {
         if way == Way::Upstream {
             self.release();
+        } else {
+            for channel in self.channels.values_mut() {
+                let returned = std::mem::take(&mut channel.returned);
+                returned.frames.iter().for_each(|frame| self.out.put(way, &frame.bytes));
+            }
         }
         let rest = self.cutters[way as usize].rest();
         self.out.put(way, &rest);

@@ -772,3 +772,38 @@ fn a_raised_share_strikes_what_exists() {
     put_confirm(&mut expected, 1, ACK, 3, true);
     assert_eq!(link.written(Way::Downstream), expected);
 }
+
+#[test]
+fn what_waits_is_bounded() {
+    let mut link = Link::new("amqp_delay", json!({"delay": 60_000}), 1);
+    link.push(Way::Upstream, &[PREFACE.to_vec(), method(1, CHANNEL_OPEN, &[0])].concat());
+    let message = [publish(1, "a", false), content(1, "m", &[7; 9000], 4000).concat()].concat();
+    let mut pushed = 0;
+    for _ in 0..10_000 {
+        if link.pipeline.wants(Way::Upstream) {
+            link.push(Way::Upstream, &message);
+            pushed += message.len();
+        }
+    }
+    assert!(pushed < 5_000_000, "{pushed} bytes wait");
+    link.refit(&[]);
+    assert!(link.written(Way::Upstream).len() > pushed);
+}
+
+/// A message that is too long to keep goes through as it comes.
+#[test]
+fn a_message_that_is_too_long_is_left_alone() {
+    let mut link = Link::new("amqp_duplicate", json!({}), 1);
+    link.push(Way::Upstream, &[PREFACE.to_vec(), method(1, CHANNEL_OPEN, &[0])].concat());
+    link.written(Way::Upstream);
+    let mut header = content(1, "m", b"", 1).concat();
+    header[11..19].copy_from_slice(&(17_u64 << 20).to_be_bytes());
+    let part = frame(BODY, 1, &vec![1; 1 << 20]);
+    link.push(Way::Upstream, &[publish(1, "a", false), header].concat());
+    for _ in 0..17 {
+        link.written(Way::Upstream);
+        link.push(Way::Upstream, &part);
+        assert_eq!(link.written(Way::Upstream), part);
+    }
+    assert_eq!(link.told(), []);
+}
