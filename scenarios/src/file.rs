@@ -83,7 +83,8 @@ pub fn plan(file: &str, source: &str, settings: &Settings) -> Result<Plan, Probl
 
 /// Reads the faults of a scenario file, to carry them out without the rest. A
 /// file that is made for this may leave out its title, system and checks. The
-/// plan holds the faults, phases and limits alone; addresses and roles are
+/// plan holds the faults, phases and limits alone, and the names of the checks
+/// that would stop the run; addresses and roles are
 /// taken to be there, and it is for the caller to see whether they are.
 ///
 /// # Errors
@@ -97,7 +98,6 @@ pub fn plan_faults(file: &str, source: &str, settings: &Settings) -> Result<Plan
     plan.probes.clear();
     plan.effects.clear();
     plan.checks.clear();
-    plan.safety.stop_if.clear();
     plan.left_out.retain(|item| item.kind == "fault");
     Ok(plan)
 }

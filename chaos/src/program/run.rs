@@ -15,8 +15,16 @@ use super::say::Say;
 
 /// Plans the faults of a file and carries them out.
 pub(crate) fn run(asked: &Run, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    let plan = plan(asked)?;
+    let mut plan = plan(asked)?;
     let surroundings = &asked.surroundings;
+    let stop_if = std::mem::take(&mut plan.safety.stop_if);
+    if !stop_if.is_empty() && surroundings.stop_if.is_none() {
+        let names = stop_if.join(", ");
+        say.warning(&format!(
+            "the file stops at {names}, and checks are not judged here; say when to stop with \
+             --stop-if COMMAND"
+        ));
+    }
     for item in &plan.left_out {
         say.warning(&format!("fault {} is left out: {}", item.name, item.why));
     }

@@ -163,6 +163,7 @@ fn a_dry_run_shows_the_whole_timetable_and_touches_nothing() {
     let run = Run::new(|desk| three(desk, "1h"), 1);
     let (code, out, err) = run.run(&["--dry-run"]);
     assert_eq!(code, Some(0), "{err}");
+    assert!(err.is_empty(), "{err}");
     let would =
         format!("pause (pause_process) would hit worker-0 (pid {})", run.sleepers[0].pinned());
     for says in
@@ -177,7 +178,7 @@ fn a_dry_run_shows_the_whole_timetable_and_touches_nothing() {
 
 #[test]
 fn faults_come_at_their_times_and_are_taken_back() {
-    let run = Run::new(|desk| three(desk, "300ms"), 1);
+    let run = Run::new(|desk| three(desk, "2s"), 1);
     let (code, out, err) = run.run(&[]);
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("every fault landed and is taken back"), "{out}");
@@ -223,7 +224,7 @@ fn what_a_killed_run_leaves_is_recovered() {
 
 #[test]
 fn the_log_says_who_broke_what_and_how_it_ended() {
-    let run = Run::new(|desk| three(desk, "100ms"), 1);
+    let run = Run::new(|desk| three(desk, "2s"), 1);
     assert_eq!(run.run(&[]).0, Some(0));
     let (code, out, err) = run.desk.run(&["log"]);
     assert_eq!(code, Some(0), "{err}");
@@ -251,7 +252,7 @@ fn two_pauses(_: &Desk) -> String {
         )
     };
     let phase = "name = \"two\"\n[[phase]]\nname = \"load\"\nfor = \"60s\"\n";
-    format!("{phase}{}{}", pause("late", "400ms"), pause("early", "100ms"))
+    format!("{phase}{}{}", pause("late", "1500ms"), pause("early", "100ms"))
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn a_replay_repeats_the_order_and_the_victims() {
 /// What a fault hits that does not choose may carry the name of its run.
 #[test]
 fn faults_that_do_not_choose_are_repeated() {
-    let run = Run::new(|desk| three(desk, "100ms"), 1);
+    let run = Run::new(|desk| three(desk, "2s"), 1);
     assert_eq!(run.run(&[]).0, Some(0));
     let (code, out, err) = run.replay(&run.folders().pop().unwrap(), &[]);
     assert_eq!(code, Some(0), "{out}{err}");
@@ -309,10 +310,8 @@ fn a_replay_hits_nobody_in_the_place_of_one_who_is_gone() {
 
 #[test]
 fn a_fault_that_is_refused_is_blocked_and_the_others_go_on() {
-    let run = Run::new(
-        |desk| three(desk, "100ms").replace("{ role = \"worker\"", "{ role = \"parent\""),
-        1,
-    );
+    let run =
+        Run::new(|desk| three(desk, "2s").replace("{ role = \"worker\"", "{ role = \"parent\""), 1);
     let parent = format!("parent=pid:{}", std::process::id());
     let (code, out, err) = run.run(&["--role", &parent]);
     assert_eq!(code, Some(3), "{out}{err}");
@@ -361,7 +360,7 @@ fn a_selector_that_matches_nothing_is_an_error_and_the_others_go_on() {
     assert!(out.contains("pause did not land: process \"nobody\" matches nothing"), "{out}");
     assert!(out.contains("--fail-fast"), "{out}");
     assert!(run.is_whole());
-    let run = Run::new(|desk| faults(desk).replace("1h", "100ms"), 1);
+    let run = Run::new(|desk| faults(desk).replace("1h", "2s"), 1);
     let (code, out, err) = run.run(&nobody);
     assert_eq!(code, Some(3), "{out}{err}");
     assert_eq!(run.order("undone").len(), 2);
@@ -393,6 +392,18 @@ fn what_cannot_be_carried_out_is_said_before_anything_begins() {
     assert_eq!(code, Some(3), "{out}{err}");
     assert!(out.contains("close (close_connections) would be BLOCKED"), "{out}");
     assert!(!out.contains("cret") && !err.contains("cret"), "{out}{err}");
+    let stops = |desk: &Desk| {
+        let load = "[[workload]]\nname = \"ask\"\nrate = \"5/s\"\nphases = [\"load\"]\n\
+                    command = { run = \"true\" }\n";
+        let ratio =
+            "ratio = { of = \"ask.failed\", to = \"ask.due\", phases = [\"load\"], max = \"1%\" }";
+        let check = format!("[[check]]\nname = \"few\"\ntitle = \"few fail\"\n{ratio}\n");
+        format!("{}{load}{check}[safety]\nstop_if = [\"few\"]\n", three(desk, "1h"))
+    };
+    let run = Run::new(stops, 1);
+    let (code, out, err) = run.run(&["--dry-run"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains("the file stops at few"), "{err}");
     let run = Run::new(|desk| three(desk, "1h"), 0);
     let (code, _, err) = run.run(&[]);
     assert_eq!(code, Some(2), "{err}");
