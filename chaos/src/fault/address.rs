@@ -3,7 +3,7 @@
 use scenarios::plan::FaultKind;
 use scenarios::template::Template;
 
-use crate::service::{MANAGEMENT, POSTGRES, PROXY, REDIS, Service};
+use crate::service::{AMQP, MANAGEMENT, POSTGRES, PROXY, REDIS, Service};
 
 /// Which service a fault asks to do harm, and where it is; `None` for faults
 /// that happen on this machine.
@@ -15,6 +15,10 @@ pub(super) fn of(kind: &FaultKind) -> Option<(&'static Service, &Template)> {
         FaultKind::RedisPause(pause) => Some((&REDIS, &pause.url)),
         FaultKind::PostgresEndBackends(end) => Some((&POSTGRES, &end.url)),
         FaultKind::Toxic(toxic) => Some((&PROXY, &toxic.admin)),
+        FaultKind::Duplicate(duplicate) => {
+            let redis = duplicate.url.as_str().starts_with("redis");
+            Some((if redis { &REDIS } else { &AMQP }, &duplicate.url))
+        }
         _ => None,
     }
 }
