@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use scenarios::template::TemplateError;
+
 use crate::journal::JournalError;
+#[cfg(feature = "kubernetes")]
+use crate::kubernetes::KubernetesError;
+use crate::service::Service;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
 use crate::victim::VictimError;
@@ -25,6 +30,12 @@ pub enum FaultError {
     /// A victim ended before it was hit, or cannot be signalled.
     #[error(transparent)]
     Victim(VictimError),
+    /// A run is repeated and its victims cannot be hit again.
+    #[error("{what}; nobody else was hit in their place")]
+    OtherVictims {
+        /// Who is not there any more, or who would be hit now.
+        what: String,
+    },
     /// The system refused: the fault is blocked, not broken.
     #[error("{what} was refused: {why}")]
     Blocked {
@@ -33,50 +44,81 @@ pub enum FaultError {
         /// Who refused, and what to do about it.
         why: String,
     },
-    /// The management API does not answer at all.
-    #[error(
-        "RabbitMQ's management API at {address} cannot be reached: {reason}; see that the broker runs with the plugin rabbitmq_management"
-    )]
+    /// An address has no value.
+    #[error(transparent)]
+    Target(#[from] TemplateError),
+    /// A service does not answer at all.
+    #[error("{} at {address} cannot be reached: {reason}; {}", service.name, service.see)]
     Unreachable {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What the network said.
         reason: String,
     },
-    /// The management API does not know the user, or not as one who may.
-    #[error(
-        "RabbitMQ's management API at {address} answered {status} to {request}; give a user with the tag administrator as http://USER:PASSWORD@HOST:PORT"
-    )]
+    /// A service does not know the user, or not as one who may.
+    #[error("{} at {address} answered {answer} to {request}; {}", service.name, service.credentials)]
     Credentials {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What was asked.
         request: String,
-        /// 401 or 403.
-        status: u16,
+        /// What it said.
+        answer: String,
     },
-    /// The management API gave an answer that it should not give.
-    #[error("RabbitMQ's management API at {address} answered {status} to {request}: {body}")]
+    /// A service gave an answer that it should not give.
+    #[error("{} at {address} answered {answer} to {request}", service.name)]
     Answer {
+        /// Which one.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What was asked.
         request: String,
-        /// The status code.
-        status: u16,
-        /// The beginning of the body, or what is wrong with it.
-        body: String,
+        /// What it said, or what is wrong with it.
+        answer: String,
     },
     /// An address that is not one.
-    #[error(
-        "{address:?} is not the address of a management API ({reason}); write one such as http://guest:guest@127.0.0.1:15672"
-    )]
+    #[error("{address:?} is not the address of {} ({reason}); write one such as {}", service.name, service.example)]
     Address {
+        /// Which service was meant.
+        service: &'static Service,
         /// The address, without its password.
         address: String,
         /// What is wrong with it.
         reason: String,
     },
+    /// A setting that cannot be used.
+    #[error("{what}: {why}")]
+    Setting {
+        /// Which one, with its value.
+        what: String,
+        /// What is wrong with it, and what to write.
+        why: String,
+    },
+    /// The system does not give what a fault needs.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program that the fault is made of failed.
+    #[error("{command:?} failed: {reason}")]
+    Program {
+        /// Program and arguments.
+        command: String,
+        /// How it ended.
+        reason: String,
+    },
+    /// The cluster could not be asked, or did not do it.
+    #[cfg(feature = "kubernetes")]
+    #[error(transparent)]
+    Kubernetes(KubernetesError),
     /// Everything was accepted and nobody was hit.
     #[error("the fault hit nobody: {why}")]
     NotLanded {
@@ -122,20 +164,46 @@ impl FaultError {
     /// Whether the surroundings are at fault: nothing can be reached or written.
     #[must_use]
     pub fn is_environment(&self) -> bool {
+        #[cfg(feature = "kubernetes")]
+        if let Self::Kubernetes(error) = self {
+            return matches!(
+                error,
+                KubernetesError::Config { .. } | KubernetesError::NoAnswer { .. }
+            );
+        }
         matches!(
             self,
             Self::Journal(_)
                 | Self::Unreachable { .. }
                 | Self::Credentials { .. }
                 | Self::Answer { .. }
+                | Self::System { .. }
                 | Self::Watchdog { .. }
         )
+    }
+
+    /// Whether it is what was asked for that makes no sense.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Address { .. } | Self::Setting { .. } | Self::Target(_))
     }
 
     /// Whether the fault landed and only its end is missing.
     #[must_use]
     pub fn is_unhealed(&self) -> bool {
         matches!(self, Self::NotHealed { .. } | Self::Undo(_))
+    }
+}
+
+#[cfg(feature = "kubernetes")]
+impl From<KubernetesError> for FaultError {
+    fn from(error: KubernetesError) -> Self {
+        match error {
+            KubernetesError::Blocked { what, blocked } => {
+                Self::Blocked { what, why: blocked.to_string() }
+            }
+            error => Self::Kubernetes(error),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use reqwest::Url;
 use crate::FaultError;
 use crate::management::redacted;
 use crate::process::{Process, owner, stat};
+use crate::service::Service;
 
 /// Refuses the first process of the system, this program and its ancestors, and
 /// processes of another user unless `allowed` names their id.
@@ -38,9 +39,13 @@ pub fn process(process: &Process, allowed: &[u32]) -> Result<(), FaultError> {
 /// # Errors
 /// [`FaultError::Blocked`] with the reason; [`FaultError::Unreachable`] if the
 /// name has no address; [`FaultError::Address`] if there is no host.
-pub fn host(address: &str, allowed: &[String]) -> Result<(), FaultError> {
+pub fn host(
+    service: &'static Service,
+    address: &str,
+    allowed: &[String],
+) -> Result<(), FaultError> {
     let shown = redacted(address);
-    let no_host = |reason: String| FaultError::Address { address: shown.clone(), reason };
+    let no_host = |reason: String| FaultError::Address { service, address: shown.clone(), reason };
     let url = Url::parse(address).map_err(|error| no_host(error.to_string()))?;
     let name = url.host_str().ok_or_else(|| no_host("it has no host".to_owned()))?;
     let bare = name.trim_start_matches('[').trim_end_matches(']');
@@ -49,6 +54,7 @@ pub fn host(address: &str, allowed: &[String]) -> Result<(), FaultError> {
     }
     let port = url.port_or_known_default().unwrap_or(0);
     let resolved = (bare, port).to_socket_addrs().map_err(|error| FaultError::Unreachable {
+        service,
         address: shown.clone(),
         reason: error.to_string(),
     })?;
@@ -80,6 +86,7 @@ fn lineage() -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::MANAGEMENT;
 
     fn found(pid: u32) -> Process {
         Process::find(pid).unwrap()
@@ -99,19 +106,19 @@ mod tests {
     fn near_hosts_pass_and_far_ones_must_be_named() {
         for near in ["http://127.0.0.1:1", "http://[::1]:1", "http://10.1.2.3", "http://[fd00::1]"]
         {
-            host(near, &[]).unwrap();
+            host(&MANAGEMENT, near, &[]).unwrap();
         }
         let far = "http://joe:secret@192.0.2.7:15672";
-        let error = host(far, &[]).unwrap_err();
+        let error = host(&MANAGEMENT, far, &[]).unwrap_err();
         assert!(error.is_refusal());
         assert!(error.to_string().contains("--allow 192.0.2.7"), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
-        host(far, &["192.0.2.7".to_owned()]).unwrap();
-        assert!(host("http://[::ffff:192.0.2.7]:1", &[]).unwrap_err().is_refusal());
+        host(&MANAGEMENT, far, &["192.0.2.7".to_owned()]).unwrap();
+        assert!(host(&MANAGEMENT, "http://[::ffff:192.0.2.7]:1", &[]).unwrap_err().is_refusal());
     }
 
     #[test]
     fn a_text_without_a_host_is_a_wrong_address() {
-        assert!(matches!(host("15672", &[]), Err(FaultError::Address { .. })));
+        assert!(matches!(host(&MANAGEMENT, "15672", &[]), Err(FaultError::Address { .. })));
     }
 }

@@ -5,31 +5,52 @@
 //! killed program left half-written is skipped by readers and never damages
 //! the next one.
 
+mod story;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use scenarios::plan::Fault;
 use serde::{Deserialize, Serialize};
 
 use crate::process::Pinned;
 use crate::undo::Undo;
 
+pub use story::{End, Story, stories};
+
 /// One line: what became of a fault, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it was written.
     pub ts: Timestamp,
+    /// Who wrote it: `USER@HOST`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// The run to which the fault belongs.
     pub run: String,
     /// The fault's name, unique in its run.
     pub fault: String,
     /// What is done: `kill_process`.
     pub kind: String,
+    /// The fault itself, where it is [`State::Planned`]: enough to do it again.
+    /// Its addresses are open, so no password is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Box<Due>>,
     /// What became of it.
     #[serde(flatten)]
     pub state: State,
+}
+
+/// A fault as it was planned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Due {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The fault.
+    pub plan: Fault,
 }
 
 /// The stations of a fault.
@@ -45,6 +66,10 @@ pub enum State {
         undo: Undo,
         /// The program that injects it; while it runs, the fault is in hand.
         owner: Pinned,
+        /// The process that takes it back when its time is over, whatever has
+        /// become of the program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watchdog: Option<Pinned>,
     },
     /// The system accepted it.
     Injected {
@@ -83,6 +108,8 @@ pub struct Open {
     pub undo: Undo,
     /// The program that injected it.
     pub owner: Pinned,
+    /// The process that takes it back in time.
+    pub watchdog: Option<Pinned>,
 }
 
 /// Why the journal cannot be written or read. Nothing is injected then.
@@ -98,7 +125,7 @@ pub struct JournalError {
 }
 
 /// What stands in a journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     /// Every line that could be read, in order.
     pub entries: Vec<Entry>,
@@ -112,7 +139,9 @@ pub struct Record {
 pub struct Journal {
     path: PathBuf,
     run: String,
+    by: String,
     file: File,
+    copy: Option<File>,
 }
 
 impl Journal {
@@ -124,7 +153,17 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
         let path = path.into();
         let file = open(&path).map_err(failure("open", &path))?;
-        Ok(Self { path, run: run.into(), file })
+        Ok(Self { path, run: run.into(), by: who(), file, copy: None })
+    }
+
+    /// Has every line written to a second file as well, for whoever looks at
+    /// this run alone. The copy is not what is taken back from.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened.
+    pub fn copied_to(mut self, path: &Path) -> Result<Self, JournalError> {
+        self.copy = Some(open(path).map_err(failure("open", path))?);
+        Ok(self)
     }
 
     /// The file.
@@ -147,6 +186,17 @@ impl Journal {
         self.record_for(&self.run, fault, kind, state)
     }
 
+    /// Writes down that a fault is due later.
+    ///
+    /// # Errors
+    /// When the line may not have reached the disk.
+    pub fn plan(&self, due: Due) -> Result<(), JournalError> {
+        let (fault, kind) = (due.plan.name.clone(), due.plan.kind.word());
+        let entry = self.entry(&self.run, &fault, kind, State::Planned);
+        let entry = Entry { due: Some(Box::new(due)), ..entry };
+        self.append(&entry).map_err(failure("write to", &self.path))
+    }
+
     /// [`Journal::record`] for a fault of another run that is taken back now.
     pub(crate) fn record_for(
         &self,
@@ -155,10 +205,15 @@ impl Journal {
         kind: &str,
         state: State,
     ) -> Result<(), JournalError> {
+        let entry = self.entry(run, fault, kind, state);
+        self.append(&entry).map_err(failure("write to", &self.path))
+    }
+
+    fn entry(&self, run: &str, fault: &str, kind: &str, state: State) -> Entry {
         #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
         let ts = Timestamp::now();
-        let entry = Entry { ts, run: run.into(), fault: fault.into(), kind: kind.into(), state };
-        self.append(&entry).map_err(failure("write to", &self.path))
+        let (run, fault, kind) = (run.to_owned(), fault.to_owned(), kind.to_owned());
+        Entry { ts, by: self.by.clone(), run, fault, kind, due: None, state }
     }
 
     /// Reads the whole journal.
@@ -179,8 +234,25 @@ impl Journal {
             .and_then(|()| (&self.file).write_all(&line))
             .and_then(|()| self.file.sync_data());
         self.file.unlock()?;
+        if let Some(mut copy) = self.copy.as_ref() {
+            // The journal itself has the line, so nothing hangs on this one.
+            let _ = copy.write_all(&line);
+        }
         written
     }
+}
+
+/// The user and the machine, for whoever asks later who broke it.
+fn who() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{}@{host}", named.unwrap_or_else(|| uid.to_string()))
 }
 
 /// Reads a journal; one that does not exist is empty.
@@ -199,12 +271,20 @@ pub fn read(path: &Path) -> Result<Record, JournalError> {
 /// Those of the latest injection come first, as they are to be taken back.
 #[must_use]
 pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
-    let mut open = BTreeMap::new();
+    let mut open: BTreeMap<_, (usize, Open)> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let key = (&entry.run, &entry.fault);
         match &entry.state {
-            State::Injecting { undo, owner } => {
-                open.insert(key, (at, &entry.kind, undo, *owner));
+            State::Injecting { undo, owner, watchdog } => {
+                let fault = Open {
+                    run: entry.run.clone(),
+                    fault: entry.fault.clone(),
+                    kind: entry.kind.clone(),
+                    undo: undo.clone(),
+                    owner: *owner,
+                    watchdog: *watchdog,
+                };
+                open.insert(key, (at, fault));
             }
             State::Undone { .. } | State::Healed { .. } => {
                 open.remove(&key);
@@ -213,19 +293,9 @@ pub fn open_faults(entries: &[Entry]) -> Vec<Open> {
             State::Planned | State::Injected { .. } | State::Confirmed | State::Failed { .. } => {}
         }
     }
-    let mut open: Vec<_> = open.into_iter().collect();
-    open.sort_by_key(|(_, (at, ..))| std::cmp::Reverse(*at));
-    let describe = |((run, fault), (_, kind, undo, owner)): (
-        (&String, &String),
-        (usize, &String, &Undo, Pinned),
-    )| Open {
-        run: run.clone(),
-        fault: fault.clone(),
-        kind: kind.clone(),
-        undo: undo.clone(),
-        owner,
-    };
-    open.into_iter().map(describe).collect()
+    let mut open: Vec<(usize, Open)> = open.into_values().collect();
+    open.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    open.into_iter().map(|(_, fault)| fault).collect()
 }
 
 fn parse(bytes: &[u8]) -> Record {

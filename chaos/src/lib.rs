@@ -8,33 +8,52 @@
 //! again. What a killed program leaves open, [`recover`] takes back from the
 //! journal.
 //!
-//! Each fault is one file under `fault/` behind the closed enum [`Action`].
+//! Each fault is one file under `fault/` behind the closed enum [`scenarios::plan::FaultKind`].
 
+pub mod conduct;
 mod error;
 mod fault;
 pub mod guard;
 pub mod journal;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
+mod limits;
 mod management;
 mod patience;
+mod postgres_server;
 pub mod process;
+pub mod proxy;
 mod recover;
+mod redis_server;
+pub mod service;
 pub mod timetable;
+mod toxiproxy;
 mod undo;
 pub mod victim;
 mod watchdog;
 mod world;
 
+use std::ffi::OsString;
+
 pub use error::FaultError;
-pub use fault::close_connections::CloseConnections;
-pub use fault::kill_process::KillProcess;
-pub use fault::pause_process::PauseProcess;
-pub use fault::{About, Action, Healed, Injected, Order, Prepared, Scene, catalogue};
+pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{inject, prepare};
 pub use journal::{Journal, JournalError};
-pub use management::http_client;
+pub use limits::Limits;
+pub use management::{http_client, redacted};
 pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
 pub use timetable::{ChoiceError, Planned, choose, expand};
 pub use undo::{Undo, UndoError};
-pub use watchdog::hidden;
 pub use world::World;
+
+/// Runs a hidden subcommand if `arguments` (without the program's name) ask for
+/// one, and gives its exit code; `None` means that they are the user's. A
+/// program that injects faults calls this first thing in `main`.
+#[must_use]
+pub fn hidden(arguments: &[OsString]) -> Option<u8> {
+    watchdog::hidden(arguments)
+        .or_else(|| fault::burner(arguments))
+        .or_else(|| proxy::hidden::hidden(arguments))
+        .or_else(|| undo::leash::hidden(arguments))
+}

@@ -9,7 +9,7 @@ use clap::Parser;
 use program::arguments::{Arguments, Command};
 use program::exit::Exit;
 use program::say::Say;
-use program::{lists, recovery, strike};
+use program::{lists, log, proxy, recovery, replay, run, strike};
 
 fn main() -> ExitCode {
     let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -21,9 +21,11 @@ fn main() -> ExitCode {
     let done = match &command {
         Command::List => Ok(lists::faults(&say)),
         Command::Completions { shell } => Ok(lists::completions(*shell)),
-        Command::KillProcess(kill) => strike::kill(kill, &common, &say),
-        Command::PauseProcess(pause) => strike::pause(pause, &common, &say),
-        Command::CloseConnections(close) => strike::close(close, &common, &say),
+        Command::Fault(fault) => strike::run(fault, &common, &say),
+        Command::Proxy(asked) => proxy::run(asked, &say),
+        Command::Run(asked) => run::run(asked, &common, &say),
+        Command::Replay(asked) => replay::run(asked, &common, &say),
+        Command::Log(asked) => log::run(asked, &common, &say),
         Command::Recover(recover) => recovery::run(recover, &common, &say),
     };
     let exit = done.unwrap_or_else(|trouble| {

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::FaultError;
+use crate::service::MANAGEMENT;
+use crate::timetable::ChoiceError;
 
 /// What a list of connections is to tell of each.
 const COLUMNS: &str = "name,user,peer_host,peer_port,protocol,connected_at,\
@@ -32,6 +34,7 @@ pub fn http_client() -> Result<Client, FaultError> {
         .timeout(REQUEST_WITHIN)
         .build()
         .map_err(|error| FaultError::Unreachable {
+            service: &MANAGEMENT,
             address: "any address".to_owned(),
             reason: chain(&error),
         })
@@ -97,7 +100,11 @@ impl Management {
     /// An API by its address, `http://USER:PASSWORD@HOST:PORT`, with `guest` for
     /// what is missing, as the broker itself has it.
     pub(crate) fn new(address: &str, http: Client) -> Result<Self, FaultError> {
-        let wrong = |reason: String| FaultError::Address { address: redacted(address), reason };
+        let wrong = |reason: String| FaultError::Address {
+            service: &MANAGEMENT,
+            address: redacted(address),
+            reason,
+        };
         let mut base = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(wrong(format!("{:?} is not http or https", base.scheme())));
@@ -124,7 +131,7 @@ impl Management {
 
     /// Every open AMQP connection.
     pub(crate) async fn connections(&self) -> Result<Vec<Connection>, FaultError> {
-        let mut url = self.url(&[]);
+        let mut url = self.url(&["connections"]);
         url.set_query(Some(&format!("columns={COLUMNS}")));
         let what = "GET /api/connections";
         let answer = self.send(self.http.get(url), what).await?;
@@ -140,7 +147,7 @@ impl Management {
     /// Has the broker close a connection.
     pub(crate) async fn close(&self, name: &str, reason: &str) -> Result<Closed, FaultError> {
         let what = format!("DELETE /api/connections/{name}");
-        let request = self.http.request(Method::DELETE, self.url(&[name]));
+        let request = self.http.request(Method::DELETE, self.url(&["connections", name]));
         let answer = self.send(request.header("X-Reason", reason), &what).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(Closed::Before),
@@ -149,11 +156,51 @@ impl Management {
         }
     }
 
-    /// `/api/connections` and below, each segment percent-encoded.
+    /// How many messages wait in a queue, ready or with consumers.
+    pub(crate) async fn depth(&self, vhost: &str, queue: &str) -> Result<u64, FaultError> {
+        let what = format!("GET /api/queues/{vhost}/{queue}");
+        let answer = self.send(self.http.get(self.url(&["queues", vhost, queue])), &what).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            let what = format!("queue {queue:?} of virtual host {vhost:?}");
+            return Err(FaultError::Choice { what, source: ChoiceError::Nothing });
+        }
+        let told: Option<Value> = serde_json::from_str(&answer.body).ok();
+        told.filter(|_| answer.status == StatusCode::OK)
+            .map(|told| told["messages_ready"].as_u64().unwrap_or(0))
+            .ok_or_else(|| self.surprise(&what, answer.status, &answer.body))
+    }
+
+    /// Throws away one ready message of a queue; false if there was none.
+    pub(crate) async fn lose_one(&self, vhost: &str, queue: &str) -> Result<bool, FaultError> {
+        let what = format!("POST /api/queues/{vhost}/{queue}/get");
+        let asked = json!({
+            "count": 1, "ackmode": "ack_requeue_false", "encoding": "auto", "truncate": 1,
+        });
+        let request = self.http.post(self.url(&["queues", vhost, queue, "get"])).json(&asked);
+        let answer = self.send(request, &what).await?;
+        let taken: Option<Vec<Value>> = serde_json::from_str(&answer.body).ok();
+        taken
+            .filter(|_| answer.status == StatusCode::OK)
+            .map(|taken| !taken.is_empty())
+            .ok_or_else(|| self.surprise(&what, answer.status, &answer.body))
+    }
+
+    /// Throws away the ready messages of a queue.
+    pub(crate) async fn purge(&self, vhost: &str, queue: &str) -> Result<(), FaultError> {
+        let what = format!("DELETE /api/queues/{vhost}/{queue}/contents");
+        let url = self.url(&["queues", vhost, queue, "contents"]);
+        let answer = self.send(self.http.delete(url), &what).await?;
+        match answer.status.is_success() {
+            true => Ok(()),
+            false => Err(self.surprise(&what, answer.status, &answer.body)),
+        }
+    }
+
+    /// A path below `/api`, each segment percent-encoded.
     fn url(&self, below: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "connections"]).extend(below);
+            path.pop_if_empty().push("api").extend(below);
         }
         url
     }
@@ -164,6 +211,7 @@ impl Management {
         what: &str,
     ) -> Result<Answer, FaultError> {
         let unreachable = |error: reqwest::Error| FaultError::Unreachable {
+            service: &MANAGEMENT,
             address: self.shown(),
             reason: chain(&error.without_url()),
         };
@@ -171,19 +219,24 @@ impl Management {
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            let (address, request) = (self.shown(), what.to_owned());
-            return Err(FaultError::Credentials { address, request, status: status.as_u16() });
+            return Err(FaultError::Credentials {
+                service: &MANAGEMENT,
+                address: self.shown(),
+                request: what.to_owned(),
+                answer: status.as_u16().to_string(),
+            });
         }
         let body = response.text().await.map_err(unreachable)?;
         Ok(Answer { status, body })
     }
 
     fn surprise(&self, request: &str, status: StatusCode, body: &str) -> FaultError {
+        let body: String = body.chars().take(SHOWN).collect();
         FaultError::Answer {
+            service: &MANAGEMENT,
             address: self.shown(),
             request: request.to_owned(),
-            status: status.as_u16(),
-            body: body.chars().take(SHOWN).collect(),
+            answer: format!("{}: {body}", status.as_u16()),
         }
     }
 }
@@ -217,7 +270,8 @@ fn connection(listed: &Value) -> Option<Connection> {
 }
 
 /// An address without its password, even if it is not a proper one.
-pub(crate) fn redacted(address: &str) -> String {
+#[must_use]
+pub fn redacted(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
     let Some((credentials, host)) = rest.rsplit_once('@') else { return address.to_owned() };
     let user = credentials.split(':').next().unwrap_or_default();
@@ -280,7 +334,7 @@ mod tests {
     #[test]
     fn a_name_becomes_one_path_segment() {
         let api = api("http://127.0.0.1:15672/rabbit/").unwrap();
-        let url = api.url(&["127.0.0.1:4 -> [::1]/5%"]);
+        let url = api.url(&["connections", "127.0.0.1:4 -> [::1]/5%"]);
         let path = "/rabbit/api/connections/127.0.0.1:4%20-%3E%20[::1]%2F5%25";
         assert_eq!(url.path(), path);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,36 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let parent = fields.next()?.parse().ok()?;
     let start_time = fields.nth(17)?.parse().ok()?;
     Some(Stat { command: command.to_owned(), state, parent, start_time })
+}
+
+/// The processor time that a process has used, user and system; `None` if it
+/// does not run any more. A tick of the kernel's clock for this is 10 ms.
+pub(crate) fn processor_time(pinned: Pinned) -> Option<Duration> {
+    let text = fs::read(format!("/proc/{}/stat", pinned.pid)).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (_, rest) = text.rsplit_once(')')?;
+    // Fields 14 and 15; the first one behind the name is the third.
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    pinned.is_alive().then(|| Duration::from_millis(ticks * 10))
+}
+
+/// The memory that a process has resident, in bytes.
+pub(crate) fn resident(pinned: Pinned) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", pinned.pid)).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    pinned.is_alive().then_some(kib << 10)
+}
+
+/// The processes in whose environment a variable has this value.
+pub(crate) fn with_setting(name: &str, value: &str) -> Vec<Process> {
+    let wanted = format!("{name}={value}").into_bytes();
+    let has = |pid: &u32| {
+        let settings = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        settings.split(|&byte| byte == 0).any(|setting| setting == wanted)
+    };
+    pids().into_iter().filter(has).filter_map(Process::find).collect()
 }
 
 /// The real user id of a process.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::journal::{Journal, JournalError, Open, State, open_faults};
+use crate::victim::Signal;
 
 /// Whose faults are taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,10 @@ pub async fn recover(journal: &Journal, reach: Reach) -> Result<Report, JournalE
         }
         match open.undo.perform().await {
             Ok(how) => {
+                // One that cannot be ended only takes it back once more.
+                if let Some(watchdog) = open.watchdog {
+                    let _ = crate::undo::send(watchdog, Signal::KILL);
+                }
                 let state = State::Undone { how: how.clone() };
                 journal.record_for(&open.run, &open.fault, &open.kind, state)?;
                 report.undone.push(recovered(open, how));

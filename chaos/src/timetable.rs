@@ -6,14 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use scenarios::plan::{Fault, FaultKind, Pick, Timeline};
-use scenarios::template::TemplateError;
+use scenarios::plan::{Fault, Pick, Preference, Timeline};
 
-use crate::fault::{Action, Order};
-use crate::{CloseConnections, KillProcess};
+use crate::fault::Order;
 
 /// A fault at its time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The fault's place in the plan's list, from 0.
     pub index: usize,
@@ -21,6 +19,8 @@ pub struct Planned {
     pub name: String,
     /// When it is due, since the start of the first phase.
     pub at: Duration,
+    /// When its phase ends, and with it the wait for what must happen before.
+    pub until: Duration,
     /// Where its own random choices come from. It depends on the run's seed and
     /// the fault's name only, so that a fault that is added to a scenario does
     /// not change whom the others hit.
@@ -53,13 +53,14 @@ pub fn expand(
     seed: u64,
 ) -> Result<Vec<Planned>, TimetableError> {
     let place = |(index, fault): (usize, &Fault)| {
-        let (from, _) = timeline.span(&fault.phase).ok_or_else(|| {
+        let (from, until) = timeline.span(&fault.phase).ok_or_else(|| {
             TimetableError::UnknownPhase { fault: fault.name.clone(), phase: fault.phase.clone() }
         })?;
         Ok(Planned {
             index,
             name: fault.name.clone(),
             at: from + fault.at.0,
+            until,
             seed: own_seed(seed, &fault.name),
             fault: fault.clone(),
         })
@@ -70,29 +71,16 @@ pub fn expand(
 }
 
 impl Planned {
-    /// The fault with its addresses filled in, ready to be carried out.
-    ///
-    /// # Errors
-    /// When a target that the fault uses has no address.
-    pub fn order(&self, targets: &BTreeMap<String, String>) -> Result<Order, TemplateError> {
-        let action = match &self.fault.kind {
-            FaultKind::KillProcess { role, pick } => {
-                Action::KillProcess(KillProcess { role: role.clone(), pick: *pick })
-            }
-            FaultKind::CloseConnections { management, matching, pick } => {
-                Action::CloseConnections(CloseConnections {
-                    management: management.fill(targets)?,
-                    matching: matching.clone(),
-                    pick: *pick,
-                })
-            }
-        };
-        Ok(Order {
+    /// The fault, ready to be carried out with these addresses.
+    #[must_use]
+    pub fn order(&self, targets: &BTreeMap<String, String>) -> Order {
+        Order {
             name: self.name.clone(),
             seed: self.seed,
             heal_within: self.fault.heal_within.0,
-            action,
-        })
+            kind: self.fault.kind.clone(),
+            targets: targets.clone(),
+        }
     }
 }
 
@@ -125,14 +113,17 @@ pub enum ChoiceError {
 }
 
 /// Chooses victims among the candidates and gives them in their own order. The
-/// order in which the candidates are listed makes no difference.
+/// order in which the candidates are listed makes no difference. `since` tells
+/// since when a candidate has been there, for choices of the oldest; those of
+/// the same age are taken in their own order.
 ///
 /// # Errors
 /// When there are fewer candidates than asked for, or none.
-pub fn choose<C: Clone + Ord>(
+pub fn choose<C: Clone + Ord, S: Ord>(
     candidates: &[C],
     pick: Pick,
     seed: u64,
+    since: impl Fn(&C) -> S,
 ) -> Result<Vec<C>, ChoiceError> {
     let mut sorted = candidates.to_vec();
     sorted.sort();
@@ -141,13 +132,15 @@ pub fn choose<C: Clone + Ord>(
     if found == 0 {
         return Err(ChoiceError::Nothing);
     }
-    let Pick::Count(asked) = pick else { return Ok(sorted) };
-    let count = usize::try_from(asked).unwrap_or(usize::MAX);
+    let count = pick.of(found);
     if found < count {
+        let asked = u32::try_from(count).unwrap_or(u32::MAX);
         return Err(ChoiceError::TooFew { asked, found });
     }
-    let mut chance = fastrand::Rng::with_seed(seed);
-    chance.shuffle(&mut sorted);
+    match pick.preference {
+        Preference::Random => fastrand::Rng::with_seed(seed).shuffle(&mut sorted),
+        Preference::Oldest => sorted.sort_by_key(since),
+    }
     sorted.truncate(count);
     sorted.sort();
     Ok(sorted)

@@ -1,10 +1,22 @@
 //! What takes a fault back, as a value that can be written down before the
 //! fault exists and carried out by another program later.
 
+mod file;
+pub(crate) mod leash;
+mod node;
+mod program;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{Pinned, Process};
 use crate::victim::{Signal, Victim, VictimError};
+
+pub(crate) use node::rabbitmqctl;
+pub(crate) use program::run;
 
 /// How a fault is taken back. Carrying it out twice is harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,29 +27,143 @@ pub enum Undo {
         /// Who, and how.
         why: String,
     },
-    /// SIGCONT to processes that were stopped; their watchdog is sent home.
+    /// Nothing: it ends by itself.
+    Expires {
+        /// What ends.
+        what: String,
+        /// When at the latest.
+        by: Timestamp,
+    },
+    /// SIGCONT to processes that were stopped.
     ContinueProcesses {
         /// The processes that were stopped.
         victims: Vec<Pinned>,
-        /// The process that would continue them when their time is over.
-        watchdog: Pinned,
+    },
+    /// SIGKILL to processes that this tool has started.
+    EndProcesses {
+        /// The processes.
+        victims: Vec<Pinned>,
+    },
+    /// A file that this tool has made is removed.
+    RemoveFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file gets its text back, unless somebody else has changed it since.
+    RestoreFile {
+        /// The file.
+        path: PathBuf,
+        /// Its text before; `None` if there was no file.
+        before: Option<String>,
+        /// The text that this tool has written.
+        written: String,
+    },
+    /// A setting of a running RabbitMQ node is set back, with `rabbitmqctl`.
+    SetNode {
+        /// The node's process. One that was started again has forgotten the
+        /// setting.
+        node: Pinned,
+        /// What `rabbitmqctl` is told.
+        words: Vec<String>,
+    },
+    /// A toxic is taken out of a proxy.
+    RemoveToxic {
+        /// The proxy's admin API.
+        admin: String,
+        /// The proxy.
+        proxy: String,
+        /// The toxic.
+        toxic: String,
+    },
+    /// A program of the user's own takes it back.
+    Run {
+        /// Program and arguments.
+        command: String,
+    },
+    /// A workload of a cluster gets back what it had.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes {
+        /// What was altered.
+        alteration: Box<crate::kubernetes::Alteration>,
     },
 }
 
 /// Why a fault could not be taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum UndoError {
-    /// A stopped process could not be continued.
-    #[error("a stopped process was not continued; run kill -CONT {pid} as its owner: {source}", pid = victim.pid)]
-    Continue {
-        /// The process that is still stopped.
+    /// A process could not be signalled.
+    #[error("process {pid} did not get its signal; run kill -{signal} {pid} as its owner: {source}", pid = victim.pid)]
+    Signal {
+        /// The process.
         victim: Pinned,
+        /// The signal: `CONT`.
+        signal: &'static str,
         /// Why.
         source: VictimError,
+    },
+    /// A file could not be removed or written.
+    #[error("cannot {what} {}: {source}", path.display())]
+    File {
+        /// `remove` or `restore`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program failed.
+    #[error("{command:?} did not take it back: {reason}")]
+    Program {
+        /// Program and arguments.
+        command: String,
+        /// How it ended, and its last words.
+        reason: String,
+    },
+    /// A cluster could not be asked.
+    #[cfg(feature = "kubernetes")]
+    #[error(transparent)]
+    Kubernetes(#[from] crate::kubernetes::KubernetesError),
+    /// A proxy could not be asked.
+    #[error("the proxy at {admin} did not remove {toxic}: {reason}")]
+    Proxy {
+        /// The admin API.
+        admin: String,
+        /// The toxic.
+        toxic: String,
+        /// What it said.
+        reason: String,
     },
 }
 
 impl Undo {
+    /// Whether the fault would outlive a killed program without somebody who
+    /// watches over it.
+    pub(crate) fn needs_watchdog(&self) -> bool {
+        match self {
+            Self::Nothing { .. }
+            | Self::Expires { .. }
+            | Self::EndProcesses { .. }
+            | Self::RemoveToxic { .. } => false,
+            Self::ContinueProcesses { .. }
+            | Self::RemoveFile { .. }
+            | Self::RestoreFile { .. }
+            | Self::SetNode { .. }
+            | Self::Run { .. } => true,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes { .. } => true,
+        }
+    }
+
+    /// Whether there is nothing left to take back.
+    pub(crate) fn is_moot(&self) -> bool {
+        match self {
+            Self::ContinueProcesses { victims } => victims.iter().all(|victim| !victim.is_alive()),
+            Self::RemoveFile { path } => !path.exists(),
+            Self::SetNode { node, .. } => !node.is_alive(),
+            _ => false,
+        }
+    }
+
     /// Takes the fault back and says what was done.
     ///
     /// # Errors
@@ -45,31 +171,69 @@ impl Undo {
     pub async fn perform(&self) -> Result<String, UndoError> {
         match self {
             Self::Nothing { why } => Ok(format!("nothing to undo: {why}")),
-            Self::ContinueProcesses { victims, watchdog } => continue_processes(victims, *watchdog),
+            Self::Expires { what, by } => Ok(expire(what, *by).await),
+            Self::ContinueProcesses { victims } => {
+                signal_all(victims, Signal::CONT, "CONT", |sent| {
+                    format!("continued {sent} stopped")
+                })
+            }
+            Self::EndProcesses { victims } => signal_all(victims, Signal::KILL, "KILL", |sent| {
+                format!("ended {sent} of the tool's own")
+            }),
+            Self::RemoveFile { path } => file::remove(path),
+            Self::RestoreFile { path, before, written } => {
+                file::restore(path, before.as_deref(), written)
+            }
+            Self::SetNode { node, words } => node::set(*node, words).await,
+            Self::RemoveToxic { admin, proxy, toxic } => {
+                crate::toxiproxy::remove(admin, proxy, toxic).await
+            }
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes { alteration } => {
+                Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
+            }
+            Self::Run { command } => {
+                let ran = run(command).await;
+                let failed = |reason| UndoError::Program { command: command.clone(), reason };
+                ran.map_err(failed)?.success().map_err(failed)?;
+                Ok(format!("ran {command:?}"))
+            }
         }
     }
 }
 
-/// The watchdog goes last: if anything fails before, it still does its work.
-fn continue_processes(victims: &[Pinned], watchdog: Pinned) -> Result<String, UndoError> {
-    let mut continued = 0;
+/// Waits until it has ended by itself.
+async fn expire(what: &str, by: Timestamp) -> String {
+    #[expect(clippy::disallowed_methods, reason = "an undo is carried out at a real time")]
+    let left = by.duration_since(Timestamp::now());
+    if let Ok(left) = Duration::try_from(left) {
+        tokio::time::sleep(left).await;
+    }
+    format!("{what} has ended by itself")
+}
+
+fn signal_all(
+    victims: &[Pinned],
+    signal: Signal,
+    name: &'static str,
+    done: impl FnOnce(usize) -> String,
+) -> Result<String, UndoError> {
+    let mut sent = 0;
     for &victim in victims {
-        match send(victim, Signal::CONT) {
-            Ok(()) => continued += 1,
-            // A process that ended is not stopped any more.
+        match send(victim, signal) {
+            Ok(()) => sent += 1,
+            // A process that ended needs nothing any more.
             Err(VictimError::Gone { .. }) => {}
-            Err(source) => return Err(UndoError::Continue { victim, source }),
+            Err(source) => return Err(UndoError::Signal { victim, signal: name, source }),
         }
     }
-    // A watchdog that cannot be ended only sends one more SIGCONT.
-    let _ = send(watchdog, Signal::KILL);
-    Ok(match victims.len() - continued {
-        0 => format!("continued {continued} stopped"),
-        gone => format!("continued {continued} stopped; {gone} had ended"),
+    Ok(match victims.len() - sent {
+        0 => done(sent),
+        gone => format!("{}; {gone} had ended", done(sent)),
     })
 }
 
-fn send(pinned: Pinned, signal: Signal) -> Result<(), VictimError> {
+pub(crate) fn send(pinned: Pinned, signal: Signal) -> Result<(), VictimError> {
     let Pinned { pid, start_time } = pinned;
     Victim::pin(Process { name: "process".to_owned(), pid, start_time })?.signal(signal)
 }

@@ -1,10 +1,11 @@
-//! The process that ends a pause in time, even when the program that began it
-//! was killed.
+//! The process that takes a fault back in time, even when the program that
+//! began it was killed.
 //!
 //! It is this same executable under a hidden subcommand, in a session of its
 //! own, so that neither Ctrl-C nor the end of a terminal reaches it. The pipe
-//! to its input is the dead-man's handle: when it closes, because the fault was
-//! injected or because the program died, the time begins to run.
+//! to its input first brings it the undo and is then the dead-man's handle: when
+//! it closes, because the fault was injected or because the program died, the
+//! time begins to run.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::FaultError;
-use crate::process::{Pinned, Process};
-use crate::victim::{Signal, Victim};
+use crate::process::Pinned;
+use crate::undo::Undo;
 
 const SUBCOMMAND: &str = "__chaos-watchdog";
 const READY: &str = "armed";
@@ -23,20 +24,14 @@ const READY: &str = "armed";
 const NOBODY: Pinned = Pinned { pid: 0, start_time: 0 };
 const START_WITHIN: Duration = Duration::from_secs(20);
 
-/// Runs the hidden subcommand if `arguments` (without the program's name) ask
-/// for it, and gives its exit code; `None` means that they are the user's. A
-/// program that pauses processes calls this first thing in `main`.
-#[must_use]
-pub fn hidden(arguments: &[OsString]) -> Option<u8> {
+/// Runs the hidden subcommand if the arguments ask for it.
+pub(crate) fn hidden(arguments: &[OsString]) -> Option<u8> {
     let (first, rest) = arguments.split_first()?;
     if first != SUBCOMMAND {
         return None;
     }
-    let texts: Option<Vec<&str>> = rest.iter().map(|argument| argument.to_str()).collect();
-    let (lasts, victims) = texts.as_deref()?.split_first()?;
-    let lasts = Duration::from_millis(lasts.parse().ok()?);
-    let victims: Result<Vec<Pinned>, _> = victims.iter().map(|text| text.parse()).collect();
-    Some(watch(&victims.ok()?, lasts))
+    let lasts = rest.first()?.to_str()?.parse().ok()?;
+    Some(watch(Duration::from_millis(lasts)))
 }
 
 /// A watchdog that is armed.
@@ -47,10 +42,10 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts a watchdog and waits until it holds its victims.
-    pub(crate) async fn start(victims: &[Pinned], lasts: Duration) -> Result<Self, FaultError> {
+    /// Starts a watchdog and waits until it knows what to do.
+    pub(crate) async fn start(undo: &Undo, lasts: Duration) -> Result<Self, FaultError> {
         let failed = |reason: String| FaultError::Watchdog { reason };
-        let mut child = spawn(victims, lasts).map_err(|error| failed(error.to_string()))?;
+        let mut child = spawn(undo, lasts).map_err(|error| failed(error.to_string()))?;
         let (handle, output) = (child.stdin.take(), child.stdout.take());
         let pinned = Pinned::of(child.id());
         // Dropping it ends the process, whichever way this function ends.
@@ -71,7 +66,7 @@ impl Watchdog {
         self.handle = None;
     }
 
-    /// Ends it; the victims have been continued.
+    /// Ends it; the fault has been taken back.
     pub(crate) fn end(mut self) {
         self.kill();
     }
@@ -82,7 +77,7 @@ impl Watchdog {
     }
 }
 
-/// A watchdog whose time has not begun has nobody to continue. One whose time
+/// A watchdog whose time has not begun has nothing to take back. One whose time
 /// has begun outlives its handle: that is what it is for.
 impl Drop for Watchdog {
     fn drop(&mut self) {
@@ -92,17 +87,25 @@ impl Drop for Watchdog {
     }
 }
 
-fn spawn(victims: &[Pinned], lasts: Duration) -> std::io::Result<Child> {
-    Command::new("/proc/self/exe")
+fn spawn(undo: &Undo, lasts: Duration) -> std::io::Result<Child> {
+    let mut line = serde_json::to_vec(undo)?;
+    line.push(b'\n');
+    let mut child = Command::new("/proc/self/exe")
         .arg0("chaos-watchdog")
         .arg(SUBCOMMAND)
         .arg(lasts.as_millis().to_string())
-        .args(victims.iter().map(Pinned::to_string))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .current_dir("/")
-        .spawn()
+        .spawn()?;
+    let told = child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(&line));
+    if let Err(error) = told {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(error);
+    }
+    Ok(child)
 }
 
 fn says_ready(output: ChildStdout) -> bool {
@@ -110,28 +113,28 @@ fn says_ready(output: ChildStdout) -> bool {
     BufReader::new(output.take(64)).read_line(&mut line).is_ok() && line.trim_end() == READY
 }
 
-/// The watchdog itself. Ends early when its victims have.
-fn watch(victims: &[Pinned], lasts: Duration) -> u8 {
+/// The watchdog itself. Ends early when there is nothing left to take back.
+fn watch(lasts: Duration) -> u8 {
     // Fails only for the leader of a process group, which has nothing to lose.
     let _ = rustix::process::setsid();
-    let hold = |pinned: &Pinned| {
-        let Pinned { pid, start_time } = *pinned;
-        Victim::pin(Process { name: "process".to_owned(), pid, start_time }).ok()
-    };
-    let held: Vec<Victim> = victims.iter().filter_map(hold).collect();
+    let mut input = BufReader::new(std::io::stdin());
+    let mut line = String::new();
+    let told = input.read_line(&mut line).ok().and_then(|_| serde_json::from_str(&line).ok());
+    let Some(undo): Option<Undo> = told else { return 1 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut output = std::io::stdout();
-    if writeln!(output, "{READY}").and_then(|()| output.flush()).is_err() {
+    let (Ok(runtime), Ok(())) =
+        (runtime, writeln!(output, "{READY}").and_then(|()| output.flush()))
+    else {
         return 1;
-    }
-    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    };
+    let _ = input.read_to_end(&mut Vec::new());
     let begun = Instant::now();
     while let Some(left) = lasts.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
-        if held.iter().all(Victim::is_gone) {
+        if undo.is_moot() {
             return 0;
         }
         thread::park_timeout(left.min(Duration::from_millis(250)));
     }
-    // A victim that ended meanwhile needs no signal.
-    held.iter().for_each(|victim| drop(victim.signal(Signal::CONT)));
-    0
+    u8::from(runtime.block_on(undo.perform()).is_err())
 }

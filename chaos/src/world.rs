@@ -1,7 +1,9 @@
 //! Where a fault finds its victims: the conductor answers from its lab, the
 //! program from what its user named.
 
+use crate::FaultError;
 use crate::process::Process;
+use crate::service::Service;
 
 /// The processes among which victims are chosen.
 pub trait World: Send + Sync {
@@ -15,4 +17,36 @@ pub trait World: Send + Sync {
     fn is_supervised(&self) -> bool {
         true
     }
+
+    /// Refuses a candidate that nobody meant; a role with such a candidate is
+    /// not hit at all, so that no seed can reach it.
+    ///
+    /// # Errors
+    /// [`FaultError::Blocked`] with the reason.
+    fn may_hit(&self, _process: &Process) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    /// Refuses an address at which nobody meant any harm.
+    ///
+    /// # Errors
+    /// [`FaultError::Blocked`] with the reason.
+    fn may_reach(&self, _service: &'static Service, _address: &str) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    /// Has the supervisor leave a process alone when it ends, until
+    /// [`World::let_go`].
+    ///
+    /// # Errors
+    /// When nobody here can do so, and what to do instead.
+    fn hold(&self, name: &str) -> Result<(), String> {
+        Err(format!(
+            "whoever starts {name} again cannot be told not to; use run-command with programs \
+             that stop and start it"
+        ))
+    }
+
+    /// Has the supervisor start a process that was held.
+    fn let_go(&self, _name: &str) {}
 }

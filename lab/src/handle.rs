@@ -176,6 +176,33 @@ impl Lab {
         })
     }
 
+    /// Has the keeper leave a process alone when it ends, and waits until it
+    /// will.
+    ///
+    /// # Errors
+    /// [`LabError::Keeper`] if the keeper is gone, [`LabError::Spawn`] if there
+    /// is no such process, and those of `patience`.
+    pub fn hold(&self, name: &str, patience: Patience<'_>) -> Result<(), LabError> {
+        if self.process(name).is_none() {
+            let reason = "there is no process of this name".to_owned();
+            return Err(LabError::Spawn { name: name.to_owned(), reason });
+        }
+        let events = self.events();
+        self.send(&wire::Command::Hold { name: name.to_owned() })?;
+        self.wait_for(patience, &format!("the hold of {name}"), |_| {
+            let held = |event: &Event| matches!(event, Event::Held { name: held } if held == name);
+            events.try_iter().any(|event| held(&event)).then_some(())
+        })
+    }
+
+    /// Has the keeper start a process that was held.
+    ///
+    /// # Errors
+    /// [`LabError::Keeper`] if the keeper is gone.
+    pub fn let_go(&self, name: &str) -> Result<(), LabError> {
+        self.send(&wire::Command::LetGo { name: name.to_owned() })
+    }
+
     /// What every process that was ever started is doing now.
     pub fn processes(&self) -> Vec<ProcessState> {
         self.table.processes()

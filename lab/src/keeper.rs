@@ -121,6 +121,17 @@ impl Keeper {
                     child.stop();
                 }
             }
+            Command::Hold { name } => {
+                if let Some(child) = self.children.get_mut(&name) {
+                    child.hold();
+                    self.tell(Event::Held { name });
+                }
+            }
+            Command::LetGo { name } => {
+                if let Some(child) = self.children.get_mut(&name) {
+                    child.let_go();
+                }
+            }
             Command::Release => self.released = true,
         }
     }
@@ -195,6 +206,10 @@ impl Keeper {
         let Phase::Up { since, .. } = child.phase else { return };
         let name = child.spec.name.clone();
         let restart = match child.spec.restart {
+            _ if child.held => {
+                child.phase = Phase::Down;
+                None
+            }
             Restart::Never => {
                 child.phase = Phase::Down;
                 None

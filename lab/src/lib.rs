@@ -4,8 +4,9 @@
 //! A [`Lab`] is a handle to a *keeper*: a small process of its own that forks
 //! every broker and replica, restarts them as an orchestrator would, and
 //! removes every trace when the program that asked for the lab ends, by
-//! whatever means it ends. On a lab stand a [`RabbitMq`] broker and a
-//! [`mod@reference`] system with its planted bugs.
+//! whatever means it ends. On a lab stand a [`RabbitMq`] broker, a
+//! [`Redis`] or [`Postgres`] server, and a [`mod@reference`] system with its
+//! planted bugs.
 //!
 //! The keeper and the replicas are this same executable under hidden
 //! subcommands: a program that uses the lab calls [`hidden`] first thing in
@@ -19,15 +20,19 @@ mod keeper;
 mod patience;
 mod port;
 mod provision;
+mod proxy;
 pub mod reference;
 
+pub use broker::postgres::{Postgres, PostgresOptions};
 pub use broker::rabbitmq::{RabbitMq, RabbitMqOptions};
+pub use broker::redis::{Redis, RedisOptions};
 pub use error::LabError;
 pub use handle::table::ProcessState;
 pub use handle::{KeeperId, Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
 pub use patience::Patience;
 pub use provision::{Need, provision};
+pub use proxy::{Proxy, ProxyOptions};
 
 use std::ffi::OsString;
 

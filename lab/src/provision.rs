@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::LabError;
 use crate::broker::rabbitmq::Installation;
+use crate::broker::{postgres, redis};
 use privileged::Privilege;
 
 const SCRIPT: &str = include_str!("provision/install.sh");
@@ -18,17 +19,20 @@ pub enum Need {
     RabbitMq,
     /// The store Redis.
     Redis,
+    /// The database PostgreSQL.
+    Postgres,
 }
 
 impl Need {
     /// Every need there is.
-    pub const ALL: [Self; 2] = [Self::RabbitMq, Self::Redis];
+    pub const ALL: [Self; 3] = [Self::RabbitMq, Self::Redis, Self::Postgres];
 
     /// The program that is looked for.
     pub fn program(self) -> &'static str {
         match self {
             Self::RabbitMq => "rabbitmq-server",
             Self::Redis => "redis-server",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -37,6 +41,7 @@ impl Need {
         match self {
             Self::RabbitMq => "rabbitmq-server",
             Self::Redis => "redis-server",
+            Self::Postgres => "postgresql",
         }
     }
 
@@ -44,7 +49,8 @@ impl Need {
     pub fn is_installed(self) -> bool {
         match self {
             Self::RabbitMq => Installation::find().is_ok(),
-            Self::Redis => is_in_path("redis-server"),
+            Self::Redis => redis::find().is_some(),
+            Self::Postgres => postgres::find().is_some(),
         }
     }
 
@@ -66,15 +72,11 @@ impl Need {
     }
 }
 
-fn is_in_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
 /// Installs each of `needs` that is missing; does nothing for the others.
 ///
 /// Works on Debian and Ubuntu, as root or with password-less `sudo`. The
-/// package's own service is not started. `progress` is given each line of
+/// package's own service is not started, nor PostgreSQL's first cluster made.
+/// `progress` is given each line of
 /// output. The package manager runs in a process group of its own, to its end,
 /// so that neither Ctrl-C nor SIGKILL leaves a half-installed package; several
 /// calls at once wait for each other.
@@ -133,7 +135,11 @@ mod tests {
 
     /// Runs the installation script with an `apt-get` that notes its arguments
     /// and what the hook answers to it, and then ends as told.
-    fn rehearse(hook: Option<&str>, ending: &str) -> (Result<(), String>, Vec<String>, PathBuf) {
+    fn rehearse(
+        package: &str,
+        hook: Option<&str>,
+        ending: &str,
+    ) -> (Result<(), String>, Vec<String>, PathBuf) {
         let folder = tempfile::tempdir().unwrap().keep();
         let apt = folder.join("apt-get");
         let script = "#!/bin/sh\necho \"apt-get $*\"\nsh $POLICY_HOOK; echo hook $?\n";
@@ -143,21 +149,20 @@ mod tests {
         if let Some(text) = hook {
             fs::write(&path, text).unwrap();
         }
+        let at = folder.display();
         let settings = format!(
-            "export PATH={}:$PATH POLICY_HOOK={}\n{SCRIPT}",
-            folder.display(),
-            path.display()
+            "export PATH={at}:$PATH POLICY_HOOK={at}/policy-rc.d CLUSTER_SETTINGS={at}/clusters\n{SCRIPT}"
         );
         let mut lines = Vec::new();
         let outcome =
-            Privilege::Root.run(&settings, &["a-package"], &mut |line| lines.push(line.to_owned()));
+            Privilege::Root.run(&settings, &[package], &mut |line| lines.push(line.to_owned()));
         (outcome, lines, path)
     }
 
     #[test]
     fn no_service_is_started_and_the_hook_goes_even_after_an_error() {
         for ending in ["exit 0", "exit 100"] {
-            let (outcome, lines, hook) = rehearse(None, ending);
+            let (outcome, lines, hook) = rehearse("a-package", None, ending);
             assert_eq!(outcome.is_ok(), ending == "exit 0");
             assert!(lines.iter().any(|line| line.contains("update")), "{lines:?}");
             let install = "install -y --no-install-recommends a-package";
@@ -170,16 +175,30 @@ mod tests {
 
     #[test]
     fn a_hook_of_the_machine_stays_and_one_that_we_left_goes() {
-        let (_, lines, hook) = rehearse(Some("exit 7"), "exit 0");
+        let (_, lines, hook) = rehearse("a-package", Some("exit 7"), "exit 0");
         assert!(lines.contains(&"hook 7".to_owned()), "{lines:?}");
         assert_eq!(fs::read_to_string(&hook).unwrap(), "exit 7");
         fs::remove_dir_all(hook.parent().unwrap()).unwrap();
 
         let ours = "# put here by shakedown while it installs a package\nexit 9\n";
-        let (_, lines, hook) = rehearse(Some(ours), "exit 0");
+        let (_, lines, hook) = rehearse("a-package", Some(ours), "exit 0");
         assert!(lines.contains(&"hook 101".to_owned()), "{lines:?}");
         assert!(!hook.exists());
         fs::remove_dir_all(hook.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn postgresql_is_told_to_make_no_cluster_and_the_file_goes() {
+        for (package, forbidden) in [("postgresql", true), ("a-package", false)] {
+            let look = "cat ${CLUSTER_SETTINGS}/shakedown.conf; exit 0";
+            let (outcome, lines, hook) = rehearse(package, None, look);
+            outcome.unwrap();
+            let told = lines.iter().any(|line| line == "create_main_cluster = false");
+            assert_eq!(told, forbidden, "{lines:?}");
+            let folder = hook.parent().unwrap();
+            assert!(!folder.join("clusters").exists());
+            fs::remove_dir_all(folder).unwrap();
+        }
     }
 
     #[test]

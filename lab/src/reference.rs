@@ -5,7 +5,7 @@ pub mod publisher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use crate::{Lab, LabError, Need, Patience, RabbitMq, RabbitMqOptions};
+use crate::{Lab, LabError, Need, Patience, Proxy, ProxyOptions, RabbitMq, RabbitMqOptions};
 use publisher::{Publisher, PublisherOptions};
 
 /// A reference system. A new one is a file and an arm.
@@ -34,11 +34,18 @@ pub struct StartOptions {
     /// The targets that the scenario names; a part that none of them needs is
     /// not started. `None` starts every part.
     pub targets: Option<BTreeSet<String>>,
+    /// What is reached through a proxy.
+    pub proxy: ProxyOptions,
 }
 
 impl Default for StartOptions {
     fn default() -> Self {
-        Self { variant: "correct".to_owned(), replicas: 2, targets: None }
+        Self {
+            variant: "correct".to_owned(),
+            replicas: 2,
+            targets: None,
+            proxy: ProxyOptions::default(),
+        }
     }
 }
 
@@ -118,7 +125,7 @@ impl System {
     /// The targets that it can give an address for.
     pub fn targets(self) -> &'static [&'static str] {
         match self {
-            Self::Publisher => &["service", "stable", "rabbitmq", "management", "metrics"],
+            Self::Publisher => &["service", "stable", "rabbitmq", "management", "metrics", "proxy"],
         }
     }
 
@@ -158,6 +165,10 @@ fn start_publisher(
         ("management".to_owned(), broker.management_url.clone()),
         ("metrics".to_owned(), broker.metrics_url.clone()),
     ]);
+    let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
+    if !proxy.admin.is_empty() {
+        targets.insert("proxy".to_owned(), proxy.admin.clone());
+    }
     let mut parts = Vec::new();
     for (role, variant) in [("service", variant), ("stable", publisher::Variant::Correct)] {
         if !options.wants(role) {
@@ -167,7 +178,7 @@ fn start_publisher(
             variant,
             replicas: options.replicas,
             role: role.to_owned(),
-            ..PublisherOptions::new(&broker.amqp_url)
+            ..PublisherOptions::new(proxy.url("rabbitmq", &broker.amqp_url))
         };
         let part = Publisher::start(lab, &part, patience)?;
         targets.insert(role.to_owned(), part.url.clone());

@@ -296,6 +296,10 @@ pub struct FaultRecord {
     pub healed: Option<f64>,
     /// What was hit: process and pid, connection name.
     pub victims: Vec<String>,
+    /// Whether a guard, a limit, a permission or the system itself refused it:
+    /// nothing was broken, and nothing is wrong with the system.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
     /// What went wrong with it, if anything.
     pub problem: Option<String>,
 }

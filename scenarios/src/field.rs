@@ -7,10 +7,11 @@ mod word;
 use serde_json::{Map, Value as Json, json};
 
 use crate::plan::effects::IdentityAt;
+use crate::plan::fault::AlarmOf;
 use crate::plan::workload::Statuses;
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::template::Template;
-use crate::units::{Quantity, Rate, Share, Span, UnitError};
+use crate::units::{Quantity, Rate, Share, Size, Span, UnitError};
 
 /// A value as it stands in the file, with parameters already replaced.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Span>(&mut all);
     enter::<Rate>(&mut all);
     enter::<Share>(&mut all);
+    enter::<Size>(&mut all);
     enter::<Statuses>(&mut all);
     enter::<IdentityAt>(&mut all);
     enter::<Quantity>(&mut all);
@@ -77,6 +79,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Severity>(&mut all);
     enter::<Expected>(&mut all);
     enter::<Expect>(&mut all);
+    enter::<AlarmOf>(&mut all);
     Json::Object(all)
 }
 
@@ -151,6 +154,15 @@ parsed!(
     Share(0.5)
 );
 parsed!(
+    Size,
+    "size",
+    "a size",
+    "64KiB",
+    r"^\s*[0-9._+]+\s*(B|[kKMG]B|[KMG]iB)\s*$|\$\{",
+    "A number of bytes, in B, KB, MB, GB, KiB, MiB or GiB.",
+    Size(1)
+);
+parsed!(
     Statuses,
     "statuses",
     "HTTP statuses",
@@ -217,13 +229,13 @@ impl Field for Pick {
     fn definition() -> Json {
         json!({
             "type": ["integer", "string"],
-            "examples": ["one", "all", 2],
-            "description": "How many of the candidates: \"one\", \"all\" or a number above 0.",
+            "examples": ["one", "all", 2, "50%", "oldest 2"],
+            "description": "How many of the candidates: \"one\", \"all\", a number above 0 or a share; the seed says who, or \"oldest\" in front.",
         })
     }
 
     fn placeholder() -> Self {
-        Self::All
+        Self::ALL
     }
 }
 

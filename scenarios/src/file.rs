@@ -11,6 +11,7 @@ mod links;
 mod params;
 mod phase;
 mod probe;
+mod safety;
 mod syntax;
 mod system;
 mod workload;
@@ -64,6 +65,7 @@ struct File {
     phases: Vec<phase::Read>,
     workloads: Vec<Item<crate::plan::Workload>>,
     faults: Vec<Item<crate::plan::Fault>>,
+    safety: crate::plan::Safety,
     probes: Vec<Item<crate::plan::Probe>>,
     effects: Vec<Item<crate::plan::Effects>>,
     checks: Vec<Item<crate::plan::Check>>,
@@ -76,6 +78,45 @@ struct File {
 /// # Errors
 /// Every problem of the file and of the settings, at once.
 pub fn plan(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+    plan_for(file, source, settings, Purpose::Run)
+}
+
+/// Reads the faults of a scenario file, to carry them out without the rest. A
+/// file that is made for this may leave out its title, system and checks. The
+/// plan holds the faults, phases and limits alone, and the names of the checks
+/// that would stop the run; addresses and roles are
+/// taken to be there, and it is for the caller to see whether they are.
+///
+/// # Errors
+/// Every problem of the file and of the settings, at once. What is not carried
+/// out must be right as well.
+pub fn plan_faults(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let settings = Settings { targets: None, ..settings.clone() };
+    let mut plan = plan_for(file, source, &settings, Purpose::Faults)?;
+    plan.place = Place::Targets;
+    plan.workloads.clear();
+    plan.probes.clear();
+    plan.effects.clear();
+    plan.checks.clear();
+    plan.left_out.retain(|item| item.kind == "fault");
+    Ok(plan)
+}
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A whole run.
+    Run,
+    /// Its faults alone.
+    Faults,
+}
+
+fn plan_for(
+    file: &str,
+    source: &str,
+    settings: &Settings,
+    purpose: Purpose,
+) -> Result<Plan, Problems> {
     let problems =
         |list: Vec<Problem>| Problems { file: file.to_owned(), source: source.to_owned(), list };
     let (document, errors) = DeTable::parse_recoverable(source);
@@ -85,7 +126,7 @@ pub fn plan(file: &str, source: &str, settings: &Settings) -> Result<Plan, Probl
     let context = Context::new(source);
     let links = Links::default();
     let mut table = Table::new(&context, document.get_ref(), 0..0);
-    let read = read(&mut table, settings, &links);
+    let read = read(&mut table, settings, &links, purpose);
     table.finish();
     let plan = read.into_plan(&context, settings, &links);
     let list = context.into_problems();
@@ -116,18 +157,28 @@ pub fn plan_from_toml(source: &str) -> Result<Plan, String> {
 pub(crate) fn describe() -> Json {
     let context = Context::default();
     let mut table = Table::described(&context);
-    read(&mut table, &Settings::default(), &Links::default());
+    read(&mut table, &Settings::default(), &Links::default(), Purpose::Run);
     table.finish()
 }
 
-fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> File {
+fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: Purpose) -> File {
+    let faults_only = purpose == Purpose::Faults;
     params::read(table, settings);
     let name =
         item::read_name(table, "The scenario's name, as the command line and file names use it.");
-    let title = table.req("title", "What is proven, in one line.");
+    let title = if faults_only {
+        table.or("title", "What is broken, in one line.", name.value.clone())
+    } else {
+        table.req("title", "What is proven, in one line.")
+    };
     let description = table.or("description", "What breaks and why it matters.", String::new());
-    let system = table
-        .table("system", "The system under test.", |table| system::read(table, settings, links));
+    let system = if faults_only {
+        let read = |table: &mut Table<'_, '_>| system::read_targets(table, settings, links);
+        table.opt_table("system", "The system under test.", read).unwrap_or_default()
+    } else {
+        table
+            .table("system", "The system under test.", |table| system::read(table, settings, links))
+    };
     let why_phases = "a run lasts as long as its phases";
     let why_checks = "a scenario without checks proves nothing";
     File {
@@ -147,15 +198,26 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> File {
         faults: table.tables("fault", "Something that is broken on purpose.", |table| {
             item::read(table, "fault", settings, links, fault::read)
         }),
+        safety: table
+            .opt_table("safety", "How far the faults may go.", |table| safety::read(table, links))
+            .unwrap_or_default(),
         probes: table.tables("probe", "Something that is watched.", |table| {
             item::read(table, "probe", settings, links, probe::read)
         }),
         effects: table.tables("effects", "Where effects are read.", |table| {
             item::read(table, "effects", settings, links, probe::read_effects)
         }),
-        checks: table.some_tables("check", "Something that must hold.", why_checks, |table| {
-            item::read(table, "check", settings, links, check::read)
-        }),
+        checks: {
+            let about = "Something that must hold.";
+            let read = |table: &mut Table<'_, '_>| {
+                item::read(table, "check", settings, links, check::read)
+            };
+            if faults_only {
+                table.tables("check", about, read)
+            } else {
+                table.some_tables("check", about, why_checks, read)
+            }
+        },
     }
 }
 
@@ -178,6 +240,7 @@ impl File {
             phases: self.phases.into_iter().map(phase::Read::into_phase).collect(),
             workloads: item::keep(self.workloads, &resolved, &mut left_out),
             faults: item::keep(self.faults, &resolved, &mut left_out),
+            safety: self.safety,
             probes: item::keep(self.probes, &resolved, &mut left_out),
             effects: item::keep(self.effects, &resolved, &mut left_out),
             checks: item::keep(self.checks, &resolved, &mut left_out),
@@ -212,6 +275,8 @@ fn prune(plan: &mut Plan) {
     }
     let workload = |name: &str| plan.workloads.iter().any(|workload| workload.name == name);
     let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
+    let checks = &plan.checks;
+    plan.safety.stop_if.retain(|name| checks.iter().any(|check| check.name == *name));
     for check in &mut plan.checks {
         match &mut check.kind {
             CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),

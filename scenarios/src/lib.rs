@@ -17,6 +17,6 @@ pub mod suite;
 pub mod template;
 pub mod units;
 
-pub use file::{Settings, plan, plan_from_toml};
+pub use file::{Settings, plan, plan_faults, plan_from_toml};
 pub use plan::Plan;
 pub use problem::{Problem, Problems};

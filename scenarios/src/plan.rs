@@ -10,6 +10,7 @@ pub mod effects;
 pub mod fault;
 pub mod phase;
 pub mod probe;
+pub mod safety;
 pub mod system;
 pub mod workload;
 
@@ -19,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Check, CheckKind, Severity};
 pub use effects::{Effects, EffectsSource};
-pub use fault::{Fault, FaultKind, Pick};
+pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
 pub use phase::{Phase, Timeline};
 pub use probe::{Probe, ProbeKind};
+pub use safety::Safety;
 pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
 
@@ -60,6 +62,9 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     /// What is broken on purpose.
     pub faults: Vec<Fault>,
+    /// How far the faults may go.
+    #[serde(default)]
+    pub safety: Safety,
     /// What is watched.
     pub probes: Vec<Probe>,
     /// Where the effects of operations are read.

@@ -3,13 +3,15 @@
 //!
 //! A [`sandbox::Sandbox`] holds everything that a run can leave; a [`run::Run`]
 //! is a program that is running in it; [`leftovers`] tells what outlived it.
-//! [`matrix`] judges the judge and [`kill`] kills its conductor. The tests in
-//! `tests/suite` and the program `prove` are made of these.
+//! [`matrix`] judges the judge, [`kill`] kills its conductor and [`plans`] the
+//! program that injects faults. The tests in `tests/suite` and the program `prove` are made of these.
 
+pub mod broker;
 pub mod kill;
 pub mod leftovers;
 pub mod machine;
 pub mod matrix;
+pub mod plans;
 pub mod program;
 pub mod run;
 pub mod sandbox;

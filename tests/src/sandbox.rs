@@ -1,6 +1,7 @@
 //! A private place for runs: everything that they write, and everything that
 //! they could leave behind, is below one folder.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,6 +33,8 @@ impl Sandbox {
     /// When the folders cannot be made.
     pub fn new(profile: Profile) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("shakedown-tests-").tempdir()?;
+        // A server that does not run as root must be able to pass through.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
         let sandbox = Self { folder, profile };
         for path in [sandbox.tmp(), sandbox.out()] {
             std::fs::create_dir(&path)

@@ -76,23 +76,7 @@ impl OwnSystem {
     /// When the broker does not run, or does not do it.
     pub fn rabbitmqctl(&self, words: &[&str]) -> Result<()> {
         let pid = self.lab.process("rabbitmq").and_then(|state| state.pid);
-        let pid = pid.context("the broker does not run")?;
-        // The node's own settings lead to it: its name, cookie and port mapper.
-        let settings = std::fs::read(format!("/proc/{pid}/environ"))?;
-        let mut command = std::process::Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
-        command.env_clear().args(words);
-        for setting in settings.split(|&byte| byte == 0) {
-            let setting = String::from_utf8_lossy(setting);
-            if let Some((name, value)) = setting.split_once('=')
-                && name != "ERL_FLAGS"
-            {
-                command.env(name, value);
-            }
-        }
-        let output = command.output().context("rabbitmqctl")?;
-        let said = [output.stdout, output.stderr].concat();
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&said));
-        Ok(())
+        rabbitmqctl(pid.context("the broker does not run")?, words).map(drop)
     }
 
     /// The addresses of all of its parts.
@@ -106,4 +90,29 @@ impl OwnSystem {
     pub fn is_whole(&self) -> bool {
         self.lab.is_kept() && self.lab.processes().iter().all(|process| process.pid.is_some())
     }
+}
+
+/// Has `rabbitmqctl` say something to the broker with this process id; gives
+/// what it answers.
+///
+/// # Errors
+/// When the broker does not run, or does not do it.
+pub fn rabbitmqctl(pid: u32, words: &[&str]) -> Result<String> {
+    // The node's own settings lead to it: its name, cookie and port mapper.
+    let settings = std::fs::read(format!("/proc/{pid}/environ"))?;
+    let mut command = std::process::Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
+    command.env_clear().args(["--quiet"]).args(words);
+    for setting in settings.split(|&byte| byte == 0) {
+        let setting = String::from_utf8_lossy(setting);
+        if let Some((name, value)) = setting.split_once('=')
+            && name != "ERL_FLAGS"
+        {
+            command.env(name, value);
+        }
+    }
+    let output = command.output().context("rabbitmqctl")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{said}{errors}");
+    Ok(said)
 }

@@ -7,6 +7,7 @@ mod faults;
 mod load;
 mod scribe;
 mod sources;
+mod stops;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +30,14 @@ use crate::targets;
 use load::Loads;
 use scribe::Scribe;
 use sources::Sources;
+use stops::Stops;
 
 /// The load begins so long after everything stands, so that connections are
 /// made and every probe has a first sample.
 const LEAD: Duration = Duration::from_millis(1_500);
+
+/// How often faults that wait for the load are told how far it is.
+const COUNT_EVERY: Duration = Duration::from_millis(25);
 
 /// What a run without the broker's Prometheus endpoint has to live with.
 const STALE: &str = "Probe {probe} reads the management API alone, whose figures may be 5 s old; \
@@ -172,17 +177,29 @@ async fn perform(
     }
     writer.begin(clock)?;
     let mut loads = Loads::start(order, &standing.targets, clock)?;
-    let breaking = faults::start(plan, standing, folder, &observer, cancel)?;
+    let (counts, acked) = watch::channel(BTreeMap::new());
+    let mut breaking = faults::start(plan, standing, folder, &observer, acked)?;
+    let mut stops = Stops::start(plan, folder)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
     let directing = async {
-        direct(plan, clock, &observer, &loads, progress, cancel).await;
+        let ending = Cancel::default();
+        tokio::select! {
+            () = direct(plan, clock, &observer, &loads, progress, [cancel, &ending]) => {}
+            () = count(plan, &loads, &counts) => {}
+            () = stops.watch(&mut breaking, &observer, &ending) => {}
+        }
+        if ending.is_cancelled() {
+            progress.step("a stop condition is met: taking back what was broken");
+        }
+        drop(stops);
+        breaking.end("the run ended first", cancel);
         progress.step("waiting for the last answers");
         loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
         while !loads.are_finished() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        breaking.finish().await;
+        breaking.finish(cancel).await;
         progress.step("reading the effects until the system is quiet");
         let seen = sources.finish(cancel).await;
         stop.send_replace(true);
@@ -209,15 +226,17 @@ async fn perform(
     Ok(())
 }
 
-/// Goes through the phases.
+/// Goes through the phases, until one of two asks for the end: a signal or a
+/// stop condition.
 async fn direct(
     plan: &Plan,
     clock: Clock,
     observer: &Observer,
     loads: &Loads,
     progress: &Progress,
-    cancel: &Cancel,
+    ends: [&Cancel; 2],
 ) {
+    let [cancel, stop] = ends;
     tokio::time::sleep_until(clock.at(Duration::ZERO)).await;
     for (name, from, to) in plan.timeline().iter() {
         observer.event(Event::PhaseStarted { phase: name.to_owned() });
@@ -227,11 +246,13 @@ async fn direct(
             let next = (tokio::time::Instant::now() + progress.every()).min(end);
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = cancel.cancelled() => {
-                    let to = clock.now().max(from.as_secs_f64());
-                    observer.event(phase_ended(name, from, to));
-                    return;
-                }
+                () = cancel.cancelled() => {}
+                () = stop.cancelled() => {}
+            }
+            if cancel.is_cancelled() || stop.is_cancelled() {
+                let to = clock.now().max(from.as_secs_f64());
+                observer.event(phase_ended(name, from, to));
+                return;
             }
             progress.tick(clock.now() - from.as_secs_f64(), &loads.progress());
             if next >= end {
@@ -239,6 +260,20 @@ async fn direct(
             }
         }
         observer.event(phase_ended(name, from, to.as_secs_f64()));
+    }
+}
+
+/// Passes on how many operations are acknowledged, for the faults that wait for
+/// them. Never ends; without such a fault it does nothing.
+async fn count(plan: &Plan, loads: &Loads, counts: &watch::Sender<BTreeMap<String, u64>>) {
+    if plan.faults.iter().all(|fault| fault.after.is_none()) {
+        return std::future::pending().await;
+    }
+    let mut ticks = tokio::time::interval(COUNT_EVERY);
+    loop {
+        ticks.tick().await;
+        let acked = loads.progress().into_iter();
+        counts.send_replace(acked.map(|(name, load)| (name.to_owned(), load.acked)).collect());
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use reports::record::{FaultRecord, Outage};
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Line, PumpHistory};
+use crate::history::{Line, PumpHistory, Stopped};
 
 /// A stamped event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,12 @@ pub enum Event {
     Warning {
         /// The text.
         text: String,
+    },
+    /// A stop condition was met: nothing more is broken, what was is taken back,
+    /// and the run ends.
+    RunStopped {
+        /// Which one, and why.
+        stop: Stopped,
     },
     /// A workload came to its end.
     WorkloadEnded {

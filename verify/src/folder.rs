@@ -1,8 +1,10 @@
 //! The folder that a run leaves: the interface to everything that looks at a
 //! run later.
 //!
-//! [`write`] is used by the conductor alone; [`read`] gives the history back.
+//! [`write`] is used by the conductor alone; [`read`] gives the history back, and
+//! [`follow`] gives as much of it as there is while the run goes on.
 
+pub mod follow;
 pub mod read;
 pub mod write;
 

@@ -32,6 +32,21 @@ pub struct History {
     pub troubles: BTreeMap<String, String>,
     /// Whether the run was ended before its time.
     pub interrupted: bool,
+    /// The check that ended it before its time, if one did.
+    pub stopped: Option<Stopped>,
+}
+
+/// A stop condition that was met.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Stopped {
+    /// The check that was violated.
+    pub check: String,
+    /// When that was seen, in seconds.
+    pub at: f64,
+    /// The moment up to which the run had been judged then, in seconds.
+    pub judged_to: f64,
+    /// What was measured, and what is allowed.
+    pub why: String,
 }
 
 /// One value of a series.

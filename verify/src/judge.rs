@@ -27,6 +27,7 @@ mod opinion;
 mod ratio;
 mod rises;
 mod series;
+mod so_far;
 mod speed;
 mod summary;
 #[cfg(test)]
@@ -42,10 +43,11 @@ use reports::record::{Advice, EffectsRecord, Finding, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
 use self::opinion::Opinion;
-use crate::history::History;
+use crate::history::{History, Stopped};
 
 pub use anomalies::Anomalies;
 pub use join::{Join, join};
+pub use so_far::{Breach, so_far};
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         bench.hear(&always, || match always.name.as_str() {
             "load-was-offered" => load::judge(plan, history),
             "faults-landed" => faults::judge(plan, history),
-            _ => interrupted(),
+            _ => ended_early(history),
         });
     }
     for check in &plan.checks {
@@ -113,7 +115,7 @@ fn always(history: &History) -> Vec<Question> {
         severity: Severity::Violation,
     };
     let mut questions = Vec::new();
-    if history.interrupted {
+    if history.interrupted || history.stopped.is_some() {
         questions.push(question("run-completed", "the run came to its end", "run"));
     }
     questions.push(question(
@@ -125,14 +127,24 @@ fn always(history: &History) -> Vec<Question> {
     questions
 }
 
-fn interrupted() -> Opinion {
-    Opinion::inconclusive(
-        "the whole run",
-        "The run was ended before its time, so what would have come is unknown.",
-    )
+fn ended_early(history: &History) -> Opinion {
+    let why = match &history.stopped {
+        Some(Stopped { check, at, .. }) => format!("stopped by {check} at {}", words::seconds(*at)),
+        None => "ended before its time".to_owned(),
+    };
+    let why = format!("The run was {why}, so what would have come is unknown.");
+    Opinion::inconclusive("the whole run", why)
 }
 
+/// What a check comes to. The one that stopped the run was violated then,
+/// whatever the short run would make of it.
 fn weigh(check: &Check, plan: &Plan, history: &History) -> Opinion {
+    let stopped = history.stopped.as_ref().filter(|stopped| stopped.check == check.name);
+    let breach = stopped.and_then(|stopped| so_far::at(check, plan, history, stopped.judged_to));
+    breach.unwrap_or_else(|| weigh_whole(check, plan, history))
+}
+
+fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
     match &check.kind {
         CheckKind::Bound(check) => bound::judge(check, plan, history),
         CheckKind::Growth(check) => growth::judge(check, plan, history),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::reference::{Running, StartOptions, System};
-use lab::{Lab, LabError, LabOptions, Patience};
+use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
 
 use crate::preflight;
@@ -75,6 +75,11 @@ impl Standing {
             variant: plan.variant.clone(),
             replicas: plan.system.replicas,
             targets: None,
+            proxy: ProxyOptions {
+                keys: plan.system.proxied.clone(),
+                subcommand: chaos::proxy::hidden::SUBCOMMAND.to_owned(),
+                seed: plan.seed,
+            },
         };
         let flag = cancel.flag();
         let started = tokio::task::spawn_blocking(move || {

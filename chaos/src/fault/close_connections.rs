@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use scenarios::plan::Pick;
+use async_trait::async_trait;
+use scenarios::plan::fault::CloseConnections;
 
-use super::{About, Order, Scene};
-use crate::FaultError;
+use super::{About, Order, Scene, Strike};
 use crate::management::{Closed, Connection, Management};
 use crate::patience::Patience;
 use crate::timetable::{ChoiceError, choose};
 use crate::undo::Undo;
+use crate::{FaultError, World};
 
 pub(super) const ABOUT: About = About {
     kind: "close_connections",
@@ -29,54 +30,45 @@ const APPEAR_WITHIN: Duration = Duration::from_secs(10);
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// Closes AMQP connections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloseConnections {
-    /// The management API, `http://USER:PASSWORD@HOST:PORT`.
-    pub management: String,
-    /// Candidates are connections whose client-provided name, user, peer
-    /// address or name contains this text; empty for all but the tool's own.
-    pub matching: String,
-    /// Which of them are closed.
-    pub pick: Pick,
-}
-
-impl CloseConnections {
-    pub(super) async fn prepare(&self, order: &Order, scene: &Scene) -> Result<Strike, FaultError> {
-        let api = Management::new(&self.management, scene.http.clone())?;
-        let patience = Patience::new(APPEAR_WITHIN, LOOK_EVERY);
-        let (candidates, victims) = loop {
-            let candidates = candidates(&api, &self.matching).await?;
-            match choose(&candidates, self.pick, order.seed) {
-                Ok(victims) => break (candidates, victims),
-                Err(source) => {
-                    if !patience.pause().await {
-                        return Err(self.nobody(source));
-                    }
+pub(super) async fn prepare(
+    asked: &CloseConnections,
+    order: &Order,
+    scene: &Scene,
+) -> Result<Box<dyn Strike>, FaultError> {
+    let api = Management::new(&order.fill(&asked.management)?, scene.http.clone())?;
+    let patience = Patience::new(APPEAR_WITHIN, LOOK_EVERY);
+    let (candidates, victims) = loop {
+        let candidates = candidates(&api, &asked.matching).await?;
+        let since = |connection: &Connection| connection.connected_at;
+        match choose(&candidates, asked.pick, order.seed, since) {
+            Ok(victims) => break (candidates, victims),
+            Err(source) => {
+                if !patience.pause().await {
+                    return Err(nobody(&asked.matching, source));
                 }
             }
-        };
-        Ok(Strike {
-            api,
-            matching: self.matching.clone(),
-            reason: format!("shakedown fault {}", header_text(&order.name)),
-            before: candidates.len(),
-            victims,
-        })
-    }
+        }
+    };
+    Ok(Box::new(Close {
+        api,
+        matching: asked.matching.clone(),
+        reason: format!("shakedown fault {}", header_text(&order.name)),
+        before: candidates.len(),
+        victims,
+    }))
+}
 
-    fn nobody(&self, source: ChoiceError) -> FaultError {
-        let what = if self.matching.is_empty() {
-            "AMQP connection of the system".to_owned()
-        } else {
-            format!("AMQP connection with {:?}", self.matching)
-        };
-        FaultError::Choice { what, source }
-    }
+fn nobody(matching: &str, source: ChoiceError) -> FaultError {
+    let what = if matching.is_empty() {
+        "AMQP connection of the system".to_owned()
+    } else {
+        format!("AMQP connection with {matching:?}")
+    };
+    FaultError::Choice { what, source }
 }
 
 /// Chosen connections, and how many matched before.
-pub(super) struct Strike {
+struct Close {
     api: Management,
     matching: String,
     reason: String,
@@ -84,18 +76,19 @@ pub(super) struct Strike {
     victims: Vec<Connection>,
 }
 
-impl Strike {
-    pub(super) fn victims(&self) -> Vec<String> {
+#[async_trait]
+impl Strike for Close {
+    fn victims(&self) -> Vec<String> {
         self.victims.iter().map(Connection::to_string).collect()
     }
 
-    pub(super) fn undo(&self) -> Undo {
-        Undo::Nothing { why: "clients connect again".to_owned() }
+    async fn arm(&mut self) -> Result<Undo, FaultError> {
+        Ok(Undo::Nothing { why: "clients connect again".to_owned() })
     }
 
     /// One that is gone already is as good as closed. But if that is so for
     /// every one, the list was stale and nobody felt anything.
-    pub(super) async fn land(&self) -> Result<(), FaultError> {
+    async fn land(&mut self) -> Result<(), FaultError> {
         let mut closed = 0;
         for victim in &self.victims {
             if self.api.close(&victim.name, &self.reason).await? == Closed::Now {
@@ -109,7 +102,7 @@ impl Strike {
         Ok(())
     }
 
-    pub(super) async fn confirm(&self) -> Result<(), FaultError> {
+    async fn confirm(&self) -> Result<(), FaultError> {
         let patience = Patience::new(CONFIRM_WITHIN, LOOK_EVERY);
         loop {
             let open = self.api.connections().await?;
@@ -128,21 +121,23 @@ impl Strike {
     /// Whole is when as many connections match as before, the closed ones not
     /// counted. A new connection is listed up to one statistics interval late, so
     /// this is seen late and never early.
-    pub(super) async fn whole(&self, within: Duration) -> Result<String, FaultError> {
+    async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
         let patience = Patience::new(within, LOOK_EVERY);
         loop {
             let open = candidates(&self.api, &self.matching).await?;
             let open = open.iter().filter(|connection| !self.is_victim(connection)).count();
             let seen = format!("{open} of {} connections are open", self.before);
             if open >= self.before {
-                return Ok(seen);
+                return Ok(Some(seen));
             }
             if !patience.pause().await {
                 return Err(FaultError::NotHealed { what: seen, within });
             }
         }
     }
+}
 
+impl Close {
     fn is_victim(&self, connection: &Connection) -> bool {
         self.victims.iter().any(|victim| victim.is(connection))
     }

@@ -3,8 +3,8 @@ use super::*;
 const PIN: Pinned = Pinned { pid: 1, start_time: 2 };
 
 fn injecting() -> State {
-    let undo = Undo::ContinueProcesses { victims: vec![PIN], watchdog: PIN };
-    State::Injecting { undo, owner: PIN }
+    let undo = Undo::ContinueProcesses { victims: vec![PIN] };
+    State::Injecting { undo, owner: PIN, watchdog: Some(PIN) }
 }
 
 fn journal(folder: &tempfile::TempDir) -> Journal {
@@ -101,9 +101,18 @@ fn an_entry_keeps_its_shape() {
     let ts = "2026-01-02T03:04:05Z".parse().unwrap();
     let state = injecting();
     let (run, fault, kind) = ("r".into(), "f".into(), "pause_process".into());
-    let text = serde_json::to_string(&Entry { ts, run, fault, kind, state }).unwrap();
+    let text = serde_json::to_string(&Entry {
+        ts,
+        by: "me@here".into(),
+        run,
+        fault,
+        kind,
+        due: None,
+        state,
+    })
+    .unwrap();
     assert_eq!(
         text,
-        r#"{"ts":"2026-01-02T03:04:05Z","run":"r","fault":"f","kind":"pause_process","state":"injecting","undo":{"do":"continue_processes","victims":[{"pid":1,"start_time":2}],"watchdog":{"pid":1,"start_time":2}},"owner":{"pid":1,"start_time":2}}"#
+        r#"{"ts":"2026-01-02T03:04:05Z","by":"me@here","run":"r","fault":"f","kind":"pause_process","state":"injecting","undo":{"do":"continue_processes","victims":[{"pid":1,"start_time":2}]},"owner":{"pid":1,"start_time":2},"watchdog":{"pid":1,"start_time":2}}"#
     );
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use chaos::proxy::ProxyError;
 use chaos::{FaultError, JournalError};
 
 /// The end of the program; the numbers are the same in all of Shakedown.
@@ -42,6 +43,9 @@ pub(crate) enum Trouble {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The proxy's own reason.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A pid file that does not name a process.
     #[error("the pid file {} cannot be used: {source}", path.display())]
     PidFile {
@@ -53,6 +57,26 @@ pub(crate) enum Trouble {
     /// There is no place for the journal.
     #[error("neither XDG_STATE_HOME nor HOME is set; say where the journal is with --journal FILE")]
     NoHome,
+    /// What was asked for makes no sense, and why.
+    #[error("{0}")]
+    Usage(String),
+    /// A scenario file with problems, shown where they are.
+    #[error("{0}")]
+    Scenario(String),
+    /// The stop condition held before anything was broken.
+    #[error("nothing was broken: {why}")]
+    Stopped {
+        /// What it said.
+        why: String,
+    },
+    /// The run's folder cannot be written or read.
+    #[error("cannot use {}: {source}; choose another place with --out DIR", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The runtime or the signal handlers cannot be set up.
     #[error("the system gives no {what}: {source}")]
     System {
@@ -66,11 +90,16 @@ pub(crate) enum Trouble {
 impl From<&Trouble> for Exit {
     fn from(trouble: &Trouble) -> Self {
         match trouble {
-            Trouble::Fault(FaultError::Address { .. }) | Trouble::NoHome => Self::Usage,
+            Trouble::NoHome | Trouble::Usage(_) | Trouble::Scenario(_) => Self::Usage,
+            Trouble::Stopped { .. } => Self::NotLanded,
+            Trouble::Fault(fault) if fault.is_usage() => Self::Usage,
+            Trouble::Proxy(proxy) if proxy.status() < 500 => Self::Usage,
             Trouble::Fault(fault) if !fault.is_environment() => Self::NotLanded,
             Trouble::Fault(_)
             | Trouble::Journal(_)
+            | Trouble::Proxy(_)
             | Trouble::PidFile { .. }
+            | Trouble::Folder { .. }
             | Trouble::System { .. } => Self::Environment,
         }
     }

@@ -14,12 +14,25 @@ use super::exit::Trouble;
 
 /// Opens the journal for a run of its own.
 pub(crate) fn journal(common: &Common) -> Result<Journal, Trouble> {
-    let path = match &common.journal {
-        Some(path) => path.clone(),
-        None => default_journal().ok_or(Trouble::NoHome)?,
-    };
-    let run = format!("chaos-{}-{}", now().strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-    Ok(Journal::open(path, run)?)
+    Ok(Journal::open(journal_path(common)?, run_name())?)
+}
+
+/// Where the journal is.
+pub(crate) fn journal_path(common: &Common) -> Result<PathBuf, Trouble> {
+    match &common.journal {
+        Some(path) => Ok(path.clone()),
+        None => default_journal().ok_or(Trouble::NoHome),
+    }
+}
+
+/// The name of a run that begins now, in the journal and as its folder.
+pub(crate) fn run_name() -> String {
+    format!("chaos-{}-{}", now().strftime("%Y%m%dT%H%M%SZ"), std::process::id())
+}
+
+/// The wall clock, RFC 3339 in UTC.
+pub(crate) fn stamp() -> String {
+    format!("{:.3}", now())
 }
 
 /// `${XDG_STATE_HOME:-~/.local/state}/shakedown/chaos.ndjson`. A relative
@@ -38,7 +51,7 @@ pub(crate) fn fresh_seed() -> u64 {
     u64::from(now().subsec_nanosecond().unsigned_abs() / 1000)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the program's own name for its run")]
+#[expect(clippy::disallowed_methods, reason = "the program's own name for its run, and its clock")]
 fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -5,11 +5,14 @@ use serde_json::json;
 
 use super::arguments::{Common, Recover};
 use super::exit::{Exit, Trouble};
-use super::place;
 use super::say::Say;
+use super::{log, place};
 
 /// Takes back what is open in the journal.
 pub(crate) fn run(asked: &Recover, common: &Common, say: &Say) -> Result<Exit, Trouble> {
+    if asked.list {
+        return log::open(common, say);
+    }
     let journal = place::journal(common)?;
     let reach = if asked.force { Reach::Everything } else { Reach::Orphans };
     let report = place::block_on(async { Ok(recover(&journal, reach).await?) })?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::exit::Trouble;
 
 /// How the program speaks.
+#[derive(Clone)]
 pub(crate) struct Say {
     json: bool,
     quiet: bool,

@@ -3,70 +3,48 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos::{Action, Injected, Order, Reach, Scene, World, guard, http_client};
-use scenarios::plan::Pick;
+use chaos::{Injected, Limits, Order, Reach, Scene, guard, http_client};
+use scenarios::plan::Amount;
 use serde_json::json;
 
-use super::arguments::{Choice, CloseConnections, Common, KillProcess, PauseProcess};
+use super::arguments::{Choice, Common, FaultCommand};
 use super::exit::{Exit, Trouble};
 use super::place::{self, Signals};
 use super::recovery;
 use super::say::Say;
-use super::targets::{Targets, description};
+use super::targets::Targets;
 
-/// A continued process is seen to run at once.
-const RESUME_WITHIN: Duration = Duration::from_secs(20);
+/// What is taken back here is seen to be at once; a busy machine may take a
+/// while.
+const HEAL_WITHIN: Duration = Duration::from_secs(20);
 
-/// `chaos kill-process`.
-pub(crate) fn kill(asked: &KillProcess, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    let targets = Targets::find(&asked.processes)?;
-    let (role, pick) = (description(&asked.processes), asked.choice.pick);
-    let action = Action::KillProcess(chaos::KillProcess { role, pick });
-    Strike { action, heal_within: RESUME_WITHIN, choice: &asked.choice }.run(targets, common, say)
-}
-
-/// `chaos pause-process`.
-pub(crate) fn pause(asked: &PauseProcess, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    let targets = Targets::find(&asked.processes)?;
-    let (role, pick) = (description(&asked.processes), asked.choice.pick);
-    let action = Action::PauseProcess(chaos::PauseProcess { role, pick, lasts: asked.lasts.0 });
-    Strike { action, heal_within: RESUME_WITHIN, choice: &asked.choice }.run(targets, common, say)
-}
-
-/// `chaos close-connections`.
-pub(crate) fn close(asked: &CloseConnections, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    guard::host(&asked.management, &asked.allow)?;
-    let action = Action::CloseConnections(chaos::CloseConnections {
-        management: asked.management.clone(),
-        matching: asked.matching.clone(),
-        pick: asked.choice.pick,
-    });
-    let heal_within = asked.heal_within.0;
-    Strike { action, heal_within, choice: &asked.choice }.run(Targets::none(), common, say)
-}
-
-/// What is to be done, from whichever subcommand.
-struct Strike<'a> {
-    action: Action,
-    heal_within: Duration,
-    choice: &'a Choice,
-}
-
-impl Strike<'_> {
-    fn run(self, world: impl World + 'static, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-        let Self { action, heal_within, choice } = self;
-        let journal = Arc::new(place::journal(common)?);
-        let scene = Scene { world: Arc::new(world), journal, http: http_client()? };
-        let seed = choice.seed.unwrap_or_else(place::fresh_seed);
-        let order = Order { name: action.kind().replace('_', "-"), seed, heal_within, action };
-        place::block_on(async {
-            let mut signals = Signals::listen()?;
-            tokio::select! {
-                done = carry_out(&order, &scene, choice, say) => done,
-                () = signals.caught() => interrupted(&scene, say).await,
-            }
-        })
+/// Runs one fault from its beginning to its end.
+pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<Exit, Trouble> {
+    let asked = command.asked();
+    if let Some((service, address, allow)) = asked.host {
+        guard::host(service, address, allow)?;
     }
+    let world = asked.processes.map_or_else(|| Ok(Targets::none()), Targets::find)?;
+    let scene = Scene {
+        world: Arc::new(world),
+        journal: Arc::new(place::journal(common)?),
+        http: http_client()?,
+        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.to_vec())),
+    };
+    let order = Order {
+        name: asked.kind.word().replace('_', "-"),
+        seed: asked.choice.seed.unwrap_or_else(place::fresh_seed),
+        heal_within: asked.heal_within.map_or(HEAL_WITHIN, |span| span.0),
+        kind: asked.kind,
+        targets: Default::default(),
+    };
+    place::block_on(async {
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            done = carry_out(&order, &scene, asked.choice, say) => done,
+            () = signals.caught() => interrupted(&scene, say).await,
+        }
+    })
 }
 
 /// The whole life of a fault. It may be dropped at any await: the journal knows
@@ -87,7 +65,7 @@ async fn carry_out(
     let confirmed = injected.confirm().await;
     if confirmed.is_ok() {
         say.step("confirmed", &json!({"state": "confirmed"}));
-        tokio::time::sleep(order.action.lasts()).await;
+        tokio::time::sleep(order.lasts()).await;
     }
     heal(injected, say).await?;
     confirmed?;
@@ -98,7 +76,7 @@ fn show_victims(order: &Order, victims: &[String], choice: &Choice, say: &Say) {
     let would = if choice.dry_run { "would hit" } else { "hits" };
     let mut text =
         victims.iter().map(|v| format!("{} {would} {v}\n", order.name)).collect::<String>();
-    if choice.pick == Pick::All {
+    if choice.pick.amount == Amount::All {
         text.pop();
     } else {
         text += &format!("the same again with --seed {}", order.seed);

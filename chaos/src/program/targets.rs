@@ -55,15 +55,17 @@ impl Targets {
     }
 }
 
-/// What the journal calls the candidates.
-pub(crate) fn description(named: &Processes) -> String {
-    let pids = named.pids.iter().map(|pid| match pid {
-        Named::Pid(pid) => pid.to_string(),
-        Named::Pinned(pinned) => pinned.to_string(),
-    });
-    let files = named.pid_files.iter().map(|path| path.display().to_string());
-    let all: Vec<String> = pids.chain(files).chain(named.names.iter().cloned()).collect();
-    all.join(" ")
+impl Processes {
+    /// What the journal calls the candidates.
+    pub(crate) fn describe(&self) -> String {
+        let pids = self.pids.iter().map(|pid| match pid {
+            Named::Pid(pid) => pid.to_string(),
+            Named::Pinned(pinned) => pinned.to_string(),
+        });
+        let files = self.pid_files.iter().map(|path| path.display().to_string());
+        let all: Vec<String> = pids.chain(files).chain(self.names.iter().cloned()).collect();
+        all.join(" ")
+    }
 }
 
 fn process(named: Named) -> Result<Process, FaultError> {
@@ -84,7 +86,8 @@ fn nothing(what: String) -> FaultError {
     FaultError::Choice { what, source: ChoiceError::Nothing }
 }
 
-fn read_pid(path: &Path) -> Result<u32, Trouble> {
+/// The id that a process wrote into a file.
+pub(super) fn read_pid(path: &Path) -> Result<u32, Trouble> {
     let read = fs::read_to_string(path).and_then(|text| {
         let first = text.split_whitespace().next().unwrap_or_default();
         first.parse().map_err(|_| {

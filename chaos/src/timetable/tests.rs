@@ -1,5 +1,6 @@
 use proptest::prelude::*;
-use scenarios::plan::Phase;
+use scenarios::plan::fault::{CloseConnections, Victims};
+use scenarios::plan::{FaultKind, Phase};
 use scenarios::template::Template;
 use scenarios::units::Span;
 
@@ -10,8 +11,9 @@ fn fault(name: String, phase: &str, at: u64) -> Fault {
         name,
         phase: phase.to_owned(),
         at: Span::seconds(at),
+        after: None,
         heal_within: Span::seconds(30),
-        kind: FaultKind::KillProcess { role: "service".to_owned(), pick: Pick::Count(1) },
+        kind: FaultKind::KillProcess(Victims { role: "service".to_owned(), pick: Pick::count(1) }),
     }
 }
 
@@ -42,24 +44,22 @@ fn an_unknown_phase_is_an_error() {
 #[test]
 fn an_order_has_its_addresses() {
     let mut close = fault("close".into(), "load", 0);
-    close.kind = FaultKind::CloseConnections {
+    close.kind = FaultKind::CloseConnections(CloseConnections {
         management: Template::new("${target.management}"),
         matching: "worker".to_owned(),
-        pick: Pick::All,
-    };
+        pick: Pick::ALL,
+    });
     let planned = expand(&[close], &timeline(), 1).unwrap().remove(0);
-    assert!(planned.order(&BTreeMap::new()).is_err());
     let targets = BTreeMap::from([("management".to_owned(), "http://127.0.0.1:1".to_owned())]);
-    assert_eq!(planned.order(&targets).unwrap().action.kind(), planned.fault.kind.word());
-    let Action::CloseConnections(close) = planned.order(&targets).unwrap().action else { panic!() };
-    assert_eq!((close.management.as_str(), close.pick), ("http://127.0.0.1:1", Pick::All));
+    let order = planned.order(&targets);
+    assert_eq!((&order.kind, &order.targets), (&planned.fault.kind, &targets));
 }
 
 #[test]
 fn nothing_and_too_few_are_errors() {
-    assert_eq!(choose::<u8>(&[], Pick::All, 1), Err(ChoiceError::Nothing));
-    assert_eq!(choose::<u8>(&[], Pick::Count(1), 1), Err(ChoiceError::Nothing));
-    let few = choose(&[1, 2], Pick::Count(3), 1);
+    assert_eq!(choose::<u8, _>(&[], Pick::ALL, 1, age), Err(ChoiceError::Nothing));
+    assert_eq!(choose::<u8, _>(&[], Pick::count(1), 1, age), Err(ChoiceError::Nothing));
+    let few = choose(&[1_u8, 2], Pick::count(3), 1, age);
     assert_eq!(few, Err(ChoiceError::TooFew { asked: 3, found: 2 }));
 }
 
@@ -68,13 +68,13 @@ fn nothing_and_too_few_are_errors() {
 fn the_choice_of_a_seed_never_changes() {
     let candidates: Vec<u8> = (0..100).collect();
     assert_eq!(own_seed(42, "kill"), 6_593_483_478_166_658_596);
-    assert_eq!(choose(&candidates, Pick::Count(3), 42).unwrap(), [2, 60, 99]);
+    assert_eq!(choose(&candidates, Pick::count(3), 42, age).unwrap(), [2, 60, 99]);
 }
 
 #[test]
 fn every_candidate_is_chosen_by_some_seed() {
     let chosen: std::collections::BTreeSet<u8> =
-        (0..200).map(|seed| choose(&[1, 2, 3, 4], Pick::Count(1), seed).unwrap()[0]).collect();
+        (0..200).map(|seed| choose(&[1, 2, 3, 4], Pick::count(1), seed, age).unwrap()[0]).collect();
     assert_eq!(chosen.len(), 4);
 }
 
@@ -91,8 +91,8 @@ proptest! {
         let mut distinct = listed.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let first = choose(&listed, Pick::Count(count), seed);
-        prop_assert_eq!(&first, &choose(&shuffled, Pick::Count(count), seed));
+        let first = choose(&listed, Pick::count(count), seed, age);
+        prop_assert_eq!(&first, &choose(&shuffled, Pick::count(count), seed, age));
         match first {
             Ok(victims) => {
                 prop_assert_eq!(victims.len(), count as usize);
@@ -101,7 +101,7 @@ proptest! {
             }
             Err(_) => prop_assert!(distinct.len() < count as usize),
         }
-        prop_assert_eq!(choose(&shuffled, Pick::All, seed), Ok(distinct));
+        prop_assert_eq!(choose(&shuffled, Pick::ALL, seed, age), Ok(distinct));
     }
 
     /// The timetable is sorted, complete, and a fault keeps its seed when another
@@ -124,5 +124,19 @@ proptest! {
             let after = longer.iter().find(|p| p.name == before.name).unwrap();
             prop_assert_eq!((before.seed, before.at), (after.seed, after.at));
         }
+    }
+}
+
+/// A number is as old as it is small.
+fn age<N: Copy + Into<u64>>(number: &N) -> u64 {
+    (*number).into()
+}
+
+#[test]
+fn the_oldest_are_those_that_came_first_whatever_the_seed() {
+    let candidates = [("b", 3_u64), ("a", 2), ("c", 1)];
+    for seed in 0..20 {
+        let oldest = choose(&candidates, "oldest 2".parse().unwrap(), seed, |one| one.1).unwrap();
+        assert_eq!(oldest, [("a", 2), ("c", 1)]);
     }
 }

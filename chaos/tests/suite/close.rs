@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos::{
-    Action, ChoiceError, CloseConnections, FaultError, Healed, Injected, Journal, Order, Scene,
-    http_client, inject,
+    ChoiceError, FaultError, Healed, Injected, Journal, Limits, Order, Scene, http_client, inject,
 };
-use scenarios::plan::Pick;
+use scenarios::plan::fault::CloseConnections;
+use scenarios::plan::{FaultKind, Pick};
+use scenarios::template::Template;
 
 use crate::management::{Api, Manner};
 use crate::sleeper::{PATIENCE, Replicas};
@@ -16,15 +17,21 @@ use crate::sleeper::{PATIENCE, Replicas};
 const NAMES: [&str; 4] = ["worker-1", "worker-2", "service", "shakedown:worker-probe"];
 
 fn order(management: String, matching: &str, pick: Pick) -> Order {
-    let matching = matching.to_owned();
-    let action = Action::CloseConnections(CloseConnections { management, matching, pick });
-    Order { name: "cut the wörkers".to_owned(), seed: 1, heal_within: PATIENCE, action }
+    let (management, matching) = (Template::new(management), matching.to_owned());
+    let kind = FaultKind::CloseConnections(CloseConnections { management, matching, pick });
+    let name = "cut the wörkers".to_owned();
+    Order { name, seed: 1, heal_within: PATIENCE, kind, targets: Default::default() }
 }
 
 async fn begin(order: &Order) -> Result<Injected, FaultError> {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(Journal::open(folder.path().join("journal"), "run").unwrap());
-    let scene = Scene { world: Replicas::start(false), journal, http: http_client().unwrap() };
+    let scene = Scene {
+        world: Replicas::start(false),
+        journal,
+        http: http_client().unwrap(),
+        limits: Arc::new(Limits::default()),
+    };
     inject(order, &scene).await
 }
 
@@ -45,7 +52,7 @@ async fn refusal(manner: Manner, matching: &str, pick: Pick) -> FaultError {
 async fn matching_connections_are_closed_and_come_back() {
     let manner = Manner { stale_lists: 2, reconnects: true, ..Manner::default() };
     let api = Api::start(manner, &NAMES).await;
-    let healed = live(&order(api.url(), "worker", Pick::All)).await.unwrap();
+    let healed = live(&order(api.url(), "worker", Pick::ALL)).await.unwrap();
     assert_eq!(healed.seen.as_deref(), Some("2 of 2 connections are open"));
     assert_eq!(api.reasons(), ["shakedown fault cut the w?rkers"; 2]);
     // The tool's own connection was there before and is first among the kept.
@@ -55,7 +62,7 @@ async fn matching_connections_are_closed_and_come_back() {
 #[tokio::test]
 async fn an_empty_text_means_all_but_the_tools_own() {
     let api = Api::start(Manner { reconnects: true, ..Manner::default() }, &NAMES).await;
-    let injected = begin(&order(api.url(), "", Pick::All)).await.unwrap();
+    let injected = begin(&order(api.url(), "", Pick::ALL)).await.unwrap();
     assert_eq!(injected.victims().len(), 3);
     injected.heal().await.unwrap();
     assert_eq!(api.open()[0], "shakedown:worker-probe");
@@ -65,14 +72,14 @@ async fn an_empty_text_means_all_but_the_tools_own() {
 async fn a_connection_that_appears_late_is_waited_for() {
     let manner = Manner { blind_lists: 3, reconnects: true, ..Manner::default() };
     let api = Api::start(manner, &NAMES).await;
-    live(&order(api.url(), "service", Pick::Count(1))).await.unwrap();
+    live(&order(api.url(), "service", Pick::count(1))).await.unwrap();
     assert_eq!(api.reasons().len(), 1);
 }
 
 #[tokio::test]
 async fn clients_that_stay_away_are_not_healed() {
     let api = Api::start(Manner::default(), &NAMES).await;
-    let mut order = order(api.url(), "worker", Pick::Count(1));
+    let mut order = order(api.url(), "worker", Pick::count(1));
     order.heal_within = Duration::from_millis(50);
     let error = live(&order).await.unwrap_err();
     assert!(error.is_unhealed(), "{error}");
@@ -82,8 +89,8 @@ async fn clients_that_stay_away_are_not_healed() {
 #[tokio::test]
 async fn a_text_that_matches_nothing_and_too_few_are_errors() {
     let (nothing, few) = tokio::join!(
-        refusal(Manner::default(), "wroker", Pick::All),
-        refusal(Manner::default(), "worker", Pick::Count(3)),
+        refusal(Manner::default(), "wroker", Pick::ALL),
+        refusal(Manner::default(), "worker", Pick::count(3)),
     );
     let expected = ChoiceError::TooFew { asked: 3, found: 2 };
     assert!(matches!(few, FaultError::Choice { source, .. } if source == expected), "{few}");
@@ -92,14 +99,14 @@ async fn a_text_that_matches_nothing_and_too_few_are_errors() {
 
 #[tokio::test]
 async fn a_stale_list_that_hits_nobody_is_an_error() {
-    let error = refusal(Manner { all_gone: true, ..Manner::default() }, "", Pick::All).await;
+    let error = refusal(Manner { all_gone: true, ..Manner::default() }, "", Pick::ALL).await;
     assert!(matches!(error, FaultError::NotLanded { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_wrong_password_says_how_to_give_the_right_one() {
     let api = Api::start(Manner::default(), &NAMES).await;
-    let error = live(&order(api.url_with("joe:wrong"), "", Pick::All)).await.unwrap_err();
+    let error = live(&order(api.url_with("joe:wrong"), "", Pick::ALL)).await.unwrap_err();
     let text = error.to_string();
     assert!(error.is_refusal() && error.is_environment(), "{text}");
     assert!(text.contains("http://joe:***@127.0.0.1:") && text.contains("401"), "{text}");
@@ -110,15 +117,17 @@ async fn a_wrong_password_says_how_to_give_the_right_one() {
 #[tokio::test]
 async fn a_user_who_may_not_a_broken_api_and_none_at_all_are_told_apart() {
     let status = |status| Manner { status: Some(status), ..Manner::default() };
-    let forbidden = refusal(status(403), "", Pick::All).await;
-    assert!(matches!(forbidden, FaultError::Credentials { status: 403, .. }), "{forbidden}");
-    let broken = refusal(status(500), "", Pick::All).await;
-    assert!(matches!(broken, FaultError::Answer { status: 500, .. }), "{broken}");
-    let garbage = refusal(status(200), "", Pick::All).await;
+    let forbidden = refusal(status(403), "", Pick::ALL).await;
+    assert!(matches!(forbidden, FaultError::Credentials { .. }), "{forbidden}");
+    assert!(forbidden.to_string().contains(" 403 "), "{forbidden}");
+    let broken = refusal(status(500), "", Pick::ALL).await;
+    assert!(matches!(broken, FaultError::Answer { .. }), "{broken}");
+    assert!(broken.to_string().contains(" 500: "), "{broken}");
+    let garbage = refusal(status(200), "", Pick::ALL).await;
     assert!(garbage.to_string().contains("not a list of connections"), "{garbage}");
     // A port that was just free: nobody listens there.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = live(&order(format!("http://{free}"), "", Pick::All)).await.unwrap_err();
+    let error = live(&order(format!("http://{free}"), "", Pick::ALL)).await.unwrap_err();
     assert!(matches!(error, FaultError::Unreachable { .. }), "{error}");
     assert!(error.is_environment());
 }

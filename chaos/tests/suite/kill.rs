@@ -4,21 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos::victim::{Signal, Victim, VictimError};
-use chaos::{
-    Action, ChoiceError, FaultError, Journal, KillProcess, Order, Scene, World, http_client, inject,
-};
-use scenarios::plan::Pick;
+use chaos::{ChoiceError, FaultError, Journal, Limits, Order, Scene, World, http_client, inject};
+use scenarios::plan::fault::Victims;
+use scenarios::plan::{FaultKind, Pick};
 
 use crate::sleeper::{PATIENCE, Replicas, Sleeper};
 
 fn order(role: &str, pick: Pick, heal_within: Duration) -> Order {
-    let action = Action::KillProcess(KillProcess { role: role.to_owned(), pick });
-    Order { name: "kill a replica".to_owned(), seed: 7, heal_within, action }
+    let kind = FaultKind::KillProcess(Victims { role: role.to_owned(), pick });
+    let name = "kill a replica".to_owned();
+    Order { name, seed: 7, heal_within, kind, targets: Default::default() }
 }
 
 fn scene(world: Arc<Replicas>, folder: &tempfile::TempDir) -> Scene {
     let journal = Journal::open(folder.path().join("journal"), "run").unwrap();
-    Scene { world, journal: Arc::new(journal), http: http_client().unwrap() }
+    Scene {
+        world,
+        journal: Arc::new(journal),
+        http: http_client().unwrap(),
+        limits: Arc::new(Limits::default()),
+    }
 }
 
 fn states(scene: &Scene) -> Vec<String> {
@@ -35,7 +40,7 @@ async fn a_killed_replica_is_gone_and_the_role_becomes_whole() {
     let folder = tempfile::tempdir().unwrap();
     let scene = scene(Replicas::start(true), &folder);
     let before = scene.world.processes("service");
-    let injected = inject(&order("service", Pick::Count(2), PATIENCE), &scene).await.unwrap();
+    let injected = inject(&order("service", Pick::count(2), PATIENCE), &scene).await.unwrap();
     assert_eq!(injected.victims().len(), 2);
     injected.confirm().await.unwrap();
     let alive = before.iter().filter(|process| process.pinned().is_alive()).count();
@@ -49,7 +54,7 @@ async fn a_killed_replica_is_gone_and_the_role_becomes_whole() {
 async fn a_role_that_nobody_restarts_is_not_healed() {
     let folder = tempfile::tempdir().unwrap();
     let scene = scene(Replicas::start(false), &folder);
-    let order = order("service", Pick::Count(1), Duration::from_millis(50));
+    let order = order("service", Pick::count(1), Duration::from_millis(50));
     let injected = inject(&order, &scene).await.unwrap();
     injected.confirm().await.unwrap();
     let error = injected.heal().await.unwrap_err();
@@ -64,7 +69,7 @@ async fn the_same_seed_kills_the_same_replica() {
     let mut names = Vec::new();
     for _ in 0..2 {
         let scene = scene(Replicas::start(true), &folder);
-        let order = order("service", Pick::Count(1), PATIENCE);
+        let order = order("service", Pick::count(1), PATIENCE);
         let victims = chaos::prepare(&order, &scene).await.unwrap().victims();
         names.push(victims[0].split(' ').next().unwrap().to_owned());
     }
@@ -77,8 +82,8 @@ async fn nobody_and_too_few_are_never_replaced_by_somebody() {
     let scene = scene(Replicas::start(false), &folder);
     let before = scene.world.processes("service");
     for (role, pick, expected) in [
-        ("servcie", Pick::All, ChoiceError::Nothing),
-        ("service", Pick::Count(4), ChoiceError::TooFew { asked: 4, found: 3 }),
+        ("servcie", Pick::ALL, ChoiceError::Nothing),
+        ("service", Pick::count(4), ChoiceError::TooFew { asked: 4, found: 3 }),
     ] {
         let error = inject(&order(role, pick, PATIENCE), &scene).await.err().unwrap();
         assert!(matches!(error, FaultError::Choice { source, .. } if source == expected));
@@ -92,8 +97,13 @@ async fn nobody_and_too_few_are_never_replaced_by_somebody() {
 async fn without_a_record_nothing_is_injected() {
     let world = Replicas::start(false);
     let journal = Arc::new(Journal::open("/dev/full", "run").unwrap());
-    let scene = Scene { world: world.clone(), journal, http: http_client().unwrap() };
-    let error = inject(&order("service", Pick::All, PATIENCE), &scene).await.err().unwrap();
+    let scene = Scene {
+        world: world.clone(),
+        journal,
+        http: http_client().unwrap(),
+        limits: Arc::new(Limits::default()),
+    };
+    let error = inject(&order("service", Pick::ALL, PATIENCE), &scene).await.err().unwrap();
     assert!(matches!(error, FaultError::Journal(_)), "{error}");
     assert!(world.processes("service").iter().all(|process| process.pinned().is_alive()));
 }
@@ -117,7 +127,7 @@ fn the_life_of_a_fault_is_a_future_that_can_move_between_threads() {
     let folder = tempfile::tempdir().unwrap();
     let scene = scene(Replicas::start(false), &folder);
     check(async move {
-        let injected = inject(&order("service", Pick::All, PATIENCE), &scene).await?;
+        let injected = inject(&order("service", Pick::ALL, PATIENCE), &scene).await?;
         injected.confirm().await?;
         injected.heal().await
     });

@@ -1,10 +1,19 @@
-//! The faults against real processes and a management API that answers like
-//! the real one.
+//! The faults against real processes and servers, and against a management API
+//! that answers like the real one.
 
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up fails")]
 
 mod close;
+mod duplicate;
+mod felt;
 mod kill;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod management;
 mod program;
+mod proxy;
+mod proxy_api;
+mod proxy_clients;
+mod proxy_messages;
+mod run;
 mod sleeper;

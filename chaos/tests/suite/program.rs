@@ -6,32 +6,32 @@ use std::process::{Child, Command, Output, Stdio};
 
 use chaos::journal::{State, read};
 use chaos::victim::{Signal, Victim};
-use chaos::{Pinned, Process, Undo};
+use chaos::{Pinned, Process};
 use tempfile::TempDir;
 
 use crate::management::{Api, Manner};
 use crate::sleeper::{Sleeper, wait_for};
 
 /// A private journal for the program.
-struct Desk(TempDir);
+pub(crate) struct Desk(pub(crate) TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.0.path().join("state/chaos.ndjson")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
         command.args(arguments).arg("--journal").arg(self.journal());
         command.env_remove("SHAKEDOWN_MANAGEMENT").stdin(Stdio::null());
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (status.code(), text(stdout), text(stderr))
@@ -50,15 +50,13 @@ impl Desk {
     fn watchdog(&self) -> Pinned {
         let entries = read(&self.journal()).unwrap().entries;
         let named = entries.iter().rev().find_map(|entry| match &entry.state {
-            State::Injecting { undo: Undo::ContinueProcesses { watchdog, .. }, .. } => {
-                Some(*watchdog)
-            }
+            State::Injecting { watchdog, .. } => *watchdog,
             _ => None,
         });
         named.unwrap()
     }
 
-    fn states(&self) -> Vec<String> {
+    pub(crate) fn states(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.journal()).unwrap_or_default();
         let state = |line: &str| {
             let entry: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -68,12 +66,12 @@ impl Desk {
     }
 }
 
-fn kill(mut chaos: Child) {
+pub(crate) fn kill(mut chaos: Child) {
     chaos.kill().unwrap();
     chaos.wait().unwrap();
 }
 
-fn send(chaos: &Child, signal: Signal) {
+pub(crate) fn send(chaos: &Child, signal: Signal) {
     Victim::pin(Process::find(chaos.id()).unwrap()).unwrap().signal(signal).unwrap();
 }
 
@@ -85,7 +83,7 @@ fn a_process_is_killed_by_its_pid_file() {
     let (code, out, err) = desk.run(&["kill-process", "--pid-file", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("hits sleep (pid "), "{out}");
-    assert!(out.contains("nothing to undo: its owner starts a killed process again"), "{out}");
+    assert!(out.contains("nothing to undo: its owner starts an ended process again"), "{out}");
     assert!(sleeper.has_ended());
     assert_eq!(desk.states(), ["injecting", "injected", "confirmed", "undone"]);
 }

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lab::{LabOptions, Patience, ProcessSpec, RabbitMq, RabbitMqOptions, Restart};
+use lab::{
+    Lab, LabError, LabOptions, Patience, Postgres, PostgresOptions, ProcessSpec, RabbitMq,
+    RabbitMqOptions, Redis, RedisOptions, Restart,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -15,9 +18,13 @@ fn main() -> ExitCode {
     }
     match arguments.first().and_then(|name| name.to_str()) {
         Some("hold") => hold(logs(&arguments)),
-        Some("broker") => broker(logs(&arguments)),
+        Some("rabbitmq") => serve(logs(&arguments), rabbitmq),
+        Some("redis") => serve(logs(&arguments), redis),
+        Some("postgres") => serve(logs(&arguments), postgres),
         _ => {
-            eprintln!("lab-host is for the lab's own tests: lab-host hold|broker LOGS");
+            eprintln!(
+                "lab-host is for the lab's own tests: lab-host hold|rabbitmq|redis|postgres LOGS"
+            );
             ExitCode::from(2)
         }
     }
@@ -27,16 +34,16 @@ fn logs(arguments: &[OsString]) -> PathBuf {
     arguments.get(1).map(PathBuf::from).unwrap_or_default()
 }
 
-/// Starts a lab with a broker, and blocks; or prints why it could not.
-fn broker(logs: PathBuf) -> ExitCode {
+/// Starts a lab with a server, and blocks; or prints why it could not.
+fn serve(logs: PathBuf, start: impl FnOnce(&Lab) -> Result<String, LabError>) -> ExitCode {
     let started = LabOptions::new(logs).start().and_then(|lab| {
-        let patience = Patience::new(Duration::from_secs(120));
-        RabbitMq::start(&lab, &RabbitMqOptions::default(), patience).map(|broker| (lab, broker))
+        let version = start(&lab)?;
+        Ok((lab, version))
     });
     match started {
-        Ok((lab, broker)) => {
+        Ok((lab, version)) => {
             println!("lab {} {}", lab.keeper().pid, lab.scratch().display());
-            println!("broker {}", broker.version);
+            println!("server {version}");
             println!("ready");
             let _ = std::io::stdin().read_line(&mut String::new());
             ExitCode::SUCCESS
@@ -46,6 +53,22 @@ fn broker(logs: PathBuf) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn patience() -> Patience<'static> {
+    Patience::new(Duration::from_secs(120))
+}
+
+fn rabbitmq(lab: &Lab) -> Result<String, LabError> {
+    Ok(RabbitMq::start(lab, &RabbitMqOptions::default(), patience())?.version)
+}
+
+fn redis(lab: &Lab) -> Result<String, LabError> {
+    Ok(Redis::start(lab, &RedisOptions::default(), patience())?.version)
+}
+
+fn postgres(lab: &Lab) -> Result<String, LabError> {
+    Ok(Postgres::start(lab, &PostgresOptions::default(), patience())?.version)
 }
 
 /// Starts a lab with three kinds of children, says where it is, and blocks.

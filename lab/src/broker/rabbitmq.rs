@@ -8,11 +8,9 @@
 mod installation;
 mod settings;
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
+use super::{accepts, wait_while_alive};
 use crate::keeper::wire::{ProcessSpec, Restart};
 use crate::{Lab, LabError, Patience, http, port};
 pub(crate) use installation::Installation;
@@ -66,7 +64,7 @@ impl RabbitMq {
         patience: Patience<'_>,
     ) -> Result<Self, LabError> {
         let installation = Installation::find()?;
-        refuse_a_full_disk(lab.scratch())?;
+        super::refuse_a_full_disk(lab.scratch(), NEEDED_MIB)?;
         if let Some(port) = options.amqp_port
             && !port::is_free(port)
         {
@@ -141,26 +139,6 @@ fn start_node(
     wait_while_alive(lab, BROKER, patience, || version(&settings.ports))
 }
 
-/// Waits for `answer`, or for the end of the process that is to give it.
-fn wait_while_alive<T>(
-    lab: &Lab,
-    name: &str,
-    patience: Patience<'_>,
-    mut answer: impl FnMut() -> Option<T>,
-) -> Result<T, LabError> {
-    let what = format!("{name} to become ready (its log is {})", lab.log(name).display());
-    lab.wait_for(patience, &what, |lab| {
-        if let Some(status) = lab.process(name).and_then(|process| process.last_exit) {
-            return Some(Err(status));
-        }
-        answer().map(Ok)
-    })?
-    .map_err(|status| {
-        let log = lab.log(name);
-        LabError::Died { name: name.to_owned(), status, tail: last_lines(&log, 15), log }
-    })
-}
-
 /// The node's version, once every port answers.
 ///
 /// AMQP opens last; a connection without data leaves no trace in its log.
@@ -174,27 +152,6 @@ fn version(ports: &Ports) -> Option<String> {
     Some(overview.get("rabbitmq_version")?.as_str()?.to_owned())
 }
 
-fn accepts(port: u16) -> bool {
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
 fn names_a_taken_port(log: &str) -> bool {
     log.contains("eaddrinuse") || log.contains("address already in use")
-}
-
-fn last_lines(log: &Path, count: usize) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
-}
-
-fn refuse_a_full_disk(scratch: &Path) -> Result<(), LabError> {
-    let disk = rustix::fs::statvfs(scratch)
-        .map_err(|error| LabError::file("measure the disk of", scratch)(error.into()))?;
-    let free_mib = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
-    if free_mib >= NEEDED_MIB {
-        return Ok(());
-    }
-    Err(LabError::DiskFull { path: scratch.to_owned(), free_mib, needed_mib: NEEDED_MIB })
 }

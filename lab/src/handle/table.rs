@@ -158,7 +158,10 @@ impl State {
             Event::Failed { name, reason } => {
                 self.starts.entry(name.clone()).or_insert(Err(reason.clone()));
             }
-            Event::Restarting { .. } | Event::GaveUp { .. } | Event::Warning { .. } => {}
+            Event::Held { .. }
+            | Event::Restarting { .. }
+            | Event::GaveUp { .. }
+            | Event::Warning { .. } => {}
         }
     }
 }

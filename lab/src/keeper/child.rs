@@ -30,11 +30,13 @@ pub(crate) struct Child {
     pub(crate) phase: Phase,
     pub(crate) backoff: Backoff,
     pub(crate) restarts: u64,
+    /// It is left alone when it ends.
+    pub(crate) held: bool,
 }
 
 impl Child {
     pub(crate) fn new(spec: ProcessSpec) -> Self {
-        Self { spec, phase: Phase::Down, backoff: Backoff::new(), restarts: 0 }
+        Self { spec, phase: Phase::Down, backoff: Backoff::new(), restarts: 0, held: false }
     }
 
     /// Kills the whole process group and forbids a restart. The end itself is
@@ -45,6 +47,23 @@ impl Child {
             Phase::Up { pid, .. } => kill_group(pid),
             Phase::Due(_) => self.phase = Phase::Down,
             Phase::Down => {}
+        }
+    }
+
+    /// Leaves it alone when it ends.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+        if let Phase::Due(_) = self.phase {
+            self.phase = Phase::Down;
+        }
+    }
+
+    /// Starts it again if it has ended meanwhile.
+    pub(crate) fn let_go(&mut self) {
+        if std::mem::take(&mut self.held)
+            && let Phase::Down = self.phase
+        {
+            self.phase = Phase::Due(Instant::now());
         }
     }
 }

@@ -47,11 +47,15 @@ pub(crate) fn is_alive(pid: u32, start_time: u64) -> bool {
     stat(pid).is_some_and(|s| s.start_time == start_time && s.state != 'Z')
 }
 
-/// Whether the environment of a process says that it belongs to `scratch`.
+/// Whether a process belongs to `scratch`: its environment says so, or it works
+/// in a folder there. Servers that write a title for themselves write it over
+/// their environment.
 pub(crate) fn is_marked(pid: u32, scratch: &Path) -> bool {
     let wanted = [super::MARKER.as_bytes(), b"=", scratch.as_os_str().as_encoded_bytes()].concat();
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == wanted))
+    let is_told = fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == wanted));
+    is_told
+        || fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder.starts_with(scratch))
 }
 
 #[cfg(test)]

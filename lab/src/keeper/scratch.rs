@@ -11,6 +11,7 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::procfs;
+use crate::broker::postgres;
 
 const PREFIX: &str = "shakedown-lab-";
 /// In a folder that was kept on purpose: no sweep touches it.
@@ -41,6 +42,7 @@ impl Scratch {
 
     /// Removes the folder, or marks it as kept.
     pub(crate) fn finish(self, keep: bool) -> io::Result<()> {
+        postgres::tidy(&self.path);
         if keep {
             return File::create(self.path.join(KEPT)).map(drop);
         }
@@ -91,6 +93,7 @@ pub(crate) fn sweep_one(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     procfs::pids().into_iter().for_each(|pid| kill_leftover(pid, path));
+    postgres::tidy(path);
     remove(path)?;
     Ok(true)
 }
@@ -101,7 +104,7 @@ fn owner(name: &str) -> Option<(u32, u64)> {
     Some((pid.parse().ok()?, start_time.parse().ok()?))
 }
 
-/// Kills a process whose environment names the folder. The process is held by
+/// Kills a process that belongs to the folder. The process is held by
 /// a descriptor first, so that a number used again in between is not hit.
 fn kill_leftover(pid: u32, scratch: &Path) {
     let Some(raw) = Pid::from_raw(pid.cast_signed()) else { return };

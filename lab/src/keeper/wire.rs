@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Start(ProcessSpec),
     /// Kill a process group and do not start it again.
     Stop { name: String },
+    /// Leave a process alone when it ends, until it is let go.
+    Hold { name: String },
+    /// Start a process that was held, or end the hold of one that still runs.
+    LetGo { name: String },
     /// Outlive the lab: from now on only a signal ends the keeper.
     Release,
 }
@@ -138,6 +142,11 @@ pub enum Event {
         name: String,
         /// After so many milliseconds.
         in_ms: u64,
+    },
+    /// A process will be left alone when it ends.
+    Held {
+        /// Its name.
+        name: String,
     },
     /// A process will not be started again.
     GaveUp {

@@ -9,9 +9,24 @@ export DEBIAN_FRONTEND=noninteractive
 # that a killed run of ours has left is known by its second line.
 hook=${POLICY_HOOK:-/usr/sbin/policy-rc.d}
 ours='# put here by shakedown while it installs a package'
+# Debian's PostgreSQL makes a cluster when it is installed first, unless a file
+# of this folder forbids it.
+clusters=${CLUSTER_SETTINGS:-/etc/postgresql-common/createcluster.d}
+put_away() {
+    rm -f "$clusters/shakedown.conf"
+    rmdir "$clusters" 2>/dev/null || true
+    [ -z "${hooked:-}" ] || rm -f "$hook"
+}
+trap put_away EXIT
+trap 'exit 1' HUP INT TERM
+case " $* " in
+*' postgresql '*)
+    mkdir -p "$clusters" &&
+        printf '%s\ncreate_main_cluster = false\n' "$ours" > "$clusters/shakedown.conf" || exit 1
+    ;;
+esac
 if [ ! -e "$hook" ] || grep -qF "$ours" "$hook"; then
-    trap 'rm -f "$hook"' EXIT
-    trap 'exit 1' HUP INT TERM
+    hooked=yes
     printf '#!/bin/sh\n%s\nexit 101\n' "$ours" > "$hook" && chmod 755 "$hook" || exit 1
 fi
 

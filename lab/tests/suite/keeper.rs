@@ -194,3 +194,22 @@ fn a_wrong_executable_is_reported() {
     assert!(error.contains("ended at once"), "{error}");
     assert!(!Command::new(HOST).arg("__keeper").output().unwrap().status.success());
 }
+
+#[test]
+fn a_held_process_stays_down_until_it_is_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path());
+    let spec = ProcessSpec::new("worker", "service", ["sleep", "1000"])
+        .env("PATH", "/usr/bin:/bin")
+        .restart(Restart::Always);
+    let first = lab.run(spec, patience()).unwrap();
+    assert!(matches!(lab.hold("nobody", patience()), Err(LabError::Spawn { .. })));
+    lab.hold("worker", patience()).unwrap();
+    let events = lab.events();
+    kill(first, Signal::TERM);
+    until("the end", || lab.process("worker").unwrap().pid.is_none().then_some(()));
+    lab.let_go("worker").unwrap();
+    until("the next start", || lab.process("worker").unwrap().pid.filter(|&pid| pid != first));
+    let planned = |event: &Event| matches!(event, Event::Restarting { .. });
+    assert!(!events.try_iter().any(|event| planned(&event)), "nobody but us starts it");
+}

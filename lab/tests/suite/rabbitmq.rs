@@ -69,7 +69,7 @@ fn a_killed_node_comes_back_on_the_same_ports() {
 
 #[test]
 fn a_killed_program_takes_its_node_along() {
-    let mut host = Host::start("broker", &[]);
+    let mut host = Host::start("rabbitmq", &[]);
     until("ready", || (host.line() == ["ready"]).then_some(()));
     host.child.kill().unwrap();
     host.expect_nothing_left();
@@ -77,7 +77,7 @@ fn a_killed_program_takes_its_node_along() {
 
 #[test]
 fn a_killed_keeper_takes_its_node_along() {
-    let mut host = Host::start("broker", &[]);
+    let mut host = Host::start("rabbitmq", &[]);
     let keeper: u32 = host.line()[1].parse().unwrap();
     until("ready", || (host.line() == ["ready"]).then_some(()));
     kill(keeper, Signal::KILL);
@@ -93,7 +93,7 @@ fn a_killed_keeper_takes_its_node_along() {
 #[test]
 fn a_missing_installation_is_answered_with_the_command() {
     let empty = tempfile::tempdir().unwrap();
-    let mut host = Host::start("broker", &[("SHAKEDOWN_RABBITMQ_BIN", empty.path())]);
+    let mut host = Host::start("rabbitmq", &[("SHAKEDOWN_RABBITMQ_BIN", empty.path())]);
     let errors = host.errors();
     for words in ["rabbitmq-server is not installed", "apt-get install -y", "--provision"] {
         assert!(errors.contains(words), "{errors}");
@@ -107,7 +107,7 @@ fn a_node_that_dies_at_start_is_quoted() {
     let script = folder.path().join("rabbitmq-server");
     fs::write(&script, "#!/bin/sh\necho the disk is made of cheese\nexit 1\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut host = Host::start("broker", &[("SHAKEDOWN_RABBITMQ_BIN", folder.path())]);
+    let mut host = Host::start("rabbitmq", &[("SHAKEDOWN_RABBITMQ_BIN", folder.path())]);
     let errors = host.errors();
     for words in ["exit code 1", "the disk is made of cheese", "rabbitmq.log"] {
         assert!(errors.contains(words), "{errors}");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
@@ -36,12 +37,13 @@ pub(crate) fn lab(logs: &Path) -> Lab {
     LabOptions { exe: PathBuf::from(HOST), ..LabOptions::new(logs) }.start().unwrap()
 }
 
-/// The living processes whose environment mentions `path`.
+/// The living processes whose environment or working folder mentions `path`.
 pub(crate) fn mentioning(path: &Path) -> BTreeSet<u32> {
     let needle = path.as_os_str().as_encoded_bytes().to_vec();
     let mentions = |pid: &u32| {
         fs::read(format!("/proc/{pid}/environ"))
             .is_ok_and(|environ| environ.windows(needle.len()).any(|window| window == needle))
+            || fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(path))
     };
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -79,6 +81,8 @@ impl Host {
         let logs = folder.path().join("logs");
         let scratch = folder.path().join("tmp");
         fs::create_dir_all(&scratch).unwrap();
+        // A server that does not run as root must be able to pass through.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         let mut child = Command::new(HOST)
             .arg(command)
             .arg(logs)

@@ -142,7 +142,8 @@ pub(super) fn joined(joined: &Joined) -> String {
 /// What became of a fault: `at 40s, landed at 40.2s, healed in 1.6s`.
 pub(super) fn course(fault: &FaultRecord) -> String {
     let Some(injected) = fault.injected else {
-        return format!("planned at {}, never injected", moment(fault.planned));
+        let end = if fault.blocked { "blocked" } else { "never injected" };
+        return format!("planned at {}, {end}", moment(fault.planned));
     };
     let landed = match fault.confirmed {
         Some(confirmed) => format!("landed at {}", moment(confirmed)),

@@ -177,7 +177,8 @@ fn leak_findings() -> Vec<Finding> {
     ]
 }
 
-/// A run that was ended early by hand: nothing was broken, nothing proved.
+/// A run that was ended early by hand: nothing was broken, because the one
+/// fault was blocked, and nothing proved.
 pub(crate) fn inconclusive() -> Record {
     let mut record = base("worker-queue", Verdict::Inconclusive);
     record.run.place = Place::Targets;
@@ -193,12 +194,28 @@ pub(crate) fn inconclusive() -> Record {
             ..finding("depth", "bound", "at most 412", "at most 5,000")
         },
         finding("format", "contract", "0 of 36,600 differ", "none differs"),
+        Finding {
+            verdict: Verdict::Inconclusive,
+            why: format!("fault evict-worker was blocked: {REFUSED}."),
+            ..finding("faults-landed", "faults", "0 of 1 fault", "every planned fault")
+        },
     ];
+    record.faults = vec![FaultRecord {
+        victims: vec![],
+        injected: None,
+        confirmed: None,
+        blocked: true,
+        problem: Some(REFUSED.to_owned()),
+        ..fault("evict-worker", "evict_pods", 40.0, None)
+    }];
     record.workloads = vec![workload("events", 1_000.0, 610.0)];
     record.targets =
         [("amqp".to_owned(), "amqp://guest:s3cret-word@queue.test:5672".to_owned())].into();
     record
 }
+
+const REFUSED: &str =
+    "the eviction of worker-1 was refused: the disruption budget allows none; raise it";
 
 pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
     Record {
@@ -314,6 +331,7 @@ fn fault(name: &str, kind: &str, planned: f64, healed: Option<f64>) -> FaultReco
         confirmed: Some(planned + 0.2),
         healed,
         victims: vec!["worker 2, pid 4711".to_owned()],
+        blocked: false,
         problem: None,
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
+use crate::plan::fault::AlarmOf;
 use crate::plan::{Expect, Expected, Severity};
 
 macro_rules! words {
@@ -46,3 +47,5 @@ words!(Expected, "expected-verdict", Expected::Held,
     "held" => Expected::Held, "violated" => Expected::Violated);
 words!(Expect, "expected-outcome", Expect::Accepted,
     "accepted" => Expect::Accepted, "refused" => Expect::Refused);
+words!(AlarmOf, "alarm", AlarmOf::Memory,
+    "memory" => AlarmOf::Memory, "disk" => AlarmOf::Disk);

@@ -1,43 +1,97 @@
 //! `[[fault]]`: something that is broken on purpose.
 
+mod host;
+mod kubernetes;
+mod messages;
+mod network;
+mod postgres;
+mod process;
+mod rabbitmq;
+mod redis;
+
 use super::links::{Kind, Links};
-use crate::plan::{Fault, FaultKind, Pick};
-use crate::read::Table;
+use crate::plan::fault::Victims;
+use crate::plan::{After, Fault, FaultKind, Pick};
+use crate::read::{At, Table};
 use crate::units::Span;
+
+const PICK: &str =
+    "\"one\", \"all\", a number or a share, with \"oldest\" in front if that matters.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Fault {
     let phase =
         links.refer(Kind::Phase, table.req_at("phase", "The phase in which it is injected."));
     let at = table.or_at("at", "When, counted from the start of the phase.", Span::default());
     links.within(&phase, at.clone());
+    let after = table.opt_table("after", "What the load must have done before, too.", |table| {
+        let workload = table.req_at::<String>("workload", "The workload whose operations count.");
+        After {
+            workload: links.refer(Kind::Workload, workload),
+            acked: table.req("acked", "How many of them must have been acknowledged."),
+        }
+    });
     let heal_within = table.or(
         "heal_within",
         "How long the system may take to be whole again.",
         Span::seconds(30),
     );
-    let kill =
-        table.opt_table("kill_process", "SIGKILL to processes of a role in the lab.", |table| {
-            table.lab_only("it needs the lab");
-            FaultKind::KillProcess {
-                role: table.req("role", "The role whose processes are candidates."),
-                pick: table.or("pick", "\"one\", \"all\" or a number.", Pick::Count(1)),
-            }
-        });
-    let close = table.opt_table(
-        "close_connections",
-        "AMQP connections closed through RabbitMQ's management API.",
-        |table| FaultKind::CloseConnections {
-            management: table.req("management", "The management API, with user and password."),
-            matching: table.or(
-                "matching",
-                "A part of the connection's name, user or peer; empty for all.",
-                String::new(),
-            ),
-            pick: table.or("pick", "\"one\", \"all\" or a number.", Pick::Count(1)),
-        },
-    );
-    let kind = table
-        .one_of("fault", [("kill_process", kill), ("close_connections", close)])
-        .unwrap_or(FaultKind::KillProcess { role: String::new(), pick: Pick::All });
-    Fault { name: name.to_owned(), phase, at: at.value, heal_within, kind }
+    let nothing = Victims { role: String::new(), pick: Pick::ALL };
+    let kind = read_kind(table).unwrap_or(FaultKind::KillProcess(nothing));
+    Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, kind }
+}
+
+fn read_kind(table: &mut Table<'_, '_>) -> Option<FaultKind> {
+    let [kill, terminate, pause, stop] = process::read(table);
+    let [close, alarm, purge] = rabbitmq::read(table);
+    let [kill_clients, pause_redis] = redis::read(table);
+    let end_backends = postgres::read(table);
+    let toxic = network::read(table);
+    let duplicate = messages::read(table);
+    let [burn, memory, disk, clock, command] = host::read(table);
+    let [kill_pods, terminate_pods, evict_pods] = kubernetes::read_pods(table);
+    let [restart, image, back, scale] = kubernetes::read_rollouts(table);
+    table.one_of(
+        "fault",
+        [
+            ("kill_process", kill),
+            ("terminate_process", terminate),
+            ("pause_process", pause),
+            ("stop_process", stop),
+            ("close_connections", close),
+            ("rabbitmq_alarm", alarm),
+            ("purge_queue", purge),
+            ("redis_kill_clients", kill_clients),
+            ("redis_pause", pause_redis),
+            ("postgres_end_backends", end_backends),
+            ("toxic", toxic),
+            ("duplicate", duplicate),
+            ("burn_cpu", burn),
+            ("fill_memory", memory),
+            ("fill_disk", disk),
+            ("clock_offset", clock),
+            ("run_command", command),
+            ("kill_pods", kill_pods),
+            ("terminate_pods", terminate_pods),
+            ("evict_pods", evict_pods),
+            ("restart_rollout", restart),
+            ("set_image", image),
+            ("roll_back", back),
+            ("scale", scale),
+        ],
+    )
+}
+
+/// Which of the candidates are hit.
+fn pick(table: &mut Table<'_, '_>) -> Pick {
+    table.or("pick", PICK, Pick::count(1))
+}
+
+/// How long a fault lasts.
+fn lasts(table: &mut Table<'_, '_>) -> Span {
+    let lasts: At<Span> = table.req_at("for", "How long it lasts.");
+    if lasts.value.0.is_zero() && !lasts.is_placeholder() {
+        let help = Some("give a time such as \"10s\"".to_owned());
+        table.context.problem(Some(lasts.span), "a fault that lasts no time is none", help);
+    }
+    lasts.value
 }

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Fault,
     Effects,
     Check,
+    /// A check that can be judged while the run goes on.
+    LiveCheck,
     /// A series of which every value can be judged: a level or a counter.
     Level,
     /// A series that must be a counter.

@@ -5,11 +5,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Settings;
 use super::links::{Kind, Links};
 use crate::plan::{Expected, System, Target, Variant};
-use crate::read::{Table, nearest_help};
+use crate::read::{At, Table, nearest_help};
 
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
     let reference = table.req("reference", "The reference system in the lab: publisher.");
+    read_with(table, settings, links, reference)
+}
+
+/// The same for a file of which only the faults are carried out: it may name no
+/// reference system.
+pub(super) fn read_targets(
+    table: &mut Table<'_, '_>,
+    settings: &Settings,
+    links: &Links,
+) -> System {
+    let about = "The reference system in the lab: publisher.";
+    let reference = table.or("reference", about, String::new());
+    read_with(table, settings, links, reference)
+}
+
+fn read_with(
+    table: &mut Table<'_, '_>,
+    settings: &Settings,
+    links: &Links,
+    reference: String,
+) -> System {
     let replicas = table.or("replicas", "Copies of the service in the lab.", 1_u16);
+    let proxied: Vec<At<String>> = table.list_or_empty(
+        "proxied",
+        "Targets that the reference system in the lab reaches through a proxy.",
+    );
     let targets = table.named("targets", "Addresses, used as ${target.NAME}.", |_, table| Target {
         help: table.req("help", "What stands behind the address."),
         schemes: table
@@ -47,7 +72,13 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
         settle_targets(table, &targets, settings);
         settle_variant(table, &variants, settings);
     }
-    System { reference, replicas, targets, variants }
+    for key in proxied.iter().filter(|key| !targets.contains_key(&key.value)) {
+        let help = nearest_help(&key.value, targets.keys().map(String::as_str), "targets");
+        let message = format!("there is no target {:?}", key.value);
+        table.context.problem(Some(key.span.clone()), message, help);
+    }
+    let proxied = proxied.into_iter().map(|key| key.value).collect();
+    System { reference, replicas, proxied, targets, variants }
 }
 
 /// Compares the addresses that the scenario declares with those that were

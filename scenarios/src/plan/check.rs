@@ -69,6 +69,29 @@ impl CheckKind {
             Self::Effects(_) => "effects",
         }
     }
+
+    /// The kinds that can be judged while the run goes on: a breach so far is
+    /// final there, or is worth to stop for. The others compare with what comes
+    /// at the end.
+    pub const LIVE: [&str; 4] = ["bound", "absence", "ratio", "latency"];
+
+    /// Whether it is one of [`CheckKind::LIVE`].
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        Self::LIVE.contains(&self.word())
+    }
+
+    /// The phases that are judged, of the kinds that can be judged while the run
+    /// goes on.
+    pub fn live_phases(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Bound(bound) => Some(&mut bound.phases),
+            Self::Absence(absence) => Some(&mut absence.phases),
+            Self::Ratio(ratio) => Some(&mut ratio.phases),
+            Self::Latency(latency) => Some(&mut latency.phases),
+            _ => None,
+        }
+    }
 }
 
 /// Every sample of a series, over the phases, is at least `min` and at most

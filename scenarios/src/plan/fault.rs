@@ -1,12 +1,33 @@
 //! Faults: what is broken on purpose, when and for how long.
+//!
+//! Each kind is a struct with exactly what it needs; those that stand side by
+//! side in one file break the same kind of thing.
+
+pub mod host;
+pub mod kubernetes;
+pub mod messages;
+pub mod network;
+mod pick;
+pub mod postgres;
+pub mod process;
+pub mod rabbitmq;
+pub mod redis;
 
 use serde::{Deserialize, Serialize};
 
-use crate::template::Template;
 use crate::units::Span;
+pub use host::{BurnCpu, ClockOffset, FillDisk, FillMemory, RunCommand};
+pub use kubernetes::{Pods, Rollout, Scale, SetImage};
+pub use messages::Duplicate;
+pub use network::Toxic;
+pub use pick::{Amount, Pick, Preference};
+pub use postgres::EndBackends;
+pub use process::{Held, Victims};
+pub use rabbitmq::{Alarm, AlarmOf, CloseConnections, PurgeQueue};
+pub use redis::{KillClients, PauseRedis};
 
 /// A fault at its place in the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What the report calls it.
@@ -15,6 +36,9 @@ pub struct Fault {
     pub phase: String,
     /// When, counted from the start of the phase.
     pub at: Span,
+    /// What must have happened before, besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// How long the system may take to be whole again; a fault that is not
     /// healed by then makes the run inconclusive.
     pub heal_within: Span,
@@ -22,27 +46,68 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// What a fault does.
+/// A moment that the load decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// The workload whose operations are counted.
+    pub workload: String,
+    /// How many of them must have been acknowledged.
+    pub acked: u32,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// SIGKILL to processes of a role; their supervisor starts them again.
-    KillProcess {
-        /// The role whose processes are candidates.
-        role: String,
-        /// Which of them are hit.
-        pick: Pick,
-    },
+    KillProcess(Victims),
+    /// SIGTERM to processes of a role; they may end in good order.
+    TerminateProcess(Victims),
+    /// SIGSTOP to processes of a role for a while.
+    PauseProcess(Held),
+    /// Processes of a role are ended and kept down for a while.
+    StopProcess(Held),
     /// AMQP connections closed through RabbitMQ's management API.
-    CloseConnections {
-        /// The management API's address.
-        management: Template,
-        /// Candidates are connections whose client-provided name, user or peer
-        /// address contains this text; empty for all but the tool's own.
-        matching: String,
-        /// Which of them are hit.
-        pick: Pick,
-    },
+    CloseConnections(CloseConnections),
+    /// RabbitMQ takes no messages for a while.
+    RabbitmqAlarm(Alarm),
+    /// Everything that waits in a queue is thrown away.
+    PurgeQueue(PurgeQueue),
+    /// Redis closes connections of clients.
+    RedisKillClients(KillClients),
+    /// Redis answers nobody for a while.
+    RedisPause(PauseRedis),
+    /// PostgreSQL ends sessions.
+    PostgresEndBackends(EndBackends),
+    /// A proxy harms what passes through it for a while.
+    Toxic(Toxic),
+    /// Every message of a share is put into its queue or stream once more.
+    Duplicate(Duplicate),
+    /// Processors are kept busy for a while.
+    BurnCpu(BurnCpu),
+    /// Memory is taken for a while.
+    FillMemory(FillMemory),
+    /// Space in a folder is taken for a while.
+    FillDisk(FillDisk),
+    /// The clock of processes goes wrong for a while.
+    ClockOffset(ClockOffset),
+    /// Programs of the user's own break something and take it back.
+    RunCommand(RunCommand),
+    /// Pods are deleted without grace.
+    KillPods(Pods),
+    /// Pods are deleted and given their grace.
+    TerminatePods(Pods),
+    /// Pods are evicted, as far as disruption budgets allow.
+    EvictPods(Pods),
+    /// A deployment or stateful set replaces its pods one after another.
+    RestartRollout(Rollout),
+    /// A deployment gets another image for a while.
+    SetImage(SetImage),
+    /// A deployment goes back to what it was before.
+    RollBack(Rollout),
+    /// A deployment or stateful set gets another number of pods for a while.
+    Scale(Scale),
 }
 
 impl FaultKind {
@@ -50,56 +115,61 @@ impl FaultKind {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::KillProcess { .. } => "kill_process",
-            Self::CloseConnections { .. } => "close_connections",
+            Self::KillProcess(_) => "kill_process",
+            Self::TerminateProcess(_) => "terminate_process",
+            Self::PauseProcess(_) => "pause_process",
+            Self::StopProcess(_) => "stop_process",
+            Self::CloseConnections(_) => "close_connections",
+            Self::RabbitmqAlarm(_) => "rabbitmq_alarm",
+            Self::PurgeQueue(_) => "purge_queue",
+            Self::RedisKillClients(_) => "redis_kill_clients",
+            Self::RedisPause(_) => "redis_pause",
+            Self::PostgresEndBackends(_) => "postgres_end_backends",
+            Self::Toxic(_) => "toxic",
+            Self::Duplicate(_) => "duplicate",
+            Self::BurnCpu(_) => "burn_cpu",
+            Self::FillMemory(_) => "fill_memory",
+            Self::FillDisk(_) => "fill_disk",
+            Self::ClockOffset(_) => "clock_offset",
+            Self::RunCommand(_) => "run_command",
+            Self::KillPods(_) => "kill_pods",
+            Self::TerminatePods(_) => "terminate_pods",
+            Self::EvictPods(_) => "evict_pods",
+            Self::RestartRollout(_) => "restart_rollout",
+            Self::SetImage(_) => "set_image",
+            Self::RollBack(_) => "roll_back",
+            Self::Scale(_) => "scale",
         }
     }
-}
 
-/// Which of the candidates are hit; the choice comes from the run's seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pick {
-    /// Every candidate.
-    All,
-    /// So many candidates, and an error when there are fewer.
-    Count(u32),
-}
-
-impl std::str::FromStr for Pick {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "all" => Ok(Self::All),
-            "one" => Ok(Self::Count(1)),
-            number => match number.parse() {
-                Ok(count) if count > 0 => Ok(Self::Count(count)),
-                _ => Err(format!(
-                    "{text:?} is not a choice of victims; write \"one\", \"all\" or a number above 0"
-                )),
-            },
-        }
-    }
-}
-
-impl std::fmt::Display for Pick {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// How long it lasts before it is to be healed; zero for what happens in
+    /// an instant.
+    #[must_use]
+    pub fn lasts(&self) -> Span {
         match self {
-            Self::All => f.write_str("all"),
-            Self::Count(1) => f.write_str("one"),
-            Self::Count(count) => write!(f, "{count}"),
+            Self::PauseProcess(held) | Self::StopProcess(held) => held.lasts,
+            Self::RabbitmqAlarm(alarm) => alarm.lasts,
+            Self::RedisPause(pause) => pause.lasts,
+            Self::Toxic(toxic) => toxic.lasts,
+            Self::Duplicate(duplicate) => duplicate.lasts,
+            Self::BurnCpu(burn) => burn.lasts,
+            Self::FillMemory(fill) => fill.lasts,
+            Self::FillDisk(fill) => fill.lasts,
+            Self::ClockOffset(offset) => offset.lasts,
+            Self::RunCommand(command) => command.lasts,
+            Self::SetImage(set) => set.lasts,
+            Self::Scale(scale) => scale.lasts,
+            Self::KillProcess(_)
+            | Self::TerminateProcess(_)
+            | Self::CloseConnections(_)
+            | Self::PurgeQueue(_)
+            | Self::RedisKillClients(_)
+            | Self::PostgresEndBackends(_)
+            | Self::KillPods(_)
+            | Self::TerminatePods(_)
+            | Self::EvictPods(_)
+            | Self::RestartRollout(_)
+            | Self::RollBack(_) => Span::seconds(0),
         }
-    }
-}
-
-impl Serialize for Pick {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Pick {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

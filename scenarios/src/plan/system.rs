@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The system under test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct System {
     /// The name of the reference system in the lab: `publisher`.
     pub reference: String,
     /// Copies of the service in the lab, each a process of its own.
     pub replicas: u16,
+    /// The targets that the reference system reaches through a proxy, by which
+    /// the network between them can be broken.
+    #[serde(default)]
+    pub proxied: Vec<String>,
     /// The addresses that the scenario uses, by key.
     pub targets: BTreeMap<String, Target>,
     /// The variants of the reference system, by name.

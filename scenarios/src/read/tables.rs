@@ -112,11 +112,16 @@ impl<'a, 's> Table<'a, 's> {
 
     /// Texts by names of the user's choice: `headers = { accept = "…" }`.
     pub(crate) fn texts(&mut self, key: &str, help: &str) -> BTreeMap<String, String> {
-        let schema = json!({ "type": "object", "additionalProperties": String::schema() });
+        self.values(key, help)
+    }
+
+    /// Values of one type by names of the user's choice.
+    pub(crate) fn values<T: Field>(&mut self, key: &str, help: &str) -> BTreeMap<String, T> {
+        let schema = json!({ "type": "object", "additionalProperties": T::schema() });
         self.know(key, false, help, schema);
         let Some(value) = self.lookup(key) else { return BTreeMap::new() };
         let DeValue::Table(table) = value.get_ref() else {
-            let message = format!("expected a table of texts, found {}", kind_of(value.get_ref()));
+            let message = format!("expected a table of values, found {}", kind_of(value.get_ref()));
             self.context.problem(Some(self.context.first_line(&value.span())), message, None);
             return BTreeMap::new();
         };

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value as Json};
 
 /// Tables are listed in the order in which a file is usually written.
-const ORDER: [&str; 8] =
-    ["params", "system", "phase", "workload", "fault", "probe", "effects", "check"];
+const ORDER: [&str; 9] =
+    ["params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check"];
 
 const INTRODUCTION: &str = r#"# The language of a scenario
 

@@ -1,7 +1,8 @@
 //! `prove`: the proofs that take longer than a test may.
 //!
 //! `matrix` runs every variant of every shipped scenario, `repeats` a correct
-//! system many times over, `kills` ends runs with SIGKILL at random moments.
+//! system many times over, `kills` ends runs with SIGKILL at random moments,
+//! `plans` ends random plans of faults at random.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use tests::kill::{self, Moment};
 use tests::machine::Machine;
 use tests::matrix::{self, Case};
+use tests::plans::Ground;
 use tests::program::Profile;
 
 /// Proves the tools on their own reference systems, with the release build.
@@ -51,6 +53,16 @@ enum Proof {
         #[arg(long, default_value_t = 70.0)]
         until: f64,
     },
+    /// Carries out random plans of faults and ends their program at random:
+    /// after `chaos recover` the lab is healthy
+    Plans {
+        /// How often
+        #[arg(long, default_value_t = 200)]
+        times: u32,
+        /// Where the plans come from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -60,6 +72,7 @@ fn main() -> Result<ExitCode> {
         Proof::Matrix { only, repeat } => run_matrix(&only, repeat)?,
         Proof::Repeats { runs } => run_matrix(&["correct".to_owned()], runs)?,
         Proof::Kills { times, seed, until } => run_kills(times, seed, until)?,
+        Proof::Plans { times, seed } => run_plans(times, seed)?,
     };
     println!("{}", if misses == 0 { "proven".to_owned() } else { format!("{misses} misses") });
     Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -126,6 +139,35 @@ fn run_kills(times: u32, seed: u64, until: f64) -> Result<u32> {
             Err(error) => {
                 misses += 1;
                 println!("| {:.2} s | – | – | MISS |", moment.as_secs_f64());
+                eprintln!("  {error:#}");
+            }
+        }
+    }
+    Ok(misses)
+}
+
+/// Carries out random plans and prints a row for each; gives the number of
+/// misses.
+fn run_plans(times: u32, seed: u64) -> Result<u32> {
+    let mut ground = Ground::start(Profile::from_environment())?;
+    println!("| plan | faults | ended by | landed | taken back | healthy in | |");
+    println!("| ---: | --- | --- | ---: | ---: | ---: | --- |");
+    let mut misses = 0;
+    for number in 1..=times {
+        // Each plan has a seed of its own, by which it can be tried again.
+        let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003) + u64::from(number));
+        match ground.attempt(&mut random) {
+            Ok(tried) => println!(
+                "| {number} | {} | {} | {} | {} | {:.2} s | ok |",
+                tried.kinds.join(", "),
+                tried.ending,
+                tried.landed,
+                tried.recovered,
+                tried.healthy_in.as_secs_f64(),
+            ),
+            Err(error) => {
+                misses += 1;
+                println!("| {number} | – | – | – | – | – | MISS |");
                 eprintln!("  {error:#}");
             }
         }

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
+mod amqp;
 mod broker;
 mod commands;
 mod detection;
 mod external;
 mod interrupts;
 mod kills;
+mod messages;
 mod refusals;
+mod stops;
 mod support;

@@ -1,11 +1,13 @@
-//! The faults of a plan, each carried out at its time.
+//! The faults of a plan, carried out by chaos; what becomes of them is told to
+//! the scribe.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use chaos::{FaultError, Injected, Journal, Planned, Process, Scene, World};
+use chaos::conduct::{Acked, Conduct, Entry, Manner, Setting, Step, Watch, conduct};
+use chaos::{Journal, Limits, Planned, Process, Scene, World};
 use reports::record::FaultRecord;
 use scenarios::Plan;
-use tokio::task::JoinSet;
 
 use super::{ConductError, LabHandle};
 use crate::event::Event;
@@ -16,13 +18,47 @@ use crate::signal::Cancel;
 
 /// Faults that are due or under way.
 pub(super) struct Breaking {
-    tasks: JoinSet<()>,
+    running: Option<Conduct>,
 }
 
 impl Breaking {
-    /// Waits until every fault is healed or given up.
-    pub(super) async fn finish(mut self) {
-        while self.tasks.join_next().await.is_some() {}
+    #[cfg(test)]
+    pub(super) fn of(running: Conduct) -> Self {
+        Self { running: Some(running) }
+    }
+
+    /// Nothing is injected any more, because of `why`. When the run was
+    /// cancelled, what stands is taken back at once.
+    pub(super) fn end(&self, why: &str, cancel: &Cancel) {
+        let Some(running) = &self.running else { return };
+        if cancel.is_cancelled() {
+            running.baton().take_back(why, false);
+        } else {
+            running.baton().no_more(why);
+        }
+    }
+
+    /// Whether every fault has come to its end.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.running.as_mut().is_none_or(Conduct::is_over)
+    }
+
+    /// Takes everything back, because of `why`, and sees the system whole.
+    pub(super) fn take_back(&self, why: &str) {
+        if let Some(running) = &self.running {
+            running.baton().take_back(why, true);
+        }
+    }
+
+    /// Waits until every fault is healed or given up, or takes back what stands
+    /// as soon as the run is cancelled.
+    pub(super) async fn finish(self, cancel: &Cancel) {
+        let Some(mut running) = self.running else { return };
+        tokio::select! {
+            () = running.finish() => return,
+            () = cancel.cancelled() => running.baton().take_back("the run ended first", false),
+        }
+        running.finish().await;
     }
 }
 
@@ -39,7 +75,19 @@ impl World for LabWorld {
             })
             .collect()
     }
+
+    fn hold(&self, name: &str) -> Result<(), String> {
+        self.0.hold(name, lab::Patience::new(HOLD_WITHIN)).map_err(|error| error.to_string())
+    }
+
+    fn let_go(&self, name: &str) {
+        // Without its keeper the lab has ended, and nothing is held any more.
+        let _ = self.0.let_go(name);
+    }
 }
+
+/// The keeper answers at once; a busy machine may take a while.
+const HOLD_WITHIN: Duration = Duration::from_secs(20);
 
 /// Nobody's processes: those of somebody's own system are out of reach.
 struct NoWorld;
@@ -57,36 +105,38 @@ pub(super) fn start(
     standing: &Standing,
     folder: &Folder,
     observer: &Observer,
-    cancel: &Cancel,
+    acked: Acked,
 ) -> Result<Breaking, ConductError> {
-    let mut tasks = JoinSet::new();
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
         .map_err(|error| ConductError::Timetable(error.to_string()))?;
-    let scene = scene(standing, folder, observer);
-    for planned in timetable {
-        let mut follower =
-            Follower { observer: observer.clone(), record: planned_record(&planned) };
-        follower.observer.event(Event::FaultPlanned { fault: follower.record.clone() });
-        match (&scene, planned.order(&standing.targets)) {
-            (Err(why), _) => follower.failed(why),
-            (_, Err(error)) => follower.failed(error),
-            (Ok(scene), Ok(order)) => {
-                let (scene, cancel) = (scene.clone(), cancel.clone());
-                tasks.spawn(async move {
-                    let due = follower.observer.clock().at(planned.at);
-                    tokio::select! {
-                        () = tokio::time::sleep_until(due) => {}
-                        () = cancel.cancelled() => return follower.failed("the run ended first"),
-                    }
-                    carry_out(order, scene, follower).await;
-                });
-            }
+    let records = timetable.iter().map(record).collect::<Vec<_>>();
+    for fault in &records {
+        observer.event(Event::FaultPlanned { fault: fault.clone() });
+    }
+    let reporter = Reporter { observer: observer.clone(), records: Mutex::new(records) };
+    match scene(plan, standing, folder, observer) {
+        Ok(scene) => {
+            let entry = |planned| Entry::new(planned, &standing.targets);
+            let entries = timetable.into_iter().map(entry).collect();
+            let zero = observer.clock().at(Duration::ZERO);
+            let setting =
+                Setting { zero, seed: plan.seed, acked: Some(acked), watch: Arc::new(reporter) };
+            Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })
+        }
+        Err(why) => {
+            let failed = Step::Failed { manner: Manner::NotLanded, why };
+            timetable.iter().for_each(|planned| reporter.see(planned, &failed));
+            Ok(Breaking { running: None })
         }
     }
-    Ok(Breaking { tasks })
 }
 
-fn scene(standing: &Standing, folder: &Folder, observer: &Observer) -> Result<Scene, String> {
+fn scene(
+    plan: &Plan,
+    standing: &Standing,
+    folder: &Folder,
+    observer: &Observer,
+) -> Result<Scene, String> {
     let world: Arc<dyn World> = match &standing.lab {
         Some(lab) => Arc::new(LabWorld(lab.clone())),
         None => Arc::new(NoWorld),
@@ -97,57 +147,47 @@ fn scene(standing: &Standing, folder: &Folder, observer: &Observer) -> Result<Sc
         observer.event(Event::Warning { text: error.clone() });
     }
     let http = chaos::http_client().map_err(|error| error.to_string())?;
-    Ok(Scene { world, journal: Arc::new(journal?), http })
+    let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
+    let limits = Arc::new(Limits::new(most));
+    Ok(Scene { world, journal: Arc::new(journal?), http, limits })
 }
 
-/// Injects, confirms and heals one fault, and tells of each step.
-async fn carry_out(order: chaos::Order, scene: Scene, mut follower: Follower) {
-    let injected: Injected = match chaos::inject(&order, &scene).await {
-        Ok(injected) => injected,
-        Err(error) => return follower.failed(error),
-    };
-    follower.record.injected = Some(follower.now());
-    follower.record.victims = injected.victims();
-    follower.tell();
-    let confirmed = injected.confirm().await;
-    if confirmed.is_ok() {
-        follower.record.confirmed = Some(follower.now());
-        follower.tell();
-    }
-    // A fault that nobody saw land is healed all the same.
-    tokio::time::sleep(order.action.lasts()).await;
-    let healed = injected.heal().await;
-    match (confirmed, healed) {
-        (Ok(()), Ok(_)) => {
-            follower.record.healed = Some(follower.now());
-            follower.tell();
-        }
-        (Err(error), _) | (_, Err(error)) => follower.failed::<FaultError>(error),
-    }
-}
-
-/// Tells what becomes of one fault.
-struct Follower {
+/// Keeps the record of each fault and passes it on whenever it changes.
+struct Reporter {
     observer: Observer,
-    record: FaultRecord,
+    records: Mutex<Vec<FaultRecord>>,
 }
 
-impl Follower {
-    fn now(&self) -> f64 {
-        self.observer.clock().now()
-    }
-
-    fn tell(&self) {
-        self.observer.event(Event::FaultChanged { fault: self.record.clone() });
-    }
-
-    fn failed<E: ToString>(&mut self, why: E) {
-        self.record.problem = Some(why.to_string());
-        self.tell();
+impl Watch for Reporter {
+    fn see(&self, fault: &Planned, step: &Step) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(record) = records.iter_mut().find(|record| record.name == fault.name) else {
+            return;
+        };
+        write_down(record, step, self.observer.clock().now());
+        self.observer.event(Event::FaultChanged { fault: record.clone() });
     }
 }
 
-fn planned_record(planned: &Planned) -> FaultRecord {
+/// Adds to a record what happened at a time, in seconds.
+fn write_down(record: &mut FaultRecord, step: &Step, now: f64) {
+    match step {
+        Step::Injected { victims } => {
+            record.injected = Some(now);
+            record.victims.clone_from(victims);
+        }
+        Step::Confirmed => record.confirmed = Some(now),
+        Step::Undone { .. } => {}
+        Step::Healed { .. } => record.healed = Some(now),
+        Step::Failed { manner, why } => {
+            record.blocked |= *manner == Manner::Blocked;
+            // What went wrong first is the cause of the rest.
+            record.problem.get_or_insert_with(|| why.clone());
+        }
+    }
+}
+
+fn record(planned: &Planned) -> FaultRecord {
     FaultRecord {
         name: planned.name.clone(),
         kind: planned.fault.kind.word().to_owned(),
@@ -156,6 +196,7 @@ fn planned_record(planned: &Planned) -> FaultRecord {
         confirmed: None,
         healed: None,
         victims: Vec::new(),
+        blocked: false,
         problem: None,
     }
 }

@@ -105,7 +105,7 @@ fn read_events(path: &Path, facts: &mut Facts, history: &mut History) -> Result<
     Ok(())
 }
 
-fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
+pub(super) fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
     match stamped.event {
         Event::RunStarted { run, version, again } => {
             facts.run = run;
@@ -135,6 +135,11 @@ fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
         }
         Event::ProbeTrouble { probe, why } => {
             history.troubles.insert(probe, why);
+        }
+        Event::RunStopped { stop } => {
+            let at = (stop.at * 10.0).round() / 10.0;
+            facts.warnings.push(format!("Stopped by {} at {at} s: {}", stop.check, stop.why));
+            history.stopped = Some(stop);
         }
         Event::Warning { text } => facts.warnings.push(text),
         Event::WorkloadEnded { workload, summary } => {

@@ -4,8 +4,8 @@
 //! Every run has this finding, because a fault that never landed makes the
 //! calm after it worthless. Never violated: whether the system bore the fault is
 //! what the other checks are for. Inconclusive when a planned fault was not
-//! injected, hit nothing, was not confirmed, did not heal within its time, or
-//! has a problem. Evidence: each fault with its victims. Faults that this run
+//! injected, was blocked, hit nothing, was not confirmed, did not heal within its
+//! time, or has a problem. Evidence: each fault with its victims. Faults that this run
 //! leaves out are not planned.
 
 use reports::record::FaultRecord;
@@ -52,6 +52,10 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
 fn failure(fault: &Fault, known: &FaultRecord) -> Option<String> {
     let name = &fault.name;
     let within = fault.heal_within.as_secs_f64();
+    if known.blocked {
+        let why = known.problem.as_deref().unwrap_or("nobody said why");
+        return Some(format!("fault {name} was blocked: {why}"));
+    }
     if let Some(problem) = &known.problem {
         return Some(format!("fault {name}: {problem}"));
     }

@@ -5,4 +5,5 @@ mod operations;
 mod run;
 mod scene;
 mod series;
+mod so_far;
 mod trends;

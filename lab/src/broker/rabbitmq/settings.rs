@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::broker::make_folder;
 use crate::keeper::wire::ProcessSpec;
 use crate::{LabError, port};
 
@@ -57,11 +58,7 @@ impl Settings {
 
     /// Writes every file afresh; data of an earlier attempt goes.
     pub(crate) fn write(&self) -> Result<(), LabError> {
-        if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)
-                .map_err(LabError::file("empty the folder", &self.folder))?;
-        }
-        fs::create_dir(&self.folder).map_err(LabError::file("create the folder", &self.folder))?;
+        make_folder(&self.folder)?;
         self.file("rabbitmq.conf", 0o600, &self.configuration())?;
         self.file("advanced.config", 0o600, ADVANCED)?;
         self.file("enabled_plugins", 0o600, "[rabbitmq_management, rabbitmq_prometheus].\n")?;
@@ -96,7 +93,8 @@ impl Settings {
             .env("RABBITMQ_PID_FILE", self.path("pid"))
             .env("RABBITMQ_DIST_PORT", self.ports.distribution.to_string())
             .env("RABBITMQ_CTL_DIST_PORT_MIN", self.ports.tool.to_string())
-            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.ports.tool.to_string())
+            // Two who ask at the same time need a port each.
+            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.ports.tool.saturating_add(20).to_string())
     }
 
     fn configuration(&self) -> String {

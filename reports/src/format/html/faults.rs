@@ -39,7 +39,7 @@ fn row(fault: &FaultRecord) -> Vec<String> {
         fault.name.clone(),
         fault.kind.clone(),
         moment(fault.planned),
-        at(fault.injected, "never"),
+        at(fault.injected, if fault.blocked { "blocked" } else { "never" }),
         at(fault.confirmed, unseen),
         at(fault.healed, unseen),
         fault.victims.join(", "),

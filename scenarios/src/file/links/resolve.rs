@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::Item;
+use crate::plan::CheckKind;
 use crate::read::{Context, nearest_help};
 use crate::series::{SeriesInfo, WORKLOAD};
 use crate::units::Unit;
@@ -21,6 +22,8 @@ struct Names {
     /// Names by the kind of item.
     items: BTreeMap<&'static str, BTreeSet<String>>,
     series: BTreeMap<String, Source>,
+    /// The checks that cannot be judged before the end, with their kinds.
+    late_checks: BTreeMap<String, &'static str>,
     /// The items that are not part of this run, with the reason.
     out: BTreeMap<Key, String>,
 }
@@ -92,7 +95,10 @@ impl Links {
 impl Names {
     fn of(context: &Context, file: &File) -> Self {
         let (items, out) = (BTreeMap::new(), BTreeMap::new());
-        let mut names = Self { items, series: series_of(context, file), out };
+        let late = file.checks.iter().filter(|check| !check.value.kind.is_live());
+        let late_checks =
+            late.map(|check| (check.name.value.clone(), check.value.kind.word())).collect();
+        let mut names = Self { items, series: series_of(context, file), late_checks, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -128,6 +134,7 @@ impl Names {
             Kind::Fault => self.find_item(context, "fault", "faults", link),
             Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
             Kind::Check => self.find_item(context, "check", "checks", link),
+            Kind::LiveCheck => self.find_live_check(context, link),
             Kind::Level | Kind::Counter => self.find_series(context, link),
         }
     }
@@ -153,6 +160,19 @@ impl Names {
         let message = format!("there is no {noun} {name:?}");
         context.problem(Some(link.name.span.clone()), message, help);
         None
+    }
+
+    fn find_live_check(&self, context: &Context, link: &Link) -> Option<Key> {
+        let found = self.find_item(context, "check", "checks", link)?;
+        if let Some(word) = self.late_checks.get(&link.name.value) {
+            let message = format!(
+                "check {:?} is of the kind {word}, which says nothing before the end of the run",
+                link.name.value
+            );
+            let help = format!("kinds that can stop a run: {}", CheckKind::LIVE.join(", "));
+            context.problem(Some(link.name.span.clone()), message, Some(help));
+        }
+        Some(found)
     }
 
     fn find_series(&self, context: &Context, link: &Link) -> Option<Key> {

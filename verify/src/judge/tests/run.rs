@@ -155,12 +155,13 @@ fn load_must_be_attempted_and_accepted() {
 #[test]
 fn a_fault_must_land_and_heal() {
     type Change = fn(&mut reports::record::FaultRecord);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("was not injected", |fault| fault.injected = None),
         ("not seen to have landed", |fault| fault.confirmed = None),
         ("did not heal", |fault| fault.healed = None),
         ("to heal, and may take", |fault| fault.healed = Some(50.0)),
         ("hit nothing", |fault| fault.victims.clear()),
+        ("was blocked: nobody said why", |fault| fault.blocked = true),
         ("no such process", |fault| fault.problem = Some("no such process".to_owned())),
     ];
     for (reason, change) in changes {

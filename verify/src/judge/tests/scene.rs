@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use loadgen::{Fate, Ledger};
 use reports::record::{FaultRecord, Finding, PhaseRecord};
 use scenarios::plan::check::{Check, CheckKind, Severity};
+use scenarios::plan::fault::Victims;
 use scenarios::plan::workload::{Expect, Statuses};
 use scenarios::plan::{
-    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, System,
-    Transport, Workload,
+    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Safety,
+    System, Transport, Workload,
 };
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
@@ -56,6 +57,7 @@ impl Scene {
             system: System {
                 reference: "publisher".to_owned(),
                 replicas: 2,
+                proxied: Vec::new(),
                 targets: BTreeMap::new(),
                 variants: BTreeMap::new(),
             },
@@ -64,6 +66,7 @@ impl Scene {
             phases: phases.to_vec(),
             workloads: Vec::new(),
             faults: Vec::new(),
+            safety: Safety::default(),
             probes: probes.map(probe).to_vec(),
             effects: Vec::new(),
             checks: Vec::new(),
@@ -188,8 +191,12 @@ impl Scene {
             name: name.to_owned(),
             phase: "faults".to_owned(),
             at: Span::seconds(1),
+            after: None,
             heal_within: Span::seconds(5),
-            kind: FaultKind::KillProcess { role: "service".to_owned(), pick: Pick::Count(1) },
+            kind: FaultKind::KillProcess(Victims {
+                role: "service".to_owned(),
+                pick: Pick::count(1),
+            }),
         });
         self.history.faults.push(FaultRecord {
             name: name.to_owned(),
@@ -199,6 +206,7 @@ impl Scene {
             confirmed: Some(injected + 0.1),
             healed: Some(injected + 2.0),
             victims: vec!["service-1 (pid 17)".to_owned()],
+            blocked: false,
             problem: None,
         });
         self

@@ -1,0 +1,140 @@
+//! Choosing and pinning processes, which several faults do.
+
+use std::time::Duration;
+
+use scenarios::plan::Pick;
+
+use super::{Order, Scene};
+use crate::patience::Patience;
+use crate::process::Pinned;
+use crate::timetable::choose;
+use crate::victim::{Signal, Victim};
+use crate::{FaultError, Process, World};
+
+/// A signal takes no time; a process in an uninterruptible wait may.
+const SEE_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Held victims, and how many of their role ran before.
+pub(super) struct Victims {
+    role: String,
+    before: usize,
+    pub(super) supervised: bool,
+    held: Vec<Victim>,
+}
+
+impl Victims {
+    /// Chooses among the processes of a role and takes hold of the chosen.
+    pub(super) fn choose(
+        role: &str,
+        pick: Pick,
+        order: &Order,
+        scene: &Scene,
+    ) -> Result<Self, FaultError> {
+        let candidates = scene.world.processes(role);
+        candidates.iter().try_for_each(|candidate| scene.world.may_hit(candidate))?;
+        let since = |process: &Process| process.start_time;
+        let chosen = choose(&candidates, pick, order.seed, since)
+            .map_err(|source| FaultError::Choice { what: format!("process {role:?}"), source })?;
+        let held = chosen.into_iter().map(|process| Victim::pin(process).map_err(FaultError::from));
+        Ok(Self {
+            role: role.to_owned(),
+            before: candidates.len(),
+            supervised: scene.world.is_supervised(),
+            held: held.collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn describe(&self) -> Vec<String> {
+        self.held.iter().map(|victim| victim.process().to_string()).collect()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.held.iter().map(|victim| victim.process().name.as_str())
+    }
+
+    pub(super) fn pinned(&self) -> Vec<Pinned> {
+        self.held.iter().map(Victim::pinned).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn gone(&self) -> usize {
+        self.held.iter().filter(|victim| victim.is_gone()).count()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), FaultError> {
+        self.held.iter().try_for_each(|victim| Ok(victim.signal(signal)?))
+    }
+
+    /// Waits until all of them are gone.
+    pub(super) async fn all_gone(&self, within: Duration) -> Result<(), FaultError> {
+        let patience = Patience::new(within, LOOK_EVERY);
+        while let Some(alive) = self.held.iter().find(|victim| !victim.is_gone()) {
+            if !patience.pause().await {
+                let what = format!("{} still runs", alive.process());
+                return Err(FaultError::NotConfirmed { what, within });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn killed(&self) -> Result<(), FaultError> {
+        self.all_gone(SEE_WITHIN).await
+    }
+
+    /// Waits until all of them are stopped.
+    pub(super) async fn all_stopped(&self) -> Result<(), FaultError> {
+        let patience = Patience::new(SEE_WITHIN, LOOK_EVERY);
+        while let Some(running) = self.held.iter().find(|v| !v.pinned().is_stopped()) {
+            if running.is_gone() || !patience.pause().await {
+                let what = format!("{} is not stopped", running.process());
+                return Err(FaultError::NotConfirmed { what, within: patience.limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until none of them is stopped any more.
+    pub(super) async fn none_stopped(&self, within: Duration) -> Result<(), FaultError> {
+        let patience = Patience::new(within, LOOK_EVERY);
+        while let Some(stopped) = self.held.iter().find(|v| v.pinned().is_stopped()) {
+            if !patience.pause().await {
+                let what = format!("{} is still stopped", stopped.process());
+                return Err(FaultError::NotHealed { what, within });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the role has as many running processes as before. What the
+    /// world shows may be a moment old, so a victim that it still shows does not
+    /// count. `None` where nobody starts them again.
+    pub(super) async fn replaced(
+        &self,
+        world: &dyn World,
+        within: Duration,
+    ) -> Result<Option<String>, FaultError> {
+        if !self.supervised {
+            return Ok(None);
+        }
+        let patience = Patience::new(within, LOOK_EVERY);
+        loop {
+            let running = world.processes(&self.role);
+            let running = running.iter().map(Process::pinned).filter(|&id| self.counts(id)).count();
+            let seen = format!("{running} of {} processes of {:?} run", self.before, self.role);
+            if running >= self.before {
+                return Ok(Some(seen));
+            }
+            if !patience.pause().await {
+                return Err(FaultError::NotHealed { what: seen, within });
+            }
+        }
+    }
+
+    fn counts(&self, process: Pinned) -> bool {
+        process.is_alive() && self.held.iter().all(|victim| victim.pinned() != process)
+    }
+}

@@ -1,0 +1,110 @@
+//! Waiting until the cluster shows something, with a deadline. A look that fails
+//! for a passing reason is repeated: it changes nothing.
+
+use std::time::Duration;
+
+use super::{Cluster, KubernetesError, Pod, Rollout, Selection, Workload};
+use crate::patience::Patience;
+
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+impl Cluster {
+    /// Waits until none of these very pods is there any more.
+    ///
+    /// # Errors
+    /// [`KubernetesError::NotSeen`] after `within`, and what keeps one from
+    /// looking.
+    pub async fn wait_gone(&self, pods: &[Pod], within: Duration) -> Result<(), KubernetesError> {
+        let mut wait = Wait::new(within);
+        loop {
+            let look = self.are_gone(pods).await.map(|gone| {
+                if gone { Ok(()) } else { Err("a chosen pod is still there".to_owned()) }
+            });
+            if let Some(done) = wait.seen(look).await? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Waits until as many pods of a selection are up as before, those that were
+    /// hit not counted, and says how many they are. The pods themselves are
+    /// counted, since a workload's own count lags behind.
+    ///
+    /// # Errors
+    /// [`KubernetesError::NotSeen`] after `within`, and what keeps one from
+    /// looking.
+    pub async fn wait_whole(
+        &self,
+        selection: &Selection,
+        hit: &[Pod],
+        before: usize,
+        within: Duration,
+    ) -> Result<String, KubernetesError> {
+        let mut wait = Wait::new(within);
+        let was_hit = |pod: &Pod| hit.iter().any(|hit| hit.uid == pod.uid);
+        loop {
+            let look = self.pods(selection).await.map(|pods| {
+                let up = pods.iter().filter(|pod| pod.is_up() && !was_hit(pod)).count();
+                let seen = format!("{up} of {before} pods are ready");
+                if up >= before { Ok(seen) } else { Err(seen) }
+            });
+            if let Some(seen) = wait.seen(look).await? {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Waits until a rollout is complete.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Impossible`] if its controller gives it up,
+    /// [`KubernetesError::NotSeen`] after `within`, and what keeps one from
+    /// looking.
+    pub async fn wait_rollout(
+        &self,
+        workload: &Workload,
+        within: Duration,
+    ) -> Result<(), KubernetesError> {
+        let mut wait = Wait::new(within);
+        loop {
+            let look = match self.rollout(workload).await {
+                Ok(Rollout::Complete) => Ok(Ok(())),
+                Ok(Rollout::Going { waits_for }) => {
+                    Ok(Err(format!("the rollout of {workload} waits for {waits_for}")))
+                }
+                Ok(Rollout::Stuck { why }) => {
+                    let what = format!("the rollout of {workload}");
+                    return Err(KubernetesError::Impossible { what, why });
+                }
+                Err(error) => Err(error),
+            };
+            if let Some(done) = wait.seen(look).await? {
+                return Ok(done);
+            }
+        }
+    }
+}
+
+struct Wait {
+    patience: Patience,
+}
+
+impl Wait {
+    fn new(within: Duration) -> Self {
+        Self { patience: Patience::new(within, LOOK_EVERY) }
+    }
+
+    /// What was waited for, or `None` after a pause if it is worth another look.
+    async fn seen<T>(
+        &mut self,
+        look: Result<Result<T, String>, KubernetesError>,
+    ) -> Result<Option<T>, KubernetesError> {
+        let failure = match look {
+            Ok(Ok(seen)) => return Ok(Some(seen)),
+            Ok(Err(seen)) => KubernetesError::NotSeen { seen, within: self.patience.limit },
+            Err(error) if error.may_pass() => error,
+            Err(error) => return Err(error),
+        };
+        if self.patience.pause().await { Ok(None) } else { Err(failure) }
+    }
+}

@@ -1,0 +1,297 @@
+//! A timetable that this program carries out, from `chaos run` and from
+//! `chaos replay`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos::conduct::{Entry, Manner, Setting, conduct};
+use chaos::{About, Journal, Limits, Reach, Scene, World, catalogue, http_client};
+use scenarios::Plan;
+use scenarios::plan::FaultKind;
+use scenarios::template::Template;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::arguments::{Common, Most, Surroundings};
+use super::chronicle::{Chronicle, Folder};
+use super::condition::Condition;
+use super::exit::{Exit, Trouble};
+use super::place::{self, Signals};
+use super::recovery;
+use super::roles::Roles;
+use super::say::Say;
+use super::{addresses, again};
+
+/// Everything that is known before the first fault.
+pub(crate) struct Campaign<'a> {
+    pub(crate) plan: Plan,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) asked: &'a Surroundings,
+    pub(crate) common: &'a Common,
+    pub(crate) say: &'a Say,
+}
+
+/// The addresses of the command line, if they are those that the faults need.
+pub(crate) fn targets(
+    plan: &Plan,
+    asked: &Surroundings,
+) -> Result<BTreeMap<String, String>, Trouble> {
+    let targets = addresses::read(&asked.targets, asked.targets_file.as_deref())?;
+    let mut needed = BTreeMap::new();
+    for fault in &plan.faults {
+        let text = toml::to_string(&fault.kind).unwrap_or_default();
+        for key in Template::new(text).targets() {
+            needed.entry(key).or_insert(&fault.name);
+        }
+    }
+    let declared = &plan.system.targets;
+    for (key, fault) in &needed {
+        if !targets.contains_key(key) {
+            let help = declared.get(key).map_or(String::new(), |t| format!(" ({})", t.help));
+            let why = format!("fault {fault} needs --target {key}=URL{help}");
+            return Err(Trouble::Usage(why));
+        }
+    }
+    let known = |key: &String| needed.contains_key(key) || declared.contains_key(key);
+    match targets.keys().find(|key| !known(key)) {
+        Some(key) => Err(Trouble::Usage(format!("--target {key}: there is no such target"))),
+        None => Ok(targets),
+    }
+}
+
+impl Campaign<'_> {
+    /// Shows the timetable or carries it out.
+    pub(crate) fn start(self) -> Result<Exit, Trouble> {
+        let roles = Roles::new(self.asked);
+        self.see_roles(&roles)?;
+        let limits = Arc::new(Limits::new(self.most(&roles)?));
+        let run = place::run_name();
+        let journal = Journal::open(place::journal_path(self.common)?, &run)?;
+        let world = Arc::new(roles);
+        let http = http_client()?;
+        if self.asked.dry_run {
+            let scene = Scene { world, journal: Arc::new(journal), http, limits };
+            return place::block_on(async { Ok(self.show(&scene).await) });
+        }
+        let folder = Folder::create(self.asked.out.join(&run), &self.plan)?;
+        let journal = Arc::new(journal.copied_to(&folder.journal())?);
+        let scene = Scene { world, journal, http, limits };
+        place::block_on(self.carry_out(&scene, &folder, &run))
+    }
+
+    /// Every role of a fault must be played by somebody named.
+    fn see_roles(&self, roles: &Roles) -> Result<(), Trouble> {
+        for entry in &self.entries {
+            if let Some(role) = role(&entry.order.kind).filter(|role| !roles.has(role)) {
+                let fault = &entry.order.name;
+                let why = format!(
+                    "fault {fault} hits the role {role:?}; say who that is with --role \
+                     {role}=name:COMMAND, {role}=pid-file:FILE or {role}=pid:PID"
+                );
+                return Err(Trouble::Usage(why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The most victims at once; 0 is no limit.
+    fn most(&self, roles: &Roles) -> Result<usize, Trouble> {
+        match self.asked.most_victims {
+            None => Ok(usize::try_from(self.plan.safety.most_victims).unwrap_or(usize::MAX)),
+            Some(Most::Count(count)) => Ok(count),
+            Some(Most::Share(share)) => {
+                let mut all: Vec<_> =
+                    self.entries.iter().filter_map(|e| role(&e.order.kind)).collect();
+                all.sort_unstable();
+                all.dedup();
+                let found: usize = all.iter().map(|role| roles.processes(role).len()).sum();
+                let most = (share.0 * found as f64).floor() as usize;
+                // A limit of nobody would read as no limit.
+                if most == 0 {
+                    let why = format!("--most-victims {share} of {found} processes is nobody");
+                    return Err(Trouble::Usage(why));
+                }
+                Ok(most)
+            }
+        }
+    }
+
+    /// The dry run: who would be hit now, and by what.
+    async fn show(&self, scene: &Scene) -> Exit {
+        let mut exit = Exit::Done;
+        let abouts = catalogue();
+        for Entry { planned, order, expected } in &self.entries {
+            let prepared = chaos::prepare(order, scene).await;
+            let prepared = match expected {
+                Some(expected) => expected.meets(prepared),
+                None => prepared,
+            };
+            let victims = prepared.map(|prepared| prepared.victims());
+            let word = order.kind.word();
+            let about = abouts.iter().find(|about| about.kind == word);
+            let (hits, trouble) = match &victims {
+                Ok(victims) => (format!("would hit {}", victims.join(", ")), None),
+                Err(error) => {
+                    exit = Exit::NotLanded;
+                    let manner = Manner::from(error);
+                    let blocked = manner == Manner::Blocked;
+                    let word = if blocked { "would be BLOCKED" } else { "would not land" };
+                    (format!("{word}: {error}"), Some((manner, error.to_string())))
+                }
+            };
+            let lasts = order.kind.lasts();
+            let of = |part: fn(&About) -> &'static str| about.map_or("unknown", part);
+            let how_long =
+                if lasts.0.is_zero() { "an instant".to_owned() } else { lasts.to_string() };
+            let text = format!(
+                "{:8.3} s  {} ({word}) {hits}\n            lasts     {how_long}\n            \
+                 undone    {}\n            contract  {}",
+                planned.at.as_secs_f64(),
+                order.name,
+                of(|about| about.undone),
+                of(|about| about.contract),
+            );
+            let value = json!({
+                "state": "planned", "dry_run": true, "fault": order.name, "kind": word,
+                "at": planned.at.as_secs_f64(), "lasts": lasts.0.as_secs_f64(),
+                "victims": victims.unwrap_or_default(), "undone": of(|about| about.undone),
+                "contract": of(|about| about.contract),
+                "manner": trouble.as_ref().map(|(manner, _)| manner),
+                "why": trouble.as_ref().map(|(_, why)| why),
+            });
+            self.say.step(&text, &value);
+        }
+        exit
+    }
+
+    async fn carry_out(self, scene: &Scene, folder: &Folder, run: &str) -> Result<Exit, Trouble> {
+        let mut signals = Signals::listen()?;
+        let condition = self.asked.stop_if.as_deref().map(Condition::new).transpose()?;
+        if let Some(condition) = &condition {
+            let why = tokio::select! {
+                why = condition.holds() => why,
+                () = signals.caught() => return Ok(Exit::Interrupted),
+            };
+            if let Some(why) = why {
+                return Err(Trouble::Stopped { why });
+            }
+        }
+        let zero = Instant::now();
+        let chronicle = Arc::new(Chronicle::open(folder, self.say.clone(), zero)?);
+        chronicle.event(json!({
+            "event": "run-started", "run": run, "version": env!("CARGO_PKG_VERSION"),
+            "again": again::command(self.plan.seed),
+        }));
+        self.begin(&chronicle, folder);
+        let setting = Setting { zero, seed: self.plan.seed, acked: None, watch: chronicle.clone() };
+        let mut running = conduct(self.entries, scene, setting);
+        let baton = running.baton();
+        let (mut interrupted, mut stopped) = (false, None);
+        loop {
+            let calm = !interrupted && stopped.is_none();
+            tokio::select! {
+                () = running.finish() => break,
+                () = signals.caught() => {
+                    if interrupted {
+                        // Whoever asks twice does not want to wait.
+                        let report = chaos::recover(&scene.journal, Reach::OwnRun).await?;
+                        recovery::show(&report, self.say);
+                        return Ok(Exit::Interrupted);
+                    }
+                    interrupted = true;
+                    baton.take_back("the run was interrupted", false);
+                }
+                why = violated(condition.as_ref()), if calm => {
+                    self.say.warning(&format!("stopped, everything is taken back: {why}"));
+                    chronicle.event(json!({"event": "warning", "text": format!("stopped: {why}")}));
+                    baton.take_back(&why, true);
+                    stopped = Some(why);
+                }
+                () = chronicle.has_failed(), if self.asked.fail_fast && calm => {
+                    let why = "another fault did not go as planned (--fail-fast)".to_owned();
+                    baton.take_back(&why, true);
+                    stopped = Some(why);
+                }
+            }
+        }
+        chronicle.event(json!({
+            "event": "run-ended", "interrupted": interrupted,
+            "seconds": zero.elapsed().as_secs_f64(),
+        }));
+        Ok(end(&chronicle, self.say, folder, interrupted, stopped))
+    }
+
+    /// Says what is going to happen.
+    fn begin(&self, chronicle: &Chronicle, folder: &Folder) {
+        let last = self.entries.iter().map(|entry| entry.planned.at + entry.order.lasts()).max();
+        let over = last.unwrap_or(Duration::ZERO).as_secs_f64();
+        let text = format!(
+            "{} faults in {over:.0} s, seed {}; only the faults of the file are carried out, its \
+             workloads, probes and checks are not; everything is written to {}",
+            self.entries.len(),
+            self.plan.seed,
+            folder.path().display()
+        );
+        let value = json!({
+            "state": "begins", "faults": self.entries.len(), "seed": self.plan.seed,
+            "folder": folder.path(),
+        });
+        self.say.step(&text, &value);
+        self.entries.iter().for_each(|entry| chronicle.planned(&entry.planned));
+    }
+}
+
+async fn violated(condition: Option<&Condition>) -> String {
+    match condition {
+        Some(condition) => condition.violated().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sums the run up.
+fn end(
+    chronicle: &Chronicle,
+    say: &Say,
+    folder: &Folder,
+    interrupted: bool,
+    stopped: Option<String>,
+) -> Exit {
+    let failures = chronicle.failures();
+    let blocked = failures.iter().filter(|(_, manner)| *manner == Manner::Blocked).count();
+    let exit = match (interrupted, &stopped, failures.is_empty()) {
+        (true, ..) => Exit::Interrupted,
+        (false, None, true) => Exit::Done,
+        _ => Exit::NotLanded,
+    };
+    let mut names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    let text = match exit {
+        Exit::Done => "every fault landed and is taken back".to_owned(),
+        Exit::Interrupted => "interrupted; every fault that was there is taken back".to_owned(),
+        _ => {
+            let stopped = stopped.as_ref().map_or(String::new(), |why| format!("stopped: {why}; "));
+            format!("{stopped}not as planned: {} ({blocked} blocked)", names.join(", "))
+        }
+    };
+    let value = json!({
+        "state": "ended", "interrupted": interrupted, "stopped": stopped,
+        "failures": failures.iter().map(|(fault, manner)| json!({"fault": fault, "manner": manner}))
+            .collect::<Vec<_>>(),
+        "folder": folder.path(),
+    });
+    say.step(&text, &value);
+    exit
+}
+
+/// The role whose processes a fault hits.
+fn role(kind: &FaultKind) -> Option<&str> {
+    match kind {
+        FaultKind::KillProcess(victims) | FaultKind::TerminateProcess(victims) => {
+            Some(&victims.role)
+        }
+        FaultKind::PauseProcess(held) | FaultKind::StopProcess(held) => Some(&held.role),
+        FaultKind::RabbitmqAlarm(alarm) => Some(&alarm.role),
+        _ => None,
+    }
+}

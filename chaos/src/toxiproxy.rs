@@ -1,0 +1,107 @@
+//! The few requests to a proxy's admin API that faults need. It is the one of
+//! our own proxy, and of Toxiproxy.
+
+use reqwest::{Method, StatusCode, Url};
+use serde_json::{Value, json};
+
+use crate::FaultError;
+use crate::service::PROXY;
+use crate::undo::UndoError;
+
+/// How much of a surprising answer is shown.
+const SHOWN: usize = 200;
+
+/// An admin API.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl Admin {
+    pub(crate) fn new(address: &str, http: reqwest::Client) -> Result<Self, FaultError> {
+        let wrong = |reason: String| FaultError::Address {
+            service: &PROXY,
+            address: address.to_owned(),
+            reason,
+        };
+        let base = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
+        if base.scheme() != "http" || base.host_str().is_none() {
+            return Err(wrong("it is not http://HOST:PORT".to_owned()));
+        }
+        Ok(Self { http, base })
+    }
+
+    /// The address as messages show it.
+    pub(crate) fn shown(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// What the API answers, with its status.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<(StatusCode, Value), FaultError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let unreachable = |error: reqwest::Error| FaultError::Unreachable {
+            service: &PROXY,
+            address: self.shown().to_owned(),
+            reason: error.without_url().to_string(),
+        };
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let text = response.text().await.map_err(unreachable)?;
+        let value = serde_json::from_str(&text);
+        Ok((status, value.unwrap_or_else(|_| json!(text.chars().take(SHOWN).collect::<String>()))))
+    }
+
+    /// [`Admin::ask`] for what must succeed.
+    pub(crate) async fn demand(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<Value, FaultError> {
+        let request = format!("{method} /{}", path.join("/"));
+        let (status, answer) = self.ask(method, path, body).await?;
+        match status.is_success() {
+            true => Ok(answer),
+            false => Err(FaultError::Answer {
+                service: &PROXY,
+                address: self.shown().to_owned(),
+                request,
+                answer: format!("{}: {answer}", status.as_u16()),
+            }),
+        }
+    }
+}
+
+/// Takes a toxic out, if it is still there.
+pub(crate) async fn remove(admin: &str, proxy: &str, toxic: &str) -> Result<String, UndoError> {
+    let failed = |reason: String| UndoError::Proxy {
+        admin: admin.to_owned(),
+        toxic: toxic.to_owned(),
+        reason,
+    };
+    let http = crate::http_client().map_err(|error| failed(error.to_string()))?;
+    let admin = Admin::new(admin, http).map_err(|error| failed(error.to_string()))?;
+    match admin.ask(Method::DELETE, &["proxies", proxy, "toxics", toxic], None).await {
+        Ok((StatusCode::NOT_FOUND, _)) => Ok(format!("{toxic} was gone from {proxy}")),
+        Ok((status, _)) if status.is_success() => Ok(format!("removed {toxic} from {proxy}")),
+        Ok((status, answer)) => Err(failed(format!("{}: {answer}", status.as_u16()))),
+        // A proxy that has ended harms nobody any more.
+        Err(FaultError::Unreachable { .. }) => {
+            Ok(format!("the proxy has ended, and {toxic} with it"))
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
+}

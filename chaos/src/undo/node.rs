@@ -1,0 +1,48 @@
+//! A running RabbitMQ node, spoken to with `rabbitmqctl` in the node's own
+//! surroundings: its name, cookie and port mapper are those of its process, so
+//! that no secret is written down.
+
+use std::path::Path;
+
+use super::UndoError;
+use super::leash::leashed;
+use super::program::{Ran, finish};
+use crate::process::Pinned;
+
+/// Where packages put the program itself, rather than a wrapper that changes
+/// the user.
+const PLACES: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "/opt/rabbitmq/sbin/rabbitmqctl"];
+
+/// Tells a node something and gives what `rabbitmqctl` answers.
+pub(crate) async fn rabbitmqctl(node: Pinned, words: &[String]) -> Result<Ran, String> {
+    let surroundings = std::fs::read(format!("/proc/{}/environ", node.pid))
+        .map_err(|error| format!("the surroundings of process {} : {error}", node.pid))?;
+    if !node.is_alive() {
+        return Err(format!("process {} does not run any more", node.pid));
+    }
+    let program = PLACES.into_iter().find(|place| Path::new(place).exists());
+    let mut command = leashed(program.unwrap_or("rabbitmqctl"));
+    command.env_clear().args(words);
+    for setting in surroundings.split(|&byte| byte == 0) {
+        let setting = String::from_utf8_lossy(setting);
+        // The flags of the node's own virtual machine are not for its client.
+        if let Some((name, value)) = setting.split_once('=')
+            && !name.starts_with("ERL_FLAGS")
+        {
+            command.env(name, value);
+        }
+    }
+    finish(command).await
+}
+
+/// Sets something of a node, unless the node has ended, and with it the setting.
+pub(super) async fn set(node: Pinned, words: &[String]) -> Result<String, UndoError> {
+    let command = format!("rabbitmqctl {}", words.join(" "));
+    match rabbitmqctl(node, words).await.and_then(Ran::success) {
+        Ok(_) => Ok(format!("ran {command}")),
+        Err(_) if !node.is_alive() => {
+            Ok("the node was started again, and has forgotten it".to_owned())
+        }
+        Err(reason) => Err(UndoError::Program { command, reason }),
+    }
+}

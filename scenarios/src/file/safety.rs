@@ -1,0 +1,19 @@
+//! `[safety]`: how far the faults may go.
+
+use super::links::{Kind, Links};
+use crate::plan::Safety;
+use crate::read::Table;
+
+pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
+    let most_victims = table.or(
+        "most_victims",
+        "The most victims under faults at the same time; 0 is no limit.",
+        0_u32,
+    );
+    let stop_if = table.list_or_empty(
+        "stop_if",
+        "Checks (bound, absence, ratio or latency) that are judged while faults are ahead or under way: when one is violated, nothing more is broken, what is there is taken back, and the run ends.",
+    );
+    links.enter("safety", "safety");
+    Safety { most_victims, stop_if: links.refer_weakly(table.context, Kind::LiveCheck, stop_if) }
+}

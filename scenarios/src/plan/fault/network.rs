@@ -1,0 +1,31 @@
+//! Faults of the network between two programs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::template::Template;
+use crate::units::{Share, Span};
+
+/// Harm to what passes through a proxy: a toxic of our own proxy or of
+/// Toxiproxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Toxic {
+    /// The proxy's admin API: `http://127.0.0.1:8474`.
+    pub admin: Template,
+    /// The proxy's name.
+    pub proxy: String,
+    /// The toxic's type: `latency`, `timeout`, `amqp_duplicate`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `downstream`, from the server to the client, or `upstream`.
+    pub stream: String,
+    /// The part of the connections that is harmed.
+    pub toxicity: Share,
+    /// The type's own settings, as numbers or words, in its own units.
+    pub attributes: BTreeMap<String, String>,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}

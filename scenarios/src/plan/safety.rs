@@ -1,0 +1,15 @@
+//! How far the faults of a run may go.
+
+use serde::{Deserialize, Serialize};
+
+/// Guards over all faults of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Safety {
+    /// The most victims that may be under faults at the same time; 0 is no
+    /// limit. A fault that would go beyond it is refused.
+    pub most_victims: u32,
+    /// Checks that are looked at on live figures: when one is violated, no more
+    /// faults are injected and those that are there are taken back.
+    pub stop_if: Vec<String>,
+}

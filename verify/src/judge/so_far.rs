@@ -1,0 +1,136 @@
+//! A check on the run so far, for stop conditions.
+//!
+//! The run is cut off at the last moment of which everything is known that the
+//! check needs, and judged as if it had been planned to end there: phases that
+//! have not begun are no phases, and the one that goes on ends at the cut. Only
+//! a breach counts. That a check is not violated yet says nothing.
+//!
+//! The run that was stopped is judged at the same cut later, so the breach that
+//! stopped it is in its verdict, and `recheck` finds it again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use loadgen::Ledger;
+use reports::record::{PhaseRecord, Verdict};
+use scenarios::plan::{Check, CheckKind, Plan};
+use scenarios::units::Span;
+
+use super::opinion::Opinion;
+use crate::history::{History, Sample, WorkloadHistory};
+
+/// A check that is violated so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Breach {
+    /// The moment up to which the run was judged, in seconds.
+    pub judged_to: f64,
+    /// What was measured, and what is allowed.
+    pub why: String,
+}
+
+/// Whether the check is violated so far. Kinds that say nothing before the end,
+/// and a check that crashes, are not.
+#[must_use]
+pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
+    let judged_to = known_to(&check.kind, history)?;
+    let opinion = catch_unwind(AssertUnwindSafe(|| at(check, plan, history, judged_to))).ok()??;
+    let (measured, bound) = (&opinion.measured, &opinion.bound);
+    let why = format!("{measured}, where {bound} is allowed. {}", opinion.why);
+    Some(Breach { judged_to, why })
+}
+
+/// The samples' times are written with microseconds, so nothing lies between a
+/// sample and this much behind it.
+const BEHIND: f64 = 5e-7;
+
+/// What the check comes to on the run up to a moment, if that is a violation.
+pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
+    let (mut plan, phases) = cut_plan(plan, to);
+    let mut check = check.clone();
+    let judged = check.kind.live_phases()?;
+    judged.retain(|name| phases.iter().any(|phase| phase.name == *name));
+    if judged.is_empty() {
+        return None;
+    }
+    plan.checks.clear();
+    let history = cut_history(&check.kind, history, phases, to);
+    Some(super::weigh_whole(&check, &plan, &history))
+        .filter(|opinion| opinion.verdict == Verdict::Violated)
+}
+
+/// The last moment of which everything is known. Counts of operations belong to
+/// whole seconds; a sample belongs to what is before the cut.
+fn known_to(kind: &CheckKind, history: &History) -> Option<f64> {
+    let last = |series: &str| history.samples.get(series)?.last().map(|sample| sample.at);
+    match kind {
+        CheckKind::Bound(bound) => Some(last(&bound.series)? + BEHIND),
+        CheckKind::Absence(absence) => Some(last(&absence.series)? + BEHIND),
+        CheckKind::Ratio(ratio) => Some(last(&ratio.of)?.min(last(&ratio.to)?).floor()),
+        CheckKind::Latency(latency) => Some(last(&format!("{}.acked", latency.workload))?.floor()),
+        _ => None,
+    }
+}
+
+/// The plan of a run that ends at the cut, and its phases.
+fn cut_plan(plan: &Plan, to: f64) -> (Plan, Vec<PhaseRecord>) {
+    let mut phases = Vec::new();
+    for (name, from, until) in plan.timeline().iter() {
+        let (from, until) = (from.as_secs_f64(), until.as_secs_f64().min(to));
+        if from < until {
+            phases.push(PhaseRecord { name: name.to_owned(), from, to: until });
+        }
+    }
+    let mut plan = plan.clone();
+    plan.phases.truncate(phases.len());
+    for (phase, record) in plan.phases.iter_mut().zip(&phases) {
+        let length = std::time::Duration::try_from_secs_f64(record.to - record.from);
+        phase.length = Span(length.unwrap_or_default());
+    }
+    (plan, phases)
+}
+
+/// What the check needs of the history, up to the cut.
+fn cut_history(kind: &CheckKind, history: &History, phases: Vec<PhaseRecord>, to: f64) -> History {
+    let mut cut = History {
+        phases,
+        faults: history.faults.clone(),
+        lines: history.lines.clone(),
+        troubles: history.troubles.clone(),
+        ..History::default()
+    };
+    let (series, workload) = match kind {
+        CheckKind::Bound(bound) => (vec![&bound.series], None),
+        CheckKind::Absence(absence) => (vec![&absence.series], None),
+        CheckKind::Ratio(ratio) => (vec![&ratio.of, &ratio.to], None),
+        CheckKind::Latency(latency) => (Vec::new(), Some(&latency.workload)),
+        _ => (Vec::new(), None),
+    };
+    let of_series = series.iter().filter_map(|series| series.rsplit_once('.'));
+    let workloads: Vec<&str> = of_series
+        .map(|(workload, _)| workload)
+        .chain(workload.map(String::as_str))
+        .filter(|name| history.workloads.contains_key(*name))
+        .collect();
+    let is_known = |name: &str| {
+        series.iter().any(|series| *series == name)
+            || name.rsplit_once('.').is_some_and(|(workload, _)| workloads.contains(&workload))
+    };
+    let until = |samples: &[Sample]| {
+        let end = samples.partition_point(|sample| sample.at <= to);
+        samples[..end].to_vec()
+    };
+    let samples = history.samples.iter().filter(|(name, _)| is_known(name));
+    cut.samples = samples.map(|(name, list)| (name.clone(), until(list))).collect();
+    for name in workloads {
+        let response = history.workloads.get(name).map(|told| told.response.clone());
+        let told = WorkloadHistory {
+            ledger: Ledger::new("", name),
+            response: response.unwrap_or_default(),
+            latency: Box::default(),
+            outages: Vec::new(),
+            pump: Default::default(),
+            broken: None,
+        };
+        cut.workloads.insert(name.to_owned(), told);
+    }
+    cut
+}
