@@ -34,6 +34,12 @@ impl Lane {
         }
     }
 
+    /// Another place in the same worker, for a connection that carries many
+    /// operations and does for each what others do for their only one.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(&self.worker)
+    }
+
     /// The time after T0.
     pub(crate) fn now(&self) -> Duration {
         self.worker.now()

@@ -79,6 +79,8 @@ pub struct Quantiles {
     pub count: u64,
     /// Half of the times are at most this.
     pub p50: Duration,
+    /// 90 % of the times are at most this.
+    pub p90: Duration,
     /// 95 % of the times are at most this.
     pub p95: Duration,
     /// 99 % of the times are at most this.
@@ -97,6 +99,7 @@ impl Quantiles {
         Self {
             count: histogram.len(),
             p50: at(0.5),
+            p90: at(0.9),
             p95: at(0.95),
             p99: at(0.99),
             p999: at(0.999),

@@ -65,4 +65,4 @@ pub use shape::Shape;
 pub use tally::{Second, Tally};
 pub use threshold::{Kept, Threshold};
 pub use tls::Tls;
-pub use transport::{Amqp, Command, Http, Kafka, Redis, Transport};
+pub use transport::{Amqp, Command, Http, HttpVersion, Kafka, Redis, Transport};

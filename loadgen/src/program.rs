@@ -1,4 +1,4 @@
-//! The parts of the program: arguments, the run itself, its live line, its
+//! The parts of the program: arguments, the run itself, its live view, its
 //! summary, its files and its exit code.
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use loadgen::{Job, Kept, Ready, Report, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use args::{Load, Output};
+use args::{Load, Output, Title};
 use live::Live;
 use prometheus::Exporter;
 use recorder::{Recorder, Row};
@@ -27,7 +27,7 @@ pub(crate) mod summary;
 /// What connections get to be made before the first operation is due.
 const LEAD: Duration = Duration::from_millis(100);
 
-/// How often the live line is looked after.
+/// How often the live view is looked after.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// The part of its time that a generator may lose before its figures say
@@ -59,7 +59,7 @@ impl Offered {
 /// code.
 pub(crate) fn offer_and_report(load: Load) -> ExitCode {
     let Load { job, title, output, start_at } = load;
-    let outcome = offer(job, start_at, &output).and_then(|offered| {
+    let outcome = offer(job, &title, start_at, &output).and_then(|offered| {
         output::write(&offered, &title, &output)?;
         summary::print(&offered, &title, &output)?;
         Ok(offered)
@@ -71,18 +71,24 @@ pub(crate) fn offer_and_report(load: Load) -> ExitCode {
 }
 
 /// Runs the load to its end, or until a signal ends it.
-fn offer(job: Job, start_at: Option<SystemTime>, output: &Output) -> anyhow::Result<Offered> {
+fn offer(
+    job: Job,
+    title: &Title,
+    start_at: Option<SystemTime>,
+    output: &Output,
+) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let job = job.ready()?;
     let (t0, unix_t0) = beginning(start_at)?;
     let workload = job.job().workload.clone();
     let warm_up = job.job().warm_up;
     let warm_up = warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0);
-    let mut live = Live::new(job.job(), t0, output);
+    let mut live = Live::new(job.job(), title, t0);
     // Addresses and files are looked at before anything is sent.
     let exporter = output.prometheus.map(|at| runtime.block_on(Exporter::bind(at))).transpose()?;
     let (running, mut recorder) = start(job, t0, unix_t0, output, &workload, warm_up)?;
-    let interrupted = runtime.block_on(watch(&running, &mut live, &mut recorder, exporter))?;
+    let interrupted =
+        runtime.block_on(watch(&running, &mut live, &mut recorder, exporter, output))?;
     let report = running.wait()?;
     live.end();
     let (rows, kept) = recorder.finish(&report)?;
@@ -131,18 +137,21 @@ impl Signals {
     }
 }
 
-/// Looks after the live line and the records until the run ends; says whether
-/// a signal ended it. A second signal does not wait for the last answers.
+/// Looks after the live view and the records until the run ends; says whether
+/// a signal or a key ended it. A second one does not wait for the last answers.
 async fn watch(
     running: &Running,
     live: &mut Live,
     recorder: &mut Recorder,
     exporter: Option<Exporter>,
+    output: &Output,
 ) -> anyhow::Result<bool> {
     let mut signals = Signals {
         interrupt: signal(SignalKind::interrupt())?,
         terminate: signal(SignalKind::terminate())?,
     };
+    // Signals are heard from here on, so the terminal is always put back.
+    live.begin(output);
     let figures = exporter.as_ref().map(Exporter::figures);
     let serving = async {
         match exporter {
@@ -154,21 +163,22 @@ async fn watch(
     let mut interrupted = false;
     let mut glance = tokio::time::interval(GLANCE);
     while !running.is_finished() {
-        tokio::select! {
-            _ = glance.tick() => {}
-            () = signals.next() => {
-                if interrupted {
-                    running.cut_off();
-                } else {
-                    running.stop();
-                }
-                interrupted = true;
+        let ends = tokio::select! {
+            _ = glance.tick() => live.ends(),
+            () = signals.next() => true,
+            () = &mut serving => false,
+        };
+        if ends {
+            if interrupted {
+                running.cut_off();
+            } else {
+                running.stop();
             }
-            () = &mut serving => {}
+            interrupted = true;
         }
         recorder.take()?;
         let progress = running.progress();
-        live.show(progress, recorder.rows.last());
+        live.show(progress, recorder, interrupted);
         if let Some(figures) = &figures {
             figures.show(progress, recorder.rows.last());
         }

@@ -56,6 +56,8 @@ pub struct Received {
 pub(crate) struct Reader {
     /// The consumer's number, from 0.
     index: u32,
+    /// The consumers of the run.
+    count: u32,
     inbox: Rc<Inbox>,
 }
 
@@ -74,6 +76,11 @@ impl Reader {
     /// The consumer's number among those of the run, from 0.
     pub(crate) fn index(&self) -> u32 {
         self.index
+    }
+
+    /// How many consumers the run has.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// The workload's name.
@@ -106,7 +113,6 @@ impl Reader {
     }
 
     /// How long a consumer may take to be let in, as an operation may.
-    #[cfg(feature = "kafka")]
     pub(crate) fn timeout(&self) -> Duration {
         self.inbox.order.timeout
     }
@@ -214,7 +220,7 @@ fn run(
     local.block_on(&runtime, async {
         let mut tasks = JoinSet::new();
         for index in 0..consumers {
-            let reader = Reader { index, inbox: Rc::clone(&inbox) };
+            let reader = Reader { index, count: consumers, inbox: Rc::clone(&inbox) };
             let order = Arc::clone(order);
             tasks.spawn_local(async move { order.target.consume(&reader).await });
         }

@@ -223,6 +223,19 @@ impl Watch {
         }
     }
 
+    /// How the thresholds stand while the run goes on, for people: those over
+    /// stretches by the stretches that have ended, the others by the sum of
+    /// the measured seconds, which span this many seconds.
+    #[must_use]
+    pub fn standing(&self, measured: &Tally, latency: &Latency, seconds: f64) -> Vec<Kept> {
+        let all = self.thresholds.iter().enumerate();
+        all.map(|(at, threshold)| match threshold.each {
+            Some(_) => self.of_stretches(at, threshold),
+            None => of_sum(threshold, measured, latency, seconds),
+        })
+        .collect()
+    }
+
     /// Ends the watch with the report of the run. A last stretch that is not
     /// whole does not count towards rates.
     #[must_use]
@@ -266,7 +279,11 @@ impl Watch {
 fn of_run(threshold: &Threshold, report: &Report) -> Kept {
     let seconds = report.last_settled.max(report.last_due);
     let seconds = seconds.saturating_sub(report.first_due.max(report.warm_up));
-    match threshold.of(&report.measured, &report.latency, seconds.as_secs_f64()) {
+    of_sum(threshold, &report.measured, &report.latency, seconds.as_secs_f64())
+}
+
+fn of_sum(threshold: &Threshold, measured: &Tally, latency: &Latency, seconds: f64) -> Kept {
+    match threshold.of(measured, latency, seconds) {
         None => without_data(threshold),
         Some(value) => Kept {
             threshold: threshold.text.clone(),
@@ -436,6 +453,23 @@ mod tests {
         assert!(!kept.held && kept.found.contains("second 17"), "{kept:?}");
         assert!(watch("p99<50ms each 10s", 0, &seconds).held);
         assert!(!watch("max<50ms each 10s", 0, &seconds).held);
+    }
+
+    #[test]
+    fn thresholds_stand_before_the_end() {
+        let texts = ["p99<50ms", "rate>=100/s", "errors<1% each 2s"];
+        let thresholds = texts.map(|text| text.parse().unwrap());
+        let mut watch = Watch::new(thresholds.to_vec(), 0);
+        let (mut tally, mut sum) = (Tally::default(), Latency::default());
+        for second in [second(0, 100, 0, MS), second(1, 100, 0, MS), second(2, 60, 40, MS)] {
+            watch.take(&second);
+            tally += second.tally;
+            sum.merge(&second.latency);
+        }
+        let held = |kept: Vec<Kept>| kept.iter().map(|kept| kept.held).collect::<Vec<_>>();
+        // The third stretch has not ended, so its errors are not known yet.
+        assert_eq!(held(watch.standing(&tally, &sum, 3.0)), [true, false, true]);
+        assert!(!held(watch.standing(&Tally::default(), &Latency::default(), 0.0))[0]);
     }
 
     #[test]

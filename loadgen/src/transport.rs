@@ -13,6 +13,11 @@
 //!   for longer than its timeout has failed as *not sent*.
 //! - After something may have been sent, whatever is not an answer leaves the
 //!   operation *indeterminate*.
+//! - An answer that says that nothing was done, and that another node or a
+//!   later attempt may do it, is not the end: the operation is sent again,
+//!   within its timeout and a bounded number of times, before it has failed
+//!   for the reason that the last answer gave. Where one connection is links
+//!   to several nodes, each link is lost and made again for itself.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +33,7 @@ use crate::tls::Tls;
 
 pub use amqp::Amqp;
 pub use command::Command;
-pub use http::Http;
+pub use http::{Http, HttpVersion};
 pub use kafka::Kafka;
 pub use redis::Redis;
 
@@ -73,6 +78,7 @@ impl Transport {
                 refused: http.refused.clone(),
                 retries: 0,
                 tls: Tls::default(),
+                version: HttpVersion::Http1,
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 confirm_window: amqp.confirm_window,
@@ -135,7 +141,8 @@ impl Target {
         match self {
             Self::Amqp(target) => amqp::setup(target).await,
             Self::Kafka(target) => kafka::setup(target).await,
-            Self::Http(_) | Self::Redis(_) | Self::Command(_) => Ok(()),
+            Self::Redis(target) => redis::setup(target).await,
+            Self::Http(_) | Self::Command(_) => Ok(()),
         }
     }
 

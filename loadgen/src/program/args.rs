@@ -38,6 +38,7 @@ const EXAMPLES: &str = "Examples:
   loadgen redis redis://127.0.0.1:6379 --stream events --stages 1k:30s,5k:2m --size 100-4k
   loadgen kafka 127.0.0.1:9092 --topic events --rate 10k/s --record-key @{key}
   loadgen http http://127.0.0.1:8080/ --concurrency 64 -z 10s --threshold 'p99<50ms'
+  loadgen http https://127.0.0.1:8443/ --http2 --streams 100 -r 5k/s -z 1m --cacert ca.pem
   loadgen command --rate 5/s --duration 1m -- ./publish.sh @{id}
 
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
@@ -56,7 +57,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Send HTTP/1.1 requests
+    /// Send HTTP/1.1 or HTTP/2 requests
     Http(HttpArgs),
     /// Publish AMQP 0-9-1 messages with confirms
     Amqp(AmqpArgs),

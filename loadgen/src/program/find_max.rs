@@ -63,6 +63,10 @@ pub(crate) fn main(args: &FindMaxArgs) -> ExitCode {
 
 fn run(args: &FindMaxArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.from.0 > 0.0 && args.from.0 <= args.to.0, "--from must be above 0 and below --to");
+    ensure!(
+        !args.command.iter().any(|word| word == "--tui"),
+        "find-max shows a line for each rate; leave --tui out"
+    );
     let mut search = Search::new(args.from.0, args.to.0, args.precision.0, args.confirm);
     loop {
         let (rate, what) = match search.next() {
@@ -116,8 +120,8 @@ fn attempt(args: &FindMaxArgs, rate: f64) -> anyhow::Result<Went> {
     let Asked::Load(load) = Args::try_parse_from(words)?.read()? else {
         bail!("give one of http, amqp, redis and command behind --");
     };
-    let Load { job, output, .. } = *load;
-    let offered = super::offer(job, None, &output)?;
+    let Load { job, title, output, .. } = *load;
+    let offered = super::offer(job, &title, None, &output)?;
     Ok(judge(&offered))
 }
 

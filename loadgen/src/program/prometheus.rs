@@ -116,12 +116,12 @@ fn write(out: &mut String, progress: Progress, row: Option<&Row>) -> std::fmt::R
          # TYPE loadgen_latency_seconds gauge\n",
     );
     for (kind, q) in [("delay", row.delay), ("service", row.service), ("response", row.response)] {
-        let Quantiles { count, p50, p95, p99, p999, max } = q;
+        let Quantiles { count, p50, p90, p95, p99, p999, max } = q;
         if count == 0 {
             continue;
         }
         for (quantile, time) in
-            [("0.5", p50), ("0.95", p95), ("0.99", p99), ("0.999", p999), ("1", max)]
+            [("0.5", p50), ("0.9", p90), ("0.95", p95), ("0.99", p99), ("0.999", p999), ("1", max)]
         {
             writeln!(
                 out,

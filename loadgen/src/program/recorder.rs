@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use loadgen::threshold::Watch;
-use loadgen::{Kept, Quantiles, Report, Second, Tally, hlog};
+use loadgen::{Kept, Latency, Quantiles, Report, Second, Tally, hlog};
 
 use super::args::Output;
 
@@ -24,13 +24,29 @@ pub(crate) struct Row {
     pub(crate) response: Quantiles,
 }
 
+/// The run so far, warm-up left out, for those who watch it.
+#[derive(Debug, Default)]
+pub(crate) struct SoFar {
+    measured: Tally,
+    latency: Latency,
+    /// The first second that counts.
+    first: Option<u64>,
+    /// Delay, service and response.
+    pub(crate) quantiles: Option<[Quantiles; 3]>,
+    /// How the thresholds stand.
+    pub(crate) kept: Vec<Kept>,
+}
+
 /// Takes in seconds.
 pub(crate) struct Recorder {
     workload: String,
     seconds: Receiver<Second>,
     logs: Vec<hlog::Writer<BufWriter<File>>>,
     watch: Watch,
+    warm_up: u64,
     pub(crate) rows: Vec<Row>,
+    /// Only kept when somebody watches.
+    pub(crate) so_far: Option<SoFar>,
 }
 
 impl Recorder {
@@ -56,7 +72,9 @@ impl Recorder {
             seconds,
             logs,
             watch: Watch::new(output.thresholds.clone(), warm_up),
+            warm_up,
             rows: Vec::new(),
+            so_far: output.tui.then(SoFar::default),
         })
     }
 
@@ -67,6 +85,9 @@ impl Recorder {
                 log.write(&self.workload, &second).context("cannot write the latency log")?;
             }
             self.watch.take(&second);
+            if let Some(so_far) = self.so_far.as_mut().filter(|_| second.second >= self.warm_up) {
+                so_far.take(&second, &self.watch);
+            }
             let latency = &second.latency;
             self.rows.push(Row {
                 second: second.second,
@@ -86,5 +107,17 @@ impl Recorder {
     pub(crate) fn finish(mut self, report: &Report) -> anyhow::Result<(Vec<Row>, Vec<Kept>)> {
         self.take()?;
         Ok((self.rows, self.watch.finish(report)))
+    }
+}
+
+impl SoFar {
+    fn take(&mut self, second: &Second, watch: &Watch) {
+        self.measured += second.tally;
+        self.latency.merge(&second.latency);
+        let first = *self.first.get_or_insert(second.second);
+        let seconds = (second.second + 1).saturating_sub(first) as f64;
+        let Latency { delay, service, response } = &self.latency;
+        self.quantiles = Some([delay, service, response].map(Quantiles::of));
+        self.kept = watch.standing(&self.measured, &self.latency, seconds);
     }
 }

@@ -1,24 +1,23 @@
-//! HTTP/1.1 requests over connections that are kept open, one request at a
-//! time on each, plain or encrypted.
+//! HTTP requests over connections that are kept open, plain or encrypted:
+//! HTTP/1.1 with one request at a time on each, or HTTP/2 with many.
 //!
 //! A status decides by the sets of accepted and refused statuses; any other
 //! leaves the operation indeterminate. The whole body is read and thrown away;
 //! a body that breaks off leaves the operation indeterminate, too. A request
 //! of which no byte was written, because the server had closed the connection
-//! meanwhile, is sent again on a new one; it is the same operation, still due
-//! at the same time.
+//! meanwhile, or which an HTTP/2 server says that it has not touched, is sent
+//! again; it is the same operation, still due at the same time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
 use super::stream::Address;
 use super::{body, template, without_password};
-use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -26,13 +25,18 @@ use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
 use crate::shape::Shape;
 use crate::tls::Tls;
-use wire::{Trouble, Wire};
 
+mod h1;
+mod h2;
 mod response;
 mod wire;
 
-/// How often a request of which no byte was written is sent again at once.
+/// How often a request that was certainly not carried out is sent again at
+/// once.
 const RESENDS: u32 = 2;
+
+/// What is said of a server that leaves no time for a request.
+const CLOSES: &str = "the server closes each connection before a request can be written";
 
 /// HTTP requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,21 +58,30 @@ pub struct Http {
     pub retries: u32,
     /// Certificates of `https` addresses.
     pub tls: Tls,
+    /// The version of the protocol. There is no other to fall back to.
+    pub version: HttpVersion,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, known to be spoken at `http` addresses and agreed on at `https`
+    /// ones.
+    Http2 {
+        /// The most requests under way at once on a connection, from 1 to
+        /// 10,000; fewer where the server allows fewer.
+        streams: u32,
+    },
 }
 
 /// Requests that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
     address: Address,
-    /// The response has no body, whatever its head says.
-    head_only: bool,
-    /// The method and the space behind it.
-    method: Vec<u8>,
     path: Payload,
-    /// Headers that are the same in every request, in full, with the version
-    /// in front.
-    same: Vec<u8>,
-    varying: Vec<(String, Payload)>,
     body: Payload,
     /// Requests with this method say how long their body is, even if it is
     /// empty.
@@ -76,81 +89,48 @@ pub(crate) struct Target {
     accepted: Statuses,
     refused: Statuses,
     retries: u32,
+    form: Form,
+}
+
+/// What is particular to a version.
+#[derive(Debug)]
+enum Form {
+    One(h1::Form),
+    Two(h2::Form),
 }
 
 impl Target {
     pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
         let Parts { secure, authority, path } = split(&http.url)?;
-        let setting = |what, value: &str, problem: String| LoadError::Setting {
-            what,
-            value: value.to_owned(),
-            problem,
-        };
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
+        let headers = headers(http)?;
+        let protocols: &[&[u8]] = match http.version {
+            HttpVersion::Http1 => &[b"http/1.1"],
+            HttpVersion::Http2 { .. } => &[b"h2"],
+        };
         let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&http.tls, &[b"http/1.1"]));
-        let mut target = Self {
-            address: Address::new(&http.url, authority.host(), port, tls)?,
-            head_only: method == Method::HEAD,
-            method: format!("{method} ").into_bytes(),
+        Ok(Self {
+            address: Address::new(
+                &http.url,
+                authority.host(),
+                port,
+                secure.then_some((&http.tls, protocols)),
+            )?,
             path: self::path(&http.url, &path)?,
-            same: format!(" HTTP/1.1\r\nhost: {authority}\r\n").into_bytes(),
-            varying: Vec::new(),
             body: body(&http.body, shape)?,
             has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
             accepted: http.accepted.clone(),
             refused: http.refused.clone(),
             retries: http.retries,
-        };
-        if !http.headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
-            let agent = concat!("user-agent: shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
-            target.same.extend_from_slice(agent.as_bytes());
-            target.same.extend_from_slice(b"\r\n");
-        }
-        for (name, value) in &http.headers {
-            let key = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|error| setting("header", name, error.to_string()))?;
-            if matches!(key.as_str(), "content-length" | "transfer-encoding" | "connection") {
-                let problem = "it follows from the request; leave it out".to_owned();
-                return Err(setting("header", name, problem));
-            }
-            let payload = template(&format!("header {name}"), value)?;
-            HeaderValue::from_bytes(&sample(&payload))
-                .map_err(|error| setting("header value", value, error.to_string()))?;
-            if payload.is_constant() {
-                target.same.extend_from_slice(format!("{key}: ").as_bytes());
-                target.same.extend_from_slice(&sample(&payload));
-                target.same.extend_from_slice(b"\r\n");
-            } else {
-                target.varying.push((format!("{key}: "), payload));
-            }
-        }
-        Ok(target)
-    }
-
-    /// Writes the request of one operation, in place of what is there.
-    fn write(&self, lane: &Lane, op: &Op, now: Duration, request: &mut Request) {
-        let Request { bytes, body } = request;
-        bytes.clear();
-        body.clear();
-        lane.render_body(&self.body, op, now, body);
-        bytes.extend_from_slice(&self.method);
-        lane.render(&self.path, op, now, bytes);
-        bytes.extend_from_slice(&self.same);
-        for (name, payload) in &self.varying {
-            bytes.extend_from_slice(name.as_bytes());
-            lane.render(payload, op, now, bytes);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        if self.has_length || !body.is_empty() {
-            bytes.extend_from_slice(b"content-length: ");
-            crate::payload::write_number(body.len() as u64, bytes);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(body);
+            form: match http.version {
+                HttpVersion::Http1 => Form::One(h1::Form::new(&method, &authority, headers)),
+                HttpVersion::Http2 { streams } => {
+                    Form::Two(h2::Form::new(method, secure, &authority, headers, streams)?)
+                }
+            },
+        })
     }
 
     fn answer(&self, status: u16) -> Answer {
@@ -164,11 +144,30 @@ impl Target {
     }
 }
 
-/// A request; its memory is used again for the next one.
-#[derive(Debug, Default)]
-struct Request {
-    bytes: Vec<u8>,
-    body: Vec<u8>,
+/// The headers of every request in lower case, the usual ones first.
+fn headers(http: &Http) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
+    let mut headers = Vec::new();
+    if !http.headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
+        let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
+        headers.push((USER_AGENT, template("header user-agent", agent)?));
+    }
+    for (name, value) in &http.headers {
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|error| setting("header", name, error.to_string()))?;
+        if matches!(key.as_str(), "content-length" | "transfer-encoding" | "connection") {
+            let problem = "it follows from the request; leave it out".to_owned();
+            return Err(setting("header", name, problem));
+        }
+        let payload = template(&format!("header {name}"), value)?;
+        HeaderValue::from_bytes(&sample(&payload))
+            .map_err(|error| setting("header value", value, error.to_string()))?;
+        headers.push((key, payload));
+    }
+    Ok(headers)
+}
+
+fn setting(what: &'static str, value: &str, problem: String) -> LoadError {
+    LoadError::Setting { what, value: value.to_owned(), problem }
 }
 
 fn address(url: &str, problem: impl Into<String>) -> LoadError {
@@ -231,113 +230,45 @@ fn sample(payload: &Payload) -> Vec<u8> {
 
 /// Drives one connection until there are no more operations.
 pub(super) async fn drive(target: &Target, lane: &Lane) {
-    let mut connection = Connection {
-        target,
-        lane,
-        wire: None,
-        backoff: Backoff::default(),
-        request: Request::default(),
-    };
-    // Before the first operation is due; if it fails, that operation will see.
-    let _ = connection.connect(lane.now() + lane.timeout()).await;
-    while let Some(op) = connection.next().await {
-        connection.perform(op).await;
+    match &target.form {
+        Form::One(form) => h1::drive(target, form, lane).await,
+        Form::Two(form) => h2::drive(target, form, lane).await,
     }
 }
 
-struct Connection<'a> {
-    target: &'a Target,
-    lane: &'a Lane,
-    wire: Option<Wire>,
-    backoff: Backoff,
-    request: Request,
+/// Whatever can carry an operation out, and be asked again.
+trait Attempts {
+    /// Carries an operation out, beginning at `now` after T0.
+    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer;
+
+    /// The pause before another attempt.
+    fn pause(&mut self) -> Duration;
 }
 
-impl Connection<'_> {
-    async fn next(&mut self) -> Option<Op> {
-        if let Some(wire) = self.wire.as_mut() {
-            if let Some(op) = self.lane.try_next() {
-                return Some(op);
-            }
-            // The wire is watched meanwhile, so that its end is noticed.
-            return wire.watch(self.lane.next()).await;
+/// Sends a request and, as often as is allowed, again while its outcome is
+/// unknown.
+async fn persist(
+    target: &Target,
+    lane: &Lane,
+    attempts: &mut impl Attempts,
+    op: &Op,
+    started: Duration,
+) -> Answer {
+    let mut answer = attempts.attempt(op, started).await;
+    for _ in 0..target.retries {
+        let Answer::Indeterminate(reason) = &answer else { break };
+        if lane.is_closing() {
+            break;
         }
-        self.lane.give_up_stale();
-        self.lane.next().await
+        let unknown = reason.clone();
+        lane.pause(attempts.pause()).await;
+        answer = match attempts.attempt(op, lane.now()).await {
+            // An earlier attempt may have been carried out all the same.
+            Answer::Failed(_) => Answer::Indeterminate(unknown),
+            other => other,
+        };
     }
-
-    async fn connect(&mut self, until: Duration) -> Result<(), Reason> {
-        match self.lane.limit(until, self.target.address.connect()).await {
-            Some(Ok(stream)) => {
-                self.wire = Some(Wire::new(stream, self.lane.standing()));
-                Ok(())
-            }
-            Some(Err(error)) => Err(Reason::Unreachable(text(&error))),
-            None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
-        }
-    }
-
-    async fn perform(&mut self, op: Op) {
-        let started = self.lane.now();
-        let answer = self.persist(&op, started).await;
-        let unreachable = matches!(&answer, Answer::Failed(Reason::Unreachable(_)));
-        self.lane.settle(op, started, &answer);
-        if unreachable {
-            self.lane.refused();
-            self.lane.pause(self.backoff.pause()).await;
-        } else {
-            self.backoff.reset();
-        }
-    }
-
-    /// Sends a request and, as often as is allowed, again while its outcome is
-    /// unknown.
-    async fn persist(&mut self, op: &Op, started: Duration) -> Answer {
-        let mut answer = self.attempt(op, started).await;
-        for _ in 0..self.target.retries {
-            let Answer::Indeterminate(reason) = &answer else { break };
-            if self.lane.is_closing() {
-                break;
-            }
-            let unknown = reason.clone();
-            self.lane.pause(self.backoff.pause()).await;
-            answer = match self.attempt(op, self.lane.now()).await {
-                // An earlier attempt may have been carried out all the same.
-                Answer::Failed(_) => Answer::Indeterminate(unknown),
-                other => other,
-            };
-        }
-        answer
-    }
-
-    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer {
-        let until = now + self.lane.timeout();
-        self.target.write(self.lane, op, now, &mut self.request);
-        for _ in 0..=RESENDS {
-            if self.wire.as_ref().is_none_or(Wire::is_dead) {
-                self.wire = None;
-                if let Err(reason) = self.connect(until).await {
-                    return Answer::Failed(reason);
-                }
-            }
-            let Some(wire) = self.wire.as_mut() else { continue };
-            let exchange = wire.exchange(&self.request.bytes, self.target.head_only);
-            match self.lane.limit(until, exchange).await {
-                Some(Ok(status)) => return self.target.answer(status),
-                Some(Err(Trouble::Unsent)) => self.wire = None,
-                Some(Err(Trouble::Lost(error))) => {
-                    self.wire = None;
-                    return Answer::Indeterminate(Reason::Lost(error));
-                }
-                None => {
-                    self.wire = None;
-                    return Answer::Indeterminate(Reason::Timeout);
-                }
-            }
-        }
-        let closed = "the server closes each connection before a request can be written";
-        Answer::Failed(Reason::Unreachable(closed.to_owned()))
-    }
+    answer
 }
 
 /// The innermost cause, which is the one that tells something.
@@ -363,6 +294,7 @@ mod tests {
             refused: "400-499".parse().unwrap(),
             retries: 0,
             tls: Tls::default(),
+            version: HttpVersion::Http1,
         }
     }
 
@@ -398,6 +330,18 @@ mod tests {
         }
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
         assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));
+        let two = HttpVersion::Http2 { streams: 8 };
+        let upgrade = BTreeMap::from([("Upgrade".to_owned(), "x".to_owned())]);
+        for (bad, hint) in [
+            (HttpVersion::Http2 { streams: 0 }, BTreeMap::new(), "1 to 10000"),
+            (two, upgrade, "not in HTTP/2"),
+        ]
+        .map(|(version, headers, hint)| {
+            (Http { version, headers, ..http("http://127.0.0.1/") }, hint)
+        }) {
+            let error = Target::new(&bad, &Shape::default()).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
     }
 
     #[test]

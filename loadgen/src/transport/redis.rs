@@ -12,6 +12,9 @@
 //! when all of a connection's are, the connection is given up, too. A command
 //! that was taken and not written at all when the connection was lost is sent
 //! on the next one.
+//!
+//! With a cluster, each connection is one link to each node that serves one of
+//! the keys; `redis/cluster.rs` says what an answer means there.
 
 use url::Url;
 
@@ -24,24 +27,33 @@ use crate::outcome::{Answer, Reason};
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
+use cluster::Cluster;
 use command::Template;
 use link::Link;
+use reply::Reply;
 use session::End;
+use topology::Endpoint;
 
+mod cluster;
 mod command;
 mod consumer;
 mod link;
+mod pipe;
 mod reply;
 mod session;
+mod slot;
+mod topology;
 
 /// Redis commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
     /// The server: `redis://USER:PASSWORD@HOST:PORT/DB`, `rediss://` for TLS.
     pub url: String,
+    /// The server is a node of a Redis Cluster: keep to its topology.
+    pub cluster: bool,
     /// What the operations are put into.
     pub into: Into,
-    /// Unanswered commands a connection.
+    /// Unanswered commands a connection, to each node of a cluster.
     pub pipeline: u32,
     /// Fields of a stream's entry, in order, as payload templates. Elsewhere
     /// the first one's value is the element or message.
@@ -68,6 +80,17 @@ pub enum Into {
     },
     /// A channel.
     Channel(String),
+}
+
+impl Into {
+    /// The keys that the operations go to; of a channel, its name.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Stream(stream) => stream.names(),
+            Self::List { name, .. } | Self::Channel(name) => vec![name.clone()],
+        }
+    }
 }
 
 /// Streams that are added to.
@@ -103,6 +126,8 @@ pub(crate) struct Target {
     user: String,
     password: Option<String>,
     database: u32,
+    /// Present if the address is a node of a cluster.
+    cluster: Option<Cluster>,
     template: Template,
     pipeline: usize,
     into: Into,
@@ -142,12 +167,20 @@ impl Target {
         if redis.fields.is_empty() {
             return Err(setting("number of fields", 0, "give at least one"));
         }
+        if redis.cluster && database > 0 {
+            let problem =
+                "a cluster has database 0 only: leave /DB out of the address, or --cluster";
+            return Err(setting("database", database, problem));
+        }
         let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&redis.tls, &[]));
+        let address = Address::new(&redis.url, host, url.port().unwrap_or(6379), tls)?;
+        let seed = Endpoint { host: address.host.clone(), port: address.port };
         Ok(Self {
-            address: Address::new(&redis.url, host, url.port().unwrap_or(6379), tls)?,
+            address,
             user: decode(url.username())?,
             password: url.password().map(decode).transpose()?,
             database,
+            cluster: redis.cluster.then(|| Cluster::new(seed, &redis.into)),
             template: Template::new(redis, shape)?,
             pipeline: redis.pipeline as usize,
             into: redis.into.clone(),
@@ -173,8 +206,24 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Learns the topology of a cluster.
+pub(super) async fn setup(target: &Target) -> Result<(), String> {
+    match &target.cluster {
+        Some(cluster) => cluster.setup(target).await,
+        None => Ok(()),
+    }
+}
+
 /// Drives one connection until there are no more operations.
 pub(super) async fn drive(target: &Target, lane: &Lane) {
+    match &target.cluster {
+        Some(cluster) => cluster::drive(target, cluster, lane).await,
+        None => drive_single(target, lane).await,
+    }
+}
+
+/// Drives one connection to one server.
+async fn drive_single(target: &Target, lane: &Lane) {
     let mut backoff = Backoff::default();
     // Before the first operation is due; if it fails, that operation will see.
     let mut link = connect(target, lane).await.ok();
@@ -214,10 +263,22 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
 
 async fn connect(target: &Target, lane: &Lane) -> Result<Link, Reason> {
     let name = format!("shakedown:loadgen:{}", lane.workload());
-    match lane.limit(lane.now() + lane.timeout(), Link::open(target, &name)).await {
+    match lane.limit(lane.now() + lane.timeout(), Link::open(target, &target.address, &name)).await
+    {
         Some(Ok(link)) => Ok(link),
         Some(Err(error)) => Err(Reason::Unreachable(error)),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
+    }
+}
+
+/// What an answer means to an operation.
+fn answer(reply: &Reply<'_>) -> Answer {
+    match reply {
+        Reply::Error(text) => {
+            Answer::Failed(Reason::Refused(String::from_utf8_lossy(text).into_owned()))
+        }
+        Reply::Nil => Answer::Failed(Reason::Refused("the stream does not exist".to_owned())),
+        _ => Answer::Acked,
     }
 }
 
@@ -233,6 +294,7 @@ mod tests {
     fn redis(url: &str) -> Redis {
         Redis {
             url: url.to_owned(),
+            cluster: false,
             into: Into::Channel("c".to_owned()),
             pipeline: 16,
             fields: vec![("id".to_owned(), "@{id}".to_owned())],
@@ -260,6 +322,14 @@ mod tests {
             assert!(error.contains(hint), "{bad}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_cluster_has_one_database() {
+        let of = |url| Target::new(&Redis { cluster: true, ..redis(url) }, &Shape::default());
+        assert!(of("redis://127.0.0.1:7/0").is_ok());
+        let error = of("redis://127.0.0.1:7/3").unwrap_err().to_string();
+        assert!(error.contains("leave /DB out"), "{error}");
     }
 
     #[test]

@@ -49,6 +49,23 @@ impl Address {
         Ok(Self { host: host.to_owned(), port, tls })
     }
 
+    /// The address of another server that is reached in the same way.
+    ///
+    /// # Errors
+    /// When the host cannot stand in a certificate and should.
+    pub(super) fn of(&self, host: &str, port: u16) -> Result<Self, String> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let tls = match &self.tls {
+            None => None,
+            Some((config, _)) => {
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|error| format!("{host} cannot stand in a certificate: {error}"))?;
+                Some((Arc::clone(config), name))
+            }
+        };
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+
     /// Connects.
     pub(super) async fn connect(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -72,9 +89,22 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// The protocol that was agreed on; `None` if that was not possible.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// Whether the stream is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Whether written bytes may wait in this program for a flush.
     pub(super) fn buffers(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        self.is_secure()
     }
 }
 

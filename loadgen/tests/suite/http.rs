@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::server::Server;
-use loadgen::{Fate, Http, Job, Report, Running, Schedule, Tls, Transport, identity};
+use loadgen::{Fate, Http, HttpVersion, Job, Report, Running, Schedule, Tls, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -22,6 +22,7 @@ fn http(url: &str) -> Http {
         refused: "400-499".parse().unwrap(),
         retries: 0,
         tls: Tls::default(),
+        version: HttpVersion::Http1,
     }
 }
 

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+mod cluster;
 mod command;
 mod http;
+mod http2;
+mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod offered;
@@ -12,3 +15,4 @@ mod program;
 mod redis;
 mod server;
 mod support;
+mod terminal;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use loadgen::profile::Profile;
 use loadgen::shape::{Again, Duplicates};
 use loadgen::{
-    Arrival, Closed, Fate, Histogram, Http, Instance, Job, Late, Ledger, Pace, Report, Schedule,
-    Shape, Tls, Transport,
+    Arrival, Closed, Fate, Histogram, Http, HttpVersion, Instance, Job, Late, Ledger, Pace, Report,
+    Schedule, Shape, Tls, Transport,
 };
 use scenarios::units::Rate;
 
@@ -29,6 +29,7 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
         refused: "400-499".parse().unwrap(),
         retries: 0,
         tls: Tls::default(),
+        version: HttpVersion::Http1,
     };
     Job {
         connections: 4,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Http, Job, Quantiles, Schedule, Tls, Transport};
+use loadgen::{Http, HttpVersion, Job, Quantiles, Schedule, Tls, Transport};
 use scenarios::units::Rate;
 
 use crate::server::Server;
@@ -53,6 +53,7 @@ fn the_response_times_hold_the_stall_as_it_was() {
         refused: "400-499".parse().unwrap(),
         retries: 0,
         tls: Tls::default(),
+        version: HttpVersion::Http1,
     };
     let schedule = Schedule::constant(Rate(RATE), LENGTH).unwrap();
     let due: Vec<Duration> = (0..schedule.total()).filter_map(|seq| schedule.due(seq)).collect();

@@ -79,6 +79,8 @@ fn exit_codes_tell_what_went_wrong() {
         &["http", "ftp://127.0.0.1/"][..],
         &["http", "http://127.0.0.1/", "--rate", "500x"],
         &["amqp", "amqp://127.0.0.1/"],
+        &["http", "http://127.0.0.1/", "--streams", "8"],
+        &["http", "http://127.0.0.1/", "--http2", "--streams", "0"],
         &["command"],
         &["fly"],
     ] {

@@ -1,119 +1,15 @@
 //! Redis, the real one, as a private child of each test.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::transport::redis::{Into, Stream};
 use loadgen::{Job, Redis, Schedule, Tls, Transport};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use scenarios::units::Rate;
-use tempfile::TempDir;
 
+use crate::support::redis::Redis as Server;
 use crate::support::{PATIENCE, SECOND, complete, start, until, until_acked};
-
-/// A private server; gone when it is dropped, or when the test's process ends.
-struct Server {
-    port: u16,
-    folder: TempDir,
-    child: Child,
-}
-
-impl Server {
-    fn start() -> Self {
-        // Somebody else may take the port in between: then try another.
-        for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let folder = tempfile::tempdir().unwrap();
-            let child = spawn(port, &folder);
-            let mut server = Self { port, folder, child };
-            if server.comes_up() {
-                return server;
-            }
-        }
-        panic!("redis-server does not start; install it with scripts/test");
-    }
-
-    fn comes_up(&mut self) -> bool {
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            if self.child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            if self.ask(&["PING"]).is_some_and(|answer| answer == "+PONG") {
-                return true;
-            }
-            std::thread::yield_now();
-        }
-        panic!("redis-server does not answer");
-    }
-
-    /// Sends a command; gives the first line of the answer, or the bulk string
-    /// that it announces.
-    fn ask(&self, words: &[&str]) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let mut line = words.join(" ");
-        line.push_str("\r\n");
-        stream.write_all(line.as_bytes()).ok()?;
-        let mut reader = BufReader::new(stream);
-        let mut answer = String::new();
-        reader.read_line(&mut answer).ok()?;
-        if let Some(length) = answer.strip_prefix('$') {
-            let mut bytes = vec![0; length.trim().parse().ok()?];
-            reader.read_exact(&mut bytes).ok()?;
-            return String::from_utf8(bytes).ok();
-        }
-        Some(answer.trim_end().to_owned())
-    }
-
-    fn number(&self, words: &[&str]) -> u64 {
-        self.ask(words).unwrap().trim_start_matches(':').parse().unwrap()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Ends as by a crash, and starts again on the same port and data.
-    fn crash_and_return(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        let end = Instant::now() + PATIENCE;
-        loop {
-            self.child = spawn(self.port, &self.folder);
-            if self.comes_up() {
-                return;
-            }
-            assert!(Instant::now() < end, "the server does not come back");
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
-    }
-}
-
-fn spawn(port: u16, folder: &TempDir) -> Child {
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
-        .arg(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .process_group(0);
-    command.spawn().expect("redis-server is installed by scripts/test")
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn stream(name: &str) -> Into {
     Into::Stream(Stream {
@@ -128,6 +24,7 @@ fn stream(name: &str) -> Into {
 fn redis(url: &str, into: Into) -> Redis {
     Redis {
         url: url.to_owned(),
+        cluster: false,
         into,
         pipeline: 16,
         fields: vec![("id".to_owned(), "@{id}".to_owned())],

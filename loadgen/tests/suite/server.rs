@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A server on a free port of the loopback; it ends when it is dropped.
 pub(crate) struct Server {
@@ -57,6 +58,27 @@ impl Talk {
     /// Writes raw bytes; says whether the client is still there.
     pub(crate) fn write(&mut self, text: &str) -> bool {
         self.writer.write_all(text.as_bytes()).is_ok()
+    }
+
+    /// Reads so many raw bytes; `None` at the end.
+    pub(crate) fn read_bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Writes raw bytes; says whether the client is still there.
+    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.writer.write_all(bytes).is_ok()
+    }
+
+    /// Whether something comes within a time that is long for whoever has
+    /// something to send.
+    pub(crate) fn comes_more(&mut self, within: Duration) -> bool {
+        self.reader.get_ref().set_read_timeout(Some(within)).unwrap();
+        let more = self.reader.fill_buf().is_ok();
+        self.reader.get_ref().set_read_timeout(None).unwrap();
+        more
     }
 
     /// Answers with a status and a short body.

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::{Job, Progress, Report, Running};
 
+pub(crate) mod redis;
+
 /// Far more than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 

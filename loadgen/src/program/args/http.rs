@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
-use loadgen::{Http, Transport};
+use loadgen::{Http, HttpVersion, Transport};
 use scenarios::plan::workload::Statuses;
 
 use super::load::{Carries, LoadArgs};
@@ -37,6 +37,12 @@ pub(super) struct HttpArgs {
     /// Put the identity into this header: idempotency-key
     #[arg(long, value_name = "NAME")]
     idempotency_header: Option<String>,
+    /// Speak HTTP/2: at once on http://, agreed on by ALPN on https://
+    #[arg(long)]
+    http2: bool,
+    /// The most requests under way on a connection of HTTP/2
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "http2")]
+    streams: u32,
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
@@ -78,7 +84,12 @@ impl HttpArgs {
             refused,
             retries: self.retries,
             tls: self.tls.read(),
+            version: match self.http2 {
+                true => HttpVersion::Http2 { streams: self.streams },
+                false => HttpVersion::Http1,
+            },
         };
-        self.load.read("http", format!("http {}", http.url), Carries::One, Transport::Http(http))
+        let carries = if self.http2 { Carries::Streams(self.streams) } else { Carries::One };
+        self.load.read("http", format!("http {}", http.url), carries, Transport::Http(http))
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct KafkaArgs {
     #[arg(long, default_value_t = 1, requires = "partitions")]
     replication: u32,
     /// The key of each record, such as @{key} [default: none]
-    #[arg(long = "record-key", value_name = "TEXT")]
+    #[arg(id = "record-key", long, value_name = "TEXT")]
     key: Option<String>,
     /// Write to this partition only
     #[arg(long)]

@@ -20,7 +20,7 @@ pub(super) struct LoadArgs {
     #[command(flatten)]
     shape: ShapeArgs,
     /// Connections held open [default: 16, or as many as --concurrency where one carries one
-    /// operation at a time; 1 where it carries many]
+    /// operation at a time; 1, or as many as --concurrency needs, where it carries many]
     #[arg(long, short = 'c')]
     connections: Option<u32>,
     /// When an operation without an answer counts as indeterminate
@@ -67,6 +67,8 @@ pub(super) enum Carries {
     One,
     /// Many at once.
     Many,
+    /// At most so many at once.
+    Streams(u32),
 }
 
 impl LoadArgs {
@@ -83,13 +85,13 @@ impl LoadArgs {
         carries: Carries,
         transport: Transport,
     ) -> anyhow::Result<Asked> {
+        let concurrency = self.pace.concurrency.filter(|_| self.pace.is_closed());
+        let concurrency = concurrency.map(u32::try_from).transpose().context("--concurrency")?;
         let connections = match (self.connections, carries) {
             (Some(connections), _) => connections,
             (None, Carries::Many) => 1,
-            (None, Carries::One) => match self.pace.concurrency.filter(|_| self.pace.is_closed()) {
-                Some(concurrency) => u32::try_from(concurrency).context("--concurrency")?,
-                None => 16,
-            },
+            (None, Carries::One) => concurrency.unwrap_or(16),
+            (None, Carries::Streams(most)) => concurrency.unwrap_or(1).div_ceil(most.max(1)),
         };
         let seed = self.shape.seed;
         let asked = self.pace.read(seed)?;
@@ -111,7 +113,7 @@ impl LoadArgs {
         };
         let start_at = self.start_at.map(SystemTime::from);
         let title = Title { target, rate: asked.rate };
-        let output = self.output.read();
+        let output = self.output.read()?;
         Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }
 }

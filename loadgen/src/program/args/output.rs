@@ -1,8 +1,10 @@
 //! What is shown, kept and asked of a run.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::ensure;
 use loadgen::Threshold;
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,10 @@ pub(super) struct OutputArgs {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// Watch the run on the whole terminal: rates, latencies, outcomes, outages, thresholds; q
+    /// ends it
+    #[arg(long, conflicts_with = "quiet")]
+    tui: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -73,6 +79,8 @@ pub(crate) struct Output {
     /// Print the result as JSON.
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+    /// Show the progress on the whole terminal.
+    pub(crate) tui: bool,
     pub(crate) ledger: Option<PathBuf>,
     pub(crate) hlogs: Vec<PathBuf>,
     pub(crate) jsons: Vec<PathBuf>,
@@ -90,10 +98,16 @@ impl Output {
 }
 
 impl OutputArgs {
-    pub(super) fn read(self) -> Output {
+    pub(super) fn read(self) -> anyhow::Result<Output> {
+        ensure!(
+            !(self.tui && self.json && std::io::stdout().is_terminal()),
+            "--tui and --json both want the terminal; send the JSON elsewhere with > FILE, or \
+             write it with --out json=FILE"
+        );
         let mut output = Output {
             json: self.json,
             quiet: self.quiet,
+            tui: self.tui,
             ledger: self.ledger,
             hlogs: self.hlog.into_iter().collect(),
             thresholds: self.threshold,
@@ -108,6 +122,6 @@ impl OutputArgs {
                 Kind::Html => output.htmls.push(path),
             }
         }
-        output
+        Ok(output)
     }
 }

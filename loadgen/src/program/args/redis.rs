@@ -15,6 +15,9 @@ pub(super) struct RedisArgs {
     /// The server: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS
     #[arg(env = "LOADGEN_REDIS_URL", hide_env_values = true)]
     url: String,
+    /// The server is a node of a Redis Cluster: send to the node that serves each key
+    #[arg(long)]
+    cluster: bool,
     /// Add to this stream (XADD)
     #[arg(long)]
     stream: Option<String>,
@@ -46,7 +49,7 @@ pub(super) struct RedisArgs {
     /// The element or message [default: @{id}, filled up to --size]
     #[arg(long, conflicts_with = "stream")]
     body: Option<String>,
-    /// Unanswered commands a connection
+    /// Unanswered commands a connection; with --cluster, of each to each node
     #[arg(long, short = 'P', default_value_t = 64)]
     pipeline: u32,
     /// Consumers that read everything meanwhile
@@ -104,6 +107,7 @@ impl RedisArgs {
         };
         let redis = Redis {
             url: self.url,
+            cluster: self.cluster,
             into,
             pipeline: self.pipeline,
             fields,

@@ -90,20 +90,25 @@ impl Template {
         Ok(())
     }
 
-    /// Appends the command of an operation.
+    /// Which of the streams an operation goes to.
+    pub(super) fn part(&self, lane: &Lane, op: &Op) -> usize {
+        match self.heads.len() {
+            1 => 0,
+            streams => (lane.shape().key(op.seq) % streams as u64) as usize,
+        }
+    }
+
+    /// Appends the command of an operation on this stream.
     pub(super) fn write(
         &self,
+        part: usize,
         lane: &Lane,
         op: &Op,
         now: Duration,
         scratch: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) {
-        let head = match self.heads.len() {
-            1 => 0,
-            streams => (lane.shape().key(op.seq) % streams as u64) as usize,
-        };
-        out.extend_from_slice(&self.heads[head]);
+        out.extend_from_slice(&self.heads[part]);
         for piece in &self.pieces {
             match piece {
                 Piece::Same(bytes) => out.extend_from_slice(bytes),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteEx
 use super::Target;
 use super::command::command;
 use super::reply::Reply;
-use crate::transport::stream::Stream;
+use crate::transport::stream::{Address, Stream};
 
 /// What is read at once, in bytes.
 const READ: usize = 32 * 1024;
@@ -27,12 +27,17 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, says who it is and which database it wants.
+    /// Connects to an address as the target says, tells who it is and which
+    /// database it wants.
     ///
     /// # Errors
     /// When there is no connection, or Redis refuses.
-    pub(super) async fn open(target: &Target, name: &str) -> Result<Self, String> {
-        let stream = target.address.connect().await.map_err(|error| error.to_string())?;
+    pub(super) async fn open(
+        target: &Target,
+        address: &Address,
+        name: &str,
+    ) -> Result<Self, String> {
+        let stream = address.connect().await.map_err(|error| error.to_string())?;
         let mut link = Self {
             stream,
             read: vec![0; READ],

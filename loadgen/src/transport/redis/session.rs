@@ -1,20 +1,17 @@
 //! Commands and answers on one connection, until it is lost.
 
-use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::Target;
 use super::link::Link;
+use super::pipe::Pipe;
 use super::reply::Reply;
+use super::{Target, answer};
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
-
-/// No more commands are written while this many bytes wait to be.
-const MOST_UNSENT: usize = 256 * 1024;
 
 /// How a session ended.
 pub(super) enum End {
@@ -27,15 +24,6 @@ pub(super) enum End {
     },
 }
 
-/// A command that is not answered yet.
-struct Slot {
-    /// `None` when it was overdue and is settled.
-    op: Option<Op>,
-    started: Duration,
-    /// Where its command ends, in bytes since the beginning of the session.
-    end: u64,
-}
-
 /// What happens next.
 enum Event {
     Op(Option<Op>),
@@ -45,12 +33,9 @@ enum Event {
 }
 
 struct Session<'a> {
-    link: Link,
+    pipe: Pipe<Op>,
     target: &'a Target,
     lane: &'a Lane,
-    under_way: VecDeque<Slot>,
-    /// Bytes that were put into the link's buffer since the beginning.
-    put: u64,
     scratch: Vec<u8>,
     more: bool,
 }
@@ -58,22 +43,15 @@ struct Session<'a> {
 /// Sends operations, `first` before any other, until there are no more or the
 /// connection is lost.
 pub(super) async fn serve(link: Link, target: &Target, lane: &Lane, first: Vec<Op>) -> End {
-    let mut session = Session {
-        link,
-        target,
-        lane,
-        under_way: VecDeque::with_capacity(target.pipeline),
-        put: 0,
-        scratch: Vec::new(),
-        more: true,
-    };
+    let pipe = Pipe::new(link, target.pipeline);
+    let mut session = Session { pipe, target, lane, scratch: Vec::new(), more: true };
     let now = lane.now();
     for op in first {
         session.put(op, now);
     }
     loop {
         session.top_up();
-        if !session.more && session.under_way.is_empty() {
+        if !session.more && session.pipe.is_empty() {
             return End::NoMore;
         }
         let event = lane.limit(session.deadline(), session.event()).await;
@@ -98,7 +76,7 @@ pub(super) async fn serve(link: Link, target: &Target, lane: &Lane, first: Vec<O
 
 impl Session<'_> {
     fn has_room(&self) -> bool {
-        self.more && self.under_way.len() < self.target.pipeline && self.link.unsent() < MOST_UNSENT
+        self.more && self.pipe.has_room()
     }
 
     /// Takes what is due already; all of it is written at once.
@@ -115,27 +93,23 @@ impl Session<'_> {
     }
 
     fn put(&mut self, op: Op, now: Duration) {
-        let before = self.link.out.len();
-        self.target.template.write(self.lane, &op, now, &mut self.scratch, &mut self.link.out);
-        self.put += (self.link.out.len() - before) as u64;
-        self.under_way.push_back(Slot { op: Some(op), started: now, end: self.put });
+        let template = &self.target.template;
+        self.pipe.put(now, |out| {
+            let part = template.part(self.lane, &op);
+            template.write(part, self.lane, &op, now, &mut self.scratch, out);
+            Some(op)
+        });
     }
 
     fn deadline(&self) -> Duration {
-        let waiting = self.under_way.iter().find(|slot| slot.op.is_some());
-        waiting.map_or(Duration::MAX, |slot| slot.started + self.lane.timeout())
+        self.pipe.oldest().map_or(Duration::MAX, |started| started + self.lane.timeout())
     }
 
     async fn event(&mut self) -> Event {
         let room = self.has_room();
         let mut next = pin!(self.lane.next());
         poll_fn(|cx| {
-            if self.link.unsent() > 0
-                && let Poll::Ready(Err(error)) = self.link.poll_send(cx)
-            {
-                return Poll::Ready(Event::Lost(error));
-            }
-            match self.link.poll_fill(cx) {
+            match self.pipe.poll(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Event::Read),
                 Poll::Ready(Err(error)) => return Poll::Ready(Event::Lost(error)),
                 Poll::Pending => {}
@@ -147,64 +121,44 @@ impl Session<'_> {
 
     /// Settles what was answered.
     fn take(&mut self) -> Result<(), String> {
-        let now = self.lane.now();
-        let (lane, under_way) = (self.lane, &mut self.under_way);
-        let mut unasked = false;
-        self.link.answers(|reply| match under_way.pop_front() {
-            None => unasked = true,
-            Some(Slot { op: Some(op), started, .. }) => {
-                lane.settle_at(op, started, now, &answer(reply));
-            }
-            Some(_) => {}
-        })?;
-        if unasked { Err("an answer that nobody asked for".to_owned()) } else { Ok(()) }
+        let (lane, now) = (self.lane, self.lane.now());
+        self.pipe.take(|op, started, reply| lane.settle_at(op, started, now, &outcome(reply)))
     }
 
     /// Settles what is overdue; says whether that is everything that was sent.
     fn expire(&mut self) -> bool {
-        let now = self.lane.now();
-        let timeout = self.lane.timeout();
-        for slot in &mut self.under_way {
-            if slot.started + timeout > now {
-                return false;
-            }
-            if let Some(op) = slot.op.take() {
-                let answer = Answer::Indeterminate(Reason::Timeout);
-                self.lane.settle_at(op, slot.started, now, &answer);
-            }
-        }
-        true
+        let (lane, now) = (self.lane, self.lane.now());
+        self.pipe.expire(now.checked_sub(lane.timeout()), |op, started| {
+            lane.settle_at(op, started, now, &Answer::Indeterminate(Reason::Timeout));
+        })
     }
 
     /// The connection is lost: settles everything that may have been sent.
     fn end(mut self, error: &str) -> End {
         // Answers that came before the loss count.
         let _ = self.take();
-        let sent = self.put - self.link.unsent() as u64;
-        let mut before = 0;
-        let now = self.lane.now();
+        let (lane, now) = (self.lane, self.lane.now());
         let mut unsent = Vec::new();
-        for Slot { op, started, end } in self.under_way {
-            let begun = before < sent;
-            before = end;
-            let Some(op) = op else { continue };
+        self.pipe.end(|op, started, begun| {
             if begun {
                 let answer = Answer::Indeterminate(Reason::Lost(error.to_owned()));
-                self.lane.settle_at(op, started, now, &answer);
+                lane.settle_at(op, started, now, &answer);
             } else {
                 unsent.push(op);
             }
-        }
+        });
         End::Lost { unsent }
     }
 }
 
-fn answer(reply: &Reply<'_>) -> Answer {
+/// What an answer means to an operation, where no other node is asked.
+fn outcome(reply: &Reply<'_>) -> Answer {
     match reply {
-        Reply::Error(text) => {
-            Answer::Failed(Reason::Refused(String::from_utf8_lossy(text).into_owned()))
+        // The text names slot and node: it would be another reason each time.
+        Reply::Error(text) if text.starts_with(b"MOVED ") || text.starts_with(b"ASK ") => {
+            let why = "the server is a node of a cluster and does not serve the key; use --cluster";
+            Answer::Failed(Reason::Refused(why.to_owned()))
         }
-        Reply::Nil => Answer::Failed(Reason::Refused("the stream does not exist".to_owned())),
-        _ => Answer::Acked,
+        reply => answer(reply),
     }
 }

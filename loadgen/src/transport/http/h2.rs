@@ -1,0 +1,302 @@
+//! HTTP/2: many requests at a time on a connection, each on a stream.
+//!
+//! For each stream that may be under way there is a *strand*, which does what
+//! an HTTP/1.1 connection does: it takes an operation, sends its request, waits
+//! for the answer and settles it. All strands of a connection share one
+//! [`Link`] and run in one task, in which the connection is driven, too. A
+//! strand takes an operation only when there is a stream for it or, while
+//! there is no connection, when no other strand has taken one.
+//!
+//! An operation that is overdue resets its stream. If nothing at all was heard
+//! from the server while it waited, the connection takes no more requests, and
+//! the next operation makes another: a half-open connection costs one timeout.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
+
+use super::{Attempts, CLOSES, RESENDS, Target, persist, sample, setting};
+use crate::backoff::Backoff;
+use crate::error::LoadError;
+use crate::feed::Op;
+use crate::lane::Lane;
+use crate::outcome::{Answer, Reason};
+use crate::payload::Payload;
+use crate::transport::template;
+use link::{Claim, Link, Scout, Seat, Trouble, Wire};
+
+mod link;
+
+/// The most streams of a connection.
+const MOST_STREAMS: u32 = 10_000;
+
+/// The head of a request, ready to be filled in.
+#[derive(Debug)]
+pub(super) struct Form {
+    method: Method,
+    scheme: Scheme,
+    authority: Payload,
+    same: HeaderMap,
+    varying: Vec<(HeaderName, Payload)>,
+    streams: u32,
+}
+
+impl Form {
+    pub(super) fn new(
+        method: Method,
+        secure: bool,
+        authority: &Authority,
+        headers: Vec<(HeaderName, Payload)>,
+        streams: u32,
+    ) -> Result<Self, LoadError> {
+        if !(1..=MOST_STREAMS).contains(&streams) {
+            let problem = format!("use 1 to {MOST_STREAMS}");
+            return Err(setting("number of streams", &streams.to_string(), problem));
+        }
+        let mut form = Self {
+            method,
+            scheme: if secure { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: template("URL", authority.as_str())?,
+            same: HeaderMap::new(),
+            varying: Vec::new(),
+            streams,
+        };
+        for (name, payload) in headers {
+            let own = matches!(name.as_str(), "keep-alive" | "proxy-connection" | "te" | "upgrade");
+            if own {
+                let problem = "it is not in HTTP/2; leave it out".to_owned();
+                return Err(setting("header", name.as_str(), problem));
+            }
+            let value = HeaderValue::from_bytes(&sample(&payload));
+            match value {
+                _ if name == HOST => form.authority = payload,
+                Ok(value) if payload.is_constant() => {
+                    form.same.append(name, value);
+                }
+                _ => form.varying.push((name, payload)),
+            }
+        }
+        Ok(form)
+    }
+
+    /// The request of one operation, and its body.
+    ///
+    /// # Errors
+    /// When what was filled in cannot stand where it does.
+    fn request(
+        &self,
+        target: &Target,
+        lane: &Lane,
+        op: &Op,
+        now: Duration,
+    ) -> Result<(Request<()>, Bytes), http::Error> {
+        let rendered = |payload: &Payload| {
+            let mut out = BytesMut::new();
+            lane.render(payload, op, now, &mut out);
+            out.freeze()
+        };
+        let mut body = BytesMut::new();
+        lane.render_body(&target.body, op, now, &mut body);
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(Authority::from_maybe_shared(rendered(&self.authority))?)
+            .path_and_query(PathAndQuery::from_maybe_shared(rendered(&target.path))?)
+            .build()?;
+        let mut request = Request::new(());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.headers_mut() = self.same.clone();
+        let headers = request.headers_mut();
+        for (name, payload) in &self.varying {
+            headers.append(name, HeaderValue::from_maybe_shared(rendered(payload))?);
+        }
+        if target.has_length || !body.is_empty() {
+            headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        Ok((request, body.freeze()))
+    }
+}
+
+/// Drives one connection until there are no more operations.
+pub(super) async fn drive(target: &Target, form: &Form, lane: &Lane) {
+    let link = Link::new(target, form.streams, lane);
+    // Before the first operation is due; if it fails, that operation will see.
+    let _ = link.open(lane, lane.now() + lane.timeout()).await;
+    let lanes: Vec<_> = (0..form.streams).map(|_| lane.another()).collect();
+    let strand = |lane| Strand::new(target, form, lane, &link).run();
+    let mut strands: FuturesUnordered<_> = lanes.iter().map(strand).collect();
+    let mut wires = FuturesUnordered::new();
+    poll_fn(|cx| {
+        loop {
+            // Strands come first, so that all that they send is written at once.
+            let ended = strands.poll_next_unpin(cx);
+            wires.extend(link.fresh().map(|(wire, connection)| link.run(wire, connection)));
+            while let Poll::Ready(Some(())) = wires.poll_next_unpin(cx) {}
+            match ended {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+}
+
+/// One operation at a time, on a stream of the connection.
+struct Strand<'a> {
+    target: &'a Target,
+    form: &'a Form,
+    lane: &'a Lane,
+    link: &'a Link<'a>,
+    seat: Option<Seat<'a>>,
+    claim: Option<Claim<'a>>,
+    scout: Option<Scout<'a>>,
+    backoff: Backoff,
+}
+
+impl<'a> Strand<'a> {
+    fn new(target: &'a Target, form: &'a Form, lane: &'a Lane, link: &'a Link<'a>) -> Self {
+        let backoff = Backoff::default();
+        Self { target, form, lane, link, seat: None, claim: None, scout: None, backoff }
+    }
+
+    async fn run(mut self) {
+        while let Some(op) = self.next().await {
+            self.perform(op).await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Op> {
+        loop {
+            let changed = self.link.changed();
+            if let Some(seat) = self.link.idle_seat() {
+                let op = tokio::select! {
+                    biased;
+                    op = self.lane.next() => op,
+                    () = seat.wire().lost() => continue,
+                };
+                self.seat = Some(seat);
+                return op;
+            }
+            if let Some(scout) = self.link.scout() {
+                self.lane.give_up_stale();
+                let op = tokio::select! {
+                    biased;
+                    op = self.lane.next() => op,
+                    () = changed => continue,
+                };
+                self.scout = Some(scout);
+                return op;
+            }
+            changed.await;
+        }
+    }
+
+    async fn perform(&mut self, op: Op) {
+        let started = self.lane.now();
+        let (target, lane) = (self.target, self.lane);
+        let answer = persist(target, lane, self, &op, started).await;
+        self.lane.settle(op, started, &answer);
+        match &answer {
+            Answer::Failed(Reason::Unreachable(_)) => {
+                self.lane.refused();
+                // Nobody else connects meanwhile.
+                self.lane.pause(self.link.pause()).await;
+            }
+            Answer::Failed(reason) if reason.is_unreachable() => {}
+            _ => {
+                self.backoff.reset();
+                self.link.answered();
+            }
+        }
+        (self.seat, self.claim, self.scout) = (None, None, None);
+    }
+
+    /// The connection, made again if need be.
+    async fn wire(&mut self, until: Duration) -> Result<Rc<Wire>, Reason> {
+        loop {
+            if let Some(seat) = self.seat.as_ref().filter(|seat| !seat.wire().is_retired()) {
+                return Ok(Rc::clone(seat.wire()));
+            }
+            self.seat = None;
+            if self.claim.is_some() {
+                // Should it be in vain, the claim is kept over the pause.
+                self.seat = Some(self.link.open(self.lane, until).await?);
+                self.claim = None;
+            } else {
+                let lane = self.lane;
+                lane.limit(until, self.enter()).await.ok_or(Reason::Unsent)?;
+            }
+        }
+    }
+
+    /// Waits for room on the connection, or for the right to make it.
+    async fn enter(&mut self) {
+        let _wanting = self.link.wanting();
+        loop {
+            let changed = self.link.changed();
+            self.seat = self.link.seat();
+            if self.seat.is_none() {
+                self.claim = self.link.claim();
+            }
+            if self.seat.is_some() || self.claim.is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Attempts for Strand<'_> {
+    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer {
+        let until = now + self.lane.timeout();
+        let (request, body) = match self.form.request(self.target, self.lane, op, now) {
+            Ok(request) => request,
+            Err(error) => return Answer::Failed(Reason::Unsendable(error.to_string())),
+        };
+        let mut why = Reason::Unreachable(CLOSES.to_owned());
+        for _ in 0..=RESENDS {
+            let wire = match self.wire(until).await {
+                Ok(wire) => wire,
+                Err(reason) => return Answer::Failed(reason),
+            };
+            let sent = Cell::new(false);
+            let exchange = wire.exchange(self.lane, request.clone(), body.clone(), &sent);
+            match self.lane.limit(until, exchange).await {
+                Some(Ok(status)) => return self.target.answer(status),
+                Some(Err(Trouble::Unsent)) => self.link.retire(&wire),
+                Some(Err(Trouble::Untouched)) => {
+                    why = Reason::Refused("the server refuses streams".to_owned());
+                }
+                Some(Err(Trouble::Lost(error))) => {
+                    return Answer::Indeterminate(Reason::Lost(error));
+                }
+                None => {
+                    if !wire.was_heard_since(now) {
+                        self.link.retire(&wire);
+                    }
+                    return if sent.get() {
+                        Answer::Indeterminate(Reason::Timeout)
+                    } else {
+                        Answer::Failed(Reason::Unsent)
+                    };
+                }
+            }
+        }
+        Answer::Failed(why)
+    }
+
+    fn pause(&mut self) -> Duration {
+        self.backoff.pause()
+    }
+}
