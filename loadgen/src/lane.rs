@@ -69,8 +69,8 @@ impl Lane {
     }
 
     /// Appends the body of an operation that is begun at `now` after T0:
-    /// its template filled in or, if it is poison, something that no reader
-    /// of text understands.
+    /// its template filled in or, if it is poison, that of poison or something
+    /// that no reader of text understands.
     pub(crate) fn render_body(
         &self,
         payload: &Payload,
@@ -78,7 +78,11 @@ impl Lane {
         now: Duration,
         out: &mut impl BufMut,
     ) {
-        if self.shape().is_poison(op.seq) {
+        if !self.shape().is_poison(op.seq) {
+            self.render(payload, op, now, out);
+        } else if let Some(poison) = &self.shape().poison_body {
+            self.render(poison, op, now, out);
+        } else {
             let size = self.shape().size(op.seq).unwrap_or(POISON.len());
             let mut left = size.max(POISON.len());
             while left > 0 {
@@ -86,8 +90,6 @@ impl Lane {
                 out.put_slice(piece);
                 left -= piece.len();
             }
-        } else {
-            self.render(payload, op, now, out);
         }
     }
 

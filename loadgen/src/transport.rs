@@ -76,7 +76,7 @@ impl Transport {
                 body: http.body.fill(targets)?,
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
-                retries: 0,
+                retries: http.retries,
                 tls: Tls::default(),
                 version: HttpVersion::Http1,
             }),

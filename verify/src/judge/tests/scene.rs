@@ -6,10 +6,10 @@ use loadgen::{Fate, Ledger};
 use reports::record::{FaultRecord, Finding, PhaseRecord};
 use scenarios::plan::check::{Check, CheckKind, Severity};
 use scenarios::plan::fault::Victims;
-use scenarios::plan::workload::{Expect, Statuses};
+use scenarios::plan::workload::{Arrival, Expect, Late, Statuses};
 use scenarios::plan::{
     Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Safety,
-    System, Transport, Workload,
+    Shape, System, Transport, Workload,
 };
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
@@ -160,6 +160,11 @@ impl Scene {
             connections: 4,
             timeout: Span::seconds(5),
             expect: Expect::default(),
+            arrival: Arrival::default(),
+            max_in_flight: None,
+            workers: 1,
+            late: Late::default(),
+            shape: Shape::default(),
             transport: Transport::Http(Http {
                 url: Template::new("http://127.0.0.1:1/"),
                 method: "POST".to_owned(),
@@ -167,6 +172,9 @@ impl Scene {
                 body: Template::new("x"),
                 accepted: "200".parse().unwrap(),
                 refused: Statuses::none(),
+                retries: 0,
+                same: None,
+                hit: None,
             }),
         });
         self
