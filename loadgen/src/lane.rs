@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::feed::{Op, Taker};
 use bytes::BufMut;
 
+use crate::answers::Said;
 use crate::identity::IdentityRef;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
@@ -116,7 +117,20 @@ impl Lane {
     /// Settles an operation that began and ended at these times after T0.
     /// Whoever settles many at once reads the clock once.
     pub(crate) fn settle_at(&self, op: Op, started: Duration, finished: Duration, answer: &Answer) {
-        if self.worker.book.settle(op, Some(started), finished, answer) {
+        if self.worker.book.settle(op, Some(started), finished, answer, None) {
+            self.worker.feed.settled();
+        }
+    }
+
+    /// [`Lane::settle`], with what the answer said where answers are compared.
+    pub(crate) fn settle_said(
+        &self,
+        op: Op,
+        started: Duration,
+        answer: &Answer,
+        said: Option<Said>,
+    ) {
+        if self.worker.book.settle(op, Some(started), self.now(), answer, said) {
             self.worker.feed.settled();
         }
     }
@@ -167,7 +181,7 @@ impl Lane {
             return;
         }
         while let Some(op) = self.worker.feed.take_older(before) {
-            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent)) {
+            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent), None) {
                 self.worker.feed.settled();
             }
         }

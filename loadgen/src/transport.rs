@@ -33,7 +33,7 @@ use crate::tls::Tls;
 
 pub use amqp::Amqp;
 pub use command::Command;
-pub use http::{Http, HttpVersion};
+pub use http::{Compare, Http, HttpVersion};
 pub use kafka::Kafka;
 pub use redis::Redis;
 
@@ -77,6 +77,7 @@ impl Transport {
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
                 retries: http.retries,
+                compare: Compare { same: http.same.clone(), hit: http.hit.clone() },
                 tls: Tls::default(),
                 version: HttpVersion::Http1,
             }),
@@ -120,6 +121,11 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// Whether the answers to operations that are sent again are compared.
+    pub(crate) fn compares(&self) -> bool {
+        matches!(self, Self::Http(target) if target.compares())
+    }
+
     /// Drives one connection until there are no more operations.
     pub(crate) async fn drive(&self, lane: &Lane) {
         match self {

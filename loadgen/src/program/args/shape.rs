@@ -39,6 +39,11 @@ impl ShapeArgs {
         self.size.is_some()
     }
 
+    /// Whether some operations are sent twice.
+    pub(super) fn has_twins(&self) -> bool {
+        self.duplicates.0 > 0.0
+    }
+
     pub(super) fn read(self) -> anyhow::Result<Shape> {
         for (flag, share) in [("--duplicates", self.duplicates), ("--poison", self.poison)] {
             if !(0.0..=1.0).contains(&share.0) {
