@@ -90,6 +90,12 @@ impl Transport {
                     &amqp.body.fill(targets)?,
                 )
             }),
+            plan::workload::Transport::Redis(redis) => {
+                Self::Redis(Redis::from_plan(redis, targets)?)
+            }
+            plan::workload::Transport::Kafka(kafka) => {
+                Self::Kafka(Kafka::from_plan(kafka, targets)?)
+            }
             plan::workload::Transport::Command(command) => Self::Command(Command {
                 run: command.run.fill(targets)?,
                 refused: command.refused.clone(),

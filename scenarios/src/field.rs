@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::plan::effects::IdentityAt;
 use crate::plan::fault::AlarmOf;
 use crate::plan::shape::{Again, KeyDist, Sizes};
-use crate::plan::workload::{Arrival, Late, Pointer, Statuses};
+use crate::plan::workload::{Acks, Arrival, Late, Pointer, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, UnitError};
@@ -87,6 +87,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Pointer>(&mut all);
     enter::<Arrival>(&mut all);
     enter::<Late>(&mut all);
+    enter::<Acks>(&mut all);
     Json::Object(all)
 }
 

@@ -1,9 +1,12 @@
 //! `[[workload]]`: a stream of operations.
 
+use std::collections::BTreeMap;
+
 use super::links::{Kind, Links};
 use crate::plan::shape::{Again, Shape};
 use crate::plan::workload::{
-    Amqp, Arrival, Command, Expect, Hit, Http, Late, Statuses, Transport, Workload,
+    Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Statuses,
+    Transport, Workload,
 };
 use crate::read::{At, Table};
 use crate::template::Template;
@@ -50,16 +53,30 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         .flatten();
     let mut others = || {
         let http = table.opt_table("http", "HTTP requests.", read_http);
-        (http, table.opt_table("amqp", "AMQP publishes with confirms.", read_amqp))
+        let amqp = table.opt_table("amqp", "AMQP publishes with confirms.", read_amqp);
+        let redis = table.opt_table("redis", "Redis commands.", read_redis);
+        let kafka = table.opt_table(
+            "kafka",
+            "Kafka records; needs a program that was built with the feature kafka.",
+            read_kafka,
+        );
+        let found = [
+            ("http", http.map(Transport::Http)),
+            ("amqp", amqp.map(Transport::Amqp)),
+            ("redis", redis.map(Transport::Redis)),
+            ("kafka", kafka.map(Transport::Kafka)),
+        ];
+        found.into_iter().filter_map(|(word, found)| Some((word, found?))).collect()
     };
     // A transport that is not used needs no address.
-    let (http, amqp) = if command.is_some() { context.forgiving(others) } else { others() };
-    let transport = match (command, http, amqp) {
-        (Some(command), ..) => Transport::Command(command),
-        (None, Some(http), None) => Transport::Http(http),
-        (None, None, Some(amqp)) => Transport::Amqp(amqp),
-        (None, http, amqp) => {
-            no_single_transport(table, http.is_some() && amqp.is_some());
+    let mut others: Vec<(&str, Transport)> =
+        if command.is_some() { context.forgiving(others) } else { others() };
+    let transport = match (command, others.len()) {
+        (Some(command), _) => Transport::Command(command),
+        (None, 1) => others.remove(0).1,
+        (None, _) => {
+            let words: Vec<&str> = others.iter().map(|&(word, _)| word).collect();
+            no_single_transport(table, &words);
             Transport::Command(Command { run: Template::default(), refused: Vec::new() })
         }
     };
@@ -133,15 +150,28 @@ fn needs(table: &Table<'_, '_>, key: &str, other: &str, example: &str) {
 
 /// A body that is to have a size needs a place that can be filled up.
 fn check_size(table: &Table<'_, '_>, shape: &Shape, transport: &Transport) {
+    let is_padded = |body: &Template| body.as_str().contains("@{pad}");
+    let (padded, what) = match transport {
+        Transport::Http(Http { body, .. })
+        | Transport::Amqp(Amqp { body, .. })
+        | Transport::Kafka(Kafka { body, .. }) => (is_padded(body), "body"),
+        Transport::Redis(redis) => match &redis.into {
+            RedisInto::Stream { fields, .. } => (fields.values().any(is_padded), "fields"),
+            RedisInto::List { body, .. } | RedisInto::Channel { body, .. } => {
+                (is_padded(body), "body")
+            }
+        },
+        Transport::Command(_) => (false, "body (a command has none)"),
+    };
+    // Of the fields of an entry, the one that is filled up is the body.
+    if shape.poison.0 > 0.0 && !padded && matches!(transport, Transport::Redis(_)) {
+        let message = format!("nothing in the {what} says what poison takes the place of");
+        let help = "put @{pad} into it; without a size it is filled up with nothing".to_owned();
+        table.context.problem(Some(table.place_of("poison")), message, Some(help));
+    }
     if shape.size.is_none() {
         return;
     }
-    let is_padded = |body: &Template| body.as_str().contains("@{pad}");
-    let (padded, what) = match transport {
-        Transport::Http(http) => (is_padded(&http.body), "body"),
-        Transport::Amqp(amqp) => (is_padded(&amqp.body), "body"),
-        Transport::Command(_) => (false, "body (a command has none)"),
-    };
     let poisoned = shape.poison_body.as_ref().is_none_or(is_padded);
     for (is_right, what) in [(padded, what), (poisoned, "poison_body")] {
         if !is_right {
@@ -163,16 +193,16 @@ fn check_comparison(table: &Table<'_, '_>, transport: &Transport) {
     }
 }
 
-fn no_single_transport(table: &Table<'_, '_>, both: bool) {
+fn no_single_transport(table: &Table<'_, '_>, words: &[&str]) {
     if table.is_described() {
         return;
     }
-    let message = if both {
-        "a workload has one transport, and this one has http and amqp"
+    let message = if words.is_empty() {
+        "this workload has no transport".to_owned()
     } else {
-        "this workload has no transport"
+        format!("a workload has one transport, and this one has {}", words.join(" and "))
     };
-    let help = Some("give one of the tables http, amqp or command".to_owned());
+    let help = Some("give one of the tables http, amqp, redis, kafka or command".to_owned());
     table.context.problem(Some(table.head()), message, help);
 }
 
@@ -247,6 +277,59 @@ fn read_amqp(table: &mut Table<'_, '_>) -> Amqp {
         confirm_window: table
             .or("confirm_window", "Unconfirmed messages a connection.", 200_u32)
             .max(1),
+    }
+}
+
+fn read_redis(table: &mut Table<'_, '_>) -> Redis {
+    let url = table.req("url", "The server: redis://HOST:PORT, rediss:// for TLS.");
+    let cluster = table.or("cluster", "The server is a node of a Redis Cluster.", false);
+    let pipeline = table.or("pipeline", "Unanswered commands a connection.", 64_u32).max(1);
+    let stream = table.opt("stream", "The stream that is added to.");
+    let partitions = table.or(
+        "partitions",
+        "Spread the operations over STREAM-0, STREAM-1 and so on, by their key.",
+        1_u32,
+    );
+    let maxlen = table.opt("maxlen", "About how long a stream may become.");
+    let mut fields: BTreeMap<String, Template> =
+        table.values("fields", "The fields of an entry; their values are payload templates.");
+    let list = table.opt("list", "The list that is pushed to.");
+    let left = table.or("left", "Push to the head of the list.", false);
+    let channel = table.opt("channel", "The channel that is published to.");
+    let body = table.or("body", "The element or message.", Template::new("@{id}@{pad}"));
+    let into = match (stream, list, channel) {
+        (Some(name), None, None) => {
+            if fields.is_empty() {
+                fields.insert("id".to_owned(), Template::new("@{id}"));
+                fields.insert("pad".to_owned(), Template::new("@{pad}"));
+            }
+            RedisInto::Stream { name, partitions: partitions.max(1), maxlen, fields }
+        }
+        (None, Some(name), None) => RedisInto::List { name, left, body },
+        (None, None, Some(name)) => RedisInto::Channel { name, body },
+        _ => {
+            if !table.is_described() {
+                let message = "operations go into one of stream, list and channel";
+                let help = Some("give exactly one of them".to_owned());
+                table.context.problem(Some(table.head()), message, help);
+            }
+            RedisInto::Channel { name: Template::default(), body }
+        }
+    };
+    Redis { url, cluster, pipeline, into }
+}
+
+fn read_kafka(table: &mut Table<'_, '_>) -> Kafka {
+    Kafka {
+        brokers: table.req("brokers", "Brokers to begin with: \"HOST:PORT,HOST:PORT\"."),
+        topic: table.req("topic", "The topic."),
+        partitions: table
+            .opt("partitions", "Make the topic with so many partitions if it is not there."),
+        key: table.opt("key", "The key of each record, such as \"@{key}\"."),
+        body: table.or("body", BODY, Template::new("@{id}@{pad}")),
+        headers: table.texts("headers", "Headers of each record."),
+        acks: table.or("acks", "Whose answer acknowledges a record.", Acks::All),
+        settings: table.texts("settings", "Settings of librdkafka."),
     }
 }
 

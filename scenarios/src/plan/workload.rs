@@ -45,6 +45,20 @@ pub struct Workload {
     pub transport: Transport,
 }
 
+impl Workload {
+    /// Whether the answers to operations that are sent twice are compared. A
+    /// command that takes the place of a request has no answers, and that is no
+    /// mistake of the file.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        match &self.transport {
+            Transport::Http(http) => http.same.is_some() || http.hit.is_some(),
+            Transport::Command(_) => true,
+            Transport::Amqp(_) | Transport::Redis(_) | Transport::Kafka(_) => false,
+        }
+    }
+}
+
 const fn one() -> u32 {
     1
 }
@@ -92,6 +106,10 @@ pub enum Transport {
     Http(Http),
     /// One message for each operation.
     Amqp(Amqp),
+    /// One command for each operation.
+    Redis(Redis),
+    /// One record for each operation.
+    Kafka(Kafka),
     /// One run of a program for each operation.
     Command(Command),
 }
@@ -204,6 +222,91 @@ pub struct Amqp {
     pub body: Template,
     /// Unconfirmed messages a channel.
     pub confirm_window: u32,
+}
+
+/// Redis commands: entries of a stream, elements of a list or messages of a
+/// channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// The server.
+    pub url: Template,
+    /// The server is a node of a Redis Cluster.
+    pub cluster: bool,
+    /// Unanswered commands a connection.
+    pub pipeline: u32,
+    /// What the operations are put into.
+    pub into: RedisInto,
+}
+
+/// What operations are put into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RedisInto {
+    /// A stream, or several.
+    Stream {
+        /// The stream, or what stands before the number of each.
+        name: Template,
+        /// With more than one, operations go to `name-0`, `name-1` … by key.
+        partitions: u32,
+        /// About how long a stream may become.
+        maxlen: Option<u64>,
+        /// The fields of an entry; their values are payload templates.
+        fields: BTreeMap<String, Template>,
+    },
+    /// A list.
+    List {
+        /// Its key.
+        name: Template,
+        /// Push to the head instead of the tail.
+        left: bool,
+        /// The payload template of the element.
+        body: Template,
+    },
+    /// A channel.
+    Channel {
+        /// Its name.
+        name: Template,
+        /// The payload template of the message.
+        body: Template,
+    },
+}
+
+/// Kafka records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Brokers to begin with, `HOST:PORT` with commas between them.
+    pub brokers: Template,
+    /// The topic.
+    pub topic: Template,
+    /// Make the topic with so many partitions if it is not there.
+    pub partitions: Option<u32>,
+    /// The payload template of each record's key.
+    pub key: Option<String>,
+    /// The payload template of each record's value.
+    pub body: Template,
+    /// Headers of each record; their values are payload templates.
+    pub headers: BTreeMap<String, String>,
+    /// Whose answer acknowledges a record.
+    pub acks: Acks,
+    /// Settings of librdkafka.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Whose answer acknowledges a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acks {
+    /// That of all replicas that are in sync.
+    #[default]
+    #[serde(rename = "all")]
+    All,
+    /// The leader's.
+    #[serde(rename = "1")]
+    Leader,
+    /// Nobody's: sent is acknowledged.
+    #[serde(rename = "0")]
+    Nobody,
 }
 
 /// A program that is run once for each operation, without a shell, with the

@@ -21,6 +21,8 @@ struct Names {
     /// Names by the kind of item.
     items: BTreeMap<&'static str, BTreeSet<String>>,
     series: BTreeMap<String, Source>,
+    /// Workloads of which no answers are compared.
+    incomparable: BTreeSet<String>,
     /// The items that are not part of this run, with the reason.
     out: BTreeMap<Key, String>,
 }
@@ -92,7 +94,9 @@ impl Links {
 impl Names {
     fn of(context: &Context, file: &File) -> Self {
         let (items, out) = (BTreeMap::new(), BTreeMap::new());
-        let mut names = Self { items, series: series_of(context, file), out };
+        let incomparable = file.workloads.iter().filter(|item| !item.value.is_compared());
+        let incomparable = incomparable.map(|item| item.name.value.clone()).collect();
+        let mut names = Self { items, series: series_of(context, file), incomparable, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -125,6 +129,15 @@ impl Names {
         match link.kind {
             Kind::Phase => self.find_item(context, "phase", "phases", link),
             Kind::Workload => self.find_item(context, "workload", "workloads", link),
+            Kind::Compared => {
+                let found = self.find_item(context, "workload", "workloads", link);
+                if found.is_some() && self.incomparable.contains(&link.name.value) {
+                    let message = format!("no answers of {:?} are compared", link.name.value);
+                    let help = "give its http table same = \"/messageId\", hit or hit_header";
+                    context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
+                }
+                found
+            }
             Kind::Fault => self.find_item(context, "fault", "faults", link),
             Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
             Kind::Check => self.find_item(context, "check", "checks", link),
