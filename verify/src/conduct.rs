@@ -198,6 +198,9 @@ async fn perform(
         .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() })?;
     for (workload, report) in reports {
         folder.put_ledger(&workload, &report.ledger)?;
+        if let Some(answers) = &report.answers {
+            folder.put_answers(&workload, answers.guilty(report.ledger.run(), &workload))?;
+        }
         writer.event(Event::WorkloadEnded { workload, summary: report.summary })?;
     }
     for (event, source, seen) in seen {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Arrival, Job, Ledger, Running, Schedule, Second, Segment, Shape, Transport, Window};
+use loadgen::{
+    Answers, Arrival, Job, Ledger, Running, Schedule, Second, Segment, Shape, Transport, Window,
+};
 use scenarios::Plan;
 use scenarios::plan::workload;
 use scenarios::plan::{Expect, Workload};
@@ -34,6 +36,7 @@ struct Load {
 /// What a workload leaves.
 pub(super) struct Report {
     pub(super) ledger: Ledger,
+    pub(super) answers: Option<Answers>,
     pub(super) summary: WorkloadSummary,
 }
 
@@ -143,6 +146,8 @@ fn report(load: Load, stopped: Duration) -> Report {
                     })
                     .collect(),
                 errors: report.errors.clone(),
+                resent: report.duplicates,
+                answers: report.answers.as_ref().map(|answers| answers.counts),
                 pump: PumpHistory {
                     due_seconds,
                     lost_seconds: report.pump.lost.as_secs_f64(),
@@ -151,9 +156,11 @@ fn report(load: Load, stopped: Duration) -> Report {
                 ..summary
             },
             ledger: report.ledger,
+            answers: report.answers,
         },
         Err(error) => Report {
             ledger: Ledger::new("", &name),
+            answers: None,
             summary: WorkloadSummary { broken: Some(error.to_string()), ..summary },
         },
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::{Fate, Ledger};
+use loadgen::{Fate, Ledger, Resent};
 use reports::record::{FaultRecord, Finding, PhaseRecord};
+use roaring::RoaringTreemap;
 use scenarios::plan::check::{Check, CheckKind, Severity};
 use scenarios::plan::fault::Victims;
 use scenarios::plan::workload::{Arrival, Expect, Late, Statuses};
@@ -146,6 +147,10 @@ impl Scene {
         let pump = PumpHistory { due_seconds: 51.0, lost_seconds: 0.1, worst_seconds: 0.02 };
         let told = WorkloadHistory {
             ledger,
+            shape: loadgen::Shape::default(),
+            poison: RoaringTreemap::new(),
+            resent: Resent::default(),
+            answers: None,
             response,
             latency: Box::default(),
             outages: Vec::new(),
