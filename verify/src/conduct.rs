@@ -201,7 +201,7 @@ async fn perform(
         if let Some(answers) = &report.answers {
             folder.put_answers(&workload, answers.guilty(report.ledger.run(), &workload))?;
         }
-        writer.event(Event::WorkloadEnded { workload, summary: report.summary })?;
+        writer.event(Event::WorkloadEnded { workload, summary: Box::new(report.summary) })?;
     }
     for (event, source, seen) in seen {
         if let Some(seen) = seen {

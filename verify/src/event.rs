@@ -102,7 +102,7 @@ pub enum Event {
         /// The workload.
         workload: String,
         /// What it did.
-        summary: WorkloadSummary,
+        summary: Box<WorkloadSummary>,
     },
     /// A source of effects was read to its end, or could not be.
     EffectsRead {

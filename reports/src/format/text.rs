@@ -190,14 +190,14 @@ pub(super) fn facts(record: &Record) -> Vec<String> {
     facts
 }
 
-/// What a workload did beside its plain operations: `1,800 sent twice: …`;
+/// What a workload did beside its plain operations: `1,799 sent twice: …`;
 /// nothing where it did nothing else.
 pub(super) fn beside(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(again) = &workload.resent {
         let sent = again.acked + again.failed + again.indeterminate;
         let mut text = format!(
-            "{} operations: {} acked again, {} failed, {} indeterminate",
+            "{} sent twice: {} acked again, {} failed, {} indeterminate",
             count(sent),
             count(again.acked),
             count(again.failed),
@@ -206,7 +206,7 @@ pub(super) fn beside(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
         if again.unsent > 0 {
             text.push_str(&format!("; {} not sent again before the end", count(again.unsent)));
         }
-        rows.push(("sent twice", text));
+        rows.push(("resent", text));
         rows.extend(again.answers.as_ref().map(|answers| ("answers", self::answers(answers))));
     }
     if workload.poison > 0 {

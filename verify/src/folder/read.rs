@@ -140,7 +140,7 @@ fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) {
         }
         Event::Warning { text } => facts.warnings.push(text),
         Event::WorkloadEnded { workload, summary } => {
-            facts.workloads.insert(workload, summary);
+            facts.workloads.insert(workload, *summary);
         }
         Event::EffectsRead { source, place, error, blind, foreign, foreign_count } => {
             facts.sources.insert(source.clone(), place);

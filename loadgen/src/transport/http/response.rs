@@ -248,8 +248,11 @@ mod tests {
         Ok(heard(pieces)?.map(|(status, behind, _)| (status, behind)))
     }
 
+    /// A status, what is behind the response, and the content of its body.
+    type Heard = (u16, Vec<u8>, Vec<u8>);
+
     /// The same, with the content of the body.
-    fn heard(pieces: &[&[u8]]) -> Result<Option<(u16, Vec<u8>, Vec<u8>)>, String> {
+    fn heard(pieces: &[&[u8]]) -> Result<Option<Heard>, String> {
         let mut content = Vec::new();
         let mut bytes = Vec::new();
         let mut body: Option<(u16, Skip)> = None;
