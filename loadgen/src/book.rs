@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::answers::{Answers, Said};
 use crate::collector::Collector;
 use crate::feed::{Feed, Op, Sending};
 use crate::ledger::{Fate, Ledger, Writer};
@@ -11,9 +12,9 @@ use crate::outage::{Outage, Outages};
 use crate::outcome::{Answer, Outcome, Reason, Reasons};
 use crate::ring::Ring;
 use crate::schedule::Stride;
-use crate::tally::Tally;
+use crate::tally::{Again, Tally};
 pub use twins::Resent;
-use twins::Twins;
+use twins::{Sent, Twins};
 
 mod twins;
 
@@ -47,6 +48,7 @@ pub(crate) struct Closed {
     pub(crate) reasons: Reasons,
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
+    pub(crate) answers: Answers,
     pub(crate) dues: Option<(Duration, Duration)>,
     pub(crate) last: Duration,
 }
@@ -60,6 +62,7 @@ struct Settled {
     started: Option<Duration>,
     finished: Duration,
     outcome: Outcome,
+    again: Again,
 }
 
 impl Book {
@@ -79,7 +82,8 @@ impl Book {
 
     /// Settles a sending that ended at `finished` after T0. `started` is
     /// absent if it was never begun. Says whether the operation has its fate
-    /// now; one that is sent twice has it when both are settled.
+    /// now; one that is sent twice has it when both are settled. What the
+    /// answer said is there where answers are compared.
     #[expect(clippy::needless_pass_by_value, reason = "taking the operation settles it for good")]
     pub(crate) fn settle(
         &self,
@@ -87,16 +91,24 @@ impl Book {
         started: Option<Duration>,
         finished: Duration,
         answer: &Answer,
+        said: Option<Said>,
     ) -> bool {
         let outcome = answer.outcome();
-        let mut settled = Settled { seq: op.seq, due: op.due, started, finished, outcome };
+        let again = Again {
+            hits: u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true))),
+            ..Again::default()
+        };
+        let mut settled = Settled { seq: op.seq, due: op.due, started, finished, outcome, again };
         let mut pages = self.0.borrow_mut();
         if let Some(reason) = answer.reason() {
             pages.reasons.count(reason);
         }
         pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        if let Some(said) = said.as_ref().filter(|said| said.retried) {
+            pages.twins.answers().retried(said);
+        }
         if op.sending != Sending::Only {
-            match pages.twins.settle(op.sending, settled) {
+            match pages.twins.settle(op.sending, Sent { settled, said }) {
                 Some(both) => settled = both,
                 None => return false,
             }
@@ -172,12 +184,14 @@ impl Book {
         pages.hand_on(collector);
         let due = stride.below(below);
         pages.tally.due = due;
+        let (duplicates, answers) = pages.twins.finish();
         Closed {
             ledger: pages.ledger.finish(due),
             stretches: pages.outages.finish(now),
             reasons: pages.reasons,
             tally: pages.tally,
-            duplicates: pages.twins.resent(),
+            duplicates,
+            answers,
             dues: pages.dues,
             last: pages.last,
         }
@@ -187,7 +201,11 @@ impl Book {
 impl Pages {
     /// Writes down the fate of an operation.
     fn enter(&mut self, settled: Settled) {
-        let Settled { seq, due, started, finished, outcome } = settled;
+        let Settled { seq, due, started, finished, outcome, again } = settled;
+        if again != Again::default() {
+            self.tally.count_again(again);
+            self.ring.count_again(due, again);
+        }
         self.ledger.record(seq, outcome.into());
         self.tally.count(outcome);
         self.tally.late += u64::from(self.ring.record(outcome, due, started, finished));
@@ -222,7 +240,8 @@ impl Pages {
             self.reasons.count(&Reason::CutOff);
             self.outages.record(Outcome::Indeterminate, due, now);
             let outcome = Outcome::Indeterminate;
-            self.enter(Settled { seq, due, started: None, finished: now, outcome });
+            let again = Again::default();
+            self.enter(Settled { seq, due, started: None, finished: now, outcome, again });
         }
     }
 
@@ -324,7 +343,7 @@ mod tests {
                     let Some(op) = taker.try_next() else { break };
                     now = now.max(op.due);
                     if let Some(answer) = answer(number) {
-                        book.settle(op, Some(now), now, &answer);
+                        book.settle(op, Some(now), now, &answer, None);
                     }
                     feed.release(below, now);
                     book.pass(now, &feed, below, &collector);

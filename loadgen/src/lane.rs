@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::feed::{Op, Taker};
 use bytes::BufMut;
 
+use crate::answers::Said;
 use crate::identity::IdentityRef;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
@@ -69,8 +70,8 @@ impl Lane {
     }
 
     /// Appends the body of an operation that is begun at `now` after T0:
-    /// its template filled in or, if it is poison, something that no reader
-    /// of text understands.
+    /// its template filled in or, if it is poison, that of poison or something
+    /// that no reader of text understands.
     pub(crate) fn render_body(
         &self,
         payload: &Payload,
@@ -78,7 +79,11 @@ impl Lane {
         now: Duration,
         out: &mut impl BufMut,
     ) {
-        if self.shape().is_poison(op.seq) {
+        if !self.shape().is_poison(op.seq) {
+            self.render(payload, op, now, out);
+        } else if let Some(poison) = &self.shape().poison_body {
+            self.render(poison, op, now, out);
+        } else {
             let size = self.shape().size(op.seq).unwrap_or(POISON.len());
             let mut left = size.max(POISON.len());
             while left > 0 {
@@ -86,8 +91,6 @@ impl Lane {
                 out.put_slice(piece);
                 left -= piece.len();
             }
-        } else {
-            self.render(payload, op, now, out);
         }
     }
 
@@ -114,7 +117,20 @@ impl Lane {
     /// Settles an operation that began and ended at these times after T0.
     /// Whoever settles many at once reads the clock once.
     pub(crate) fn settle_at(&self, op: Op, started: Duration, finished: Duration, answer: &Answer) {
-        if self.worker.book.settle(op, Some(started), finished, answer) {
+        if self.worker.book.settle(op, Some(started), finished, answer, None) {
+            self.worker.feed.settled();
+        }
+    }
+
+    /// [`Lane::settle`], with what the answer said where answers are compared.
+    pub(crate) fn settle_said(
+        &self,
+        op: Op,
+        started: Duration,
+        answer: &Answer,
+        said: Option<Said>,
+    ) {
+        if self.worker.book.settle(op, Some(started), self.now(), answer, said) {
             self.worker.feed.settled();
         }
     }
@@ -165,7 +181,7 @@ impl Lane {
             return;
         }
         while let Some(op) = self.worker.feed.take_older(before) {
-            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent)) {
+            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent), None) {
                 self.worker.feed.settled();
             }
         }

@@ -12,6 +12,7 @@
 //! ```
 
 mod alarm;
+pub mod answers;
 mod backoff;
 mod book;
 mod clock;
@@ -47,6 +48,7 @@ mod tls;
 pub mod transport;
 mod worker;
 
+pub use answers::{Answers, Compared};
 pub use book::Resent;
 pub use error::LoadError;
 pub use identity::{Identity, IdentityRef};
@@ -65,4 +67,4 @@ pub use shape::Shape;
 pub use tally::{Second, Tally};
 pub use threshold::{Kept, Threshold};
 pub use tls::Tls;
-pub use transport::{Amqp, Command, Http, HttpVersion, Kafka, Redis, Transport};
+pub use transport::{Amqp, Command, Compare, Http, HttpVersion, Kafka, Redis, Transport};

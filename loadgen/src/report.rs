@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
 use crate::book::Resent;
 use crate::latency::Latency;
 use crate::ledger::Ledger;
@@ -61,6 +62,9 @@ pub struct Report {
     pub warm_up: Duration,
     /// The second sendings of operations that are sent twice.
     pub duplicates: Resent,
+    /// How the answers to operations that were sent again compare, where that
+    /// was asked for.
+    pub answers: Option<Answers>,
     /// Stretches without a success, in order.
     pub outages: Vec<Outage>,
     /// How well the generator itself kept up.
@@ -92,6 +96,7 @@ impl Report {
             measured: Tally::default(),
             warm_up: Duration::ZERO,
             duplicates: Resent::default(),
+            answers: None,
             outages: Vec::new(),
             pump: Pump::default(),
             errors: Vec::new(),

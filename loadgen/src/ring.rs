@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::latency::{self, Latency};
 use crate::outcome::Outcome;
-use crate::tally::{LATE, Tally};
+use crate::tally::{Again, LATE, Tally};
 
 /// Kept for use again; more than this are given back to the system after a
 /// long stall.
@@ -67,6 +67,13 @@ impl Ring {
             latency::record(&mut latency.response, finished.saturating_sub(due));
         }
         late
+    }
+
+    /// Takes in that an operation, due at this time after T0 and not recorded
+    /// yet, was sent again.
+    pub(crate) fn count_again(&mut self, due: Duration, again: Again) {
+        let at = self.index(due.as_secs());
+        self.open[at].tally.count_again(again);
     }
 
     /// Takes in an operation that was never attempted.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::answers::Answers;
 use crate::book::Resent;
 use crate::error::LoadError;
 use crate::job::Instance;
@@ -156,6 +157,7 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
     let mut stretches = Vec::new();
     let mut last_settled = Duration::ZERO;
     let mut duplicates = Resent::default();
+    let mut answers = Answers::default();
     let mut dues: Option<(Duration, Duration)> = None;
     for Done { closed, pump: ticks } in done {
         ledger.merge(&closed.ledger).map_err(|source| LoadError::Ledger { source })?;
@@ -165,6 +167,7 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         stretches.push(closed.stretches);
         last_settled = last_settled.max(closed.last);
         duplicates.merge(closed.duplicates);
+        answers.merge(closed.answers);
         if let Some((first, last)) = closed.dues {
             let (least, most) = dues.unwrap_or((first, last));
             dues = Some((least.min(first), most.max(last)));
@@ -183,6 +186,7 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         first_due,
         last_due,
         duplicates,
+        answers: order.target.compares().then_some(answers),
         measured: collected.measured,
         warm_up: collected.warm_up,
         last_settled,

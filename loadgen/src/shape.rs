@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use scenarios::plan;
+
+use crate::payload::{Payload, PayloadError};
+
 pub use keys::Keys;
 pub use sizes::Sizes;
 
@@ -24,9 +28,12 @@ pub struct Shape {
     pub keys: Keys,
     /// Operations that are sent twice with the same identity.
     pub duplicates: Duplicates,
-    /// The share of operations with a body that no consumer can read, from 0
-    /// to 1.
+    /// The share of operations with a body that no consumer can work on, from
+    /// 0 to 1.
     pub poison: f64,
+    /// What stands in those; without it, bytes that no reader of text
+    /// understands.
+    pub poison_body: Option<Payload>,
 }
 
 /// Operations that are sent twice.
@@ -64,6 +71,7 @@ impl Default for Shape {
             keys: Keys::default(),
             duplicates: Duplicates::default(),
             poison: 0.0,
+            poison_body: None,
         }
     }
 }
@@ -80,6 +88,38 @@ pub(crate) enum Purpose {
 }
 
 impl Shape {
+    /// The shape of a planned workload in a run with this seed, but for the
+    /// body of its poison, which may name targets. Workloads of one run share
+    /// no chance.
+    #[must_use]
+    pub fn from_plan(workload: &plan::Workload, seed: u64) -> Self {
+        let planned = &workload.shape;
+        Self {
+            seed: own_seed(seed, &workload.name),
+            size: planned.size.as_ref().map(Sizes::from_plan),
+            keys: Keys::from_plan(planned.key_dist, planned.keys),
+            duplicates: Duplicates {
+                share: planned.duplicates.0,
+                when: match planned.duplicates_when {
+                    plan::shape::Again::AtOnce => Again::AtOnce,
+                    plan::shape::Again::Concurrently => Again::Concurrently,
+                    plan::shape::Again::Later(pause) => Again::Later(pause.0),
+                },
+            },
+            poison: planned.poison.0,
+            poison_body: None,
+        }
+    }
+
+    /// The same with this payload template as the body of poison.
+    ///
+    /// # Errors
+    /// When a mark is wrong, or the text cannot be brought to the size.
+    pub fn with_poison_body(mut self, text: &str) -> Result<Self, PayloadError> {
+        self.poison_body = Some(Payload::body(text, &self)?);
+        Ok(self)
+    }
+
     /// The length of operation `seq`'s body in bytes, if it is given.
     #[must_use]
     pub fn size(&self, seq: u64) -> Option<usize> {
@@ -123,6 +163,14 @@ impl Shape {
     }
 }
 
+/// The seed of a workload, from that of its run and its name (FNV-1a).
+fn own_seed(seed: u64, name: &str) -> u64 {
+    let name = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    mix(mix(seed.wrapping_add(0x9E37_79B9_7F4A_7C15)) ^ name)
+}
+
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the
 /// result depends on every bit of the input.
 pub(crate) fn mix(mut bits: u64) -> u64 {
@@ -141,6 +189,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// A change here would change the operations of every scenario.
+    #[test]
+    fn the_seed_of_a_workload_never_changes() {
+        assert_eq!(own_seed(1, "publish"), 15_243_027_218_622_187_598);
+        assert_ne!(own_seed(1, "publish"), own_seed(2, "publish"));
+        assert_ne!(own_seed(1, "publish"), own_seed(1, "stable"));
+    }
+
+    #[test]
+    fn poison_has_a_body_of_its_own() {
+        let sized = Shape { size: Some(Sizes::fixed(100)), ..Shape::default() };
+        assert!(sized.clone().with_poison_body("@{id}").is_err(), "nothing can be filled up");
+        assert!(sized.with_poison_body("@{id}@{pad}").unwrap().poison_body.is_some());
+    }
 
     proptest! {
         /// The share of operations that are sent twice, or are poison, is the
@@ -170,6 +233,7 @@ mod tests {
                 keys: "zipf:1.1".parse::<Keys>().unwrap(),
                 duplicates: Duplicates { share: 0.5, when: Again::AtOnce },
                 poison: 0.5,
+                poison_body: None,
             };
             let (a, b) = (shape(), shape());
             prop_assert_eq!(a.size(seq), b.size(seq));

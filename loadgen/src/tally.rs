@@ -27,6 +27,32 @@ pub struct Tally {
     pub dropped: u64,
     /// Started more than [`LATE`] after they were due, whatever their outcome.
     pub late: u64,
+    /// Were sent for a second time.
+    #[serde(default)]
+    pub resent: u64,
+    /// The second sending was accepted.
+    #[serde(default)]
+    pub resent_acked: u64,
+    /// Accepted answers to operations that were sent again which say that the
+    /// operation was known, where answers are compared.
+    #[serde(default)]
+    pub hits: u64,
+    /// The answers to both sendings disagree, where answers are compared.
+    #[serde(default)]
+    pub disagreed: u64,
+}
+
+/// What an operation that was sent again adds to the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Again {
+    /// It was sent a second time.
+    pub(crate) resent: bool,
+    /// That was accepted.
+    pub(crate) acked: bool,
+    /// Accepted answers that say that it was known.
+    pub(crate) hits: u8,
+    /// The answers disagree.
+    pub(crate) disagreed: bool,
 }
 
 impl Tally {
@@ -37,6 +63,14 @@ impl Tally {
             Outcome::Failed => self.failed += 1,
             Outcome::Indeterminate => self.indeterminate += 1,
         }
+    }
+
+    /// Counts an operation that was sent again.
+    pub(crate) fn count_again(&mut self, again: Again) {
+        self.resent += u64::from(again.resent);
+        self.resent_acked += u64::from(again.acked);
+        self.hits += u64::from(again.hits);
+        self.disagreed += u64::from(again.disagreed);
     }
 
     /// How many operations are accounted for.
@@ -54,6 +88,10 @@ impl AddAssign for Tally {
         self.indeterminate += other.indeterminate;
         self.dropped += other.dropped;
         self.late += other.late;
+        self.resent += other.resent;
+        self.resent_acked += other.resent_acked;
+        self.hits += other.hits;
+        self.disagreed += other.disagreed;
     }
 }
 

@@ -33,7 +33,7 @@ use crate::tls::Tls;
 
 pub use amqp::Amqp;
 pub use command::Command;
-pub use http::{Http, HttpVersion};
+pub use http::{Compare, Http, HttpVersion};
 pub use kafka::Kafka;
 pub use redis::Redis;
 
@@ -76,7 +76,8 @@ impl Transport {
                 body: http.body.fill(targets)?,
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
-                retries: 0,
+                retries: http.retries,
+                compare: Compare { same: http.same.clone(), hit: http.hit.clone() },
                 tls: Tls::default(),
                 version: HttpVersion::Http1,
             }),
@@ -89,6 +90,12 @@ impl Transport {
                     &amqp.body.fill(targets)?,
                 )
             }),
+            plan::workload::Transport::Redis(redis) => {
+                Self::Redis(Redis::from_plan(redis, targets)?)
+            }
+            plan::workload::Transport::Kafka(kafka) => {
+                Self::Kafka(Kafka::from_plan(kafka, targets)?)
+            }
             plan::workload::Transport::Command(command) => Self::Command(Command {
                 run: command.run.fill(targets)?,
                 refused: command.refused.clone(),
@@ -120,6 +127,11 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// Whether the answers to operations that are sent again are compared.
+    pub(crate) fn compares(&self) -> bool {
+        matches!(self, Self::Http(target) if target.compares())
+    }
+
     /// Drives one connection until there are no more operations.
     pub(crate) async fn drive(&self, lane: &Lane) {
         match self {

@@ -192,6 +192,46 @@ pub struct WorkloadRecord {
     pub outages: Vec<Outage>,
     /// The commonest errors with their counts.
     pub errors: Vec<(String, u64)>,
+    /// Operations that were sent twice, if any were.
+    #[serde(default)]
+    pub resent: Option<ResentRecord>,
+    /// Operations that were poison (also counted above).
+    #[serde(default)]
+    pub poison: u64,
+}
+
+/// Operations that were sent twice, by what became of the second sending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResentRecord {
+    /// Definitely accepted.
+    pub acked: u64,
+    /// Definitely not done.
+    pub failed: u64,
+    /// Unknown.
+    pub indeterminate: u64,
+    /// Not sent again, because the run ended first.
+    pub unsent: u64,
+    /// How the answers compare, where that was asked for.
+    pub answers: Option<AnswersRecord>,
+}
+
+/// The answers to operations of which both sendings were accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswersRecord {
+    /// How many operations.
+    pub pairs: u64,
+    /// Both answers have the same value.
+    pub agreed: u64,
+    /// They have not.
+    pub disagreed: u64,
+    /// Neither has the value.
+    pub valueless: u64,
+    /// Said to be known when it came again.
+    pub marked: u64,
+    /// Not said to be.
+    pub unmarked: u64,
+    /// Said to be known when it came first.
+    pub premature: u64,
 }
 
 /// Operations by outcome; `acked + failed + indeterminate + dropped = due`.

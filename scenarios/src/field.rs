@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::plan::effects::IdentityAt;
 use crate::plan::fault::AlarmOf;
-use crate::plan::workload::Statuses;
+use crate::plan::shape::{Again, KeyDist, Sizes};
+use crate::plan::workload::{Acks, Arrival, Late, Pointer, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, UnitError};
@@ -80,6 +81,13 @@ pub(crate) fn definitions() -> Json {
     enter::<Expected>(&mut all);
     enter::<Expect>(&mut all);
     enter::<AlarmOf>(&mut all);
+    enter::<Sizes>(&mut all);
+    enter::<KeyDist>(&mut all);
+    enter::<Again>(&mut all);
+    enter::<Pointer>(&mut all);
+    enter::<Arrival>(&mut all);
+    enter::<Late>(&mut all);
+    enter::<Acks>(&mut all);
     Json::Object(all)
 }
 
@@ -179,6 +187,42 @@ parsed!(
     r"^(message_id|/.*)$|\$\{",
     "The property \"message_id\", or a JSON pointer into the body: \"/order/id\".",
     IdentityAt::MessageId
+);
+parsed!(
+    Sizes,
+    "sizes",
+    "a size",
+    "100B-4KiB",
+    r"^[0-9._+\s]+(B|[kKMG]B|[KMG]iB)\s*(-[0-9._+\s]+(B|[kKMG]B|[KMG]iB)\s*)?$|:|\$\{",
+    "A size, a range of sizes, or sizes with weights: \"100B:9,4KiB:1\".",
+    Sizes::Even(Size(1), Size(1))
+);
+parsed!(
+    KeyDist,
+    "key-distribution",
+    "a distribution",
+    "zipf:1.1",
+    r"^(roundrobin|uniform|zipf:[0-9.]+)$|\$\{",
+    "How keys are drawn: \"roundrobin\", \"uniform\" or, with an exponent, \"zipf:1.1\".",
+    KeyDist::RoundRobin
+);
+parsed!(
+    Again,
+    "again",
+    "a moment",
+    "5s",
+    r"^(at-once|concurrently|\s*([0-9._+]+\s*(us|µs|ms|s|m|min|h|d))+\s*)$|\$\{",
+    "When an operation is sent again: \"at-once\", \"concurrently\" or so long after.",
+    Again::AtOnce
+);
+parsed!(
+    Pointer,
+    "pointer",
+    "a JSON pointer",
+    "/messageId",
+    r"^/|\$\{",
+    "A JSON pointer (RFC 6901) into a body.",
+    Pointer::default()
 );
 
 impl Field for Quantity {

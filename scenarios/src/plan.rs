@@ -11,6 +11,7 @@ pub mod fault;
 pub mod phase;
 pub mod probe;
 pub mod safety;
+pub mod shape;
 pub mod system;
 pub mod workload;
 
@@ -24,6 +25,7 @@ pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
 pub use phase::{Phase, Timeline};
 pub use probe::{Probe, ProbeKind};
 pub use safety::Safety;
+pub use shape::Shape;
 pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
 

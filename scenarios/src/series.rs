@@ -30,4 +30,12 @@ pub const WORKLOAD: &[SeriesInfo] = &[
     operations("dropped", "operations that were never attempted"),
     operations("late", "operations that started more than 10 ms after they were due"),
     operations("unsuccessful", "failed, indeterminate and dropped operations together"),
+    operations("resent", "operations that were sent for a second time"),
+    operations("resent_acked", "operations of which the second sending was accepted"),
+    operations("hits", "answers that say that the operation was known, where they are compared"),
+    operations(
+        "disagreed",
+        "operations of which the two answers disagree, where they are compared",
+    ),
+    operations("poisoned", "operations that were poison"),
 ];

@@ -104,3 +104,81 @@ proptest! {
         }
     }
 }
+
+/// A scenario with one workload.
+fn scenario(workload: &str) -> String {
+    format!(
+        r#"
+name = "shop"
+title = "a checkout is accepted"
+
+[system]
+reference = "publisher"
+
+[[phase]]
+name = "load"
+for = "10s"
+
+[[workload]]
+name = "checkout"
+rate = "50/s"
+phases = ["load"]
+{workload}
+
+[[check]]
+name = "accepted"
+title = "the shop accepts what it is asked"
+ratio = {{ of = "checkout.hits", to = "checkout.resent", phases = ["load"], max = "100%" }}
+"#
+    )
+}
+
+const SHAPED: &str = r#"
+size = "300B-4KiB"
+keys = 1000
+key_dist = "zipf:1.1"
+duplicates = "3%"
+duplicates_when = "concurrently"
+poison = "0.1%"
+poison_body = '{"id":"@{id}","pad":"@{pad}"}'
+arrival = "poisson"
+max_in_flight = 64
+workers = 2
+late = "drop"
+"#;
+
+#[test]
+fn a_workload_has_a_shape_whatever_carries_it() {
+    for transport in [
+        r#"http = { url = "http://127.0.0.1:1/", body = "@{key} @{pad}", headers = { idempotency-key = "@{id}" }, retries = 2, same = "/messageId", hit_header = "idempotency-hit" }"#,
+        r#"amqp = { url = "amqp://127.0.0.1:1", routing_key = "q", body = "@{id} @{pad}" }"#,
+        r#"redis = { url = "redis://127.0.0.1:1", stream = "s", partitions = 16, fields = { id = "@{id}", data = "@{pad}" } }"#,
+        r#"redis = { url = "redis://127.0.0.1:1", list = "l", left = true }"#,
+        r#"redis = { url = "redis://127.0.0.1:1", channel = "c" }"#,
+        r#"kafka = { brokers = "127.0.0.1:1", topic = "t", key = "@{key}", acks = "1", settings = { "linger.ms" = "5" } }"#,
+    ] {
+        let source = scenario(&format!("{SHAPED}{transport}"));
+        let planned = plan("shop", &source, &Settings::default());
+        let planned = planned.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let workload = &planned.workloads[0];
+        assert_eq!(workload.shape.duplicates.0, 0.03);
+        assert_eq!(workload.shape.size.as_ref().unwrap().to_string(), "300B-4KiB");
+        assert_eq!((workload.workers, workload.max_in_flight), (2, Some(64)));
+        let text = toml::to_string(&planned).unwrap();
+        assert_eq!(plan_from_toml(&text).unwrap(), planned, "{transport}");
+    }
+}
+
+/// Runs that were made before workloads had a shape can be judged again.
+#[test]
+fn a_plan_without_shapes_reads() {
+    let source = scenario(r#"http = { url = "http://127.0.0.1:1/", body = "@{id}" }"#);
+    let planned = plan("shop", &source, &Settings::default()).unwrap();
+    let mut table: toml::Table = toml::to_string(&planned).unwrap().parse().unwrap();
+    let workload = table["workloads"][0].as_table_mut().unwrap();
+    for key in ["arrival", "workers", "late", "shape"] {
+        assert!(workload.remove(key).is_some(), "{key}");
+    }
+    workload["transport"]["http"].as_table_mut().unwrap().remove("retries");
+    assert_eq!(plan_from_toml(&toml::to_string(&table).unwrap()).unwrap(), planned);
+}

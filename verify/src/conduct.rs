@@ -215,7 +215,10 @@ async fn perform(
         .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() })?;
     for (workload, report) in reports {
         folder.put_ledger(&workload, &report.ledger)?;
-        writer.event(Event::WorkloadEnded { workload, summary: report.summary })?;
+        if let Some(answers) = &report.answers {
+            folder.put_answers(&workload, answers.guilty(report.ledger.run(), &workload))?;
+        }
+        writer.event(Event::WorkloadEnded { workload, summary: Box::new(report.summary) })?;
     }
     for (event, source, seen) in seen {
         if let Some(seen) = seen {

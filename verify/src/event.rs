@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use loadgen::{Compared, Resent};
 use reports::record::{FaultRecord, Outage};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +108,7 @@ pub enum Event {
         /// The workload.
         workload: String,
         /// What it did.
-        summary: WorkloadSummary,
+        summary: Box<WorkloadSummary>,
     },
     /// A source of effects was read to its end, or could not be.
     EffectsRead {
@@ -146,6 +147,12 @@ pub struct WorkloadSummary {
     pub errors: Vec<(String, u64)>,
     /// How well the generator kept its own time.
     pub pump: PumpHistory,
+    /// The second sendings of operations that are sent twice.
+    #[serde(default)]
+    pub resent: Resent,
+    /// How the answers to those compare, where that is asked for.
+    #[serde(default)]
+    pub answers: Option<Compared>,
     /// Set when the generator itself failed.
     pub broken: Option<String>,
 }

@@ -129,6 +129,12 @@ impl Folder {
         self.ledger().join(format!("{workload}.outcomes"))
     }
 
+    /// Answers to a workload's operations that something is wrong with.
+    #[must_use]
+    pub fn answers_of(&self, workload: &str) -> PathBuf {
+        self.ledger().join(format!("{workload}.answers.ndjson"))
+    }
+
     /// The effects of a workload's operations at a source: the operations with
     /// at least one effect, and a list of those with more.
     #[must_use]

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use loadgen::{Histogram, Latency, Ledger};
+use loadgen::answers::{Compared, Guilty};
+use loadgen::{Fate, Histogram, Latency, Ledger, Resent, Shape};
 use reports::record::{FaultRecord, Outage, PhaseRecord};
 use roaring::RoaringTreemap;
 
@@ -80,6 +81,16 @@ pub struct Line {
 pub struct WorkloadHistory {
     /// The outcome of every operation.
     pub ledger: Ledger,
+    /// What the operations look like, as a function of their numbers: which
+    /// were sent twice, above all.
+    pub shape: Shape,
+    /// The operations that came due and are poison. They are not meant to take
+    /// effect.
+    pub poison: RoaringTreemap,
+    /// The second sendings of operations that are sent twice.
+    pub resent: Resent,
+    /// How the answers to those compare, where that was asked for.
+    pub answers: Option<AnswersHistory>,
     /// Response times by the second in which the operation was due, in order.
     pub response: Vec<(u64, Times)>,
     /// The three latencies of the whole run.
@@ -90,6 +101,34 @@ pub struct WorkloadHistory {
     pub pump: PumpHistory,
     /// Set when the generator itself failed, with its words.
     pub broken: Option<String>,
+}
+
+impl WorkloadHistory {
+    /// The operations with this fate, without poison.
+    #[must_use]
+    pub fn sound(&self, fate: Fate) -> RoaringTreemap {
+        let mut operations = self.ledger.of(fate).clone();
+        operations -= &self.poison;
+        operations
+    }
+}
+
+/// The operations below `due` that are poison.
+#[must_use]
+pub fn poison(shape: &Shape, due: u64) -> RoaringTreemap {
+    if shape.poison <= 0.0 {
+        return RoaringTreemap::new();
+    }
+    (0..due).filter(|&sequence| shape.is_poison(sequence)).collect()
+}
+
+/// How the answers to operations that were sent twice compare.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnswersHistory {
+    /// How many.
+    pub counts: Compared,
+    /// Every pair that something is wrong with.
+    pub guilty: Vec<Guilty>,
 }
 
 /// A histogram of times, held small. A histogram that is ready to be asked
@@ -183,7 +222,17 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Times;
+    use super::{Times, poison};
+    use loadgen::Shape;
+
+    #[test]
+    fn poison_is_told_from_the_plan() {
+        let shape = Shape { poison: 0.2, ..Shape::default() };
+        let poison = poison(&shape, 1_000);
+        assert!((100..300).contains(&poison.len()), "{}", poison.len());
+        assert!((0..1_000).all(|sequence| poison.contains(sequence) == shape.is_poison(sequence)));
+        assert!(super::poison(&Shape::default(), 1_000).is_empty());
+    }
 
     proptest! {
         /// Holding a histogram small loses nothing.

@@ -14,6 +14,7 @@
 
 mod absence;
 mod anomalies;
+mod answers;
 mod bound;
 mod counts;
 mod effects;
@@ -155,6 +156,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Twin(check) => twin::judge(check, plan, history),
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
+        CheckKind::Answers(check) => answers::judge(check, plan, history),
     }
 }
 

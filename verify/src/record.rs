@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use loadgen::Fate;
 use reports::record::{
-    Operations, Quantiles, Record, Run, SCHEMA, SeriesRecord, TableRecord, WorkloadRecord,
+    AnswersRecord, Operations, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord,
+    TableRecord, WorkloadRecord,
 };
 use scenarios::plan::{Place, Plan, ProbeKind};
 use scenarios::series::WORKLOAD;
@@ -13,7 +14,7 @@ use scenarios::units::Unit;
 
 use crate::folder::Folder;
 use crate::folder::read::Told;
-use crate::history::{History, Sample};
+use crate::history::{History, Sample, WorkloadHistory};
 use crate::judge::Judgement;
 
 /// The most points of a series in the record.
@@ -92,9 +93,31 @@ fn workloads(told: &Told) -> Vec<WorkloadRecord> {
             delay: quantiles(&history.latency.delay),
             outages: summary.outages.clone(),
             errors: summary.errors.clone(),
+            resent: resent(history),
+            poison: history.poison.len(),
         });
     }
     records
+}
+
+/// The operations that were sent twice, if any were.
+fn resent(history: &WorkloadHistory) -> Option<ResentRecord> {
+    let again = history.resent;
+    (again.planned() > 0).then(|| ResentRecord {
+        acked: again.acked,
+        failed: again.failed,
+        indeterminate: again.indeterminate,
+        unsent: again.unsent,
+        answers: history.answers.as_ref().map(|answers| AnswersRecord {
+            pairs: answers.counts.pairs,
+            agreed: answers.counts.agreed,
+            disagreed: answers.counts.disagreed,
+            valueless: answers.counts.valueless,
+            marked: answers.counts.marked,
+            unmarked: answers.counts.unmarked,
+            premature: answers.counts.premature,
+        }),
+    })
 }
 
 /// The series of the probes and the counts of each workload, thinned.

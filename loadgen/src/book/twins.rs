@@ -3,13 +3,16 @@
 //! The system under test must let such an operation take effect once. So it is
 //! acknowledged if either sending was, it has failed only if both have, and
 //! it is indeterminate otherwise. Its times are those of the first sending.
+//! Where both were accepted and answers are compared, they are compared here.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::Settled;
+use crate::answers::{Answers, Pair, Said};
 use crate::feed::Sending;
 use crate::outcome::Outcome;
+use crate::tally::Again;
 
 /// What became of the second sendings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,14 +56,22 @@ impl Resent {
 pub(super) struct Twins {
     half: BTreeMap<u64, Half>,
     resent: Resent,
+    answers: Answers,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// A sending that is settled, and what its answer said.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) settled: Settled,
+    pub(super) said: Option<Said>,
+}
+
+#[derive(Debug)]
 enum Half {
     /// The first is settled.
-    First(Settled),
+    First(Sent),
     /// The second is settled, the first is under way.
-    Second(Settled),
+    Second(Sent),
     /// The second will not be made, the first is under way.
     Alone,
 }
@@ -68,27 +79,49 @@ enum Half {
 impl Twins {
     /// Takes in one sending; gives the operation as a whole if it was the last
     /// one.
-    pub(super) fn settle(&mut self, sending: Sending, settled: Settled) -> Option<Settled> {
-        let earlier = self.half.remove(&settled.seq);
+    pub(super) fn settle(&mut self, sending: Sending, sent: Sent) -> Option<Settled> {
+        let seq = sent.settled.seq;
+        let other = self.half.remove(&seq);
         if sending == Sending::Second {
-            self.resent.count(settled.outcome);
-            let Some(Half::First(first)) = earlier else {
-                self.half.insert(settled.seq, Half::Second(settled));
+            self.resent.count(sent.settled.outcome);
+            let Some(Half::First(first)) = other else {
+                self.half.insert(seq, Half::Second(sent));
                 return None;
             };
-            let outcome = both(first.outcome, settled.outcome);
-            return Some(Settled { outcome, ..first });
+            return Some(self.join(first, sent));
         }
-        match earlier {
-            Some(Half::Second(second)) => {
-                Some(Settled { outcome: both(settled.outcome, second.outcome), ..settled })
-            }
-            Some(Half::Alone) => Some(settled),
+        match other {
+            Some(Half::Second(second)) => Some(self.join(sent, second)),
+            Some(Half::Alone) => Some(sent.settled),
             _ => {
-                self.half.insert(settled.seq, Half::First(settled));
+                self.half.insert(seq, Half::First(sent));
                 None
             }
         }
+    }
+
+    /// The operation as a whole.
+    fn join(&mut self, first: Sent, second: Sent) -> Settled {
+        let (a, b) = (first.settled, second.settled);
+        let disagreed = match (first.said, second.said) {
+            (Some(one), Some(other)) => {
+                let (earlier, later) = if a.finished <= b.finished {
+                    ((a, one), (b, other))
+                } else {
+                    ((b, other), (a, one))
+                };
+                let overlaps = later.0.started.is_none_or(|at| at < earlier.0.finished);
+                self.answers.compare(a.seq, &Pair { earlier: earlier.1, later: later.1, overlaps })
+            }
+            _ => false,
+        };
+        let again = Again {
+            resent: true,
+            acked: b.outcome == Outcome::Acked,
+            hits: a.again.hits + b.again.hits,
+            disagreed,
+        };
+        Settled { outcome: both(a.outcome, b.outcome), again, ..a }
     }
 
     /// The second sending will not be made; gives the operation as a whole if
@@ -96,7 +129,7 @@ impl Twins {
     pub(super) fn forgo(&mut self, seq: u64) -> Option<Settled> {
         self.resent.unsent += 1;
         if let Some(Half::First(first)) = self.half.remove(&seq) {
-            return Some(first);
+            return Some(first.settled);
         }
         self.half.insert(seq, Half::Alone);
         None
@@ -108,16 +141,19 @@ impl Twins {
         let mut left = Vec::new();
         for half in std::mem::take(&mut self.half).into_values() {
             match half {
-                Half::First(first) => {
+                Half::First(Sent { settled: first, .. }) => {
                     self.resent.count(Outcome::Indeterminate);
                     let outcome = both(first.outcome, Outcome::Indeterminate);
-                    left.push(Settled { outcome, ..first });
+                    let again = Again { resent: true, ..first.again };
+                    left.push(Settled { outcome, again, ..first });
                 }
                 // The first sending is unknown, and so is the operation,
                 // unless the second was accepted. Its times are not known.
-                Half::Second(second) => {
+                Half::Second(Sent { settled: second, .. }) => {
                     let outcome = both(second.outcome, Outcome::Indeterminate);
-                    left.push(Settled { outcome, started: None, ..second });
+                    let acked = second.outcome == Outcome::Acked;
+                    let again = Again { resent: true, acked, ..second.again };
+                    left.push(Settled { outcome, started: None, again, ..second });
                 }
                 Half::Alone => {}
             }
@@ -125,8 +161,14 @@ impl Twins {
         left
     }
 
-    pub(super) fn resent(&self) -> Resent {
-        self.resent
+    /// The comparison of the answers so far.
+    pub(super) fn answers(&mut self) -> &mut Answers {
+        &mut self.answers
+    }
+
+    /// What became of the second sendings, and how the answers compare.
+    pub(super) fn finish(self) -> (Resent, Answers) {
+        (self.resent, self.answers)
     }
 }
 
@@ -143,10 +185,45 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::answers::Value;
 
-    fn settled(outcome: Outcome) -> Settled {
+    fn settled(outcome: Outcome) -> Sent {
+        answered(outcome, 1..1, None)
+    }
+
+    /// A sending between these seconds, and what the answer said.
+    fn answered(outcome: Outcome, time: std::ops::Range<u64>, said: Option<Said>) -> Sent {
         let due = Duration::from_secs(1);
-        Settled { seq: 7, due, started: Some(due), finished: due, outcome }
+        let started = Some(Duration::from_secs(time.start));
+        let finished = Duration::from_secs(time.end);
+        let hits = u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true)));
+        let again = Again { hits, ..Again::default() };
+        Sent { settled: Settled { seq: 7, due, started, finished, outcome, again }, said }
+    }
+
+    /// Whichever sending is answered first counts as the earlier one.
+    #[test]
+    fn answers_are_compared_in_the_order_in_which_they_came() {
+        let said = |value: &str, hit| {
+            Some(Said { value: Value::Text(value.into()), hit: Some(hit), retried: false })
+        };
+        for (first, second, overlapped) in [(1..2, 2..3, false), (1..4, 2..3, true)] {
+            let mut twins = Twins::default();
+            let first = answered(Outcome::Acked, first, said("a", overlapped));
+            let second = answered(Outcome::Acked, second, said("b", !overlapped));
+            assert!(twins.settle(Sending::First, first).is_none());
+            let whole = twins.settle(Sending::Second, second).unwrap();
+            let again = Again { resent: true, acked: true, hits: 1, disagreed: true };
+            assert_eq!(whole.again, again);
+            let answers = twins.finish().1;
+            assert_eq!((answers.counts.marked, answers.counts.premature), (1, 0));
+            let guilty = answers.guilty("r", "w").next().unwrap();
+            let values = if overlapped { ("b", "a") } else { ("a", "b") };
+            assert_eq!(
+                (guilty.first.as_deref(), guilty.second.as_deref()),
+                (Some(values.0), Some(values.1))
+            );
+        }
     }
 
     const ALL: [Outcome; 3] = [Outcome::Acked, Outcome::Failed, Outcome::Indeterminate];
@@ -180,7 +257,7 @@ mod tests {
             assert_eq!(twins.forgo(7).unwrap().outcome, outcome);
             assert!(twins.forgo(7).is_none());
             assert_eq!(twins.settle(Sending::First, settled(outcome)).unwrap().outcome, outcome);
-            assert_eq!(twins.resent().unsent, 2);
+            assert_eq!(twins.finish().0.unsent, 2);
         }
     }
 

@@ -12,6 +12,9 @@ use super::Offered;
 use super::args::{Output, Title};
 use super::output::json;
 
+/// So many pairs of answers that something is wrong with are named.
+const GUILTY: usize = 5;
+
 /// Prints the result.
 pub(crate) fn print(offered: &Offered, title: &Title, output: &Output) -> anyhow::Result<()> {
     let text = if output.json {
@@ -97,6 +100,26 @@ fn write_rest_of_counts(out: &mut String, report: &Report) -> std::fmt::Result {
             again.indeterminate,
             again.unsent
         )?;
+    }
+    if let Some(answers) = &report.answers {
+        let counts = answers.counts;
+        writeln!(
+            out,
+            "  {:<14}{:>12}  {} agreed, {} disagreed, {} without a value; {} marked, {} not, {} too early",
+            "compared",
+            counts.pairs,
+            counts.agreed,
+            counts.disagreed,
+            counts.valueless,
+            counts.marked,
+            counts.unmarked,
+            counts.premature
+        )?;
+        for row in answers.guilty(report.ledger.run(), report.ledger.workload()).take(GUILTY) {
+            let value = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+            let (first, second) = (value(row.first), value(row.second));
+            writeln!(out, "  {} {:?}: {first}, then {second}", row.id, row.kind)?;
+        }
     }
     if let Some(received) = &report.received {
         writeln!(

@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+use scenarios::plan::shape::KeyDist;
+
 use super::sizes::below;
 use super::{mix, unit};
 
@@ -31,6 +33,17 @@ impl Default for Keys {
 }
 
 impl Keys {
+    /// A plan's distribution over this many keys.
+    #[must_use]
+    pub fn from_plan(planned: KeyDist, count: u64) -> Self {
+        let kind = match planned {
+            KeyDist::RoundRobin => Kind::RoundRobin,
+            KeyDist::Uniform => Kind::Uniform,
+            KeyDist::Zipf(exponent) => Kind::Zipf(Zipf::new(USUAL, exponent)),
+        };
+        Self { count: USUAL, kind }.over(count)
+    }
+
     /// The same distribution over this many keys, at least one.
     #[must_use]
     pub fn over(self, count: u64) -> Self {
@@ -150,6 +163,14 @@ mod tests {
         assert!("zipf:1.1".parse::<Keys>().is_ok());
         for bad in ["", "zipf", "zipf:x", "zipf:-1", "normal"] {
             assert!(bad.parse::<Keys>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_plans_distributions_are_those_of_the_command_line() {
+        for text in ["roundrobin", "uniform", "zipf:1.1"] {
+            let planned = Keys::from_plan(text.parse().unwrap(), 7);
+            assert_eq!(planned, text.parse::<Keys>().unwrap().over(7));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use scenarios::plan::shape;
+
 /// The longest body that can be asked for, in bytes.
 const LONGEST: u64 = 1 << 30;
 
@@ -18,6 +20,22 @@ enum Kind {
 }
 
 impl Sizes {
+    /// A plan's lengths.
+    #[must_use]
+    pub fn from_plan(planned: &shape::Sizes) -> Self {
+        Self(match planned {
+            shape::Sizes::Even(first, last) => Kind::Even(first.0, last.0),
+            shape::Sizes::Weighted(sizes) => {
+                let mut sum = 0;
+                let upto = |&(size, weight): &(scenarios::units::Size, u64)| {
+                    sum += weight;
+                    (size.0, sum)
+                };
+                Kind::Weighted(sizes.iter().map(upto).collect())
+            }
+        })
+    }
+
     /// Every body has this many bytes.
     #[must_use]
     pub fn fixed(bytes: usize) -> Self {

@@ -7,6 +7,9 @@
 //! of which no byte was written, because the server had closed the connection
 //! meanwhile, or which an HTTP/2 server says that it has not touched, is sent
 //! again; it is the same operation, still due at the same time.
+//!
+//! Where answers are compared, those to an operation that is sent twice, or
+//! that is tried again, are listened to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,14 +21,19 @@ use scenarios::plan::workload::Statuses;
 
 use super::stream::Address;
 use super::{body, template, without_password};
+use crate::answers::Said;
 use crate::error::LoadError;
-use crate::feed::Op;
+use crate::feed::{Op, Sending};
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
 use crate::shape::Shape;
 use crate::tls::Tls;
 
+pub use ear::Compare;
+use ear::Ear;
+
+mod ear;
 mod h1;
 mod h2;
 mod response;
@@ -56,6 +64,8 @@ pub struct Http {
     /// How often a request whose outcome is unknown is sent again, with the
     /// same identity.
     pub retries: u32,
+    /// What is compared of the answers to an operation that is sent twice.
+    pub compare: Compare,
     /// Certificates of `https` addresses.
     pub tls: Tls,
     /// The version of the protocol. There is no other to fall back to.
@@ -89,6 +99,7 @@ pub(crate) struct Target {
     accepted: Statuses,
     refused: Statuses,
     retries: u32,
+    compare: Compare,
     form: Form,
 }
 
@@ -106,6 +117,7 @@ impl Target {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
         let headers = headers(http)?;
+        http.compare.check()?;
         let protocols: &[&[u8]] = match http.version {
             HttpVersion::Http1 => &[b"http/1.1"],
             HttpVersion::Http2 { .. } => &[b"h2"],
@@ -124,6 +136,7 @@ impl Target {
             accepted: http.accepted.clone(),
             refused: http.refused.clone(),
             retries: http.retries,
+            compare: http.compare.clone(),
             form: match http.version {
                 HttpVersion::Http1 => Form::One(h1::Form::new(&method, &authority, headers)),
                 HttpVersion::Http2 { streams } => {
@@ -131,6 +144,16 @@ impl Target {
                 }
             },
         })
+    }
+
+    /// Whether answers are compared.
+    pub(super) fn compares(&self) -> bool {
+        self.compare.is_asked()
+    }
+
+    /// Whatever listens to an answer, where answers are compared.
+    fn ear(&self) -> Option<Ear<'_>> {
+        self.compares().then(|| Ear::new(&self.compare, &self.accepted))
     }
 
     fn answer(&self, status: u16) -> Answer {
@@ -238,23 +261,26 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
 
 /// Whatever can carry an operation out, and be asked again.
 trait Attempts {
-    /// Carries an operation out, beginning at `now` after T0.
-    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer;
+    /// Carries an operation out, beginning at `now` after T0, and lets the
+    /// ear hear the answer.
+    async fn attempt(&mut self, op: &Op, now: Duration, ear: Option<&mut Ear<'_>>) -> Answer;
 
     /// The pause before another attempt.
     fn pause(&mut self) -> Duration;
 }
 
 /// Sends a request and, as often as is allowed, again while its outcome is
-/// unknown.
+/// unknown. Gives what the answer said where that is compared.
 async fn persist(
     target: &Target,
     lane: &Lane,
     attempts: &mut impl Attempts,
     op: &Op,
     started: Duration,
-) -> Answer {
-    let mut answer = attempts.attempt(op, started).await;
+) -> (Answer, Option<Said>) {
+    let mut ear = if op.sending == Sending::Only { None } else { target.ear() };
+    let mut retried = false;
+    let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
     for _ in 0..target.retries {
         let Answer::Indeterminate(reason) = &answer else { break };
         if lane.is_closing() {
@@ -262,13 +288,16 @@ async fn persist(
         }
         let unknown = reason.clone();
         lane.pause(attempts.pause()).await;
-        answer = match attempts.attempt(op, lane.now()).await {
+        retried = true;
+        ear = ear.or_else(|| target.ear());
+        answer = match attempts.attempt(op, lane.now(), ear.as_mut()).await {
             // An earlier attempt may have been carried out all the same.
             Answer::Failed(_) => Answer::Indeterminate(unknown),
             other => other,
         };
     }
-    answer
+    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retried));
+    (answer, said)
 }
 
 /// The innermost cause, which is the one that tells something.
@@ -293,6 +322,7 @@ mod tests {
             accepted: "200-299".parse().unwrap(),
             refused: "400-499".parse().unwrap(),
             retries: 0,
+            compare: Compare::default(),
             tls: Tls::default(),
             version: HttpVersion::Http1,
         }

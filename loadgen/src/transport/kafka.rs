@@ -10,6 +10,11 @@
 //! therefore failed only where every attempt must have ended the same way, such
 //! as one that is too large; all other errors leave it indeterminate.
 
+use std::collections::BTreeMap;
+
+use scenarios::plan::workload as plan;
+use scenarios::template::TemplateError;
+
 use crate::tls::Tls;
 
 #[cfg(feature = "kafka")]
@@ -60,6 +65,35 @@ pub struct Kafka {
     pub settings: Vec<(String, String)>,
     /// How to come to the brokers.
     pub security: Security,
+}
+
+impl Kafka {
+    /// The records of a plan, its `${target.key}` replaced by the addresses.
+    pub(super) fn from_plan(
+        planned: &plan::Kafka,
+        targets: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        let acks = match planned.acks {
+            plan::Acks::All => "all",
+            plan::Acks::Leader => "1",
+            plan::Acks::Nobody => "0",
+        };
+        let mut settings = vec![("acks".to_owned(), acks.to_owned())];
+        settings.extend(planned.settings.clone());
+        Ok(Self {
+            brokers: planned.brokers.fill(targets)?,
+            topic: planned.topic.fill(targets)?,
+            partitions: planned.partitions.map(|number| Partitions { number, replication: 1 }),
+            key: planned.key.clone(),
+            partition: None,
+            body: planned.body.fill(targets)?,
+            headers: planned.headers.clone().into_iter().collect(),
+            queue: 100_000,
+            group: "loadgen".to_owned(),
+            settings,
+            security: Security::default(),
+        })
+    }
 }
 
 /// How a topic is made.

@@ -16,6 +16,10 @@
 //! With a cluster, each connection is one link to each node that serves one of
 //! the keys; `redis/cluster.rs` says what an answer means there.
 
+use std::collections::BTreeMap;
+
+use scenarios::plan::workload as plan;
+use scenarios::template::TemplateError;
 use url::Url;
 
 use super::stream::Address;
@@ -64,6 +68,49 @@ pub struct Redis {
     pub ack_every: u32,
     /// Certificates of `rediss` addresses.
     pub tls: Tls,
+}
+
+impl Redis {
+    /// The commands of a plan, its `${target.key}` replaced by the addresses.
+    pub(super) fn from_plan(
+        planned: &plan::Redis,
+        targets: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        let body = |body: &scenarios::template::Template| {
+            Ok::<_, TemplateError>(vec![("body".to_owned(), body.fill(targets)?)])
+        };
+        let (into, fields) = match &planned.into {
+            plan::RedisInto::Stream { name, partitions, maxlen, fields } => {
+                let stream = Stream {
+                    name: name.fill(targets)?,
+                    partitions: *partitions,
+                    max_length: *maxlen,
+                    exact: false,
+                    existing: false,
+                };
+                let fields =
+                    fields.iter().map(|(name, value)| Ok((name.clone(), value.fill(targets)?)));
+                (Into::Stream(stream), fields.collect::<Result<_, TemplateError>>()?)
+            }
+            plan::RedisInto::List { name, left, body: element } => {
+                (Into::List { name: name.fill(targets)?, left: *left }, body(element)?)
+            }
+            plan::RedisInto::Channel { name, body: message } => {
+                (Into::Channel(name.fill(targets)?), body(message)?)
+            }
+        };
+        Ok(Self {
+            url: planned.url.fill(targets)?,
+            cluster: planned.cluster,
+            into,
+            pipeline: planned.pipeline,
+            fields,
+            // Nobody reads in a run of a scenario but the taps.
+            group: "loadgen".to_owned(),
+            ack_every: 100,
+            tls: Tls::default(),
+        })
+    }
 }
 
 /// What the operations are put into.

@@ -21,6 +21,7 @@ fn http(url: &str) -> Http {
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
+        compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
     }

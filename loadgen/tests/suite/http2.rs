@@ -149,6 +149,7 @@ fn http(url: &str, streams: u32) -> Http {
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
+        compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http2 { streams },
     }
@@ -457,6 +458,36 @@ fn retries_and_twins_keep_their_identity() {
         assert_eq!((report.totals.due, seen.len()), (100, 100), "{when:?}");
         assert!(seen.all_are(2), "{when:?}");
     }
+}
+
+#[test]
+fn answers_are_compared() {
+    let server = Server::start({
+        let seen = Seen::default();
+        move |talk| {
+            let Some(mut frames) = Frames::begin(talk, &[]) else { return };
+            while let Some((stream, sequence)) = frames.request() {
+                let again = seen.count(sequence) > 1;
+                // Every tenth has another value when it comes again.
+                let value = if again && sequence % 10 == 0 { 1 } else { 0 };
+                frames.write(HEADERS, END_HEADERS, stream, &[OK]);
+                let (a, b) = (format!("{{\"id\":{value},"), format!("\"hit\":{again}}}"));
+                frames.write(DATA, 0, stream, a.as_bytes());
+                frames.write(DATA, END_STREAM, stream, b.as_bytes());
+            }
+        }
+    });
+    let compare = loadgen::Compare {
+        same: "/id".parse().ok(),
+        hit: "/hit".parse().ok().map(scenarios::plan::workload::Hit::Body),
+    };
+    let http = Http { compare, ..http(&server.url(), 8) };
+    let when = Again::Concurrently;
+    let shape = Shape { duplicates: Duplicates { share: 1.0, when }, ..Shape::default() };
+    let report = run(Job { shape, ..job(http, 100.0, SECOND) });
+    let counts = report.answers.unwrap().counts;
+    assert_eq!((counts.agreed, counts.disagreed), (90, 10), "{counts:?}");
+    assert_eq!((counts.marked, counts.unmarked, counts.premature), (100, 0, 0), "{counts:?}");
 }
 
 #[test]

@@ -200,6 +200,7 @@ fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
+        compare: loadgen::Compare::default(),
         tls,
         version,
     }

@@ -28,6 +28,7 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
+        compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
     };

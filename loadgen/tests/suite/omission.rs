@@ -52,6 +52,7 @@ fn the_response_times_hold_the_stall_as_it_was() {
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
+        compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
     };

@@ -125,6 +125,9 @@ fn load(out: &mut String, record: &Record) -> Result {
     record.workloads.iter().try_for_each(|workload| load_row(out, workload))?;
     for workload in &record.workloads {
         let name = inline(&workload.name);
+        for (what, text) in text::beside(workload) {
+            writeln!(out, "\n{name}, {what}: {text}")?;
+        }
         for outage in &workload.outages {
             writeln!(out, "\nOutage of {name}: {}", inline(&text::outage(outage)))?;
         }

@@ -1,6 +1,8 @@
 //! Words and figures as every rendering writes them.
 
-use crate::record::{Evidence, FaultRecord, Finding, Joined, Outage, Record};
+use crate::record::{
+    AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, WorkloadRecord,
+};
 use scenarios::plan::Place;
 use scenarios::units::Unit;
 
@@ -187,6 +189,54 @@ pub(super) fn facts(record: &Record) -> Vec<String> {
     }
     facts.push(format!("seed {}", record.run.seed));
     facts
+}
+
+/// What a workload did beside its plain operations: `1,799 sent twice: …`;
+/// nothing where it did nothing else.
+pub(super) fn beside(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(again) = &workload.resent {
+        let sent = again.acked + again.failed + again.indeterminate;
+        let mut text = format!(
+            "{} sent twice: {} acked again, {} failed, {} indeterminate",
+            count(sent),
+            count(again.acked),
+            count(again.failed),
+            count(again.indeterminate)
+        );
+        if again.unsent > 0 {
+            text.push_str(&format!("; {} not sent again before the end", count(again.unsent)));
+        }
+        rows.push(("resent", text));
+        rows.extend(again.answers.as_ref().map(|answers| ("answers", self::answers(answers))));
+    }
+    if workload.poison > 0 {
+        rows.push(("poison", format!("{} operations", count(workload.poison))));
+    }
+    rows
+}
+
+fn answers(answers: &AnswersRecord) -> String {
+    let mut text = format!(
+        "{} pairs: {} agreed, {} disagreed",
+        count(answers.pairs),
+        count(answers.agreed),
+        count(answers.disagreed)
+    );
+    if answers.valueless > 0 {
+        text.push_str(&format!(", {} without a value", count(answers.valueless)));
+    }
+    if answers.marked + answers.unmarked > 0 {
+        text.push_str(&format!(
+            "; {} marked as a hit, {} not",
+            count(answers.marked),
+            count(answers.unmarked)
+        ));
+    }
+    if answers.premature > 0 {
+        text.push_str(&format!("; {} marked when they came first", count(answers.premature)));
+    }
+    text
 }
 
 /// A stretch without success: `1m22s to 1m42s (19.4s): 3,882 operations did

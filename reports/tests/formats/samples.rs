@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use reports::record::{
-    Advice, EffectsRecord, Evidence, FaultRecord, Finding, Joined, Operations, Outage, PhaseRecord,
-    Quantiles, Record, Run, SCHEMA, SeriesRecord, TableRecord, Verdict, WorkloadRecord,
+    Advice, AnswersRecord, EffectsRecord, Evidence, FaultRecord, Finding, Joined, Operations,
+    Outage, PhaseRecord, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord, TableRecord,
+    Verdict, WorkloadRecord,
 };
 use scenarios::plan::{LeftOut, Place, Severity};
 use scenarios::units::Unit;
@@ -24,6 +25,19 @@ pub(crate) fn held() -> Record {
     ];
     record.workloads = vec![workload("messages", 500.0, 499.98)];
     record.workloads[0].outages.push(Outage { from: 61.2, to: 63.4, operations: 1_102 });
+    record.workloads[0].poison = 61;
+    record.workloads[0].resent = Some(ResentRecord {
+        acked: 1_764,
+        failed: 0,
+        indeterminate: 35,
+        unsent: 1,
+        answers: Some(AnswersRecord {
+            pairs: 1_750,
+            agreed: 1_750,
+            marked: 1_750,
+            ..AnswersRecord::default()
+        }),
+    });
     record.effects = vec![EffectsRecord {
         check: "exactly-once".to_owned(),
         source: "PostgreSQL, table messages".to_owned(),
@@ -319,6 +333,8 @@ fn workload(name: &str, asked: f64, got: f64) -> WorkloadRecord {
         delay: quantiles(0.01),
         outages: vec![],
         errors: vec![],
+        resent: None,
+        poison: 0,
     }
 }
 

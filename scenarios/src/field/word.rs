@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
 use crate::plan::fault::AlarmOf;
+use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
 
 macro_rules! words {
@@ -49,3 +50,9 @@ words!(Expect, "expected-outcome", Expect::Accepted,
     "accepted" => Expect::Accepted, "refused" => Expect::Refused);
 words!(AlarmOf, "alarm", AlarmOf::Memory,
     "memory" => AlarmOf::Memory, "disk" => AlarmOf::Disk);
+words!(Arrival, "arrival", Arrival::Uniform,
+    "uniform" => Arrival::Uniform, "poisson" => Arrival::Poisson);
+words!(Late, "late", Late::Queue,
+    "queue" => Late::Queue, "drop" => Late::Drop);
+words!(Acks, "acks", Acks::All,
+    "all" => Acks::All, "1" => Acks::Leader, "0" => Acks::Nobody);

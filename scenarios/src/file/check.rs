@@ -2,8 +2,8 @@
 
 use super::links::{Kind, Links};
 use crate::plan::check::{
-    Absence, Bound, Check, CheckKind, EffectsCheck, Growth, Latency, Ratio, Severity, Speed, Trend,
-    Twin,
+    Absence, Answers, Bound, Check, CheckKind, EffectsCheck, Growth, Latency, Ratio, Severity,
+    Speed, Trend, Twin,
 };
 use crate::read::{At, Table};
 use crate::units::{Quantity, Rate, Share, Span};
@@ -73,6 +73,14 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
                 "effects",
                 "Every operation took effect as its outcome promised.",
                 |t| CheckKind::Effects(effects(t, links)),
+            ),
+        ),
+        (
+            "answers",
+            table.opt_table(
+                "answers",
+                "The same operation sent again gets the same answer, marked as a hit.",
+                |t| CheckKind::Answers(answers(t, links)),
             ),
         ),
     ];
@@ -232,5 +240,25 @@ fn effects(table: &mut Table<'_, '_>, links: &Links) -> EffectsCheck {
     EffectsCheck {
         source: links.refer(Kind::Effects, table.req_at("source", "The source of effects.")),
         workloads: links.refer_all(table.context, Kind::Workload, workloads),
+    }
+}
+
+fn answers(table: &mut Table<'_, '_>, links: &Links) -> Answers {
+    let workload = table.req_at("workload", "A workload whose answers are compared.");
+    Answers {
+        workload: links.refer(Kind::Compared, workload),
+        max_unmarked: table.or(
+            "max_unmarked",
+            "How many later answers may fail to say that the operation was known.",
+            0_u64,
+        ),
+        max_premature: table.or(
+            "max_premature",
+            "How many earlier answers may say so, too.",
+            0_u64,
+        ),
+        at_least: table
+            .or("at_least", "The fewest pairs of answers that make a verdict.", 10_u64)
+            .max(1),
     }
 }

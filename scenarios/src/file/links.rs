@@ -14,6 +14,8 @@ use crate::units::{Quantity, Span};
 pub(super) enum Kind {
     Phase,
     Workload,
+    /// A workload whose answers are compared.
+    Compared,
     Fault,
     Effects,
     Check,

@@ -51,6 +51,8 @@ pub enum CheckKind {
     Absence(Absence),
     /// Every operation took effect as its outcome promised.
     Effects(EffectsCheck),
+    /// The same operation sent again gets the same answer, marked as a hit.
+    Answers(Answers),
 }
 
 impl CheckKind {
@@ -67,6 +69,7 @@ impl CheckKind {
             Self::Twin(_) => "twin",
             Self::Absence(_) => "absence",
             Self::Effects(_) => "effects",
+            Self::Answers(_) => "answers",
         }
     }
 
@@ -242,4 +245,20 @@ pub struct EffectsCheck {
     pub source: String,
     /// The workloads whose ledgers are joined with the effects.
     pub workloads: Vec<String>,
+}
+
+/// The answers to operations of the workload that were sent twice, where both
+/// were accepted: they have the same value, the later says that the operation
+/// was known, and the earlier does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// The workload.
+    pub workload: String,
+    /// How many later answers may fail to say that the operation was known.
+    pub max_unmarked: u64,
+    /// How many earlier answers may say so, too.
+    pub max_premature: u64,
+    /// The fewest pairs of answers that make a verdict.
+    pub at_least: u64,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::shape::Shape;
 use crate::template::Template;
 use crate::units::{Rate, Span};
 
@@ -24,8 +25,64 @@ pub struct Workload {
     pub timeout: Span,
     /// What the system should answer.
     pub expect: Expect,
+    /// How operations arrive.
+    #[serde(default)]
+    pub arrival: Arrival,
+    /// The most operations under way at once; without it, as many as the
+    /// connections carry.
+    #[serde(default)]
+    pub max_in_flight: Option<u64>,
+    /// Threads among which the connections are shared out.
+    #[serde(default = "one")]
+    pub workers: u32,
+    /// What happens to operations that cannot be started in time.
+    #[serde(default)]
+    pub late: Late,
+    /// What the operations look like.
+    #[serde(default)]
+    pub shape: Shape,
     /// How an operation reaches the system.
     pub transport: Transport,
+}
+
+impl Workload {
+    /// Whether the answers to operations that are sent twice are compared. A
+    /// command that takes the place of a request has no answers, and that is no
+    /// mistake of the file.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        match &self.transport {
+            Transport::Http(http) => http.same.is_some() || http.hit.is_some(),
+            Transport::Command(_) => true,
+            Transport::Amqp(_) | Transport::Redis(_) | Transport::Kafka(_) => false,
+        }
+    }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// How operations arrive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// Evenly spaced.
+    #[default]
+    Uniform,
+    /// At random, with exponential gaps, drawn from the seed.
+    Poisson,
+}
+
+/// What happens to operations that cannot be started in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    /// They wait, and are started as soon as they can be.
+    #[default]
+    Queue,
+    /// They are dropped when they have waited for 10 ms.
+    Drop,
 }
 
 /// What the system should answer to a workload's operations. It changes no
@@ -49,6 +106,10 @@ pub enum Transport {
     Http(Http),
     /// One message for each operation.
     Amqp(Amqp),
+    /// One command for each operation.
+    Redis(Redis),
+    /// One record for each operation.
+    Kafka(Kafka),
     /// One run of a program for each operation.
     Command(Command),
 }
@@ -62,7 +123,7 @@ pub struct Http {
     pub url: Template,
     /// The request method.
     pub method: String,
-    /// Headers beside the usual ones.
+    /// Headers beside the usual ones; their values are payload templates.
     pub headers: BTreeMap<String, String>,
     /// The payload template of the body.
     pub body: Template,
@@ -71,6 +132,80 @@ pub struct Http {
     /// Statuses that mean *definitely not done*. Every other status leaves the
     /// operation indeterminate.
     pub refused: Statuses,
+    /// How often a request whose outcome is unknown is sent again, with the
+    /// same identity.
+    #[serde(default)]
+    pub retries: u32,
+    /// Where an answer has the value that must be the same whenever the
+    /// operation is sent: a JSON pointer into the body.
+    #[serde(default)]
+    pub same: Option<Pointer>,
+    /// Where an answer says that the operation was known already.
+    #[serde(default)]
+    pub hit: Option<Hit>,
+}
+
+/// Where an answer says that the operation was known already. What stands there
+/// says *no* when it is missing, empty, `0`, `false`, `no` or `miss`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hit {
+    /// A JSON pointer into the body.
+    Body(Pointer),
+    /// The name of a header.
+    Header(String),
+}
+
+/// A JSON pointer (RFC 6901), such as `/order/id`; by default to the whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pointer(String);
+
+/// Why a text is no JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no JSON pointer; write one such as \"/messageId\"")]
+pub struct PointerError(String);
+
+impl Pointer {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Pointer {
+    type Err = PointerError;
+
+    fn from_str(text: &str) -> Result<Self, PointerError> {
+        // After a tilde stands 0, for itself, or 1, for a slash.
+        let escaped = |part: &str| part.starts_with(['0', '1']);
+        if text.starts_with('/') && text.split('~').skip(1).all(escaped) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PointerError(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for Pointer {
+    type Error = PointerError;
+
+    fn try_from(text: String) -> Result<Self, PointerError> {
+        text.parse()
+    }
+}
+
+impl From<Pointer> for String {
+    fn from(pointer: Pointer) -> Self {
+        pointer.0
+    }
+}
+
+impl std::fmt::Display for Pointer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// AMQP 0-9-1 publishes with confirms.
@@ -87,6 +222,91 @@ pub struct Amqp {
     pub body: Template,
     /// Unconfirmed messages a channel.
     pub confirm_window: u32,
+}
+
+/// Redis commands: entries of a stream, elements of a list or messages of a
+/// channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// The server.
+    pub url: Template,
+    /// The server is a node of a Redis Cluster.
+    pub cluster: bool,
+    /// Unanswered commands a connection.
+    pub pipeline: u32,
+    /// What the operations are put into.
+    pub into: RedisInto,
+}
+
+/// What operations are put into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RedisInto {
+    /// A stream, or several.
+    Stream {
+        /// The stream, or what stands before the number of each.
+        name: Template,
+        /// With more than one, operations go to `name-0`, `name-1` … by key.
+        partitions: u32,
+        /// About how long a stream may become.
+        maxlen: Option<u64>,
+        /// The fields of an entry; their values are payload templates.
+        fields: BTreeMap<String, Template>,
+    },
+    /// A list.
+    List {
+        /// Its key.
+        name: Template,
+        /// Push to the head instead of the tail.
+        left: bool,
+        /// The payload template of the element.
+        body: Template,
+    },
+    /// A channel.
+    Channel {
+        /// Its name.
+        name: Template,
+        /// The payload template of the message.
+        body: Template,
+    },
+}
+
+/// Kafka records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Brokers to begin with, `HOST:PORT` with commas between them.
+    pub brokers: Template,
+    /// The topic.
+    pub topic: Template,
+    /// Make the topic with so many partitions if it is not there.
+    pub partitions: Option<u32>,
+    /// The payload template of each record's key.
+    pub key: Option<String>,
+    /// The payload template of each record's value.
+    pub body: Template,
+    /// Headers of each record; their values are payload templates.
+    pub headers: BTreeMap<String, String>,
+    /// Whose answer acknowledges a record.
+    pub acks: Acks,
+    /// Settings of librdkafka.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Whose answer acknowledges a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acks {
+    /// That of all replicas that are in sync.
+    #[default]
+    #[serde(rename = "all")]
+    All,
+    /// The leader's.
+    #[serde(rename = "1")]
+    Leader,
+    /// Nobody's: sent is acknowledged.
+    #[serde(rename = "0")]
+    Nobody,
 }
 
 /// A program that is run once for each operation, without a shell, with the

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Job, Ledger, Running, Schedule, Second, Transport, Window};
+use loadgen::{
+    Answers, Arrival, Job, Ledger, Running, Schedule, Second, Segment, Shape, Transport, Window,
+};
 use scenarios::Plan;
+use scenarios::plan::workload;
 use scenarios::plan::{Expect, Workload};
 
 use super::{ConductError, Order};
@@ -33,6 +36,7 @@ struct Load {
 /// What a workload leaves.
 pub(super) struct Report {
     pub(super) ledger: Ledger,
+    pub(super) answers: Option<Answers>,
     pub(super) summary: WorkloadSummary,
 }
 
@@ -46,17 +50,9 @@ impl Loads {
         let mut list = Vec::new();
         for workload in &order.plan.workloads {
             let failed = |why: String| ConductError::Load { workload: workload.name.clone(), why };
-            let transport = Transport::from_plan(&workload.transport, targets)
-                .map_err(|error| failed(error.to_string()))?;
             let windows = windows(&order.plan, workload);
-            let target = describe(&transport);
-            let schedule = Schedule::new(&windows).map_err(|error| failed(error.to_string()))?;
-            let job = Job {
-                connections: workload.connections,
-                timeout: workload.timeout.0,
-                grace: workload.timeout.0,
-                ..Job::new(&order.run, &workload.name, schedule, transport)
-            };
+            let job = job(order, workload, &windows, targets).map_err(failed)?;
+            let target = describe(&job.transport);
             let running = loadgen::start(job, clock.zero(), clock.zero_wall())
                 .map_err(|error| failed(error.to_string()))?;
             let (name, expect) = (workload.name.clone(), workload.expect);
@@ -95,6 +91,41 @@ impl Loads {
     }
 }
 
+/// A workload as the generator takes it.
+fn job(
+    order: &Order,
+    workload: &Workload,
+    windows: &[Window],
+    targets: &BTreeMap<String, String>,
+) -> Result<Job, String> {
+    let transport =
+        Transport::from_plan(&workload.transport, targets).map_err(|error| error.to_string())?;
+    let mut shape = Shape::from_plan(workload, order.plan.seed);
+    if let Some(body) = &workload.shape.poison_body {
+        let body = body.fill(targets).map_err(|error| error.to_string())?;
+        shape = shape.with_poison_body(&body).map_err(|error| format!("poison_body: {error}"))?;
+    }
+    let arrival = match workload.arrival {
+        workload::Arrival::Uniform => Arrival::Uniform,
+        workload::Arrival::Poisson => Arrival::Poisson(shape.seed),
+    };
+    let segments = windows.iter().copied().map(Segment::from);
+    let schedule = Schedule::of(segments, arrival).map_err(|error| error.to_string())?;
+    Ok(Job {
+        shape,
+        connections: workload.connections,
+        timeout: workload.timeout.0,
+        workers: workload.workers,
+        max_in_flight: workload.max_in_flight,
+        late: match workload.late {
+            workload::Late::Queue => loadgen::Late::Queue,
+            workload::Late::Drop => loadgen::Late::Drop,
+        },
+        grace: workload.timeout.0,
+        ..Job::new(&order.run, &workload.name, schedule, transport)
+    })
+}
+
 fn report(load: Load, stopped: Duration) -> Report {
     let Load { name, target, windows, expect, running } = load;
     let lasted = |window: &Window| window.to.min(stopped).saturating_sub(window.from);
@@ -115,6 +146,8 @@ fn report(load: Load, stopped: Duration) -> Report {
                     })
                     .collect(),
                 errors: report.errors.clone(),
+                resent: report.duplicates,
+                answers: report.answers.as_ref().map(|answers| answers.counts),
                 pump: PumpHistory {
                     due_seconds,
                     lost_seconds: report.pump.lost.as_secs_f64(),
@@ -123,9 +156,11 @@ fn report(load: Load, stopped: Duration) -> Report {
                 ..summary
             },
             ledger: report.ledger,
+            answers: report.answers,
         },
         Err(error) => Report {
             ledger: Ledger::new("", &name),
+            answers: None,
             summary: WorkloadSummary { broken: Some(error.to_string()), ..summary },
         },
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Second, Tally};
+use loadgen::{Second, Shape, Tally};
 use scenarios::Plan;
+use scenarios::plan::Workload;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::load::SETTLING;
@@ -28,11 +29,34 @@ struct Counts {
     total: Tally,
     /// Seconds whose counts are written.
     written: u64,
+    /// What the operations look like, where some are sent twice or are poison.
+    shape: Option<Shape>,
+    poisoned: u64,
+}
+
+impl Counts {
+    fn new(workload: &Workload, seed: u64) -> Self {
+        let shape = Shape::from_plan(workload, seed);
+        let is_plain = !shape.has_twins() && shape.poison <= 0.0;
+        Self { shape: (!is_plain).then_some(shape), ..Self::default() }
+    }
+
+    /// Adds a second. Operations are numbered in the order in which they come
+    /// due, so its own are the next.
+    fn add(&mut self, tally: Tally) {
+        let due = self.total.due;
+        self.total += tally;
+        if let Some(shape) = self.shape.as_ref().filter(|shape| shape.poison > 0.0) {
+            let poison = (due..self.total.due).filter(|&sequence| shape.is_poison(sequence));
+            self.poisoned += poison.count() as u64;
+        }
+    }
 }
 
 impl<'a> Scribe<'a> {
     pub(super) fn new(writer: &'a mut Writer, plan: &Plan, end: Duration) -> Self {
-        let counts = plan.workloads.iter().map(|w| (w.name.clone(), Counts::default())).collect();
+        let counts = plan.workloads.iter();
+        let counts = counts.map(|w| (w.name.clone(), Counts::new(w, plan.seed))).collect();
         Self { writer, counts, end: end.as_secs() }
     }
 
@@ -89,7 +113,7 @@ impl<'a> Scribe<'a> {
             while let Ok(second) = receiver.try_recv() {
                 self.fill(workload, second.second)?;
                 if let Some(counts) = self.counts.get_mut(workload) {
-                    counts.total += second.tally;
+                    counts.add(second.tally);
                 }
                 self.fill(workload, second.second + 1)?;
                 self.writer.latency(workload, &second)?;
@@ -123,10 +147,44 @@ impl<'a> Scribe<'a> {
             ("late", tally.late),
             ("unsuccessful", tally.failed + tally.indeterminate + tally.dropped),
         ];
-        for (name, value) in values {
+        let again = [
+            ("resent", tally.resent),
+            ("resent_acked", tally.resent_acked),
+            ("hits", tally.hits),
+            ("disagreed", tally.disagreed),
+            ("poisoned", counts.poisoned),
+        ];
+        let again = again.iter().filter(|_| counts.shape.is_some());
+        for &(name, value) in values.iter().chain(again) {
             let sample = Sample { at: at as f64, label: "".into(), value: value as f64 };
             self.writer.sample(&format!("{workload}.{name}"), &sample)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::history::poison;
+
+    proptest! {
+        /// However the operations fall into seconds, as much poison is counted
+        /// as the ledger's numbers have.
+        #[test]
+        fn poison_is_counted_where_it_came_due(
+            seed: u64,
+            share in 0.0_f64..1.0,
+            dues in prop::collection::vec(0_u64..50, 0..20),
+        ) {
+            let shape = Shape { seed, poison: share, ..Shape::default() };
+            let mut counts = Counts { shape: Some(shape.clone()), ..Counts::default() };
+            for &due in &dues {
+                counts.add(Tally { due, ..Tally::default() });
+            }
+            prop_assert_eq!(counts.poisoned, poison(&shape, dues.iter().sum()).len());
+        }
     }
 }

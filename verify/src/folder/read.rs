@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use loadgen::Latency;
+use loadgen::{Latency, Shape};
 use reports::record::PhaseRecord;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
@@ -14,7 +14,9 @@ use serde::Deserialize;
 
 use super::{Folder, FolderError};
 use crate::event::{Event, Stamped, WorkloadSummary};
-use crate::history::{History, Sample, Seen, SeenWorkload, Times, WorkloadHistory};
+use crate::history::{
+    self, AnswersHistory, History, Sample, Seen, SeenWorkload, Times, WorkloadHistory,
+};
 
 /// The most log lines of a probe that the judge is shown.
 const LINES: usize = 2_000;
@@ -143,7 +145,7 @@ pub(super) fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) 
         }
         Event::Warning { text } => facts.warnings.push(text),
         Event::WorkloadEnded { workload, summary } => {
-            facts.workloads.insert(workload, summary);
+            facts.workloads.insert(workload, *summary);
         }
         Event::EffectsRead { source, place, error, blind, foreign, foreign_count } => {
             facts.sources.insert(source.clone(), place);
@@ -213,7 +215,19 @@ fn read_workloads(
         let path = folder.outcomes_of(&workload.name);
         let ledger = loadgen::Ledger::load(&path).map_err(|why| garbled(&path, why))?;
         let latencies = latencies.remove(&workload.name).unwrap_or_default();
+        let shape = Shape::from_plan(workload, plan.seed);
+        let answers = match summary.answers {
+            Some(counts) => Some(AnswersHistory {
+                counts,
+                guilty: read_rows(&folder.answers_of(&workload.name))?,
+            }),
+            None => None,
+        };
         let told = WorkloadHistory {
+            poison: history::poison(&shape, ledger.due()),
+            shape,
+            resent: summary.resent,
+            answers,
             ledger,
             response: latencies.response,
             latency: latencies.whole,
@@ -224,6 +238,15 @@ fn read_workloads(
         history.workloads.insert(workload.name.clone(), told);
     }
     Ok(())
+}
+
+/// The lines of a file, each a JSON object.
+fn read_rows<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, FolderError> {
+    let file = std::fs::File::open(path).map_err(unreadable(path))?;
+    let row = |line: std::io::Result<String>| {
+        serde_json::from_str(&line.map_err(unreadable(path))?).map_err(|why| garbled(path, why))
+    };
+    BufReader::new(file).lines().map(row).collect()
 }
 
 /// The latencies of one workload.
@@ -293,4 +316,29 @@ fn read_effects(folder: &Folder, plan: &Plan, history: &mut History) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use loadgen::answers::{Flaw, Guilty};
+
+    use super::*;
+
+    #[test]
+    fn answers_read_back_as_they_were_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::create(parent.path(), "shop", "now", "r").unwrap();
+        let row = |kind, first: Option<&str>| Guilty {
+            id: "r/checkout/7".to_owned(),
+            kind,
+            first: first.map(str::to_owned),
+            second: None,
+        };
+        let rows = vec![row(Flaw::Disagreed, Some("\"a\"")), row(Flaw::Unmarked, None)];
+        folder.put_answers("checkout", rows.iter().cloned()).unwrap();
+        let path = folder.answers_of("checkout");
+        assert_eq!(read_rows::<Guilty>(&path).unwrap(), rows);
+        let first = std::fs::read_to_string(&path).unwrap();
+        assert!(first.starts_with("{\"id\":\"r/checkout/7\",\"kind\":\"disagreed\",\"first\":"));
+    }
 }

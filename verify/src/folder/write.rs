@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use loadgen::answers::Guilty;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
 
@@ -116,6 +117,27 @@ impl Folder {
     pub fn put_ledger(&self, workload: &str, ledger: &loadgen::Ledger) -> Result<(), FolderError> {
         let path = self.outcomes_of(workload);
         ledger.save(&path).map_err(|error| FolderError::Garbled { path, why: error.to_string() })
+    }
+
+    /// Writes the answers that something is wrong with, one a line, as they
+    /// are made: there may be a million.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn put_answers(
+        &self,
+        workload: &str,
+        guilty: impl Iterator<Item = Guilty>,
+    ) -> Result<(), FolderError> {
+        let path = self.answers_of(workload);
+        let mut file = BufWriter::new(File::create(&path).map_err(failed(path.clone()))?);
+        for row in guilty {
+            serde_json::to_writer(&mut file, &row)
+                .map_err(std::io::Error::from)
+                .and_then(|()| file.write_all(b"\n"))
+                .map_err(failed(path.clone()))?;
+        }
+        file.flush().map_err(failed(path))
     }
 
     /// Writes the effects that a source saw.

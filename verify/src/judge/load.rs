@@ -9,6 +9,7 @@
 //! what came due in each workload.
 
 use reports::record::Evidence;
+use scenarios::plan::workload::Arrival;
 use scenarios::plan::{Plan, Workload};
 
 use super::opinion::{Opinion, evidence};
@@ -24,6 +25,8 @@ const MAY_SLEEP: f64 = 2.0;
 const MAY_DROP: f64 = 0.01;
 /// The share of the operations asked for that must come due.
 const MUST_COME: f64 = 0.95;
+/// How many standard deviations fewer may come where they arrive at random.
+const MAY_STRAY: f64 = 5.0;
 
 pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     let bound = "what the workloads ask for";
@@ -80,11 +83,15 @@ fn shortfall(workload: &Workload, known: &WorkloadHistory, history: &History) ->
     let pump = known.pump;
     let phases = workload.phases.iter().filter_map(|phase| history.phase(phase));
     let asked = workload.rate.0 * phases.map(|phase| phase.to - phase.from).sum::<f64>();
+    let chance = match workload.arrival {
+        Arrival::Uniform => 0.0,
+        Arrival::Poisson => MAY_STRAY * asked.sqrt(),
+    };
     if let Some(broken) = &known.broken {
         Some(format!("the generator of {name} broke down: {broken}"))
     } else if due == 0 {
         Some(format!("no operation of {name} came due; see its phases and its rate"))
-    } else if (due as f64) < MUST_COME * asked - 1.0 {
+    } else if (due as f64) < MUST_COME * asked - 1.0 - chance {
         let asked = words::number(asked);
         Some(format!("only {} of {asked} operations of {name} came due", words::count(due)))
     } else if !known.ledger.is_complete() {

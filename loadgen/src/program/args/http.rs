@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
-use loadgen::{Http, HttpVersion, Transport};
-use scenarios::plan::workload::Statuses;
+use loadgen::{Compare, Http, HttpVersion, Transport};
+use scenarios::plan::workload::{Hit, Pointer, Statuses};
 
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
@@ -34,6 +34,16 @@ pub(super) struct HttpArgs {
     /// Send a request whose outcome is unknown again, with the same identity, up to this often
     #[arg(long, default_value_t = 0)]
     retries: u32,
+    /// Compare the answers to operations that are sent twice (--duplicates): the value
+    /// at this JSON pointer must be the same: /messageId
+    #[arg(long, value_name = "POINTER")]
+    same: Option<Pointer>,
+    /// Where an answer's body says that the operation was known already: /idempotent
+    #[arg(long, value_name = "POINTER")]
+    hit: Option<Pointer>,
+    /// The header by which it says so: idempotency-hit
+    #[arg(long, value_name = "NAME", conflicts_with = "hit")]
+    hit_header: Option<String>,
     /// Put the identity into this header: idempotency-key
     #[arg(long, value_name = "NAME")]
     idempotency_header: Option<String>,
@@ -75,6 +85,13 @@ impl HttpArgs {
         if let Some(status) = self.accepted.overlap(&refused) {
             bail!("status {status} is both accepted and refused; take it out of one of them");
         }
+        let compare = Compare {
+            same: self.same,
+            hit: self.hit.map(Hit::Body).or_else(|| self.hit_header.map(Hit::Header)),
+        };
+        if compare.is_asked() && !self.load.has_twins() && self.retries == 0 {
+            bail!("answers are compared where operations are sent twice; add --duplicates 3%");
+        }
         let http = Http {
             url: self.url,
             method: self.method.unwrap_or_else(|| usual.to_owned()),
@@ -83,6 +100,7 @@ impl HttpArgs {
             accepted: self.accepted,
             refused,
             retries: self.retries,
+            compare,
             tls: self.tls.read(),
             version: match self.http2 {
                 true => HttpVersion::Http2 { streams: self.streams },

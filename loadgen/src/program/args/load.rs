@@ -77,6 +77,11 @@ impl LoadArgs {
         self.shape.is_sized()
     }
 
+    /// Whether some operations are sent twice.
+    pub(super) fn has_twins(&self) -> bool {
+        self.shape.has_twins()
+    }
+
     /// The load of a transport that is shown as `target`.
     pub(super) fn read(
         self,

@@ -1,5 +1,6 @@
 //! What the operations look like: sizes, keys, duplicates, poison.
 
+use anyhow::Context as _;
 use loadgen::shape::{Again, Duplicates, Keys, Shape, Sizes};
 use scenarios::units::{Share, Span};
 
@@ -24,6 +25,9 @@ pub(super) struct ShapeArgs {
     /// The share of operations whose body no consumer can read: 0.1%
     #[arg(long, default_value = "0%", value_name = "SHARE")]
     poison: Share,
+    /// The body of those [default: bytes that no reader of text understands]
+    #[arg(long, value_name = "TEXT", requires = "poison")]
+    poison_body: Option<String>,
     /// Equal seeds give equal arrivals, keys, sizes, duplicates and fields
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -35,18 +39,28 @@ impl ShapeArgs {
         self.size.is_some()
     }
 
+    /// Whether some operations are sent twice.
+    pub(super) fn has_twins(&self) -> bool {
+        self.duplicates.0 > 0.0
+    }
+
     pub(super) fn read(self) -> anyhow::Result<Shape> {
         for (flag, share) in [("--duplicates", self.duplicates), ("--poison", self.poison)] {
             if !(0.0..=1.0).contains(&share.0) {
                 anyhow::bail!("{flag} {share} is no share; write 0% to 100%");
             }
         }
-        Ok(Shape {
+        let shape = Shape {
             seed: self.seed,
             size: self.size,
             keys: self.key_dist.over(self.keys),
             duplicates: Duplicates { share: self.duplicates.0, when: self.duplicates_when },
             poison: self.poison.0,
+            poison_body: None,
+        };
+        Ok(match self.poison_body {
+            Some(text) => shape.with_poison_body(&text).context("--poison-body")?,
+            None => shape,
         })
     }
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use loadgen::{Histogram, Outage, Received};
+use loadgen::{Answers, Histogram, Outage, Received, Report};
 use serde_json::{Map, Value, json};
 
 use super::super::Offered;
 use super::super::args::Title;
+
+/// So many pairs of answers that something is wrong with are named.
+const GUILTY: usize = 100;
 
 /// The whole result; `version` changes with its shape.
 pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
@@ -27,6 +30,7 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
         "warm_up_seconds": report.warm_up.as_secs(),
         "measured": report.measured,
         "duplicates": report.duplicates,
+        "answers": report.answers.as_ref().map(|answers| self::answers(answers, report)),
         "rates": {
             "asked_per_second": title.rate,
             "due_per_second": report.rate_asked(),
@@ -52,6 +56,15 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
             "response_max": seconds(row.response.max, row.response.count),
         })).collect::<Vec<_>>(),
     })
+}
+
+/// How the answers compare, with the first pairs that something is wrong with.
+fn answers(answers: &Answers, report: &Report) -> Value {
+    let (run, workload) = (report.ledger.run(), report.ledger.workload());
+    let guilty: Vec<_> = answers.guilty(run, workload).take(GUILTY).collect();
+    let mut value = json!(answers.counts);
+    value["guilty"] = json!(guilty);
+    value
 }
 
 /// A time; nothing where nothing was timed.

@@ -7,7 +7,7 @@ use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 
 use super::wire::{Trouble, Wire};
-use super::{Attempts, CLOSES, RESENDS, Target, persist, sample, text};
+use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample, text};
 use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -139,9 +139,9 @@ impl Connection<'_> {
     async fn perform(&mut self, op: Op) {
         let started = self.lane.now();
         let (target, lane) = (self.target, self.lane);
-        let answer = persist(target, lane, self, &op, started).await;
+        let (answer, said) = persist(target, lane, self, &op, started).await;
         let unreachable = matches!(&answer, Answer::Failed(Reason::Unreachable(_)));
-        self.lane.settle(op, started, &answer);
+        self.lane.settle_said(op, started, &answer, said);
         if unreachable {
             self.lane.refused();
             self.lane.pause(self.backoff.pause()).await;
@@ -152,7 +152,7 @@ impl Connection<'_> {
 }
 
 impl Attempts for Connection<'_> {
-    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer {
+    async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
         let until = now + self.lane.timeout();
         self.form.write(self.target, self.lane, op, now, &mut self.request);
         for _ in 0..=RESENDS {
@@ -163,7 +163,8 @@ impl Attempts for Connection<'_> {
                 }
             }
             let Some(wire) = self.wire.as_mut() else { continue };
-            let exchange = wire.exchange(&self.request.bytes, self.form.head_only);
+            let exchange =
+                wire.exchange(&self.request.bytes, self.form.head_only, ear.as_deref_mut());
             match self.lane.limit(until, exchange).await {
                 Some(Ok(status)) => return self.target.answer(status),
                 Some(Err(Trouble::Unsent)) => self.wire = None,

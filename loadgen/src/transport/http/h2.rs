@@ -24,7 +24,7 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
-use super::{Attempts, CLOSES, RESENDS, Target, persist, sample, setting};
+use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample, setting};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::feed::Op;
@@ -205,8 +205,8 @@ impl<'a> Strand<'a> {
     async fn perform(&mut self, op: Op) {
         let started = self.lane.now();
         let (target, lane) = (self.target, self.lane);
-        let answer = persist(target, lane, self, &op, started).await;
-        self.lane.settle(op, started, &answer);
+        let (answer, said) = persist(target, lane, self, &op, started).await;
+        self.lane.settle_said(op, started, &answer, said);
         match &answer {
             Answer::Failed(Reason::Unreachable(_)) => {
                 self.lane.refused();
@@ -258,7 +258,7 @@ impl<'a> Strand<'a> {
 }
 
 impl Attempts for Strand<'_> {
-    async fn attempt(&mut self, op: &Op, now: Duration) -> Answer {
+    async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
         let until = now + self.lane.timeout();
         let (request, body) = match self.form.request(self.target, self.lane, op, now) {
             Ok(request) => request,
@@ -271,7 +271,12 @@ impl Attempts for Strand<'_> {
                 Err(reason) => return Answer::Failed(reason),
             };
             let sent = Cell::new(false);
-            let exchange = wire.exchange(self.lane, request.clone(), body.clone(), &sent);
+            let exchange = wire.exchange(
+                self.lane,
+                (request.clone(), body.clone()),
+                &sent,
+                ear.as_deref_mut(),
+            );
             match self.lane.limit(until, exchange).await {
                 Some(Ok(status)) => return self.target.answer(status),
                 Some(Err(Trouble::Unsent)) => self.link.retire(&wire),

@@ -119,6 +119,15 @@ impl Head {
     }
 }
 
+/// The value of a header in a complete head, if it is there.
+pub(super) fn header(head: &[u8], name: &str) -> Option<Vec<u8>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    response.parse(head).ok()?;
+    let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    Some(found.value.trim_ascii().to_vec())
+}
+
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -161,14 +170,24 @@ impl Skip {
         self.0 == State::Open
     }
 
-    /// Skips what belongs to the body; gives the number of bytes.
+    /// Skips what belongs to the body; gives the number of bytes. What the
+    /// body holds, without the lines around chunks, goes to `content`.
     ///
     /// # Errors
     /// When the chunks are malformed.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, String> {
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<usize, String> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
-            at += self.step(&bytes[at..])?;
+            let inside = matches!(self.0, State::Open | State::Bytes(_) | State::Chunk(_));
+            let used = self.step(&bytes[at..])?;
+            if inside {
+                content(&bytes[at..at + used]);
+            }
+            at += used;
         }
         Ok(at)
     }
@@ -226,6 +245,15 @@ mod tests {
     /// Reads one response that comes in these pieces; gives its status and
     /// what is behind it.
     fn read(pieces: &[&[u8]]) -> Result<Option<(u16, Vec<u8>)>, String> {
+        Ok(heard(pieces)?.map(|(status, behind, _)| (status, behind)))
+    }
+
+    /// A status, what is behind the response, and the content of its body.
+    type Heard = (u16, Vec<u8>, Vec<u8>);
+
+    /// The same, with the content of the body.
+    fn heard(pieces: &[&[u8]]) -> Result<Option<Heard>, String> {
+        let mut content = Vec::new();
         let mut bytes = Vec::new();
         let mut body: Option<(u16, Skip)> = None;
         let mut pieces = pieces.iter();
@@ -236,15 +264,15 @@ mod tests {
                 bytes.drain(..length);
                 match head.body(false) {
                     _ if !head.is_final() => continue,
-                    Body::None => return Ok(Some((head.status, bytes))),
+                    Body::None => return Ok(Some((head.status, bytes, content))),
                     Body::Skip(skip) => body = Some((head.status, skip)),
                 }
             }
             if let Some((status, skip)) = &mut body {
-                let used = skip.take(&bytes)?;
+                let used = skip.take(&bytes, |part| content.extend_from_slice(part))?;
                 bytes.drain(..used);
                 if skip.is_done() {
-                    return Ok(Some((*status, bytes)));
+                    return Ok(Some((*status, bytes, content)));
                 }
             }
             match pieces.next() {
@@ -273,6 +301,13 @@ mod tests {
         assert!(!closes("HTTP/1.0 200 OK\r\ncontent-length: 0\r\nConnection: keep-alive\r\n\r\n"));
         assert!(closes("HTTP/1.1 200 OK\r\n\r\n"), "the body ends with the connection");
         assert!(!closes("HTTP/1.1 204 No\r\n\r\n"));
+    }
+
+    #[test]
+    fn headers_are_found_whatever_their_case() {
+        let head = b"HTTP/1.1 200 OK\r\nX-Hit:  true \r\n\r\n";
+        assert_eq!(header(head, "x-hit"), Some(b"true".to_vec()));
+        assert_eq!(header(head, "x-miss"), None);
     }
 
     #[test]
@@ -306,7 +341,9 @@ mod tests {
                 pieces.push(&text.as_bytes()[from..cut]);
                 from = cut;
             }
-            let (status, mut left) = read(&pieces).unwrap().unwrap();
+            let (status, mut left, content) = heard(&pieces).unwrap().unwrap();
+            let expected = ["hello", "", "", "", "hello0123456789abcdef0123456789abcde", ""];
+            prop_assert_eq!(&content[..], expected[which].as_bytes());
             // Pieces that were not asked for any more.
             let taken = text.len() - behind.len();
             prop_assert!(behind.as_bytes().starts_with(&left));

@@ -2,8 +2,8 @@
 //!
 //! A request is one write and its response is usually one read: nothing is
 //! tried of which the system has said that it must wait. The response's head
-//! is parsed strictly and its body thrown away; memory is bounded by the size
-//! of a head.
+//! is parsed strictly and its body thrown away, unless somebody listens; memory
+//! is bounded by the size of a head and of what is listened to.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::response::{Body, Head, Skip};
+use super::ear::Ear;
+use super::response::{self, Body, Head, Skip};
 use crate::lane::Standing;
 use crate::transport::stream::Stream;
 
@@ -67,19 +68,21 @@ impl Wire {
         .await
     }
 
-    /// Sends a request, reads the whole response and gives its status.
+    /// Sends a request, reads the whole response and gives its status; the
+    /// ear, if there is one, hears it.
     pub(super) async fn exchange(
         &mut self,
         request: &[u8],
         without_body: bool,
+        mut ear: Option<&mut Ear<'_>>,
     ) -> Result<u16, Trouble> {
         // Until the whole answer is here the connection is of no further use.
         self.dead = true;
         self.send(request).await?;
-        let head = self.head().await?;
+        let head = self.head(ear.as_deref_mut()).await?;
         match head.body(without_body) {
             Body::None => {}
-            Body::Skip(mut skip) => self.skip(&mut skip).await?,
+            Body::Skip(mut skip) => self.skip(&mut skip, ear.filter(|ear| ear.keeps())).await?,
         }
         // Bytes beyond the response belong to no request.
         self.dead = head.closes || self.from != self.to;
@@ -107,13 +110,16 @@ impl Wire {
     }
 
     /// Reads the head of the final response.
-    async fn head(&mut self) -> Result<Head, Trouble> {
+    async fn head(&mut self, mut ear: Option<&mut Ear<'_>>) -> Result<Head, Trouble> {
         loop {
             self.fill().await?;
             loop {
                 let read = &self.read[self.from..self.to];
                 match Head::parse(read).map_err(lost)? {
                     Some((head, length)) => {
+                        if let Some(ear) = ear.as_deref_mut() {
+                            ear.begin(head.status, |name| response::header(&read[..length], name));
+                        }
                         self.from += length;
                         // 100 Continue and its like come before the answer.
                         if head.is_final() {
@@ -132,9 +138,18 @@ impl Wire {
         }
     }
 
-    async fn skip(&mut self, skip: &mut Skip) -> Result<(), Trouble> {
+    async fn skip(
+        &mut self,
+        skip: &mut Skip,
+        mut ear: Option<&mut Ear<'_>>,
+    ) -> Result<(), Trouble> {
         loop {
-            let used = skip.take(&self.read[self.from..self.to]).map_err(lost)?;
+            let read = &self.read[self.from..self.to];
+            let used = match ear.as_deref_mut() {
+                Some(ear) => skip.take(read, |part| ear.hear(part)),
+                None => skip.take(read, |_| {}),
+            };
+            let used = used.map_err(lost)?;
             self.from += used;
             if skip.is_done() {
                 return Ok(());

@@ -15,7 +15,8 @@ impl Target {
         Err(LoadError::NotBuilt {
             what: "Kafka",
             how: "install cmake, g++, pkg-config and zlib1g-dev, then build with `cargo build \
-                  --release --package loadgen --features kafka` (kafka-tls for TLS and SCRAM, \
+                  --release --package loadgen --features kafka`, or the same with --package \
+                  verify (kafka-tls for TLS and SCRAM, \
                   which needs libssl-dev, too)",
         })
     }

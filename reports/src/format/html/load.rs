@@ -38,6 +38,10 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
             &rows,
         )?;
     }
+    let rows: Vec<_> = record.workloads.iter().flat_map(beside).collect();
+    if !rows.is_empty() {
+        super::table(out, "Sent twice, and poison", &["Workload", "What", "Operations"], &rows)?;
+    }
     let rows: Vec<_> = record.workloads.iter().flat_map(outages).collect();
     if !rows.is_empty() {
         super::table(
@@ -77,6 +81,12 @@ fn latencies(workload: &WorkloadRecord) -> Vec<Vec<String>> {
     .into_iter()
     .filter_map(|(what, quantiles)| Some(row(what, quantiles.as_ref()?)))
     .collect()
+}
+
+fn beside(workload: &WorkloadRecord) -> Vec<Vec<String>> {
+    let row =
+        |(what, text): (&'static str, String)| vec![workload.name.clone(), what.to_owned(), text];
+    text::beside(workload).into_iter().map(row).collect()
 }
 
 fn outages(workload: &WorkloadRecord) -> Vec<Vec<String>> {

@@ -81,6 +81,9 @@ fn load(page: &mut Page, workload: &WorkloadRecord) {
             row(label, &latencies(quantiles));
         }
     }
+    for (label, text) in text::beside(workload) {
+        row(label, &text);
+    }
     for outage in workload.outages.iter().take(MOST) {
         row("outage", &text::outage(outage));
     }

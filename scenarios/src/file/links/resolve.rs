@@ -24,6 +24,8 @@ struct Names {
     series: BTreeMap<String, Source>,
     /// The checks that cannot be judged before the end, with their kinds.
     late_checks: BTreeMap<String, &'static str>,
+    /// Workloads of which no answers are compared.
+    incomparable: BTreeSet<String>,
     /// The items that are not part of this run, with the reason.
     out: BTreeMap<Key, String>,
 }
@@ -98,7 +100,10 @@ impl Names {
         let late = file.checks.iter().filter(|check| !check.value.kind.is_live());
         let late_checks =
             late.map(|check| (check.name.value.clone(), check.value.kind.word())).collect();
-        let mut names = Self { items, series: series_of(context, file), late_checks, out };
+        let incomparable = file.workloads.iter().filter(|item| !item.value.is_compared());
+        let incomparable = incomparable.map(|item| item.name.value.clone()).collect();
+        let series = series_of(context, file);
+        let mut names = Self { items, series, late_checks, incomparable, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -131,6 +136,15 @@ impl Names {
         match link.kind {
             Kind::Phase => self.find_item(context, "phase", "phases", link),
             Kind::Workload => self.find_item(context, "workload", "workloads", link),
+            Kind::Compared => {
+                let found = self.find_item(context, "workload", "workloads", link);
+                if found.is_some() && self.incomparable.contains(&link.name.value) {
+                    let message = format!("no answers of {:?} are compared", link.name.value);
+                    let help = "give its http table same = \"/messageId\", hit or hit_header";
+                    context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
+                }
+                found
+            }
             Kind::Fault => self.find_item(context, "fault", "faults", link),
             Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
             Kind::Check => self.find_item(context, "check", "checks", link),

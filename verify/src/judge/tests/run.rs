@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use reports::record::Verdict::{self, Held, Inconclusive, Violated};
 use scenarios::plan::Severity;
 use scenarios::plan::check::{Bound, CheckKind, Ratio};
+use scenarios::plan::workload::Arrival;
 use scenarios::units::{Quantity, Share};
 
 use super::scene::{Scene, check, names};
@@ -126,6 +127,19 @@ fn a_generator_that_falls_short_is_found_out() {
         assert!(judgement.findings[0].why.contains(reason), "{}", judgement.findings[0].why);
         assert_eq!(judgement.verdict, Inconclusive);
     }
+}
+
+#[test]
+fn chance_may_bring_fewer_operations() {
+    let offered = |arrival| {
+        let mut scene = good();
+        // 6 % more than came due.
+        scene.plan.workloads[0].rate.0 *= 1.06;
+        scene.plan.workloads[0].arrival = arrival;
+        verdict_of(&judge(&scene.plan, &scene.history), "load-was-offered")
+    };
+    assert_eq!(offered(Arrival::Uniform), Inconclusive);
+    assert_eq!(offered(Arrival::Poisson), Held);
 }
 
 fn told(scene: &mut Scene) -> &mut crate::history::WorkloadHistory {

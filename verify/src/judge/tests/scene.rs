@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::{Fate, Ledger};
+use loadgen::{Fate, Ledger, Resent};
 use reports::record::{FaultRecord, Finding, PhaseRecord};
+use roaring::RoaringTreemap;
 use scenarios::plan::check::{Check, CheckKind, Severity};
 use scenarios::plan::fault::Victims;
-use scenarios::plan::workload::{Expect, Statuses};
+use scenarios::plan::workload::{Arrival, Expect, Late, Statuses};
 use scenarios::plan::{
     Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Safety,
-    System, Transport, Workload,
+    Shape, System, Transport, Workload,
 };
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
@@ -146,6 +147,10 @@ impl Scene {
         let pump = PumpHistory { due_seconds: 51.0, lost_seconds: 0.1, worst_seconds: 0.02 };
         let told = WorkloadHistory {
             ledger,
+            shape: loadgen::Shape::default(),
+            poison: RoaringTreemap::new(),
+            resent: Resent::default(),
+            answers: None,
             response,
             latency: Box::default(),
             outages: Vec::new(),
@@ -160,6 +165,11 @@ impl Scene {
             connections: 4,
             timeout: Span::seconds(5),
             expect: Expect::default(),
+            arrival: Arrival::default(),
+            max_in_flight: None,
+            workers: 1,
+            late: Late::default(),
+            shape: Shape::default(),
             transport: Transport::Http(Http {
                 url: Template::new("http://127.0.0.1:1/"),
                 method: "POST".to_owned(),
@@ -167,6 +177,9 @@ impl Scene {
                 body: Template::new("x"),
                 accepted: "200".parse().unwrap(),
                 refused: Statuses::none(),
+                retries: 0,
+                same: None,
+                hit: None,
             }),
         });
         self

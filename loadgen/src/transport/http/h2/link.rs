@@ -19,7 +19,7 @@ use tokio::sync::futures::Notified;
 use crate::backoff::Backoff;
 use crate::lane::{Lane, Standing};
 use crate::outcome::Reason;
-use crate::transport::http::{Target, text};
+use crate::transport::http::{Ear, Target, text};
 use crate::transport::stream::{Address, Stream};
 
 /// What the server may send before it has to wait, on a stream and on the
@@ -312,9 +312,9 @@ impl Wire {
     pub(super) async fn exchange(
         &self,
         lane: &Lane,
-        request: Request<()>,
-        body: Bytes,
+        (request, body): (Request<()>, Bytes),
         sent: &Cell<bool>,
+        mut ear: Option<&mut Ear<'_>>,
     ) -> Result<u16, Trouble> {
         let ready = self.sender.clone().ready().await;
         let mut sender = ready.map_err(|_| Trouble::Unsent)?;
@@ -332,10 +332,18 @@ impl Wire {
         let response = response.await.map_err(refused_or_lost)?;
         self.heard.set(lane.now());
         let status = response.status().as_u16();
+        if let Some(ear) = ear.as_deref_mut() {
+            let header = |name: &str| Some(response.headers().get(name)?.as_bytes().to_vec());
+            ear.begin(status, header);
+        }
+        let mut ear = ear.filter(|ear| ear.keeps());
         let mut body = response.into_body();
         while let Some(part) = body.data().await {
-            let length = part.map_err(lost)?.len();
-            body.flow_control().release_capacity(length).map_err(lost)?;
+            let part = part.map_err(lost)?;
+            if let Some(ear) = ear.as_deref_mut() {
+                ear.hear(&part);
+            }
+            body.flow_control().release_capacity(part.len()).map_err(lost)?;
         }
         body.trailers().await.map_err(lost)?;
         Ok(status)
