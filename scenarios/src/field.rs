@@ -11,7 +11,7 @@ use crate::plan::fault::AlarmOf;
 use crate::plan::workload::Statuses;
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::template::Template;
-use crate::units::{Quantity, Rate, Share, Size, Span, UnitError};
+use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};
 
 /// A value as it stands in the file, with parameters already replaced.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Expected>(&mut all);
     enter::<Expect>(&mut all);
     enter::<AlarmOf>(&mut all);
+    enter::<Unit>(&mut all);
     Json::Object(all)
 }
 

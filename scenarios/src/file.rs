@@ -5,6 +5,7 @@
 //! resolved at the end, so that a name may be used before it is defined.
 
 mod check;
+mod effects;
 mod fault;
 mod item;
 mod links;
@@ -156,7 +157,7 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> File {
             item::read(table, "probe", settings, links, probe::read)
         }),
         effects: table.tables("effects", "Where effects are read.", |table| {
-            item::read(table, "effects", settings, links, probe::read_effects)
+            item::read(table, "effects", settings, links, effects::read)
         }),
         checks: table.some_tables("check", "Something that must hold.", why_checks, |table| {
             item::read(table, "check", settings, links, check::read)

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{Field, Scalar};
 use crate::plan::fault::AlarmOf;
 use crate::plan::{Expect, Expected, Severity};
+use crate::units::Unit;
 
 macro_rules! words {
     ($type:ty, $name:literal, $placeholder:expr, $($word:literal => $value:path),+) => {
@@ -49,3 +50,6 @@ words!(Expect, "expected-outcome", Expect::Accepted,
     "accepted" => Expect::Accepted, "refused" => Expect::Refused);
 words!(AlarmOf, "alarm", AlarmOf::Memory,
     "memory" => AlarmOf::Memory, "disk" => AlarmOf::Disk);
+words!(Unit, "unit", Unit::Count,
+    "count" => Unit::Count, "seconds" => Unit::Seconds, "bytes" => Unit::Bytes,
+    "share" => Unit::Share, "per_second" => Unit::PerSecond);

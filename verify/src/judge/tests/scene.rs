@@ -38,7 +38,12 @@ impl Scene {
             ("process", ProbeKind::Process { role: "service".to_owned() }),
             (
                 "errors",
-                ProbeKind::Logs { role: None, file: None, containing: vec!["E".to_owned()] },
+                ProbeKind::Logs {
+                    role: None,
+                    file: None,
+                    containing: vec!["E".to_owned()],
+                    json: BTreeMap::new(),
+                },
             ),
         ];
         let probe = |(name, kind): (&str, ProbeKind)| Probe {
