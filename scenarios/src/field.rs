@@ -6,6 +6,7 @@ mod word;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::plan::check::DeadLetters;
 use crate::plan::effects::IdentityAt;
 use crate::plan::fault::AlarmOf;
 use crate::plan::workload::Statuses;
@@ -81,6 +82,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Expect>(&mut all);
     enter::<AlarmOf>(&mut all);
     enter::<Unit>(&mut all);
+    enter::<DeadLetters>(&mut all);
     Json::Object(all)
 }
 

@@ -225,6 +225,7 @@ fn prune(plan: &mut Plan) {
         match &mut check.kind {
             CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),
             CheckKind::Effects(effects) => retain(&mut effects.workloads, workload),
+            CheckKind::Order(order) => retain(&mut order.workloads, workload),
             CheckKind::Absence(absence) => absence.excused_by.retain(|name| fault(name)),
             _ => {}
         }

@@ -16,7 +16,10 @@ mod absence;
 mod anomalies;
 mod bound;
 mod counts;
+mod dead;
+mod drain;
 mod effects;
+mod equal;
 mod faults;
 mod growth;
 mod guilty;
@@ -24,7 +27,9 @@ mod join;
 mod latency;
 mod load;
 mod opinion;
+mod order;
 mod ratio;
+mod recovery;
 mod rises;
 mod series;
 mod speed;
@@ -143,6 +148,10 @@ fn weigh(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Twin(check) => twin::judge(check, plan, history),
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
+        CheckKind::Order(check) => order::judge(check, history),
+        CheckKind::Drain(check) => drain::judge(check, plan, history),
+        CheckKind::Recovery(check) => recovery::judge(check, plan, history),
+        CheckKind::Equal(check) => equal::judge(check, plan, history),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
+use crate::plan::check::DeadLetters;
 use crate::plan::fault::AlarmOf;
 use crate::plan::{Expect, Expected, Severity};
 use crate::units::Unit;
@@ -53,3 +54,5 @@ words!(AlarmOf, "alarm", AlarmOf::Memory,
 words!(Unit, "unit", Unit::Count,
     "count" => Unit::Count, "seconds" => Unit::Seconds, "bytes" => Unit::Bytes,
     "share" => Unit::Share, "per_second" => Unit::PerSecond);
+words!(DeadLetters, "dead-letters", DeadLetters::None,
+    "none" => DeadLetters::None, "poison" => DeadLetters::Poison, "allowed" => DeadLetters::Allowed);

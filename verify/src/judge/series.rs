@@ -19,6 +19,8 @@ const MAY_MISS: f64 = 0.25;
 pub(super) struct Series<'a> {
     pub(super) name: &'a str,
     pub(super) unit: Unit,
+    /// Whether it only rises.
+    pub(super) counter: bool,
     /// All samples of the run in order of time.
     pub(super) samples: &'a [Sample],
     /// Whether the counter is at 0 when the run begins, because the tool itself
@@ -56,6 +58,7 @@ impl<'a> Series<'a> {
         Self {
             name,
             unit: info.map_or(Unit::Count, |info| info.unit),
+            counter: info.is_some_and(|info| info.counter),
             samples,
             from_zero,
             gap: usual_gap(samples, every),

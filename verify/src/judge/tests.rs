@@ -1,6 +1,7 @@
 //! The judge against liars: each kind of check must be able to hold, to be
 //! violated and to be inconclusive.
 
+mod ingest;
 mod operations;
 mod run;
 mod scene;

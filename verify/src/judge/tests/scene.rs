@@ -156,6 +156,7 @@ impl Scene {
             outages: Vec::new(),
             pump,
             broken: None,
+            poison: roaring::RoaringTreemap::new(),
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {
