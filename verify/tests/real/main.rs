@@ -1,0 +1,8 @@
+//! Probes and sources of effects against real servers, private to each test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod effects;
+mod endpoints;
+mod probes;
+mod support;
