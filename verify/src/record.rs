@@ -159,7 +159,12 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
                 tables.extend(connections(history, &name));
             }
             ProbeKind::Process { .. } => tables.extend(processes(history, &probe.name)),
-            _ => {}
+            ProbeKind::Health { .. }
+            | ProbeKind::Logs { .. }
+            | ProbeKind::RedisStreams { .. }
+            | ProbeKind::Sql { .. }
+            | ProbeKind::Prometheus { .. }
+            | ProbeKind::Promql { .. } => {}
         }
     }
     tables

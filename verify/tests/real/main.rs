@@ -4,5 +4,7 @@
 
 mod effects;
 mod endpoints;
+mod folder;
+mod preflight;
 mod probes;
 mod support;
