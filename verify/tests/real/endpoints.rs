@@ -169,3 +169,79 @@ async fn a_prometheus_server_is_asked() {
     assert!(told.contains("no answer of Prometheus") && !told.contains("secret"), "{told}");
     watch.end().await;
 }
+
+/// A server that ends with the test.
+struct Prometheus(std::process::Child);
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs prometheus; scripts/test-prometheus"]
+async fn a_real_server_comes_to_the_same_figures() {
+    let endpoint = Endpoint::start("");
+    let folder = tempfile::tempdir().unwrap();
+    let target = endpoint.url.trim_start_matches("http://user:secret@");
+    let target = target.trim_end_matches("/metrics");
+    let config = format!(
+        "global: {{ scrape_interval: 1s }}\nscrape_configs:\n- job_name: it\n  static_configs:\n  - targets: ['{target}']\n"
+    );
+    std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = std::process::Command::new("prometheus")
+        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .current_dir(folder.path())
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+        .spawn();
+    let _server = Prometheus(server.unwrap());
+    // The same mixture all the time, whose quantile lies within a bucket.
+    let mut counts = (0, 0);
+    let shown = endpoint.clone();
+    let mut go_on = move || {
+        counts = (counts.0 + 90, counts.1 + 10);
+        shown.say(&format!(
+            "# TYPE took histogram\ntook_bucket{{le=\"0.1\"}} {0}\ntook_bucket{{le=\"0.5\"}} {1}\ntook_bucket{{le=\"+Inf\"}} {1}\ntook_count {1}\ntook_sum 1\n",
+            counts.0,
+            counts.0 + counts.1
+        ));
+    };
+    go_on();
+    let read = MetricRead::Quantile { quantile: Share(0.95), over: Span::seconds(3) };
+    let mut ours = probe(&[&endpoint], vec![("p95", metric("took", read))]);
+    let theirs = |query: &str| {
+        Watch::start(ProbeKind::Promql {
+            url: Template::new(format!("http://127.0.0.1:{port}")),
+            query: query.to_owned(),
+            counter: false,
+            unit: Unit::Seconds,
+        })
+    };
+    let mut quantile = theirs("histogram_quantile(0.95, sum by (le) (rate(took_bucket[5s])))");
+    let ticking = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            go_on();
+        }
+    };
+    let comparing = async {
+        let ours = ours.until("our quantile", |w| w.last("p95", "")).await;
+        let theirs = quantile.until("their quantile", |w| w.last("value", "")).await;
+        assert!((ours - 0.3).abs() < 1e-6, "{ours}");
+        assert!((theirs - ours).abs() < 1e-6, "{theirs} and {ours}");
+    };
+    tokio::select! {
+        () = ticking => {}
+        () = comparing => {}
+    }
+    let mut wrong = theirs("rate(took_bucket[5s]");
+    let told = wrong.until("the trouble", |w| w.troubles.first().cloned()).await;
+    assert!(told.contains("parse error"), "{told}");
+    let mut nothing = theirs("nowhere");
+    let told = nothing.until("the trouble", |w| w.troubles.first().cloned()).await;
+    assert!(told.contains("no value"), "{told}");
+}
