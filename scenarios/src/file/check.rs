@@ -367,7 +367,7 @@ fn equal(table: &mut Table<'_, '_>, links: &Links) -> Equal {
         at_least: table.or("at_least", "The least count that makes a verdict.", 1_u64).max(1),
         lower_bounds: table.or(
             "lower_bounds",
-            "Whether a count whose process began again is a lower bound; without, it is unknown.",
+            "Whether a count whose process began again is compared as it is, although it may have missed something; without, it is unknown.",
             false,
         ),
     }
