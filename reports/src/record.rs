@@ -316,6 +316,14 @@ pub struct Joined {
     pub resurrected: u64,
     /// Never attempted, yet with an effect: a violation.
     pub unexpected: u64,
+    /// Acknowledged, no effect, and found among the dead letters.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dead_lettered: u64,
+}
+
+/// What no older record has, and few records need, is only written where it is.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What became of a fault.

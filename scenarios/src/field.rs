@@ -6,13 +6,14 @@ mod word;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::plan::check::DeadLetters;
 use crate::plan::effects::IdentityAt;
 use crate::plan::fault::AlarmOf;
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Pointer, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::template::Template;
-use crate::units::{Quantity, Rate, Share, Size, Span, UnitError};
+use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};
 
 /// A value as it stands in the file, with parameters already replaced.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +89,8 @@ pub(crate) fn definitions() -> Json {
     enter::<Arrival>(&mut all);
     enter::<Late>(&mut all);
     enter::<Acks>(&mut all);
+    enter::<Unit>(&mut all);
+    enter::<DeadLetters>(&mut all);
     Json::Object(all)
 }
 

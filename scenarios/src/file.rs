@@ -5,6 +5,7 @@
 //! resolved at the end, so that a name may be used before it is defined.
 
 mod check;
+mod effects;
 mod fault;
 mod item;
 mod links;
@@ -205,7 +206,7 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
             item::read(table, "probe", settings, links, probe::read)
         }),
         effects: table.tables("effects", "Where effects are read.", |table| {
-            item::read(table, "effects", settings, links, probe::read_effects)
+            item::read(table, "effects", settings, links, effects::read)
         }),
         checks: {
             let about = "Something that must hold.";
@@ -281,6 +282,7 @@ fn prune(plan: &mut Plan) {
         match &mut check.kind {
             CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),
             CheckKind::Effects(effects) => retain(&mut effects.workloads, workload),
+            CheckKind::Order(order) => retain(&mut order.workloads, workload),
             CheckKind::Absence(absence) => absence.excused_by.retain(|name| fault(name)),
             _ => {}
         }

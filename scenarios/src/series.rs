@@ -1,12 +1,15 @@
 //! Series: what a sampled figure is called and measured in.
 
+use std::borrow::Cow;
+
 use crate::units::Unit;
 
 /// What is known of a series before it has a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesInfo {
-    /// The last part of the name: `channels` of `broker.channels`.
-    pub name: &'static str,
+    /// The last part of the name: `channels` of `broker.channels`. A scenario
+    /// may choose it.
+    pub name: Cow<'static, str>,
     /// What its values are measured in.
     pub unit: Unit,
     /// Whether it only rises, and starts at 0 again with its process.
@@ -16,7 +19,7 @@ pub struct SeriesInfo {
 }
 
 const fn operations(name: &'static str, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name, unit: Unit::Count, counter: true, about }
+    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, about }
 }
 
 /// The series of every workload: operations, each counted in the second in

@@ -201,19 +201,22 @@ async fn perform(
         }
         breaking.finish(cancel).await;
         progress.step("reading the effects until the system is quiet");
-        let seen = sources.finish(cancel).await;
+        let reports = tokio::task::spawn_blocking(move || loads.reports()).await;
+        let reports = reports
+            .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() });
+        let ledgers =
+            reports.iter().flatten().map(|(name, report)| (name.as_str(), &report.ledger));
+        let seen = sources.finish(&ledgers.collect(), cancel).await;
         stop.send_replace(true);
         while probes.join_next().await.is_some() {}
         drop(observer);
-        seen
+        (reports, seen)
     };
-    let (written, seen) = tokio::join!(scribe.write(observed, seconds, cancel), directing);
+    let (written, (reports, seen)) =
+        tokio::join!(scribe.write(observed, seconds, cancel), directing);
     written?;
 
-    let reports = tokio::task::spawn_blocking(move || loads.reports())
-        .await
-        .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() })?;
-    for (workload, report) in reports {
+    for (workload, report) in reports? {
         folder.put_ledger(&workload, &report.ledger)?;
         if let Some(answers) = &report.answers {
             folder.put_answers(&workload, answers.guilty(report.ledger.run(), &workload))?;

@@ -1,3 +1,5 @@
-//! Effects: reading what the system did in the end.
+//! Sources of effects: what the system under test did in the end.
 
 pub mod amqp_tap;
+pub mod listing;
+pub mod order;

@@ -124,6 +124,12 @@ pub enum Event {
         foreign: Vec<String>,
         /// How many there were of these.
         foreign_count: u64,
+        /// What became of the reading of dead letters, where they are read.
+        #[serde(default)]
+        dead: Option<PartRead>,
+        /// What became of the reading of the order, where it is read.
+        #[serde(default)]
+        order: Option<PartRead>,
     },
     /// The run is over and everything is cleared away.
     RunEnded {
@@ -132,6 +138,13 @@ pub enum Event {
         /// How long it took in all, in seconds.
         seconds: f64,
     },
+}
+
+/// Whether a part of a source could be read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartRead {
+    /// Why not.
+    pub error: Option<String>,
 }
 
 /// What a workload did, beside its ledger, latencies and counts by second.

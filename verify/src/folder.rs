@@ -143,6 +143,18 @@ impl Folder {
         (stem.with_added_extension("effects"), stem.with_added_extension("repeated.ndjson"))
     }
 
+    /// The operations of a workload that a source found among the dead letters.
+    #[must_use]
+    pub fn dead_of(&self, source: &str, workload: &str) -> PathBuf {
+        self.ledger().join(format!("{workload}.{source}.dead"))
+    }
+
+    /// The order of a workload's effects at a source.
+    #[must_use]
+    pub fn order_of(&self, source: &str, workload: &str) -> PathBuf {
+        self.ledger().join(format!("{workload}.{source}.order.json"))
+    }
+
     /// Every anomalous identity, in full.
     #[must_use]
     pub fn evidence(&self) -> PathBuf {

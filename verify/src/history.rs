@@ -104,6 +104,23 @@ pub struct WorkloadHistory {
 }
 
 impl WorkloadHistory {
+    /// A workload of whose operations nothing is known but their response times.
+    #[must_use]
+    pub fn with_times(name: &str, response: Vec<(u64, Times)>) -> Self {
+        Self {
+            ledger: Ledger::new("", name),
+            shape: Shape::default(),
+            poison: RoaringTreemap::new(),
+            resent: Resent::default(),
+            answers: None,
+            response,
+            latency: Box::default(),
+            outages: Vec::new(),
+            pump: PumpHistory::default(),
+            broken: None,
+        }
+    }
+
     /// The operations with this fate, without poison.
     #[must_use]
     pub fn sound(&self, fate: Fate) -> RoaringTreemap {
@@ -182,6 +199,67 @@ pub struct Seen {
     /// Set when the source lost sight for a while, so that a missing effect
     /// proves nothing: the reason.
     pub blind: Option<String>,
+    /// What was found among the dead letters, where they are read.
+    pub dead: Option<Dead>,
+    /// In which order the effects came to be, where that is read.
+    pub order: Option<Order>,
+}
+
+/// What was given up for good.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Dead {
+    /// By workload: the sequence numbers that stand among the dead letters.
+    pub workloads: BTreeMap<String, RoaringTreemap>,
+    /// Why the dead letters could not be read.
+    pub trouble: Option<String>,
+}
+
+/// In which order effects came to be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Order {
+    /// By workload.
+    pub workloads: BTreeMap<String, Ordered>,
+    /// Why the order could not be read.
+    pub trouble: Option<String>,
+}
+
+/// The order of the effects of one workload's operations, each key apart. Only
+/// what departs from the order of the sequence numbers is kept in full.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ordered {
+    /// Keys with an effect.
+    pub keys: u64,
+    /// Operations with an effect.
+    pub operations: u64,
+    /// Operations that came after a later one of their key.
+    pub inverted: u64,
+    /// The first of these.
+    pub inversions: Vec<Inversion>,
+    /// How many pairs in order there are, by how far apart they are.
+    pub pairs: Vec<Pairs>,
+}
+
+/// An operation whose effect came after that of a later one of its key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Inversion {
+    /// The key.
+    pub key: String,
+    /// The operation.
+    pub sequence: u64,
+    /// The latest one of those whose effect came before.
+    pub after: u64,
+}
+
+/// Operations of one key whose effects came one after the other, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pairs {
+    /// The first one's sequence number in thousands (of 1,024).
+    pub block: u64,
+    /// The binary logarithm of the distance of their sequence numbers, rounded
+    /// down.
+    pub distance: u32,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// The effects of one workload's operations.

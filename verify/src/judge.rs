@@ -17,7 +17,10 @@ mod anomalies;
 mod answers;
 mod bound;
 mod counts;
+mod dead;
+mod drain;
 mod effects;
+mod equal;
 mod faults;
 mod growth;
 mod guilty;
@@ -25,7 +28,9 @@ mod join;
 mod latency;
 mod load;
 mod opinion;
+mod order;
 mod ratio;
+mod recovery;
 mod rises;
 mod series;
 mod so_far;
@@ -157,6 +162,10 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
         CheckKind::Answers(check) => answers::judge(check, plan, history),
+        CheckKind::Order(check) => order::judge(check, history),
+        CheckKind::Drain(check) => drain::judge(check, plan, history),
+        CheckKind::Recovery(check) => recovery::judge(check, plan, history),
+        CheckKind::Equal(check) => equal::judge(check, plan, history),
     }
 }
 

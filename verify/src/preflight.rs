@@ -9,6 +9,8 @@ use lapin::{Connection, ConnectionProperties};
 use scenarios::plan::{Plan, ProbeKind};
 use url::Url;
 
+use crate::postgres::{PostgresTrouble, Session};
+use crate::redis_server::{self, RedisTrouble};
 use crate::targets::{TargetError, credentials, redact};
 
 /// How long an address may take to answer.
@@ -24,6 +26,10 @@ pub async fn reach(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<()
         connect(key, address).await?;
         if address.starts_with("amqp") {
             open_amqp(key, address).await?;
+        } else if address.starts_with("redis") {
+            open_redis(key, address).await?;
+        } else if address.starts_with("postgres") {
+            open_postgres(key, address).await?;
         } else if management.contains(key) {
             ask_who_we_are(key, address).await?;
         }
@@ -46,6 +52,8 @@ async fn connect(key: &str, text: &str) -> Result<(), TargetError> {
     let known = match url.scheme() {
         "amqp" => Some(5672),
         "amqps" => Some(5671),
+        "redis" | "rediss" => Some(6379),
+        "postgres" | "postgresql" => Some(5432),
         _ => None,
     };
     let Some(port) = url.port_or_known_default().or(known) else { return Ok(()) };
@@ -77,6 +85,37 @@ async fn open_amqp(key: &str, address: &str) -> Result<(), TargetError> {
         });
     }
     Err(TargetError::Unreachable { key: key.to_owned(), address: redact(address), why })
+}
+
+async fn open_redis(key: &str, address: &str) -> Result<(), TargetError> {
+    let key = key.to_owned();
+    match redis_server::connect(address, "preflight").await {
+        Ok(_) => Ok(()),
+        Err(RedisTrouble::Refused { address, .. }) => Err(TargetError::Unauthorized {
+            key,
+            address,
+            example: "redis://user:password@host:6379".to_owned(),
+        }),
+        Err(RedisTrouble::Unreachable { address, why }) => {
+            Err(TargetError::Unreachable { key, address, why })
+        }
+    }
+}
+
+async fn open_postgres(key: &str, address: &str) -> Result<(), TargetError> {
+    let key = key.to_owned();
+    match Session::open(address, "preflight").await {
+        Ok(_) => Ok(()),
+        Err(PostgresTrouble::Refused { address, .. }) => Err(TargetError::Unauthorized {
+            key,
+            address,
+            example: "postgres://user:password@host:5432/database".to_owned(),
+        }),
+        Err(
+            PostgresTrouble::Answer { address, why }
+            | PostgresTrouble::Unreachable { address, why },
+        ) => Err(TargetError::Unreachable { key, address, why }),
+    }
 }
 
 async fn ask_who_we_are(key: &str, address: &str) -> Result<(), TargetError> {

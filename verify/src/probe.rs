@@ -6,7 +6,11 @@
 mod health;
 mod logs;
 mod process;
+mod prometheus;
+mod promql;
 mod rabbitmq;
+mod redis_streams;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,6 +55,10 @@ enum Kind {
     Process(process::Process),
     Health(health::Health),
     Logs(logs::Logs),
+    RedisStreams(redis_streams::RedisStreams),
+    Sql(sql::Sql),
+    Prometheus(prometheus::Prometheus),
+    Promql(promql::Promql),
 }
 
 impl Prober {
@@ -79,13 +87,26 @@ impl Prober {
                 Kind::Process(process::Process::new(lab.ok_or_else(needs_lab)?.clone(), role))
             }
             ProbeKind::Health { url } => Kind::Health(health::Health::new(url.fill(targets)?)?),
-            ProbeKind::Logs { role, file, containing } => {
+            ProbeKind::Logs { role, file, containing, json } => {
                 let source = match (file, role, lab) {
                     (Some(file), ..) => logs::Source::file(file.fill(targets)?),
                     (None, Some(role), Some(lab)) => logs::Source::role(lab.clone(), role),
                     (None, ..) => return Err(needs_lab()),
                 };
-                Kind::Logs(logs::Logs::new(source, containing))
+                Kind::Logs(logs::Logs::new(source, containing, json))
+            }
+            ProbeKind::RedisStreams { url, streams, group } => Kind::RedisStreams(
+                redis_streams::RedisStreams::new(url.fill(targets)?, streams, group.as_deref()),
+            ),
+            ProbeKind::Sql { url, query, timeout, .. } => {
+                Kind::Sql(sql::Sql::new(url.fill(targets)?, query, timeout.0))
+            }
+            ProbeKind::Prometheus { urls, metrics } => {
+                let urls = urls.iter().map(|url| url.fill(targets)).collect::<Result<_, _>>()?;
+                Kind::Prometheus(prometheus::Prometheus::new(urls, metrics)?)
+            }
+            ProbeKind::Promql { url, query, .. } => {
+                Kind::Promql(promql::Promql::new(&url.fill(targets)?, query)?)
             }
         };
         let observer = ProbeObserver::new(observer, &probe.name);
@@ -123,6 +144,10 @@ impl Prober {
             Kind::Process(probe) => probe.sample(&self.observer),
             Kind::Health(probe) => probe.sample(&self.observer).await,
             Kind::Logs(probe) => probe.sample(&self.observer),
+            Kind::RedisStreams(probe) => probe.sample(&self.observer).await,
+            Kind::Sql(probe) => probe.sample(&self.observer).await,
+            Kind::Prometheus(probe) => probe.sample(&self.observer).await,
+            Kind::Promql(probe) => probe.sample(&self.observer).await,
         }
     }
 }

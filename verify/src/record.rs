@@ -122,7 +122,7 @@ fn resent(history: &WorkloadHistory) -> Option<ResentRecord> {
 
 /// The series of the probes and the counts of each workload, thinned.
 fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
-    let workloads = plan.workloads.iter().map(|workload| (&workload.name, WORKLOAD));
+    let workloads = plan.workloads.iter().map(|workload| (&workload.name, WORKLOAD.to_vec()));
     let probes = plan.probes.iter().map(|probe| (&probe.name, probe.kind.series()));
     let mut records = Vec::new();
     for (owner, infos) in probes.chain(workloads) {
@@ -182,7 +182,12 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
                 tables.extend(connections(history, &name));
             }
             ProbeKind::Process { .. } => tables.extend(processes(history, &probe.name)),
-            ProbeKind::Health { .. } | ProbeKind::Logs { .. } => {}
+            ProbeKind::Health { .. }
+            | ProbeKind::Logs { .. }
+            | ProbeKind::RedisStreams { .. }
+            | ProbeKind::Sql { .. }
+            | ProbeKind::Prometheus { .. }
+            | ProbeKind::Promql { .. } => {}
         }
     }
     tables

@@ -127,6 +127,8 @@ pub fn check(
 fn example(scheme: &str) -> String {
     match scheme {
         "amqp" | "amqps" => format!("{scheme}://user:password@host:5672/%2f"),
+        "redis" | "rediss" => format!("{scheme}://user:password@host:6379"),
+        "postgres" | "postgresql" => format!("{scheme}://user:password@host:5432/database"),
         other => format!("{other}://host:8080"),
     }
 }

@@ -112,7 +112,7 @@ pub(super) struct Cell {
 }
 
 /// The cells of a join, what should be first.
-pub(super) fn cells(joined: &Joined) -> [Cell; 8] {
+pub(super) fn cells(joined: &Joined) -> [Cell; 9] {
     let right = |name, count| Cell { name, count, wrong: false };
     let wrong = |name, count| Cell { name, count, wrong: true };
     [
@@ -121,6 +121,7 @@ pub(super) fn cells(joined: &Joined) -> [Cell; 8] {
         wrong("duplicated", joined.duplicated),
         wrong("resurrected", joined.resurrected),
         wrong("unexpected", joined.unexpected),
+        right("dead-lettered", joined.dead_lettered),
         right("recovered", joined.recovered),
         right("unresolved", joined.unresolved),
         right("refused", joined.refused),

@@ -3,9 +3,11 @@
 use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
+use crate::plan::check::DeadLetters;
 use crate::plan::fault::AlarmOf;
 use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
+use crate::units::Unit;
 
 macro_rules! words {
     ($type:ty, $name:literal, $placeholder:expr, $($word:literal => $value:path),+) => {
@@ -56,3 +58,8 @@ words!(Late, "late", Late::Queue,
     "queue" => Late::Queue, "drop" => Late::Drop);
 words!(Acks, "acks", Acks::All,
     "all" => Acks::All, "1" => Acks::Leader, "0" => Acks::Nobody);
+words!(Unit, "unit", Unit::Count,
+    "count" => Unit::Count, "seconds" => Unit::Seconds, "bytes" => Unit::Bytes,
+    "share" => Unit::Share, "per_second" => Unit::PerSecond);
+words!(DeadLetters, "dead-letters", DeadLetters::None,
+    "none" => DeadLetters::None, "poison" => DeadLetters::Poison, "allowed" => DeadLetters::Allowed);

@@ -2,8 +2,8 @@
 
 use super::links::{Kind, Links};
 use crate::plan::check::{
-    Absence, Answers, Bound, Check, CheckKind, EffectsCheck, Growth, Latency, Ratio, Severity,
-    Speed, Trend, Twin,
+    Absence, After, Answers, Bound, Check, CheckKind, DeadLetters, Drain, EffectsCheck, Equal,
+    Growth, Latency, OrderCheck, Ratio, Recovery, Severity, Speed, Trend, Twin,
 };
 use crate::read::{At, Table};
 use crate::units::{Quantity, Rate, Share, Span};
@@ -16,6 +16,7 @@ const SAMPLES: &str = "The fewest samples that make a verdict.";
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Check {
     let title = table.req("title", "What must hold, in words.");
     let severity = table.or("severity", "\"violation\" or \"warning\".", Severity::Violation);
+    let [order_kind, drain_kind, recovery_kind, equal_kind] = later(table, links);
     let kinds = [
         (
             "bound",
@@ -83,11 +84,35 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
                 |t| CheckKind::Answers(answers(t, links)),
             ),
         ),
+        order_kind,
+        drain_kind,
+        recovery_kind,
+        equal_kind,
     ];
     let kind = table.one_of("check", kinds).unwrap_or_else(|| {
-        CheckKind::Effects(EffectsCheck { source: String::new(), workloads: Vec::new() })
+        CheckKind::Effects(EffectsCheck {
+            source: String::new(),
+            workloads: Vec::new(),
+            dead_letters: DeadLetters::None,
+        })
     });
     Check { name: name.to_owned(), title, severity, kind }
+}
+
+/// The kinds that look at what a system has done in the end.
+fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 4] {
+    let order = table.opt_table("order", "Within a key, effects keep the order.", |t| {
+        CheckKind::Order(order(t, links))
+    });
+    let drain = table.opt_table("drain", "A series falls to a level within a time.", |t| {
+        CheckKind::Drain(drain(t, links))
+    });
+    let recovery = table.opt_table("recovery", "A series is good again within a time.", |t| {
+        CheckKind::Recovery(recovery(t, links))
+    });
+    let what = "Counts that are taken in different places agree.";
+    let equal = table.opt_table("equal", what, |t| CheckKind::Equal(equal(t, links)));
+    [("order", order), ("drain", drain), ("recovery", recovery), ("equal", equal)]
 }
 
 fn phases(table: &mut Table<'_, '_>, links: &Links) -> Vec<String> {
@@ -176,11 +201,24 @@ fn speed(table: &mut Table<'_, '_>, links: &Links) -> Speed {
 }
 
 fn ratio(table: &mut Table<'_, '_>, links: &Links) -> Ratio {
+    let of = links.refer(Kind::Counter, table.req_at("of", "The counter that must stay small."));
+    let to =
+        links.refer(Kind::Counter, table.req_at("to", "The counter that it is compared with."));
+    let phases = phases(table, links);
+    let min = table.opt_at::<Share>("min", "The least share: \"0.5%\".");
+    let max = table.req::<Share>("max", "The greatest share: \"1%\".");
+    if let Some(min) = &min
+        && min.value.0 > max.0
+    {
+        let message = format!("min is {}, above max, which is {max}", min.value);
+        table.context.problem(Some(min.span.clone()), message, None);
+    }
     Ratio {
-        of: links.refer(Kind::Counter, table.req_at("of", "The counter that must stay small.")),
-        to: links.refer(Kind::Counter, table.req_at("to", "The counter that it is compared with.")),
-        phases: phases(table, links),
-        max: table.req::<Share>("max", "The greatest share: \"1%\"."),
+        of,
+        to,
+        phases,
+        min: min.map(|at| at.value),
+        max,
         at_least: table
             .or("at_least", "The least rise of `to` that makes a verdict.", 100_u64)
             .max(1),
@@ -240,6 +278,106 @@ fn effects(table: &mut Table<'_, '_>, links: &Links) -> EffectsCheck {
     EffectsCheck {
         source: links.refer(Kind::Effects, table.req_at("source", "The source of effects.")),
         workloads: links.refer_all(table.context, Kind::Workload, workloads),
+        dead_letters: table.or(
+            "dead_letters",
+            "Which operations may end among the dead letters; \"poison\": all that are poisoned, and no other.",
+            DeadLetters::None,
+        ),
+    }
+}
+
+fn order(table: &mut Table<'_, '_>, links: &Links) -> OrderCheck {
+    let workloads = table.list("workloads", "The workloads whose operations are in order.");
+    OrderCheck {
+        source: links
+            .refer(Kind::Effects, table.req_at("source", "The source of effects, with an order.")),
+        workloads: links.refer_all(table.context, Kind::Workload, workloads),
+        at_least: table
+            .or("at_least", "The fewest pairs of operations that make a verdict.", 100_u64)
+            .max(1),
+    }
+}
+
+fn drain(table: &mut Table<'_, '_>, links: &Links) -> Drain {
+    let series = table.req_at("series", SERIES);
+    let to = table.req_at::<Quantity>("to", "The level to which every label falls.");
+    let phase = table.opt_at::<String>("phase", "Counted from the end of this phase …");
+    let fault = table.opt_at::<String>("fault", "… or from the healing of this fault.");
+    if phase.is_some() == fault.is_some() && !table.is_described() {
+        let message = "a drain is counted from the end of a phase or from the healing of a fault";
+        let help = Some("give either phase or fault".to_owned());
+        table.context.problem(Some(table.head()), message, help);
+    }
+    let after = match (phase, fault) {
+        (_, Some(fault)) => After::Fault(links.refer(Kind::Fault, fault)),
+        (Some(phase), None) => After::Phase(links.refer(Kind::Phase, phase)),
+        (None, None) => After::Phase(String::new()),
+    };
+    Drain {
+        series: links.refer_level(series, vec![to.clone()]),
+        after,
+        to: to.value,
+        within: table.req("within", "The time that it may take."),
+        lasting: table.opt("for", "How long it must stay there."),
+    }
+}
+
+fn recovery(table: &mut Table<'_, '_>, links: &Links) -> Recovery {
+    let series = table.req_at(
+        "series",
+        "The series: a level that is low, or a counter that rises fast, when all is well.",
+    );
+    let floor = table.opt_at::<Quantity>("floor", "How much higher a level may be in any case.");
+    Recovery {
+        baseline: links
+            .refer(Kind::Phase, table.req_at("baseline", "The phase that says what is good.")),
+        after: links.refer(
+            Kind::Fault,
+            table.req_at("after", "The fault; the time is counted from its healing."),
+        ),
+        series: links.refer_level(series, floor.iter().cloned().collect()),
+        tolerance: table.or(
+            "tolerance",
+            "How much worse than the baseline it may be.",
+            Share(0.10),
+        ),
+        floor: floor.map(|at| at.value),
+        within: table.req("within", "The time that it may take."),
+        lasting: table.or("for", "How long it must stay good.", Span::seconds(3)),
+    }
+}
+
+fn equal(table: &mut Table<'_, '_>, links: &Links) -> Equal {
+    let counts = table.list::<String>(
+        "counts",
+        "The counters that must agree, at least two; \"a.x + a.y\" is their sum.",
+    );
+    if counts.len() == 1 && !table.is_described() {
+        let message = "one count has nothing to agree with".to_owned();
+        table.context.problem(Some(counts[0].span.clone()), message, None);
+    }
+    for count in &counts {
+        for part in Equal::parts(&count.value) {
+            let at = At { value: part.to_owned(), span: count.span.clone() };
+            links.refer(Kind::Counter, at);
+        }
+    }
+    let phases = table
+        .list_or_empty("phases", "The phases; without any, the whole run and what follows it.");
+    Equal {
+        counts: counts.into_iter().map(|at| at.value).collect(),
+        phases: links.refer_all(table.context, Kind::Phase, phases),
+        tolerance: table.or(
+            "tolerance",
+            "By what share of the greatest they may differ.",
+            Share(0.0),
+        ),
+        at_least: table.or("at_least", "The least count that makes a verdict.", 1_u64).max(1),
+        lower_bounds: table.or(
+            "lower_bounds",
+            "Whether a count whose process began again is compared as it is, although it may have missed something; without, it is unknown.",
+            false,
+        ),
     }
 }
 

@@ -1,13 +1,17 @@
-//! `[[probe]]` and `[[effects]]`: what is watched, and where effects are read.
+//! `[[probe]]`: what is watched.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::links::Links;
-use crate::plan::effects::IdentityAt;
-use crate::plan::{Effects, EffectsSource, Probe, ProbeKind};
+use crate::plan::probe::{Metric, MetricRead};
+use crate::plan::{Probe, ProbeKind};
 use crate::read::Table;
 use crate::template::Template;
-use crate::units::Span;
+use crate::units::{Share, Span, Unit};
+
+/// The most streams that one probe reads: each is asked about every time.
+const MOST_STREAMS: u32 = 1_024;
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
     let every = table.or_at(
@@ -20,57 +24,181 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
             format!("{} between two samples is too short; give at least 100ms", every.value);
         table.context.problem(Some(every.span.clone()), message, None);
     }
-    let rabbitmq = table.opt_table("rabbitmq", "A RabbitMQ node.", |table| {
-        let metrics = table.opt::<Template>("metrics", "The Prometheus endpoint, exact at once.");
-        let management = table.opt::<Template>("management", "The management API.");
-        if metrics.is_none() && management.is_none() {
-            table.nothing_of(&["metrics", "management"], "none of its addresses is given");
-        }
-        ProbeKind::Rabbitmq { metrics, management }
-    });
-    let process = table.opt_table("process", "The processes of a role in the lab.", |table| {
-        table.lab_only("it needs the lab");
-        ProbeKind::Process { role: table.req("role", "The role.") }
-    });
-    let health = table.opt_table("health", "A health endpoint.", |table| ProbeKind::Health {
-        url: table.req("url", "Answers 200 when healthy."),
-    });
-    let logs = table.opt_table("logs", "Log lines that contain a text.", |table| {
-        let role =
-            table.opt("role", "The role in the lab whose output is read, where no file is named.");
-        let file = table.opt("file", "A file that is followed.");
-        if role.is_none() && file.is_none() {
-            table.nothing_of(&["role", "file"], "its file is not given");
-        } else if file.is_none() {
-            table.lab_only("it names no file, and roles are of the lab");
-        }
-        let containing = table.list::<String>("containing", "The texts that make a line count.");
-        ProbeKind::Logs {
-            role,
-            file,
-            containing: containing.into_iter().map(|at| at.value).collect(),
-        }
-    });
-    let kinds = [("rabbitmq", rabbitmq), ("process", process), ("health", health), ("logs", logs)];
+    let kinds = [
+        ("rabbitmq", table.opt_table("rabbitmq", "A RabbitMQ node.", rabbitmq)),
+        ("process", table.opt_table("process", "The processes of a role in the lab.", process)),
+        (
+            "health",
+            table.opt_table("health", "A health endpoint.", |table| ProbeKind::Health {
+                url: table.req("url", "Answers 200 when healthy."),
+            }),
+        ),
+        ("logs", table.opt_table("logs", "Log lines that contain a text or a field.", logs)),
+        (
+            "redis_streams",
+            table.opt_table(
+                "redis_streams",
+                "Redis streams, and what a consumer group has not done yet.",
+                redis_streams,
+            ),
+        ),
+        ("sql", table.opt_table("sql", "A number, or labelled numbers, of a database.", sql)),
+        (
+            "prometheus",
+            table.opt_table(
+                "prometheus",
+                "Endpoints in the text format of Prometheus.",
+                prometheus,
+            ),
+        ),
+        ("promql", table.opt_table("promql", "A query to a Prometheus server.", promql)),
+    ];
     let kind = table.one_of("probe", kinds).unwrap_or(ProbeKind::Process { role: String::new() });
     Probe { name: name.to_owned(), every: every.value, kind }
 }
 
-pub(super) fn read_effects(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects {
-    let source =
-        table.table("amqp_tap", "A queue of the tool's own, bound to the exchange.", |table| {
-            EffectsSource::AmqpTap {
-                url: table.req("url", "The broker."),
-                exchange: table.req("exchange", "The exchange to bind to; it must exist."),
-                routing_key: table
-                    .req_or_blank("routing_key", "The binding key; may be empty.")
-                    .value,
-                identity: table.or(
-                    "identity",
-                    "\"message_id\", or a JSON pointer into the body.",
-                    IdentityAt::MessageId,
-                ),
+fn rabbitmq(table: &mut Table<'_, '_>) -> ProbeKind {
+    let metrics = table.opt::<Template>("metrics", "The Prometheus endpoint, exact at once.");
+    let management = table.opt::<Template>("management", "The management API.");
+    if metrics.is_none() && management.is_none() {
+        table.nothing_of(&["metrics", "management"], "none of its addresses is given");
+    }
+    ProbeKind::Rabbitmq { metrics, management }
+}
+
+fn process(table: &mut Table<'_, '_>) -> ProbeKind {
+    table.lab_only("it needs the lab");
+    ProbeKind::Process { role: table.req("role", "The role.") }
+}
+
+fn logs(table: &mut Table<'_, '_>) -> ProbeKind {
+    let role =
+        table.opt("role", "The role in the lab whose output is read, where no file is named.");
+    let file = table.opt("file", "A file that is followed.");
+    if role.is_none() && file.is_none() {
+        table.nothing_of(&["role", "file"], "its file is not given");
+    } else if file.is_none() {
+        table.lab_only("it names no file, and roles are of the lab");
+    }
+    let containing = table
+        .list_or_empty::<String>("containing", "The texts of which one makes a line count.")
+        .into_iter()
+        .map(|at| at.value)
+        .collect::<Vec<_>>();
+    let json = table.texts(
+        "json",
+        "The fields that make a line of JSON count, by name or JSON pointer: { level = \"error\" }.",
+    );
+    if containing.is_empty() && json.is_empty() && !table.is_described() {
+        let message = "nothing says which lines count".to_owned();
+        let help = Some("give containing, json or both".to_owned());
+        table.context.problem(Some(table.head()), message, help);
+    }
+    ProbeKind::Logs { role, file, containing, json }
+}
+
+fn redis_streams(table: &mut Table<'_, '_>) -> ProbeKind {
+    let url = table.req("url", "The server: redis://user:password@host:6379.");
+    let names = table.list::<String>("streams", "The streams, or what their names begin with.");
+    let partitions = table.opt_at::<u32>(
+        "partitions",
+        "How many streams each name stands for, numbered from 0 behind it.",
+    );
+    if let Some(at) = &partitions
+        && !(1..=MOST_STREAMS).contains(&at.value)
+    {
+        let message = format!("{} partitions; give 1 to {MOST_STREAMS}", at.value);
+        table.context.problem(Some(at.span.clone()), message, None);
+    }
+    let partitions = partitions.map(|at| at.value.min(MOST_STREAMS));
+    let mut streams = Vec::new();
+    for name in names {
+        match partitions {
+            Some(partitions) => {
+                streams.extend((0..partitions).map(|number| format!("{}{number}", name.value)));
             }
-        });
-    Effects { name: name.to_owned(), source }
+            None => streams.push(name.value),
+        }
+    }
+    let group = table.opt("group", "The consumer group; without one, only length and added.");
+    ProbeKind::RedisStreams { url, streams, group }
+}
+
+fn counter(table: &mut Table<'_, '_>) -> bool {
+    table.or("counter", "Whether the number only rises.", false)
+}
+
+fn unit(table: &mut Table<'_, '_>) -> Unit {
+    table.or("unit", "What the number is measured in.", Unit::Count)
+}
+
+fn sql(table: &mut Table<'_, '_>) -> ProbeKind {
+    ProbeKind::Sql {
+        url: table.req("url", "The database: postgres://user:password@host/database."),
+        query: table.req("query", "Gives one number, or rows of a label and a number."),
+        timeout: table.or("timeout", "How long the query may take.", Span::seconds(5)),
+        counter: counter(table),
+        unit: unit(table),
+    }
+}
+
+fn promql(table: &mut Table<'_, '_>) -> ProbeKind {
+    ProbeKind::Promql {
+        url: table.req("url", "The server: http://host:9090."),
+        query: table.req("query", "Gives a number or an instant vector."),
+        counter: counter(table),
+        unit: unit(table),
+    }
+}
+
+fn prometheus(table: &mut Table<'_, '_>) -> ProbeKind {
+    let urls = table.list::<Template>("url", "The endpoint, or one of each process.");
+    let metrics = table.named("metric", "A metric; NAME is the series' name.", metric);
+    if metrics.is_empty() && !table.is_described() {
+        let help = Some("give at least one table metric.NAME".to_owned());
+        table.context.problem(Some(table.head()), "this probe reads no metric", help);
+    }
+    let metrics: BTreeMap<String, Metric> =
+        metrics.into_iter().map(|(name, at)| (name, at.value)).collect();
+    if metrics.contains_key("resets") {
+        let message = "a series \"resets\" is there already".to_owned();
+        table.context.problem(Some(table.place_of("metric")), message, None);
+    }
+    ProbeKind::Prometheus { urls: urls.into_iter().map(|at| at.value).collect(), metrics }
+}
+
+fn metric(_: &str, table: &mut Table<'_, '_>) -> Metric {
+    let metric = table.req("metric", "Its name at the endpoint; of a histogram, without _bucket.");
+    let labels = table.texts("labels", "Labels that a sample must have, with their values.");
+    let by = table.opt("by", "The label that keeps samples apart; without, they are added up.");
+    let counter = table.or("counter", "Whether it is a counter.", false);
+    let quantile =
+        table.opt_at::<Share>("quantile", "The quantile of a histogram that is wanted: \"95%\".");
+    let over = table.or_at("over", "The quantile is that of the last so long.", Span::seconds(10));
+    if let Some(at) = &quantile
+        && (at.value.0 <= 0.0 || at.value.0 >= 1.0)
+    {
+        let message = format!("{} is not between 0% and 100%", at.value);
+        table.context.problem(Some(at.span.clone()), message, None);
+    }
+    if quantile.is_some() && counter {
+        let message = "a quantile is no counter".to_owned();
+        table.context.problem(Some(table.place_of("counter")), message, None);
+    }
+    if quantile.is_none() && !over.is_placeholder() {
+        let message = "\"over\" belongs to a quantile".to_owned();
+        table.context.problem(Some(over.span.clone()), message, None);
+    }
+    let read = match quantile {
+        Some(at) => MetricRead::Quantile { quantile: at.value, over: over.value },
+        None if counter => MetricRead::Counter,
+        None => MetricRead::Gauge,
+    };
+    let unit = unit(table);
+    let absent_is_zero = table.or(
+        "absent_is_zero",
+        "Whether a metric that is not there stands at 0, as counters do that appear with their first rise.",
+        false,
+    );
+    Metric { metric, labels, by, read, unit, absent_is_zero }
 }

@@ -53,6 +53,14 @@ pub enum CheckKind {
     Effects(EffectsCheck),
     /// The same operation sent again gets the same answer, marked as a hit.
     Answers(Answers),
+    /// Within a key, effects came to be in the order of the operations.
+    Order(OrderCheck),
+    /// A series falls to a level within a time.
+    Drain(Drain),
+    /// A series is back at its baseline within a time.
+    Recovery(Recovery),
+    /// Counts that are taken in different places agree.
+    Equal(Equal),
 }
 
 impl CheckKind {
@@ -70,6 +78,10 @@ impl CheckKind {
             Self::Absence(_) => "absence",
             Self::Effects(_) => "effects",
             Self::Answers(_) => "answers",
+            Self::Order(_) => "order",
+            Self::Drain(_) => "drain",
+            Self::Recovery(_) => "recovery",
+            Self::Equal(_) => "equal",
         }
     }
 
@@ -166,7 +178,8 @@ pub struct Speed {
     pub max: crate::units::Rate,
 }
 
-/// The rise of counter `of` is at most the share `max` of that of `to`.
+/// The rise of counter `of` is at most the share `max` of that of `to`, and at
+/// least `min`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
@@ -176,6 +189,9 @@ pub struct Ratio {
     pub to: String,
     /// The phases.
     pub phases: Vec<String>,
+    /// The least share.
+    #[serde(default)]
+    pub min: Option<Share>,
     /// The greatest share.
     pub max: Share,
     /// The least rise of `to` that makes a verdict.
@@ -245,6 +261,109 @@ pub struct EffectsCheck {
     pub source: String,
     /// The workloads whose ledgers are joined with the effects.
     pub workloads: Vec<String>,
+    /// Which operations may end among the dead letters.
+    #[serde(default)]
+    pub dead_letters: DeadLetters,
+}
+
+/// Which operations may end among the dead letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetters {
+    /// None.
+    #[default]
+    None,
+    /// Those that were poisoned: all of these, and no other.
+    Poison,
+    /// Any.
+    Allowed,
+}
+
+/// Within a key, the effects of operations that were not under way at the same
+/// time came to be in the order in which they were accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderCheck {
+    /// The source of effects, which must give an order.
+    pub source: String,
+    /// The workloads.
+    pub workloads: Vec<String>,
+    /// The fewest pairs of operations, of which the later one was due when the
+    /// earlier one had been answered, that make a verdict.
+    pub at_least: u64,
+}
+
+/// Every label of a series falls to at most `to` within a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// The series.
+    pub series: String,
+    /// What the time is counted from.
+    pub after: After,
+    /// The level.
+    pub to: Quantity,
+    /// The time.
+    pub within: Span,
+    /// How long it must stay at the level.
+    #[serde(rename = "for")]
+    pub lasting: Option<Span>,
+}
+
+/// What a time is counted from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// The end of a phase.
+    Phase(String),
+    /// The healing of a fault.
+    Fault(String),
+}
+
+/// A series is as good as in its baseline again within a time: a counter rises
+/// as fast, a level is as low.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// The series.
+    pub series: String,
+    /// The phase that says what is good.
+    pub baseline: String,
+    /// The fault whose healing the time is counted from.
+    pub after: String,
+    /// How much worse it may be.
+    pub tolerance: Share,
+    /// How much worse a level may be at least, whatever the share is.
+    pub floor: Option<Quantity>,
+    /// The time.
+    pub within: Span,
+    /// How long it must stay good.
+    #[serde(rename = "for")]
+    pub lasting: Span,
+}
+
+/// Counts that are taken in different places agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Equal {
+    /// The counts: each a counter, or several with ` + ` between them.
+    pub counts: Vec<String>,
+    /// The phases; the whole run and what follows it where there are none.
+    pub phases: Vec<String>,
+    /// By what share of the greatest they may differ.
+    pub tolerance: Share,
+    /// The least count that makes a verdict.
+    pub at_least: u64,
+    /// Whether a count that may have missed something, because what it was read
+    /// from began again, is taken for a lower bound instead of unknown.
+    pub lower_bounds: bool,
+}
+
+impl Equal {
+    /// The counters of one of the counts.
+    pub fn parts(count: &str) -> impl Iterator<Item = &str> {
+        count.split('+').map(str::trim)
+    }
 }
 
 /// The answers to operations of the workload that were sent twice, where both

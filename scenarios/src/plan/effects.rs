@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::template::Template;
+use crate::units::Span;
 
 /// A source of effects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,20 @@ pub struct Effects {
     pub name: String,
     /// Where the effects are read.
     pub source: EffectsSource,
+    /// Where dead letters are read, so that what was given up for good is not
+    /// taken for lost.
+    #[serde(default)]
+    pub dead: Option<Listing>,
+    /// Where it is read in which order the effects came to be.
+    #[serde(default)]
+    pub order: Option<OrderQuery>,
+    /// How long after the load a missing effect is waited for.
+    #[serde(default = "default_settle")]
+    pub settle: Span,
+}
+
+fn default_settle() -> Span {
+    Span::seconds(60)
 }
 
 /// Where effects are read.
@@ -30,6 +45,61 @@ pub enum EffectsSource {
         /// Where the identity stands in a message.
         identity: IdentityAt,
     },
+    /// A list that can be read again and again, until the system is quiet.
+    Listing(Listing),
+}
+
+/// A list of identities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// Rows of a database.
+    Sql {
+        /// `postgres://user:password@host/database`.
+        url: Template,
+        /// Gives an identity in its first column, in any order.
+        query: String,
+        /// How long the query may take.
+        timeout: Span,
+    },
+    /// Entries of a Redis stream.
+    RedisStream {
+        /// The server.
+        url: Template,
+        /// The stream.
+        stream: String,
+        /// The field that holds the identity.
+        field: String,
+        /// A JSON pointer into the field, unless all of it is the identity.
+        identity: Option<String>,
+    },
+    /// Lines of a file.
+    Ndjson {
+        /// The file.
+        file: Template,
+        /// A JSON pointer into a line, unless all of it is the identity.
+        identity: Option<String>,
+    },
+    /// Lines of an answer.
+    Http {
+        /// Answers with a line for each effect.
+        url: Template,
+        /// A JSON pointer into a line, unless all of it is the identity.
+        identity: Option<String>,
+    },
+}
+
+/// A query for the order in which effects came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderQuery {
+    /// The database.
+    pub url: Template,
+    /// Gives a key and an identity: the rows of a key one after another, each
+    /// key's in the order in which they came to be.
+    pub query: String,
+    /// How long the query may take.
+    pub timeout: Span,
 }
 
 /// Where the identity of an operation stands in a message.

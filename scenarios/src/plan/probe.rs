@@ -1,14 +1,17 @@
 //! Probes: what is watched during the whole run, and the series that each kind
 //! of probe gives.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::series::SeriesInfo;
 use crate::template::Template;
-use crate::units::{Span, Unit};
+use crate::units::{Share, Span, Unit};
 
 /// A probe that samples series named `<probe>.<series>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The first part of its series' names.
@@ -20,7 +23,7 @@ pub struct Probe {
 }
 
 /// What a probe samples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
     /// A RabbitMQ node. Totals come from the Prometheus endpoint where its
@@ -48,17 +51,97 @@ pub enum ProbeKind {
         role: Option<String>,
         /// A file that is followed from its end at the start of the run.
         file: Option<Template>,
-        /// The texts that make a line count; case matters.
+        /// The texts of which one makes a line count; case matters. Without
+        /// any, every line counts that `json` lets through.
         containing: Vec<String>,
+        /// The fields that a line, read as JSON, must have, with their values.
+        #[serde(default)]
+        json: BTreeMap<String, String>,
+    },
+    /// Redis streams, and what a consumer group has not done yet.
+    RedisStreams {
+        /// The server.
+        url: Template,
+        /// The streams.
+        streams: Vec<String>,
+        /// The consumer group, unless only the streams themselves matter.
+        group: Option<String>,
+    },
+    /// The answer of a database to a query.
+    Sql {
+        /// `postgres://user:password@host/database`.
+        url: Template,
+        /// Gives one number, or rows of a label and a number.
+        query: String,
+        /// How long the query may take.
+        timeout: Span,
+        /// Whether the number only rises.
+        counter: bool,
+        /// What the number is measured in.
+        unit: Unit,
+    },
+    /// Endpoints in the text format of Prometheus, each of one process.
+    Prometheus {
+        /// The endpoints.
+        urls: Vec<Template>,
+        /// What is read from them, by the last part of the series' name.
+        metrics: BTreeMap<String, Metric>,
+    },
+    /// The answer of a Prometheus server to a query.
+    Promql {
+        /// The server.
+        url: Template,
+        /// The query, which gives a number or an instant vector.
+        query: String,
+        /// Whether the number only rises.
+        counter: bool,
+        /// What the number is measured in.
+        unit: Unit,
+    },
+}
+
+/// A metric of an endpoint as a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// The metric's name; of a histogram, without `_bucket`.
+    pub metric: String,
+    /// Labels that a sample must have, with their values.
+    pub labels: BTreeMap<String, String>,
+    /// The label by which the samples are kept apart; all are added up without.
+    pub by: Option<String>,
+    /// How the samples become values.
+    pub read: MetricRead,
+    /// What the values are measured in.
+    pub unit: Unit,
+    /// Whether a metric that an endpoint does not show stands at 0 there,
+    /// instead of being unknown.
+    pub absent_is_zero: bool,
+}
+
+/// How the samples of a metric become values.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricRead {
+    /// They are values.
+    Gauge,
+    /// Their rises since the probe began are added up, across restarts.
+    Counter,
+    /// A quantile of what a histogram took down.
+    Quantile {
+        /// The quantile.
+        quantile: Share,
+        /// Over the last so long.
+        over: Span,
     },
 }
 
 const fn gauge(name: &'static str, unit: Unit, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name, unit, counter: false, about }
+    SeriesInfo { name: Cow::Borrowed(name), unit, counter: false, about }
 }
 
 const fn counter(name: &'static str, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name, unit: Unit::Count, counter: true, about }
+    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, about }
 }
 
 /// Series of [`ProbeKind::Rabbitmq`].
@@ -94,9 +177,58 @@ const HEALTH: &[SeriesInfo] = &[
 const LOGS: &[SeriesInfo] =
     &[counter("matches", "lines that contain one of the texts"), counter("lines", "lines read")];
 
+/// Series of [`ProbeKind::RedisStreams`]: first of each stream, labelled with
+/// its name, then of all of them together, which have no value while one of
+/// them is unknown.
+const REDIS_STREAMS: &[SeriesInfo] = &[
+    gauge("length", Unit::Count, "entries of a stream"),
+    counter("added", "entries ever added to a stream (Redis 7)"),
+    gauge(
+        "lag",
+        Unit::Count,
+        "entries that the group was not given yet; none while Redis does not know",
+    ),
+    gauge("pending", Unit::Count, "entries given to a consumer and not acknowledged"),
+    gauge("backlog", Unit::Count, "lag and pending together"),
+    gauge("consumers", Unit::Count, "consumers of the group"),
+    gauge("total_length", Unit::Count, "entries of all streams"),
+    gauge("total_lag", Unit::Count, "lag of all streams"),
+    gauge("total_pending", Unit::Count, "pending entries of all streams"),
+    gauge("total_backlog", Unit::Count, "backlog of all streams"),
+    gauge("max_lag", Unit::Count, "lag of the stream that lags most"),
+    gauge("max_backlog", Unit::Count, "backlog of the stream that has most"),
+];
+
+/// Series of [`ProbeKind::Sql`] and [`ProbeKind::Promql`], as the reference
+/// shows them.
+const SQL: &[SeriesInfo] = &[gauge(
+    "value",
+    Unit::Count,
+    "the number, labelled where the query gives labels; its unit, and whether it is a counter, say `unit` and `counter`",
+)];
+
+/// Series of [`ProbeKind::Prometheus`], as the reference shows them.
+const PROMETHEUS: &[SeriesInfo] = &[
+    gauge("METRIC", Unit::Count, "one for each `metric` table, a counter where it says so"),
+    RESETS,
+];
+
+/// A counter that began again may have counted something between the last look
+/// at it and its end, which nobody knows.
+const RESETS: SeriesInfo =
+    counter("resets", "times that a process behind a counter was seen to have begun again");
+
 /// Every kind of probe by its word, with its series.
-pub(crate) const KINDS: &[(&str, &[SeriesInfo])] =
-    &[("rabbitmq", RABBITMQ), ("process", PROCESS), ("health", HEALTH), ("logs", LOGS)];
+pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
+    ("rabbitmq", RABBITMQ),
+    ("process", PROCESS),
+    ("health", HEALTH),
+    ("logs", LOGS),
+    ("redis_streams", REDIS_STREAMS),
+    ("sql", SQL),
+    ("prometheus", PROMETHEUS),
+    ("promql", SQL),
+];
 
 impl ProbeKind {
     /// The word by which the file names this kind.
@@ -107,17 +239,35 @@ impl ProbeKind {
             Self::Process { .. } => "process",
             Self::Health { .. } => "health",
             Self::Logs { .. } => "logs",
+            Self::RedisStreams { .. } => "redis_streams",
+            Self::Sql { .. } => "sql",
+            Self::Prometheus { .. } => "prometheus",
+            Self::Promql { .. } => "promql",
         }
     }
 
     /// The series that a probe of this kind gives.
     #[must_use]
-    pub fn series(&self) -> &'static [SeriesInfo] {
+    pub fn series(&self) -> Vec<SeriesInfo> {
         match self {
-            Self::Rabbitmq { .. } => RABBITMQ,
-            Self::Process { .. } => PROCESS,
-            Self::Health { .. } => HEALTH,
-            Self::Logs { .. } => LOGS,
+            Self::Rabbitmq { .. } => RABBITMQ.to_vec(),
+            Self::Process { .. } => PROCESS.to_vec(),
+            Self::Health { .. } => HEALTH.to_vec(),
+            Self::Logs { .. } => LOGS.to_vec(),
+            Self::RedisStreams { .. } => REDIS_STREAMS.to_vec(),
+            Self::Sql { counter, unit, .. } | Self::Promql { counter, unit, .. } => {
+                let about = "the number that the query gives";
+                vec![SeriesInfo { counter: *counter, ..gauge("value", *unit, about) }]
+            }
+            Self::Prometheus { metrics, .. } => {
+                let series = |(name, metric): (&String, &Metric)| SeriesInfo {
+                    name: Cow::Owned(name.clone()),
+                    unit: metric.unit,
+                    counter: metric.read == MetricRead::Counter,
+                    about: "what the metric says",
+                };
+                metrics.iter().map(series).chain([RESETS]).collect()
+            }
         }
     }
 }

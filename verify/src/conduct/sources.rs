@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use loadgen::Ledger;
 use scenarios::Plan;
-use scenarios::plan::EffectsSource;
+use scenarios::plan::{Effects, EffectsSource, Listing};
+use scenarios::template::TemplateError;
 
-use crate::effects::amqp_tap::{Spec, Tap};
-use crate::event::Event;
-use crate::history::Seen;
+use crate::effects::amqp_tap::{self, Tap};
+use crate::effects::listing::{self, List};
+use crate::event::{Event, PartRead};
+use crate::history::{Dead, Seen};
 use crate::signal::Cancel;
 
 /// A source is read to its end when nothing came for so long.
@@ -20,8 +23,23 @@ const HURRY: Duration = Duration::from_secs(3);
 
 /// Open sources of effects.
 pub(super) struct Sources {
-    list: Vec<(String, String, Result<Tap, String>)>,
+    list: Vec<Source>,
 }
+
+struct Source {
+    name: String,
+    place: String,
+    kind: Result<Kind, String>,
+}
+
+enum Kind {
+    /// With the dead letters, which are read when the tap has ended.
+    Tap(Tap, Option<List>),
+    Listing(Box<listing::Spec>),
+}
+
+/// What was read: the event to write, the source's name and what it saw.
+type Read = (Event, String, Option<Seen>);
 
 impl Sources {
     /// Opens every source. One that cannot be opened is no error here: the
@@ -29,52 +47,126 @@ impl Sources {
     pub(super) async fn open(plan: &Plan, run: &str, targets: &BTreeMap<String, String>) -> Self {
         let mut list = Vec::new();
         for effects in &plan.effects {
-            let EffectsSource::AmqpTap { url, exchange, routing_key, identity } = &effects.source;
-            let (place, tap) = match url.fill(targets) {
-                Err(error) => (url.as_str().to_owned(), Err(error.to_string())),
-                Ok(url) => {
-                    let spec = Spec {
-                        url,
-                        exchange: exchange.clone(),
-                        routing_key: routing_key.clone(),
-                        identity: identity.clone(),
-                        run: run.to_owned(),
-                        workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
-                    };
-                    (spec.place(), Tap::open(spec).await)
+            let (place, kind) = match &effects.source {
+                EffectsSource::AmqpTap { .. } => open_tap(effects, plan, run, targets).await,
+                EffectsSource::Listing(listing) => {
+                    let spec = spec(effects, listing, plan, run, targets);
+                    let place =
+                        spec.as_ref().map_or_else(|_| address(listing), |s| s.effects.place());
+                    let spec = spec.map(|spec| Kind::Listing(Box::new(spec)));
+                    (place, spec.map_err(|error| error.to_string()))
                 }
             };
-            list.push((effects.name.clone(), place, tap));
+            list.push(Source { name: effects.name.clone(), place, kind });
         }
         Self { list }
     }
 
-    /// Reads every source to its end. Gives, for each, the event to write, its
-    /// name and what it saw.
-    pub(super) async fn finish(self, cancel: &Cancel) -> Vec<(Event, String, Option<Seen>)> {
+    /// Reads every source to its end.
+    pub(super) async fn finish(
+        self,
+        ledgers: &BTreeMap<&str, &Ledger>,
+        cancel: &Cancel,
+    ) -> Vec<Read> {
         let mut read = Vec::new();
-        for (source, place, tap) in self.list {
-            let seen = match tap {
-                Ok(tap) => {
-                    let limit = if cancel.is_cancelled() { HURRY } else { LIMIT };
-                    Ok(tap.finish(QUIET, limit).await)
-                }
+        for Source { name, place, kind } in self.list {
+            let seen = match kind {
+                Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead, ledgers, cancel).await),
+                Ok(Kind::Listing(spec)) => spec.finish(ledgers, cancel).await,
                 Err(error) => Err(error),
             };
-            let (error, blind, foreign, foreign_count) = match &seen {
-                Ok(seen) => (None, seen.blind.clone(), seen.foreign.clone(), seen.foreign_count),
-                Err(error) => (Some(error.clone()), None, Vec::new(), 0),
-            };
+            let told = seen.as_ref().cloned().unwrap_or_default();
             let event = Event::EffectsRead {
-                source: source.clone(),
+                source: name.clone(),
                 place,
-                error,
-                blind,
-                foreign,
-                foreign_count,
+                error: seen.as_ref().err().cloned(),
+                blind: told.blind,
+                foreign: told.foreign,
+                foreign_count: told.foreign_count,
+                dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
+                order: told.order.map(|order| PartRead { error: order.trouble }),
             };
-            read.push((event, source, seen.ok()));
+            read.push((event, name, seen.ok()));
         }
         read
     }
+}
+
+async fn open_tap(
+    effects: &Effects,
+    plan: &Plan,
+    run: &str,
+    targets: &BTreeMap<String, String>,
+) -> (String, Result<Kind, String>) {
+    let EffectsSource::AmqpTap { url, exchange, routing_key, identity } = &effects.source else {
+        return (String::new(), Err("this is no tap".to_owned()));
+    };
+    let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose();
+    match (url.fill(targets), dead) {
+        (Err(error), _) | (_, Err(error)) => (url.as_str().to_owned(), Err(error.to_string())),
+        (Ok(url), Ok(dead)) => {
+            let spec = amqp_tap::Spec {
+                url,
+                exchange: exchange.clone(),
+                routing_key: routing_key.clone(),
+                identity: identity.clone(),
+                run: run.to_owned(),
+                workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
+            };
+            (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead)))
+        }
+    }
+}
+
+async fn finish_tap(
+    tap: Tap,
+    dead: Option<List>,
+    ledgers: &BTreeMap<&str, &Ledger>,
+    cancel: &Cancel,
+) -> Seen {
+    let limit = if cancel.is_cancelled() { HURRY } else { LIMIT };
+    let mut seen = tap.finish(QUIET, limit).await;
+    if let Some(list) = dead {
+        let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
+        let mut dead = Dead::default();
+        let read = list.read(|text| {
+            if let Some(id) = loadgen::identity::parse(text.as_bytes())
+                && Some(id.run) == run
+            {
+                dead.workloads.entry(id.workload.to_owned()).or_default().insert(id.sequence);
+            }
+        });
+        let trouble = read.await.err();
+        seen.dead = Some(Dead { trouble, ..dead });
+    }
+    seen
+}
+
+fn spec(
+    effects: &Effects,
+    listing: &Listing,
+    plan: &Plan,
+    run: &str,
+    targets: &BTreeMap<String, String>,
+) -> Result<listing::Spec, TemplateError> {
+    let order = |query: &scenarios::plan::effects::OrderQuery| {
+        Ok::<_, TemplateError>((query.clone(), query.url.fill(targets)?))
+    };
+    Ok(listing::Spec {
+        effects: List::new(listing, targets)?,
+        dead: effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?,
+        order: effects.order.as_ref().map(order).transpose()?,
+        settle: effects.settle.0,
+        run: run.to_owned(),
+        workloads: plan.workloads.iter().map(|workload| workload.name.clone()).collect(),
+    })
+}
+
+/// The address as it stands in the plan.
+fn address(listing: &Listing) -> String {
+    let (Listing::Sql { url: address, .. }
+    | Listing::RedisStream { url: address, .. }
+    | Listing::Ndjson { file: address, .. }
+    | Listing::Http { url: address, .. }) = listing;
+    address.as_str().to_owned()
 }

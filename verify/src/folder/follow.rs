@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use loadgen::Ledger;
 use scenarios::plan::{Check, CheckKind, Plan};
 
 use super::read::{Facts, apply};
@@ -55,14 +54,7 @@ impl Follower {
         workloads.extend(known.filter(|name| named(name)).cloned());
         let mut history = History::default();
         for name in &workloads {
-            let told = WorkloadHistory {
-                ledger: Ledger::new("", name),
-                response: Vec::new(),
-                latency: Box::default(),
-                outages: Vec::new(),
-                pump: Default::default(),
-                broken: None,
-            };
+            let told = WorkloadHistory::with_times(name, Vec::new());
             history.workloads.insert(name.clone(), told);
         }
         Self {

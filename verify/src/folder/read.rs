@@ -9,13 +9,12 @@ use loadgen::{Latency, Shape};
 use reports::record::PhaseRecord;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
-use scenarios::plan::EffectsSource;
 use serde::Deserialize;
 
 use super::{Folder, FolderError};
 use crate::event::{Event, Stamped, WorkloadSummary};
 use crate::history::{
-    self, AnswersHistory, History, Sample, Seen, SeenWorkload, Times, WorkloadHistory,
+    self, AnswersHistory, Dead, History, Order, Sample, Seen, SeenWorkload, Times, WorkloadHistory,
 };
 
 /// The most log lines of a probe that the judge is shown.
@@ -147,11 +146,18 @@ pub(super) fn apply(stamped: Stamped, facts: &mut Facts, history: &mut History) 
         Event::WorkloadEnded { workload, summary } => {
             facts.workloads.insert(workload, *summary);
         }
-        Event::EffectsRead { source, place, error, blind, foreign, foreign_count } => {
+        Event::EffectsRead { source, place, error, blind, foreign, foreign_count, dead, order } => {
             facts.sources.insert(source.clone(), place);
             let seen = match error {
                 Some(why) => Err(why),
-                None => Ok(Seen { workloads: BTreeMap::new(), foreign, foreign_count, blind }),
+                None => Ok(Seen {
+                    foreign,
+                    foreign_count,
+                    blind,
+                    dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
+                    order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
+                    ..Seen::default()
+                }),
             };
             history.effects.insert(source, seen);
         }
@@ -294,17 +300,15 @@ fn read_effects(folder: &Folder, plan: &Plan, history: &mut History) -> Result<(
         effects: u32,
     }
     for effects in &plan.effects {
-        let EffectsSource::AmqpTap { .. } = effects.source;
         let Some(Ok(seen)) = history.effects.get_mut(&effects.name) else { continue };
         for workload in &plan.workloads {
+            read_dead(folder, &effects.name, &workload.name, seen)?;
+            read_order(folder, &effects.name, &workload.name, seen)?;
             let (once, more): (PathBuf, PathBuf) = folder.effects_of(&effects.name, &workload.name);
             if !once.exists() {
                 continue;
             }
-            let bytes = std::fs::read(&once).map_err(unreadable(&once))?;
-            let bitmap =
-                RoaringTreemap::deserialize_from(&bytes[..]).map_err(|why| garbled(&once, why))?;
-            let mut told = SeenWorkload { once: bitmap, ..SeenWorkload::default() };
+            let mut told = SeenWorkload { once: bitmap(&once)?, ..SeenWorkload::default() };
             let file = std::fs::File::open(&more).map_err(unreadable(&more))?;
             for line in BufReader::new(file).lines() {
                 let line = line.map_err(unreadable(&more))?;
@@ -314,6 +318,43 @@ fn read_effects(folder: &Folder, plan: &Plan, history: &mut History) -> Result<(
             }
             seen.workloads.insert(workload.name.clone(), told);
         }
+    }
+    Ok(())
+}
+
+fn bitmap(path: &Path) -> Result<RoaringTreemap, FolderError> {
+    let bytes = std::fs::read(path).map_err(unreadable(path))?;
+    RoaringTreemap::deserialize_from(&bytes[..]).map_err(|why| garbled(path, why))
+}
+
+fn read_dead(
+    folder: &Folder,
+    source: &str,
+    workload: &str,
+    seen: &mut Seen,
+) -> Result<(), FolderError> {
+    let path = folder.dead_of(source, workload);
+    if let Some(dead) = &mut seen.dead
+        && path.exists()
+    {
+        dead.workloads.insert(workload.to_owned(), bitmap(&path)?);
+    }
+    Ok(())
+}
+
+fn read_order(
+    folder: &Folder,
+    source: &str,
+    workload: &str,
+    seen: &mut Seen,
+) -> Result<(), FolderError> {
+    let path = folder.order_of(source, workload);
+    if let Some(order) = &mut seen.order
+        && path.exists()
+    {
+        let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
+        let ordered = serde_json::from_slice(&bytes).map_err(|why| garbled(&path, why))?;
+        order.workloads.insert(workload.to_owned(), ordered);
     }
     Ok(())
 }

@@ -154,6 +154,17 @@ impl Folder {
             }
             self.put(&more, lines.as_bytes())?;
         }
+        for (workload, dead) in seen.dead.iter().flat_map(|dead| &dead.workloads) {
+            self.put(&self.dead_of(source, workload), &bitmap(dead))?;
+        }
+        for (workload, order) in seen.order.iter().flat_map(|order| &order.workloads) {
+            let path = self.order_of(source, workload);
+            let text = serde_json::to_vec(order).map_err(|error| FolderError::Garbled {
+                path: path.clone(),
+                why: error.to_string(),
+            })?;
+            self.put(&path, &text)?;
+        }
         Ok(())
     }
 }

@@ -75,6 +75,17 @@ impl Counts {
         window.spans.iter().map(|&span| self.rise(span)).sum()
     }
 
+    /// How many operations of the whole run are in the count.
+    ///
+    /// # Errors
+    /// When it does not know all of them.
+    pub(super) fn last(&self) -> Result<f64, String> {
+        let last = self.by_second.last_key_value().filter(|_| self.is_whole);
+        last.map(|(_, &value)| value).ok_or_else(|| {
+            format!("the counts of {} are not whole; the load generator stopped early", self.name)
+        })
+    }
+
     /// How many operations that were due in this second are in the count.
     pub(super) fn second(&self, second: i64) -> Option<f64> {
         Some(self.at(second + 1)? - self.at(second)?)

@@ -4,7 +4,9 @@
 //! ([`super::join`] has the table). Broken by an operation that is *lost*
 //! (acknowledged, no effect), *duplicated* (two effects or more), *resurrected*
 //! (refused, yet it took effect) or *unexpected* (never attempted, or of no
-//! workload of this run). Evidence: the first identities of each kind; in full,
+//! workload of this run). Where dead letters are read, what stands there without
+//! an effect is *dead-lettered* instead of lost, and [`super::dead`] says which
+//! of them break the promise. Evidence: the first identities of each kind; in full,
 //! every one, the unresolved ones behind.
 //!
 //! Inconclusive when the source could not be read, when nothing was
@@ -12,21 +14,25 @@
 //! while, or when a source of somebody else's system shows no operation of this
 //! run at all: then it looks in the wrong place more likely than that
 //! everything was lost. Effects of operations that a broken generator left
-//! without an outcome prove nothing either.
+//! without an outcome prove nothing either, nor does a missing effect where dead
+//! letters would be allowed and could not be read.
 
 use loadgen::Fate;
 use reports::record::{Evidence, Joined};
-use scenarios::plan::check::EffectsCheck;
+use roaring::RoaringTreemap;
+use scenarios::plan::check::{DeadLetters, EffectsCheck};
 use scenarios::plan::{Place, Plan};
 
 use super::anomalies::{Cell, Rows};
+use super::dead;
 use super::join::{add, join};
 use super::opinion::{Opinion, SHOWN, evidence};
 use super::words;
-use crate::history::{History, Seen, SeenWorkload};
+use crate::history::{Dead, History, Seen, SeenWorkload};
 
 /// What is wrong, in the order of its weight.
-const VIOLATIONS: [&str; 4] = ["lost", "duplicated", "resurrected", "unexpected"];
+const VIOLATIONS: [&str; 6] =
+    ["lost", "duplicated", "resurrected", "unexpected", "dead-lettered", "spared"];
 const BOUND: &str = "every acknowledged operation once, no other";
 
 pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opinion {
@@ -56,6 +62,9 @@ struct Table {
     acked: u64,
     /// Effects of operations whose generator broke down.
     unsure: u64,
+    /// Poisoned operations without an effect: where dead letters could not be
+    /// read, they may stand there.
+    lost_poison: u64,
 }
 
 impl Table {
@@ -67,14 +76,25 @@ impl Table {
             foreign: Vec::new(),
             acked: 0,
             unsure: 0,
+            lost_poison: 0,
         };
+        let none = RoaringTreemap::new();
         for workload in &check.workloads {
             let Some(known) = history.workloads.get(workload) else {
                 return Err(format!(
                     "Workload {workload} left no ledger to join the effects with."
                 ));
             };
-            let mut join = join(&known.ledger, seen.workloads.get(workload).unwrap_or(&nothing));
+            let told = seen.workloads.get(workload).unwrap_or(&nothing);
+            let mut join = join(&known.ledger, told);
+            if let Some(Dead { workloads, trouble: None }) = &seen.dead {
+                let found = workloads.get(workload).unwrap_or(&none);
+                let (ledger, poison) = (&known.ledger, &known.poison);
+                dead::sort(&mut join, ledger, told, found, poison, check.dead_letters);
+            }
+            let lost = join.cells.iter().filter(|cell| cell.anomaly == "lost");
+            table.lost_poison +=
+                lost.map(|cell| cell.sequences.intersection_len(&known.poison)).sum::<u64>();
             if known.broken.is_some() || !known.ledger.is_complete() {
                 table.unsure += join.joined.unexpected;
                 join.joined.unexpected = 0;
@@ -100,7 +120,11 @@ impl Table {
             "lost" => self.joined.lost,
             "duplicated" => self.joined.duplicated,
             "resurrected" => self.joined.resurrected,
-            _ => self.joined.unexpected,
+            "unexpected" => self.joined.unexpected,
+            other => {
+                let cells = self.cells.iter().filter(|cell| cell.anomaly == other);
+                cells.map(|cell| cell.sequences.len()).sum()
+            }
         }
     }
 
@@ -113,12 +137,15 @@ impl Table {
                 .all(|workload| workload.once.is_empty() && workload.more.is_empty());
         let proven = VIOLATIONS[1..].iter().any(|kind| self.count(kind) > 0);
         let lost = self.joined.lost;
+        let unread = self.unread(check, seen, lost);
         let opinion = if let Some(blind) = seen.blind.as_ref().filter(|_| lost > 0 && !proven) {
             let why = format!(
                 "{} have no effect that was seen, but {} was blind: {blind}.",
                 words::plural(lost, "acknowledged operation"),
                 check.source
             );
+            Opinion::doubtful(BOUND, measured, why)
+        } else if let Some(why) = unread.filter(|_| !proven) {
             Opinion::doubtful(BOUND, measured, why)
         } else if lost > 0 && nothing_seen && plan.place == Place::Targets {
             let why = format!(
@@ -149,6 +176,24 @@ impl Table {
         Opinion { joined, ..opinion }.evidence(shown).rows(rows)
     }
 
+    /// Why it matters that dead letters could not be read, if it does.
+    fn unread(&self, check: &EffectsCheck, seen: &Seen, lost: u64) -> Option<String> {
+        let why = match &seen.dead {
+            Some(Dead { trouble: Some(why), .. }) => why.clone(),
+            None if check.dead_letters == DeadLetters::Poison => {
+                format!("{} names no table of them", check.source)
+            }
+            _ => return None,
+        };
+        let may_be_there = match check.dead_letters {
+            // Lost or dead-lettered: either breaks the promise.
+            DeadLetters::None => lost == 0,
+            DeadLetters::Poison => lost == self.lost_poison,
+            DeadLetters::Allowed => true,
+        };
+        may_be_there.then(|| format!("The dead letters could not be read: {why}."))
+    }
+
     /// `3 lost and 1 duplicated of 12,400 acknowledged`.
     fn measured(&self) -> String {
         let wrong: Vec<String> = VIOLATIONS
@@ -158,7 +203,11 @@ impl Table {
             .collect();
         let acked = words::count(self.acked);
         if wrong.is_empty() {
-            format!("{acked} acknowledged, {} seen once", words::count(self.joined.ok))
+            let dead = match self.joined.dead_lettered {
+                0 => String::new(),
+                dead => format!(", {} dead-lettered", words::count(dead)),
+            };
+            format!("{acked} acknowledged, {} seen once{dead}", words::count(self.joined.ok))
         } else {
             format!("{} of {acked} acknowledged", words::list(&wrong))
         }
@@ -167,8 +216,15 @@ impl Table {
     fn praise(&self, seen: &Seen) -> String {
         let joined = &self.joined;
         let mut text = format!(
-            "{} acknowledged, each once; 0 of {} refused took effect",
+            "{} acknowledged, each once{}; 0 of {} refused took effect",
             words::count(self.acked),
+            match joined.dead_lettered {
+                0 => String::new(),
+                dead => format!(
+                    " but {} that ended among the dead letters as they may",
+                    words::count(dead)
+                ),
+            },
             words::count(joined.refused)
         );
         if joined.recovered + joined.unresolved > 0 {
@@ -192,6 +248,8 @@ impl Table {
             "lost" => "acknowledged and never took effect",
             "duplicated" => "took effect more than once",
             "resurrected" => "refused and took effect all the same",
+            "dead-lettered" => "ended among the dead letters without need",
+            "spared" => "poisoned, acknowledged, and took effect all the same",
             _ => "took effect without having been asked for",
         };
         let parts: Vec<String> = VIOLATIONS

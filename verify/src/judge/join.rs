@@ -67,6 +67,7 @@ pub fn join(ledger: &Ledger, seen: &SeenWorkload) -> Join {
         refused: failed.len() - failed.intersection_len(&any),
         resurrected: size("resurrected"),
         unexpected: size("unexpected"),
+        dead_lettered: 0,
     };
     let cells = cells.into_iter().filter(|cell| !cell.sequences.is_empty()).collect();
     Join { joined, cells }
@@ -82,6 +83,7 @@ pub(super) fn add(sum: &mut Joined, other: &Joined) {
     sum.refused += other.refused;
     sum.resurrected += other.resurrected;
     sum.unexpected += other.unexpected;
+    sum.dead_lettered += other.dead_lettered;
 }
 
 #[cfg(test)]
@@ -126,6 +128,7 @@ mod tests {
             refused: 1,
             resurrected: 1,
             unexpected: 6,
+            dead_lettered: 0,
         };
         assert_eq!(join.joined, expected);
         let duplicated: Vec<u32> = join

@@ -1,4 +1,5 @@
-//! Ratio: one counter's rise over the phases is at most a share of another's.
+//! Ratio: one counter's rise over the phases is at most a share of another's,
+//! and at least one where a least share is given.
 //!
 //! The bound is on the share that was observed, as operators mean it when they
 //! say "below 1 %": one more than the bound allows breaks it, and what chance
@@ -27,7 +28,10 @@ use crate::stats::proportion::rule_of_three;
 
 pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
     let window = Window::of(plan, history, &check.phases);
-    let bound = format!("at most {}", words::share(check.max.0));
+    let bound = match check.min {
+        Some(min) => format!("{} to {}", words::share(min.0), words::share(check.max.0)),
+        None => format!("at most {}", words::share(check.max.0)),
+    };
     let inconclusive = |why: String| Opinion::inconclusive(&bound, why).drawn(&check.of, None);
     if let Some(missing) = &window.missing {
         return inconclusive(missing.clone());
@@ -57,7 +61,9 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
         why.push_str(&format!(" With 95 % confidence the share is below {most}."));
     }
     let dropped = dropped(check, history, &window);
-    let opinion = if share <= check.max.0 {
+    let opinion = if check.min.is_some_and(|min| share < min.0) {
+        violated(&bound, measured, why, &of, &to)
+    } else if share <= check.max.0 {
         Opinion::held(&bound, measured, why)
     } else if (of.total - dropped) / to.total <= check.max.0 {
         let dropped = words::plural(dropped as u64, "operation");

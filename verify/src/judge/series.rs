@@ -2,7 +2,7 @@
 //! its probe saw enough for a verdict.
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{SeriesInfo, WORKLOAD};
+use scenarios::series::WORKLOAD;
 use scenarios::units::Unit;
 
 use super::window::{Span, Window};
@@ -19,6 +19,8 @@ const MAY_MISS: f64 = 0.25;
 pub(super) struct Series<'a> {
     pub(super) name: &'a str,
     pub(super) unit: Unit,
+    /// Whether it only rises.
+    pub(super) counter: bool,
     /// All samples of the run in order of time.
     pub(super) samples: &'a [Sample],
     /// Whether the counter is at 0 when the run begins, because the tool itself
@@ -35,18 +37,28 @@ impl<'a> Series<'a> {
     pub(super) fn of(plan: &'a Plan, history: &'a History, name: &'a str) -> Self {
         let (probe, last) = name.rsplit_once('.').unwrap_or((name, ""));
         let planned = plan.probes.iter().find(|known| known.name == probe);
-        let find = |list: &'static [SeriesInfo]| list.iter().find(|info| info.name == last);
-        let info = planned.map_or_else(|| find(WORKLOAD), |probe| find(probe.kind.series()));
+        let infos = planned.map_or_else(|| WORKLOAD.to_vec(), |probe| probe.kind.series());
+        let info = infos.iter().find(|info| info.name == last);
         let every = planned.map_or(1.0, |probe| probe.every.as_secs_f64());
         let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
         let from_zero = match planned.map(|probe| &probe.kind) {
-            Some(ProbeKind::Rabbitmq { .. }) => false,
+            Some(
+                ProbeKind::Rabbitmq { .. }
+                | ProbeKind::RedisStreams { .. }
+                | ProbeKind::Sql { .. }
+                | ProbeKind::Promql { .. },
+            ) => false,
             Some(ProbeKind::Process { .. }) => last == "restarts",
-            Some(ProbeKind::Health { .. } | ProbeKind::Logs { .. }) | None => true,
+            // The probe adds up by itself what it saw since it began.
+            Some(
+                ProbeKind::Health { .. } | ProbeKind::Logs { .. } | ProbeKind::Prometheus { .. },
+            )
+            | None => true,
         };
         Self {
             name,
             unit: info.map_or(Unit::Count, |info| info.unit),
+            counter: info.is_some_and(|info| info.counter),
             samples,
             from_zero,
             gap: usual_gap(samples, every),

@@ -10,7 +10,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use loadgen::Ledger;
 use reports::record::{PhaseRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan};
 use scenarios::units::Span;
@@ -122,14 +121,7 @@ fn cut_history(kind: &CheckKind, history: &History, phases: Vec<PhaseRecord>, to
     cut.samples = samples.map(|(name, list)| (name.clone(), until(list))).collect();
     for name in workloads {
         let response = history.workloads.get(name).map(|told| told.response.clone());
-        let told = WorkloadHistory {
-            ledger: Ledger::new("", name),
-            response: response.unwrap_or_default(),
-            latency: Box::default(),
-            outages: Vec::new(),
-            pump: Default::default(),
-            broken: None,
-        };
+        let told = WorkloadHistory::with_times(name, response.unwrap_or_default());
         cut.workloads.insert(name.to_owned(), told);
     }
     cut

@@ -2,6 +2,7 @@
 //! violated and to be inconclusive.
 
 mod answers;
+mod ingest;
 mod operations;
 mod run;
 mod scene;

@@ -1,5 +1,5 @@
-//! Log lines: those that contain one of the texts are counted, and the first
-//! ones kept as evidence.
+//! Log lines: those that contain one of the texts, or have the fields that are
+//! asked for, are counted, and the first ones kept as evidence.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lab::Lab;
+use serde_json::Value;
 
 use crate::observe::ProbeObserver;
 
@@ -47,9 +48,43 @@ impl Source {
 
 pub(super) struct Logs {
     source: Source,
-    containing: Vec<String>,
+    wanted: Wanted,
     tails: BTreeMap<String, Tail>,
     kept: u64,
+}
+
+/// Which lines count.
+struct Wanted {
+    /// One of these, where there are any, …
+    containing: Vec<String>,
+    /// … and all of these, by name or JSON pointer (RFC 6901).
+    json: BTreeMap<String, String>,
+}
+
+impl Wanted {
+    fn takes(&self, line: &str) -> bool {
+        let contains = self.containing.is_empty()
+            || self.containing.iter().any(|text| line.contains(text.as_str()));
+        contains && (self.json.is_empty() || self.has_fields(line))
+    }
+
+    fn has_fields(&self, line: &str) -> bool {
+        // Something may stand in front of the object, such as a time stamp.
+        let Some(start) = line.find('{') else { return false };
+        let Ok(object) = serde_json::from_str::<Value>(&line[start..]) else { return false };
+        self.json.iter().all(|(name, wanted)| {
+            let field = match name.starts_with('/') {
+                true => object.pointer(name),
+                false => object.get(name),
+            };
+            match field {
+                Some(Value::String(text)) => text == wanted,
+                Some(Value::Number(number)) => number.to_string() == *wanted,
+                Some(Value::Bool(on)) => on.to_string() == *wanted,
+                _ => false,
+            }
+        })
+    }
 }
 
 /// How far a file has been read.
@@ -62,14 +97,19 @@ struct Tail {
 }
 
 impl Logs {
-    pub(super) fn new(source: Source, containing: &[String]) -> Self {
+    pub(super) fn new(
+        source: Source,
+        containing: &[String],
+        json: &BTreeMap<String, String>,
+    ) -> Self {
         let mut tails = BTreeMap::new();
         if let Source::File(path) = &source {
             // What stood there before the run is none of its business.
             let offset = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
             tails.insert(path.display().to_string(), Tail { offset, ..Tail::default() });
         }
-        Self { source, containing: containing.to_vec(), tails, kept: 0 }
+        let wanted = Wanted { containing: containing.to_vec(), json: json.clone() };
+        Self { source, wanted, tails, kept: 0 }
     }
 
     pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -85,7 +125,7 @@ impl Logs {
             let at = observer.now();
             for line in new {
                 tail.lines += 1;
-                if self.containing.iter().any(|text| line.contains(text.as_str())) {
+                if self.wanted.takes(&line) {
                     tail.matches += 1;
                     self.kept += 1;
                     if self.kept <= KEPT {
@@ -132,7 +172,7 @@ impl Tail {
 mod tests {
     use std::io::Write;
 
-    use super::Tail;
+    use super::{Tail, Wanted};
 
     #[test]
     fn whole_lines_are_read_once() {
@@ -147,5 +187,22 @@ mod tests {
         assert_eq!(tail.advance(&path).unwrap(), ["two", "three"]);
         std::fs::write(&path, "new\n").unwrap();
         assert_eq!(tail.advance(&path).unwrap(), ["new"]);
+    }
+
+    #[test]
+    fn fields_of_json_lines_are_matched_exactly() {
+        let wanted = |containing: &[&str], json: &[(&str, &str)]| Wanted {
+            containing: containing.iter().map(ToString::to_string).collect(),
+            json: json.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        };
+        let line = r#"12:00 {"level":"error","code":17,"ok":false,"at":{"row":"x"},"msg":"no level info"}"#;
+        assert!(wanted(&[], &[("level", "error"), ("code", "17")]).takes(line));
+        assert!(wanted(&[], &[("/at/row", "x"), ("ok", "false")]).takes(line));
+        assert!(wanted(&["level"], &[("level", "error")]).takes(line));
+        assert!(!wanted(&["absent"], &[("level", "error")]).takes(line));
+        assert!(!wanted(&[], &[("level", "info")]).takes(line), "a word in a text is no field");
+        assert!(!wanted(&[], &[("missing", "")]).takes(line));
+        assert!(!wanted(&[], &[("level", "error")]).takes("level error, and no JSON"));
+        assert!(!wanted(&[], &[("level", "error")]).takes(r#"{"level":"error""#), "torn");
     }
 }

@@ -39,7 +39,11 @@ fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
         safe(&effects.source)
     )?;
     out.push_str("<tr><th scope=\"row\">acked</th>");
-    cell(out, "", n.lost, "lost", Wrong)?;
+    if n.dead_lettered > 0 {
+        dead_lettered(out, n.lost, n.dead_lettered)?;
+    } else {
+        cell(out, "", n.lost, "lost", Wrong)?;
+    }
     cell(out, "", n.ok, "ok", Kept)?;
     cell(out, " rowspan=\"3\"", n.duplicated, "duplicated", Wrong)?;
     out.push_str("</tr>\n<tr><th scope=\"row\">indeterminate</th>");
@@ -52,6 +56,18 @@ fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
     cell(out, " colspan=\"2\"", n.unexpected, "unexpected", Wrong)?;
     out.push_str("</tr>\n</tbody></table></div>\n");
     Ok(())
+}
+
+/// What was lost beside what was given up for good, whose effects are none
+/// either.
+fn dead_lettered(out: &mut String, lost: u64, dead: u64) -> Result {
+    let (class, mark) = if lost > 0 { ("wrong", "✗ ") } else { ("allowed", "") };
+    write!(
+        out,
+        "<td class=\"{class}\"><b><span aria-hidden=\"true\">{mark}</span>{}</b> lost, <b>{}</b> dead-lettered</td>",
+        count(lost),
+        count(dead)
+    )
 }
 
 fn cell(out: &mut String, span: &str, number: u64, name: &str, sense: Sense) -> Result {

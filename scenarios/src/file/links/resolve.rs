@@ -246,7 +246,7 @@ fn prefix(series: &str) -> &str {
 /// Every series that workloads and probes give, by its full name.
 fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
     let mut series = BTreeMap::new();
-    let workloads = file.workloads.iter().map(|item| (item.kind, &item.name, WORKLOAD));
+    let workloads = file.workloads.iter().map(|item| (item.kind, &item.name, WORKLOAD.to_vec()));
     let probes = file.probes.iter().map(|item| (item.kind, &item.name, item.value.kind.series()));
     let mut prefixes = BTreeMap::new();
     for (kind, name, infos) in workloads.chain(probes).filter(|(_, at, _)| !at.is_placeholder()) {
@@ -257,7 +257,7 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
                 format!("{:?} names a workload and a probe; their series would mix", name.value);
             context.problem(Some(name.span.clone()), message, None);
         }
-        for &info in infos {
+        for info in infos {
             let owner = (kind.to_owned(), name.value.clone());
             series.insert(format!("{}.{}", name.value, info.name), Source { info, owner });
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use reports::record::Finding;
 use reports::record::Verdict::{Held, Inconclusive, Violated};
 use scenarios::plan::Place;
-use scenarios::plan::check::{CheckKind, EffectsCheck, Latency, Ratio, Twin};
+use scenarios::plan::check::{CheckKind, DeadLetters, EffectsCheck, Latency, Ratio, Twin};
 use scenarios::units::{Share, Span};
 
 use super::scene::{Scene, names};
@@ -21,6 +21,7 @@ fn ratio(phase: &str) -> CheckKind {
         of: "publish.unsuccessful".to_owned(),
         to: "publish.due".to_owned(),
         phases: names(&[phase]),
+        min: None,
         max: Share(0.01),
         at_least: 100,
     })
@@ -188,7 +189,11 @@ fn a_twin_needs_a_sound_twin() {
 }
 
 fn effects() -> CheckKind {
-    CheckKind::Effects(EffectsCheck { source: "queue".to_owned(), workloads: names(&["publish"]) })
+    CheckKind::Effects(EffectsCheck {
+        source: "queue".to_owned(),
+        workloads: names(&["publish"]),
+        dead_letters: DeadLetters::None,
+    })
 }
 
 /// Operation 0 is refused, 1 is indeterminate, 2 never attempted, and the rest

@@ -17,6 +17,7 @@ fn accepted() -> CheckKind {
         of: "publish.unsuccessful".to_owned(),
         to: "publish.due".to_owned(),
         phases: names(&["load"]),
+        min: None,
         max: Share(0.01),
         at_least: 100,
     })

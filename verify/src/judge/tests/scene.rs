@@ -39,7 +39,12 @@ impl Scene {
             ("process", ProbeKind::Process { role: "service".to_owned() }),
             (
                 "errors",
-                ProbeKind::Logs { role: None, file: None, containing: vec!["E".to_owned()] },
+                ProbeKind::Logs {
+                    role: None,
+                    file: None,
+                    containing: vec!["E".to_owned()],
+                    json: BTreeMap::new(),
+                },
             ),
         ];
         let probe = |(name, kind): (&str, ProbeKind)| Probe {
@@ -156,6 +161,7 @@ impl Scene {
             outages: Vec::new(),
             pump,
             broken: None,
+            poison: roaring::RoaringTreemap::new(),
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {

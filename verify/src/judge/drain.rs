@@ -1,0 +1,174 @@
+//! Drain: after the end of a phase, or the healing of a fault, every label of a
+//! series falls to a level within a time, and stays there for a while where the
+//! check says so.
+//!
+//! Drained is the first sample from which on the newest value of every label is
+//! at most the level, for as long as it must stay. Broken when the time is up
+//! before that. Measured is the time it took. Evidence: the labels that were
+//! above the level when the time was up. Inconclusive when the series has no
+//! sample from before or long holes until it is drained, when the run ended
+//! before the time was up, or when the fault never healed.
+
+use std::collections::BTreeMap;
+
+use reports::record::Evidence;
+use scenarios::plan::Plan;
+use scenarios::plan::check::{After, Drain};
+use serde_json::json;
+
+use super::anomalies::Rows;
+use super::opinion::{Opinion, evidence};
+use super::series::Series;
+use super::window::Span;
+use super::words;
+use crate::history::History;
+
+pub(super) fn judge(check: &Drain, plan: &Plan, history: &History) -> Opinion {
+    let series = Series::of(plan, history, &check.series);
+    let to = words::show(series.unit, check.to.value);
+    let lasting = check.lasting.map_or(0.0, scenarios::units::Span::as_secs_f64);
+    let stays =
+        if lasting > 0.0 { format!(" for {}", words::seconds(lasting)) } else { String::new() };
+    let bound = format!("at most {to}{stays} within {} of {}", check.within, name(&check.after));
+    let opinion = match start(&check.after, history) {
+        Err(why) => Opinion::inconclusive(&bound, why),
+        Ok(start) => decide(check, &series, &bound, start, lasting),
+    };
+    opinion.drawn(&check.series, Some(check.to.value))
+}
+
+fn name(after: &After) -> String {
+    match after {
+        After::Phase(phase) => format!("the end of {phase}"),
+        After::Fault(fault) => format!("the healing of {fault}"),
+    }
+}
+
+/// What the time is counted from.
+///
+/// # Errors
+/// When that never was.
+pub(super) fn start(after: &After, history: &History) -> Result<f64, String> {
+    match after {
+        After::Phase(phase) => history.phase(phase).map(|phase| phase.to).ok_or_else(|| {
+            format!("phase {phase} did not come to its end; let the run come to its end")
+        }),
+        After::Fault(fault) => {
+            let told = history.faults.iter().find(|told| told.name == *fault);
+            let healed = told.and_then(|told| told.healed);
+            healed.ok_or_else(|| format!("fault {fault} was never seen to heal"))
+        }
+    }
+}
+
+/// How a series went on from a time.
+struct Course<'a> {
+    /// When every label had come to the level, and stayed.
+    drained: Option<f64>,
+    /// The newest value of each label when the time was up.
+    last: BTreeMap<&'a str, f64>,
+    /// The greatest sum of a round, and when.
+    highest: f64,
+}
+
+fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> Course<'a> {
+    let until = start + check.within.as_secs_f64();
+    let mut course = Course { drained: None, last: BTreeMap::new(), highest: f64::NEG_INFINITY };
+    let mut low_since: Option<f64> = None;
+    for round in series.samples.chunk_by(|a, b| a.at == b.at) {
+        let at = round[0].at;
+        if at > until + lasting {
+            break;
+        }
+        for sample in round.iter().filter(|sample| sample.value.is_finite()) {
+            course.last.insert(&sample.label, sample.value);
+            if at >= start - series.unbroken() {
+                course.highest = course.highest.max(sample.value);
+            }
+        }
+        if at < start {
+            continue;
+        }
+        if course.last.values().any(|&value| value > check.to.value) {
+            low_since = None;
+            continue;
+        }
+        let since = *low_since.get_or_insert(at);
+        if since > until {
+            break;
+        }
+        if at - since >= lasting - 1e-9 {
+            course.drained = Some(since);
+            break;
+        }
+    }
+    course
+}
+
+fn decide(check: &Drain, series: &Series<'_>, bound: &str, start: f64, lasting: f64) -> Opinion {
+    let until = start + check.within.as_secs_f64();
+    let course = course(check, series, start, lasting);
+    let end = course.drained.unwrap_or(until);
+    let before = Span { from: start - series.unbroken(), to: start };
+    let silent = series.silence(Span { from: start, to: end });
+    let last = series.samples.last().map_or(f64::NEG_INFINITY, |sample| sample.at);
+    let unit = series.unit;
+    if series.within(before).is_empty() {
+        let reason = format!("{} has no sample just before {}", series.name, words::seconds(start));
+        return Opinion::inconclusive(bound, series.explain(&reason));
+    }
+    if silent > series.unbroken().max(0.25 * (end - start)) {
+        let reason = format!(
+            "{} has no samples for {} of the {} after {}",
+            series.name,
+            words::seconds(silent),
+            words::seconds(end - start),
+            words::seconds(start)
+        );
+        return Opinion::inconclusive(bound, series.explain(&reason));
+    }
+    if let Some(drained) = course.drained {
+        let took = drained - start;
+        let why = format!(
+            "It fell from {} to at most {} in {}.",
+            words::show(unit, course.highest),
+            words::show(unit, check.to.value),
+            words::seconds(took)
+        );
+        return Opinion::held(bound, words::seconds(took), why);
+    }
+    let over: Vec<(&&str, &f64)> =
+        course.last.iter().filter(|(_, value)| **value > check.to.value).collect();
+    let worst = over.iter().map(|(_, value)| **value).fold(f64::NEG_INFINITY, f64::max);
+    let seen = if over.is_empty() {
+        "it did not stay there".to_owned()
+    } else {
+        format!("{} after {}", words::show(unit, worst), words::seconds(last.min(until) - start))
+    };
+    if last < until - series.unbroken() {
+        let why = format!(
+            "The run ended {} after that, before the time was up: let the last phase be longer, or the time shorter.",
+            words::seconds((last - start).max(0.0))
+        );
+        return Opinion::doubtful(bound, seen, why);
+    }
+    let why =
+        format!("{} had not come to the level, or not to stay, when the time was up.", series.name);
+    let told: Vec<Evidence> = over
+        .iter()
+        .map(|(label, value)| {
+            let what = if label.is_empty() {
+                series.name.to_owned()
+            } else {
+                format!("{} of {label}", series.name)
+            };
+            evidence(what, words::show(unit, **value), Some(until))
+        })
+        .collect();
+    let samples = series.within(Span { from: start, to: until }).iter();
+    let rows = samples
+        .filter(|sample| sample.value > check.to.value)
+        .map(|sample| json!({ "at": sample.at, "label": &*sample.label, "value": sample.value }));
+    let rows = Rows::Listed(rows.collect());
+    Opinion::violated(bound, seen, why).since(Some(until)).evidence(told).rows(rows)
+}

@@ -1,0 +1,246 @@
+//! Order: within a key, the effects of operations came to be in the order in
+//! which the operations were accepted.
+//!
+//! What is claimed, exactly: let A and B be operations of one key, A
+//! acknowledged, and B due after A had been answered, so that they were not
+//! under way at the same time. Then the (first) effect of B did not come before
+//! that of A. Operations that were under way at the same time may be swapped,
+//! and so may those of which the earlier one was not acknowledged, because
+//! nobody knows when, or whether, it was accepted. A second sending or a second
+//! effect of an operation moves nothing.
+//!
+//! No time of a single operation is on record. Known is the second in which
+//! each was due (sequence numbers come due in order, and their count by second
+//! is), and the longest response time of those that were due in that second. A
+//! was answered at the latest when its second was over and this time had passed;
+//! B was sent at the earliest when it was due. So an inversion counts only when
+//! B's second begins after that: what is reported is certain, and what is less
+//! than a second apart is not judged. Pairs in order that are so far apart are
+//! counted as put to the test, by the lower bound of their distance.
+//!
+//! Evidence: the first inversions; in full, all that are certain. Inconclusive
+//! without an order, with too few pairs that were put to the test, or with more
+//! inversions than were kept of which none is certain.
+
+use std::collections::BTreeMap;
+
+use loadgen::Fate;
+use scenarios::plan::check::OrderCheck;
+use serde_json::json;
+
+use super::anomalies::Rows;
+use super::opinion::{Opinion, evidence};
+use super::words;
+use crate::effects::order::BLOCK;
+use crate::history::{History, Inversion, Order, Ordered, WorkloadHistory};
+
+const BOUND: &str = "none of a key after a later one that followed its answer";
+
+pub(super) fn judge(check: &OrderCheck, history: &History) -> Opinion {
+    match order(check, history) {
+        Ok(order) => decide(check, history, order),
+        Err(why) => Opinion::inconclusive(BOUND, why),
+    }
+}
+
+fn order<'a>(check: &OrderCheck, history: &'a History) -> Result<&'a Order, String> {
+    let source = &check.source;
+    let seen = match history.effects.get(source) {
+        Some(Ok(seen)) => seen,
+        Some(Err(why)) => return Err(format!("{source} could not be read: {why}.")),
+        None => return Err(format!("{source} was never read; let the run come to its end.")),
+    };
+    match &seen.order {
+        None => {
+            Err(format!("{source} has no query for the order; give its table sql the key order."))
+        }
+        Some(Order { trouble: Some(why), .. }) => {
+            Err(format!("The order of {source} could not be read: {why}."))
+        }
+        Some(order) => Ok(order),
+    }
+}
+
+/// A certain inversion with the times of its two operations.
+struct Proof<'a> {
+    workload: &'a str,
+    inversion: &'a Inversion,
+    /// By when the earlier operation had been answered, in seconds.
+    answered: f64,
+    /// From when on the later one was due.
+    due: f64,
+}
+
+fn decide(check: &OrderCheck, history: &History, order: &Order) -> Opinion {
+    let (mut proofs, mut tested, mut operations, mut doubted) = (Vec::new(), 0, 0, 0);
+    let mut is_cut = false;
+    for name in &check.workloads {
+        let Some(known) = history.workloads.get(name) else {
+            return Opinion::inconclusive(BOUND, format!("Workload {name} left no ledger."));
+        };
+        let Some(told) = order.workloads.get(name) else { continue };
+        let times = Times::of(history, name, known);
+        let certain: Vec<Proof<'_>> =
+            told.inversions.iter().filter_map(|i| times.proof(name, known, i)).collect();
+        tested += times.tested(told) + certain.len() as u64;
+        operations += told.operations;
+        doubted += told.inverted - certain.len() as u64;
+        is_cut |= told.inverted > told.inversions.len() as u64;
+        proofs.extend(certain);
+    }
+    let swapped = match doubted {
+        0 => String::new(),
+        some => format!(
+            " {} came after a later one of their key that may have been under way at the same time.",
+            words::plural(some, "operation")
+        ),
+    };
+    if !proofs.is_empty() {
+        return violated(&proofs, tested, &swapped);
+    }
+    let measured = format!("0 of {} that were put to the test", words::plural(tested, "pair"));
+    if is_cut {
+        let why =
+            format!("There are more inversions than are kept, none of these is certain.{swapped}");
+        Opinion::doubtful(BOUND, measured, why)
+    } else if tested < check.at_least {
+        let why = format!(
+            "Of {} only {} followed the answer of the one before in its key by two seconds; a verdict needs {}. Use fewer keys for longer, or more keys where answers take long.{swapped}",
+            words::plural(operations, "operation"),
+            words::count(tested),
+            words::count(check.at_least)
+        );
+        Opinion::doubtful(BOUND, measured, why)
+    } else {
+        let why = format!(
+            "{} followed the answer of the one before in its key, and so did the effects.{swapped}",
+            words::plural(tested, "operation")
+        );
+        Opinion::held(BOUND, measured, why)
+    }
+}
+
+fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
+    let number = proofs.len() as u64;
+    let measured = format!("{} of {}", words::count(number), words::plural(tested, "pair"));
+    let why = format!(
+        "{} came after a later one of the same key that was due only when the earlier one had been answered.{swapped}",
+        words::plural(number, "effect")
+    );
+    let told = proofs.iter().map(|proof| {
+        let Inversion { key, sequence, after } = proof.inversion;
+        let what = format!("operation {}/{sequence}", proof.workload);
+        let seen = format!(
+            "after {after} of key {key}, though answered by {} and that one due from {} on",
+            words::seconds(proof.answered),
+            words::seconds(proof.due)
+        );
+        evidence(what, seen, Some(proof.due))
+    });
+    let rows = proofs.iter().map(|proof| {
+        json!({
+            "workload": proof.workload,
+            "key": proof.inversion.key,
+            "sequence": proof.inversion.sequence,
+            "after": proof.inversion.after,
+            "answered_by": proof.answered,
+            "later_due_from": proof.due,
+        })
+    });
+    let since = proofs.iter().map(|proof| proof.due).fold(f64::INFINITY, f64::min);
+    let rows = Rows::Listed(rows.collect());
+    Opinion::violated(BOUND, measured, why).since(Some(since)).evidence(told).rows(rows)
+}
+
+/// When the operations of a workload were due and answered, to a second.
+struct Times {
+    /// Operations that came due before each second.
+    due: BTreeMap<i64, u64>,
+    /// The longest response time of those that were due in a second, in whole
+    /// seconds, rounded up.
+    longest: BTreeMap<i64, i64>,
+}
+
+impl Times {
+    fn of(history: &History, name: &str, known: &WorkloadHistory) -> Self {
+        let samples = history.samples.get(&format!("{name}.due"));
+        let due = samples.into_iter().flatten();
+        let due = due.map(|sample| (sample.at.round() as i64, sample.value as u64)).collect();
+        let longest = known.response.iter().map(|(second, times)| {
+            let micros = times.histogram().max();
+            (*second as i64, (micros as f64 / 1e6).ceil() as i64)
+        });
+        Self { due, longest: longest.collect() }
+    }
+
+    /// The second in which an operation was due.
+    fn second(&self, sequence: u64) -> Option<i64> {
+        // Counts rise with time, so the places are in order of both.
+        let counts: &BTreeMap<i64, u64> = &self.due;
+        let (&first, _) = counts.first_key_value()?;
+        let (&last, &all) = counts.last_key_value()?;
+        if sequence >= all {
+            return None;
+        }
+        let (mut low, mut high) = (first, last);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            let (_, &count) = counts.range(..=middle).next_back()?;
+            if count <= sequence { low = middle } else { high = middle }
+        }
+        Some(low)
+    }
+
+    /// The second by whose beginning everything that was due in `second` had
+    /// been answered.
+    fn answered(&self, second: i64) -> Option<i64> {
+        Some(second + 1 + self.longest.get(&second)?)
+    }
+
+    fn proof<'a>(
+        &self,
+        workload: &'a str,
+        known: &WorkloadHistory,
+        inversion: &'a Inversion,
+    ) -> Option<Proof<'a>> {
+        if !known.ledger.of(Fate::Acked).contains(inversion.sequence) {
+            return None;
+        }
+        let answered = self.answered(self.second(inversion.sequence)?)?;
+        let due = self.second(inversion.after)?;
+        (due >= answered).then_some(Proof {
+            workload,
+            inversion,
+            answered: answered as f64,
+            due: due as f64,
+        })
+    }
+
+    /// How many pairs in order were certainly not under way together.
+    fn tested(&self, told: &Ordered) -> u64 {
+        let mut needed: BTreeMap<u64, Option<u64>> = BTreeMap::new();
+        let mut tested = 0;
+        for pairs in &told.pairs {
+            let needed = *needed.entry(pairs.block).or_insert_with(|| self.needed(pairs.block));
+            if needed.is_some_and(|needed| 1_u64 << pairs.distance >= needed) {
+                tested += pairs.count;
+            }
+        }
+        tested
+    }
+
+    /// How far apart two operations must be, of which the first is in the
+    /// block, so that the second was due when the first had been answered.
+    fn needed(&self, block: u64) -> Option<u64> {
+        let first = self.second(block * BLOCK)?;
+        let last = self.second(block * BLOCK + BLOCK - 1);
+        let last = last.or_else(|| self.due.last_key_value().map(|(&second, _)| second))?;
+        let count = |second: i64| self.due.range(..=second).next_back().map_or(0, |(_, &n)| n);
+        // A second without a response time has no operation that was answered.
+        let needed = (first..=last).filter_map(|second| {
+            let answered = self.answered(second)?;
+            Some(count(answered + 1) - count(second))
+        });
+        needed.max()
+    }
+}

@@ -1,0 +1,248 @@
+//! Endpoints in the text format of Prometheus, each of one process.
+//!
+//! The probe does what a Prometheus server and `increase()` would do together,
+//! and says where they would guess. A *counter* is added up over its rises
+//! since the probe began, in every process apart, so that one that begins again
+//! takes nothing away; what it counted between the last look and its end nobody
+//! knows, and `resets` says how often that was. A *quantile* is taken from what
+//! a histogram's buckets rose by within the last so long. A *gauge* is added up.
+//!
+//! A metric that an endpoint does not show is unknown, unless the scenario says
+//! that it stands at 0. While one of the endpoints does not answer there are no
+//! values at all: part of a sum is not the sum.
+
+mod histogram;
+mod rising;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scenarios::plan::probe::{Metric, MetricRead};
+
+use self::histogram::Histogram;
+use self::rising::Rising;
+use self::text::Sample;
+use crate::observe::ProbeObserver;
+use crate::targets;
+
+/// The longest text that an endpoint may give.
+const LONGEST: usize = 16 << 20;
+/// The most values of a label that are kept apart.
+const MOST_LABELS: usize = 1_000;
+/// By which a process that began again is known even when its counters have
+/// already passed what they were.
+const BEGAN: &str = "process_start_time_seconds";
+
+pub(super) struct Prometheus {
+    http: reqwest::Client,
+    endpoints: Vec<Endpoint>,
+    readers: Vec<Reader>,
+    resets: u64,
+    /// The time of the last round in which every endpoint answered.
+    last_round: Option<f64>,
+}
+
+struct Endpoint {
+    url: String,
+    /// When the process behind it began, where it says so.
+    began: Option<f64>,
+    /// Whether it has answered before.
+    is_known: bool,
+}
+
+/// One metric, with what must be remembered of it.
+struct Reader {
+    series: String,
+    metric: Metric,
+    state: State,
+}
+
+enum State {
+    Gauge,
+    Counter { rising: Rising, shown: BTreeSet<String> },
+    Quantile { histogram: Histogram },
+}
+
+impl Prometheus {
+    pub(super) fn new(
+        urls: Vec<String>,
+        metrics: &BTreeMap<String, Metric>,
+    ) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(super::PATIENCE).build()?;
+        let endpoint = |url| Endpoint { url, began: None, is_known: false };
+        let reader = |(series, metric): (&String, &Metric)| Reader {
+            series: series.clone(),
+            metric: metric.clone(),
+            state: match metric.read {
+                MetricRead::Gauge => State::Gauge,
+                MetricRead::Counter => {
+                    State::Counter { rising: Rising::default(), shown: BTreeSet::new() }
+                }
+                MetricRead::Quantile { quantile, over } => {
+                    State::Quantile { histogram: Histogram::new(quantile.0, over.as_secs_f64()) }
+                }
+            },
+        };
+        Ok(Self {
+            http,
+            endpoints: urls.into_iter().map(endpoint).collect(),
+            readers: metrics.iter().map(reader).collect(),
+            resets: 0,
+            last_round: None,
+        })
+    }
+
+    pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
+        let scrapes = self.endpoints.iter().map(|endpoint| scrape(&self.http, &endpoint.url));
+        let texts = futures_util::future::join_all(scrapes).await;
+        let at = observer.now();
+        let mut round = Round { at, ..Round::default() };
+        for (number, text) in texts.iter().enumerate() {
+            match text {
+                Ok(text) => {
+                    let (samples, garbled) = text::parse(text);
+                    if garbled > 0 {
+                        let url = targets::redact(&self.endpoints[number].url);
+                        round.troubles.push(format!("{url}: {garbled} lines are not readable"));
+                    }
+                    self.take(number, &samples, &mut round);
+                }
+                Err(why) => round.troubles.push(why.clone()),
+            }
+        }
+        if texts.iter().all(Result::is_ok) {
+            for reader in &mut self.readers {
+                reader.send(observer, &mut round, self.last_round);
+            }
+            observer.value(at, "resets", self.resets as f64);
+            self.last_round = Some(at);
+        }
+        if round.troubles.is_empty() { Ok(()) } else { Err(round.troubles.join("; ")) }
+    }
+
+    /// Takes down what one endpoint says.
+    fn take(&mut self, number: usize, samples: &[Sample<'_>], round: &mut Round) {
+        let endpoint = &mut self.endpoints[number];
+        let began = samples.iter().find(|sample| sample.name == BEGAN).map(|sample| sample.value);
+        let is_other = endpoint.began.is_some() && began.is_some() && began != endpoint.began;
+        let source = rising::Source { number, is_known: endpoint.is_known, began_again: is_other };
+        endpoint.began = began.or(endpoint.began);
+        endpoint.is_known = true;
+        let mut was_reset = is_other;
+        for reader in &mut self.readers {
+            was_reset |= reader.take(&source, samples, round);
+        }
+        self.resets += u64::from(was_reset);
+    }
+}
+
+async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, String> {
+    let failed = |error: reqwest::Error| {
+        format!("{}: {}", targets::redact(url), super::whole(&error.without_url()))
+    };
+    let answer = http.get(url).send().await.and_then(reqwest::Response::error_for_status);
+    let mut answer = answer.map_err(failed)?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > LONGEST {
+            return Err(format!("{}: more than 16 MiB of metrics", targets::redact(url)));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", targets::redact(url)))
+}
+
+/// What is known of one round so far.
+#[derive(Default)]
+struct Round {
+    at: f64,
+    /// The sums of gauges by series and label; none where a part is unknown.
+    gauges: BTreeMap<(String, String), Option<f64>>,
+    troubles: Vec<String>,
+}
+
+impl Reader {
+    /// Takes down the samples of one endpoint; true if a counter began again.
+    fn take(&mut self, source: &rising::Source, samples: &[Sample<'_>], round: &mut Round) -> bool {
+        let Self { series, metric, state } = self;
+        let name = match state {
+            State::Quantile { .. } => format!("{}_bucket", metric.metric),
+            _ => metric.metric.clone(),
+        };
+        let matching = samples.iter().filter(|sample| {
+            let has = |(label, value): (&String, &String)| sample.label(label) == Some(value);
+            sample.name == name && metric.labels.iter().all(has)
+        });
+        let label_of = |sample: &Sample<'_>| match &metric.by {
+            Some(by) => sample.label(by).unwrap_or_default().to_owned(),
+            None => String::new(),
+        };
+        match state {
+            State::Gauge => {
+                for sample in matching {
+                    let sum = round.gauges.entry((series.clone(), label_of(sample)));
+                    let sum = sum.or_insert(Some(0.0));
+                    let value = Some(sample.value).filter(|value| value.is_finite());
+                    *sum = sum.zip(value).map(|(sum, value)| sum + value);
+                }
+                false
+            }
+            State::Counter { rising, .. } => {
+                let values = matching.map(|sample| (sample.key(), label_of(sample), sample.value));
+                rising.take(source, values)
+            }
+            State::Quantile { histogram } => {
+                let values = matching.filter_map(|sample| {
+                    let le = sample.label("le")?.parse::<f64>().ok()?;
+                    Some((sample.key(), label_of(sample), le, sample.value))
+                });
+                histogram.take(source, values)
+            }
+        }
+    }
+
+    /// Sends the values of a round in which every endpoint answered.
+    fn send(&mut self, observer: &ProbeObserver, round: &mut Round, last: Option<f64>) {
+        let (at, absent_is_zero) = (round.at, self.metric.absent_is_zero);
+        match &mut self.state {
+            State::Gauge => {
+                let ours = round.gauges.iter().filter(|((series, _), _)| *series == self.series);
+                let values: Vec<_> = ours.map(|((_, label), value)| (label, *value)).collect();
+                for (label, value) in values.iter().take(MOST_LABELS) {
+                    if let Some(value) = value {
+                        observer.labelled(at, &self.series, label, *value);
+                    }
+                }
+                if values.is_empty() && absent_is_zero && self.metric.by.is_none() {
+                    observer.value(at, &self.series, 0.0);
+                }
+            }
+            State::Counter { rising, shown } => {
+                for (label, total) in rising.totals().take(MOST_LABELS) {
+                    // A counter that appears was at 0 when it was looked for in
+                    // vain: otherwise its first value would be no rise.
+                    if shown.insert(label.to_owned())
+                        && let Some(last) = last
+                    {
+                        observer.labelled(last, &self.series, label, 0.0);
+                    }
+                    observer.labelled(at, &self.series, label, total);
+                }
+                if shown.is_empty() && absent_is_zero && self.metric.by.is_none() {
+                    observer.value(at, &self.series, 0.0);
+                }
+            }
+            State::Quantile { histogram } => {
+                for (label, quantile) in histogram.quantiles(at).into_iter().take(MOST_LABELS) {
+                    observer.labelled(at, &self.series, &label, quantile.value);
+                    if quantile.is_beyond {
+                        round.troubles.push(format!(
+                            "the quantile of {} lies above its highest bucket",
+                            self.metric.metric
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Probes and sources of effects against real servers, private to each test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod effects;
+mod endpoints;
+mod folder;
+mod preflight;
+mod probes;
+mod support;
