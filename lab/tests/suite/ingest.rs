@@ -2,6 +2,7 @@
 //! fault, and each variant with the bug that it is there for.
 
 mod stage;
+mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

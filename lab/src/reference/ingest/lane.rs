@@ -98,6 +98,7 @@ impl Lane {
         };
         let mut stream = Partition::new(self.partition, consumer, connection);
         self.reach_the_store().await;
+        self.up.store(true, Ordering::Relaxed);
         if recovers {
             self.finish_own(&mut stream).await?;
         }
@@ -153,6 +154,9 @@ impl Lane {
 
     /// Takes over what others have left, and clears away what is done.
     async fn chores(&mut self, stream: &mut Partition) -> RedisResult<()> {
+        if let Err(error) = self.open_store().await {
+            self.troubled(&error);
+        }
         while self.common.variant.recovers() {
             let claimed = stream.claim().await?;
             if claimed.is_empty() {

@@ -86,12 +86,17 @@ impl Stage {
         count.parse().unwrap()
     }
 
-    /// Kills a process and waits until it is back.
+    /// Kills a process and waits until it is back and the stores answer.
     pub(super) fn kill(&self, name: &str) {
+        self.kill_process(name);
+        self.stores_answer();
+    }
+
+    /// Kills a process and waits until it is back.
+    pub(super) fn kill_process(&self, name: &str) {
         let before = self.lab.process(name).unwrap();
         kill(before.pid.unwrap(), Signal::KILL);
         until("the restart", || (self.lab.process(name)?.restarts > before.restarts).then_some(()));
-        self.stores_answer();
     }
 
     /// Kills a process and keeps it away meanwhile.
@@ -151,6 +156,13 @@ impl Play<'_> {
         let metrics = self.metrics();
         let lag = |n: u16| metrics.value(&format!("stream_partition_lag{{partition=\"{n}\"}}"));
         (0..16).map(|n| lag(n).map(|lag| lag as u64)).collect()
+    }
+
+    pub(super) fn healthy(&self) {
+        for replica in &self.ingest.replicas {
+            let url = format!("{}/health", replica.url);
+            until("health", || (http("GET", &url, "")?.0 == 200).then_some(()));
+        }
     }
 
     /// Sends without a pause over so many connections while `faults` happen;
