@@ -3,9 +3,11 @@
 
 mod stage;
 mod variants;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use lab::broker::{postgres, redis};
 use lab::reference::ingest::Variant;
@@ -14,6 +16,7 @@ use rustix::process::Signal;
 
 use crate::support::{http, kill, lab, patience, until};
 use stage::{Answer, Play, Stage, message, send};
+use wire::Wire;
 
 #[test]
 fn the_whole_system_stands_with_all_its_targets() {
@@ -117,6 +120,34 @@ fn poison_reaches_the_dead_letters_after_its_retries_and_nothing_else_does() {
     assert_eq!(metrics.sum("stream_consumer_processed_total,status=\"error\""), 0.0);
     assert_eq!(stage.out_of_order(), 0);
     until("no lag", || play.lags()?.iter().all(|&lag| lag == 0).then_some(()));
+}
+
+#[test]
+fn a_message_whose_answer_was_lost_keeps_its_identity() {
+    let stage = Stage::new();
+    let wire = Wire::to(stage.redis.port());
+    let play = stage.play_with(Variant::Correct, |options| {
+        options.ingress_redis_url = wire.url();
+        options.consuming = false;
+    });
+    wire.delay(Duration::from_millis(100));
+    let begun = Instant::now();
+    assert_eq!(play.send("slow", "c").status, 202);
+    assert!(begun.elapsed() >= Duration::from_millis(100));
+    wire.delay(Duration::ZERO);
+
+    // Redis takes the message, and its answer never arrives.
+    wire.lose_answers(true);
+    assert_eq!(play.send("lost", "c").status, 504);
+    wire.lose_answers(false);
+    play.healthy();
+    let again = play.send("lost", "c");
+    assert!(again.hit);
+    assert_eq!(stage.sql("select count(*) from messages"), "0");
+    play.switch_consumers(true);
+    play.rows(2);
+    let kept = stage.sql("select \"messageId\" from messages where \"idempotencyKey\" = 'lost'");
+    assert_eq!(kept, again.id());
 }
 
 #[test]

@@ -21,8 +21,9 @@ const SEQUENCE: &str = "msg:seq";
 /// Answers whether the message was known, and the receipt of the one that was
 /// accepted. Nothing can come between the memory and the entry: a server that
 /// dies has both or neither.
-const ONCE: &str = "local known = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+const ONCE: &str = "local known = redis.call('GET', KEYS[1])
 if known then return {1, known} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local seq = redis.call('INCR', KEYS[3])
 redis.call('XADD', KEYS[2], '*', 'acceptedSeq', seq, unpack(ARGV, 3))
 return {0, ARGV[1]}";

@@ -182,8 +182,9 @@ impl Lane {
         let begun = Instant::now();
         let entries: Vec<Entry> = batch.into_iter().map(Entry::read).collect();
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
-        if self.common.variant.acks_before_writing() {
+        if let Some(wait) = self.common.variant.acks_before_writing() {
             stream.ack(&ids).await?;
+            self.pause(wait).await;
         }
         let messages: Result<Vec<&Message>, _> =
             entries.iter().map(|entry| entry.message.as_ref()).collect();
@@ -253,7 +254,7 @@ impl Lane {
         counts.count(Status::Success, new);
         counts.count(Status::Duplicate, all - new.min(all));
         counts.took(begun.elapsed(), all);
-        if self.common.variant.acks_before_writing() {
+        if self.common.variant.acks_before_writing().is_some() {
             return Ok(());
         }
         stream.ack(ids).await

@@ -69,8 +69,11 @@ impl Variant {
         }
     }
 
-    pub(crate) fn acks_before_writing(self) -> bool {
-        self == Self::AckBeforeWrite
+    /// What an entry that was acknowledged before it is a row waits in memory,
+    /// as in a buffer that is written now and then. `None` acknowledges what is
+    /// a row.
+    pub(crate) fn acks_before_writing(self) -> Option<Duration> {
+        (self == Self::AckBeforeWrite).then_some(Duration::from_millis(30))
     }
 
     /// Whether entries that were delivered and never acknowledged are taken up
@@ -122,7 +125,7 @@ mod tests {
         assert_eq!(correct.unique_columns(), ["messageId", "idempotencyKey"]);
         assert!(correct.keeps_identity() && correct.waits_for_redis() && correct.buries());
         assert!(correct.counts_as_enqueued(true) && correct.recovers());
-        assert!(!correct.acks_before_writing() && !correct.gives_up_at_once());
+        assert!(correct.acks_before_writing().is_none() && !correct.gives_up_at_once());
         assert_eq!((correct.writers(), correct.partition(3, 99)), (1, 3));
         assert!((0..PARTITIONS).all(|partition| correct.rest(partition).is_none()));
         assert!((1..20_000).all(|seq| correct.drag(seq).is_none()));

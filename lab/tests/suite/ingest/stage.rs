@@ -16,7 +16,7 @@ use crate::support::{http, kill, lab, patience, until};
 
 pub(super) struct Stage {
     pub(super) lab: Lab,
-    redis: Redis,
+    pub(super) redis: Redis,
     postgres: Postgres,
     _logs: tempfile::TempDir,
 }
@@ -52,13 +52,22 @@ impl Stage {
     }
 
     pub(super) fn play(&self, variant: Variant) -> Play<'_> {
+        self.play_with(variant, |_| ())
+    }
+
+    pub(super) fn play_with(
+        &self,
+        variant: Variant,
+        change: impl FnOnce(&mut IngestOptions),
+    ) -> Play<'_> {
         self.redis("FLUSHALL");
         self.sql("drop table if exists messages, message_receipts");
-        let options = IngestOptions {
+        let mut options = IngestOptions {
             variant,
             workers: 2,
             ..IngestOptions::new(&self.redis.url, &self.postgres.url)
         };
+        change(&mut options);
         Play { ingest: Ingest::start(&self.lab, &options, patience()).unwrap(), stage: self }
     }
 
