@@ -42,6 +42,7 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
     let (first, rest) = arguments.split_first()?;
     match first.to_str()? {
         keeper::SUBCOMMAND => Some(keeper::run(rest)),
+        reference::ingest::SUBCOMMAND => Some(reference::ingest::run(rest)),
         reference::publisher::SUBCOMMAND => Some(reference::publisher::run(rest)),
         _ => None,
     }

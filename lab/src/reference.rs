@@ -1,11 +1,16 @@
 //! The systems that the tools are tried on: correct, and with planted bugs.
 
+pub mod ingest;
 pub mod publisher;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use crate::{Lab, LabError, Need, Patience, Proxy, ProxyOptions, RabbitMq, RabbitMqOptions};
+use crate::{
+    Lab, LabError, Need, Patience, Postgres, PostgresOptions, Proxy, ProxyOptions, RabbitMq,
+    RabbitMqOptions, Redis, RedisOptions,
+};
+use ingest::{Ingest, IngestOptions};
 use publisher::{Publisher, PublisherOptions};
 
 /// A reference system. A new one is a file and an arm.
@@ -13,6 +18,8 @@ use publisher::{Publisher, PublisherOptions};
 pub enum System {
     /// A service that answers HTTP requests by publishing to RabbitMQ.
     Publisher,
+    /// Messages over HTTP into Redis Streams, and by workers into PostgreSQL.
+    Ingest,
 }
 
 /// A variant of a system: the correct one, or one with a planted bug.
@@ -29,7 +36,7 @@ pub struct VariantInfo {
 pub struct StartOptions {
     /// The variant of the part under test; `correct` by default.
     pub variant: String,
-    /// Processes of each part.
+    /// Processes of each part; of the ingest, its workers.
     pub replicas: u16,
     /// The targets that the scenario names; a part that none of them needs is
     /// not started. `None` starts every part.
@@ -58,9 +65,9 @@ impl StartOptions {
 /// One process of a running system, as a pod is one of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// Its name among the lab's processes, and of its AMQP connection.
+    /// Its name among the lab's processes, and of its connections.
     pub name: String,
-    /// The part that it belongs to: `service` or `stable`.
+    /// The part that it belongs to: `service`, `stable`, `ingress`, `worker`.
     pub role: String,
     /// Its private address: the same routes as the shared one, and only it
     /// answers (`/health`, `/metrics`).
@@ -77,17 +84,21 @@ pub struct Running {
     pub replicas: Vec<Replica>,
     /// The broker under it, if it has one.
     pub broker: Option<RabbitMq>,
+    /// What the brokers and stores under it are: `Redis 7.0.15`.
+    pub versions: Vec<String>,
     _parts: Vec<Publisher>,
+    _ingest: Option<Ingest>,
 }
 
 impl System {
     /// Every system there is.
-    pub const ALL: [Self; 1] = [Self::Publisher];
+    pub const ALL: [Self; 2] = [Self::Publisher, Self::Ingest];
 
     /// As a scenario names it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publisher",
+            Self::Ingest => "ingest",
         }
     }
 
@@ -95,6 +106,7 @@ impl System {
     pub fn about(self) -> &'static str {
         match self {
             Self::Publisher => "a service that answers HTTP requests by publishing to RabbitMQ",
+            Self::Ingest => "messages over HTTP into Redis Streams, by workers into PostgreSQL",
         }
     }
 
@@ -119,6 +131,10 @@ impl System {
                 .into_iter()
                 .map(|variant| VariantInfo { name: variant.name(), about: variant.about() })
                 .collect(),
+            Self::Ingest => ingest::Variant::ALL
+                .into_iter()
+                .map(|variant| VariantInfo { name: variant.name(), about: variant.about() })
+                .collect(),
         }
     }
 
@@ -126,6 +142,7 @@ impl System {
     pub fn targets(self) -> &'static [&'static str] {
         match self {
             Self::Publisher => &["service", "stable", "rabbitmq", "management", "metrics", "proxy"],
+            Self::Ingest => &["service", "redis", "database", "metrics", "proxy"],
         }
     }
 
@@ -133,6 +150,7 @@ impl System {
     pub fn needs(self) -> &'static [Need] {
         match self {
             Self::Publisher => &[Need::RabbitMq],
+            Self::Ingest => &[Need::Redis, Need::Postgres],
         }
     }
 
@@ -149,6 +167,7 @@ impl System {
     ) -> Result<Running, LabError> {
         match self {
             Self::Publisher => start_publisher(lab, options, patience),
+            Self::Ingest => start_ingest(lab, options, patience),
         }
     }
 }
@@ -185,7 +204,43 @@ fn start_publisher(
         parts.push(part);
     }
     let replicas = parts.iter().flat_map(|part| part.replicas.clone()).collect();
-    Ok(Running { targets, replicas, broker: Some(broker), _parts: parts })
+    let versions = vec![format!("RabbitMQ {}", broker.version)];
+    let broker = Some(broker);
+    Ok(Running { targets, replicas, broker, versions, _parts: parts, _ingest: None })
+}
+
+/// Only the ingress reaches Redis through the proxy: what is broken there is
+/// the network between the two, and not the workers'.
+fn start_ingest(
+    lab: &Lab,
+    options: &StartOptions,
+    patience: Patience<'_>,
+) -> Result<Running, LabError> {
+    let variant = ingest::Variant::from_str(&options.variant)?;
+    let redis = Redis::start(lab, &RedisOptions::default(), patience)?;
+    let database = Postgres::start(lab, &PostgresOptions::default(), patience)?;
+    let mut targets = BTreeMap::from([
+        ("redis".to_owned(), redis.url.clone()),
+        ("database".to_owned(), database.url.clone()),
+    ]);
+    let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
+    if !proxy.admin.is_empty() {
+        targets.insert("proxy".to_owned(), proxy.admin.clone());
+    }
+    let ingest = IngestOptions {
+        ingress_redis_url: proxy.url("redis", &redis.url).to_owned(),
+        variant,
+        workers: options.replicas,
+        ..IngestOptions::new(&redis.url, proxy.url("database", &database.url))
+    };
+    let ingest = Ingest::start(lab, &ingest, patience)?;
+    targets.insert("service".to_owned(), ingest.url.clone());
+    targets.insert("metrics".to_owned(), format!("{}/metrics", ingest.url));
+    let versions =
+        vec![format!("Redis {}", redis.version), format!("PostgreSQL {}", database.version)];
+    let replicas = ingest.replicas.clone();
+    let (_parts, _ingest) = (Vec::new(), Some(ingest));
+    Ok(Running { targets, replicas, broker: None, versions, _parts, _ingest })
 }
 
 #[cfg(test)]

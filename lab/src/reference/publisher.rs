@@ -9,7 +9,7 @@
 
 mod arguments;
 mod counts;
-mod diary;
+pub(super) mod diary;
 mod link;
 mod message;
 mod pool;

@@ -1,7 +1,8 @@
-//! The lab against real processes, real servers and its own publisher.
+//! The lab against real processes, real servers and its own reference systems.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
+mod ingest;
 mod keeper;
 mod publisher;
 mod rabbitmq;

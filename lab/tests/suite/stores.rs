@@ -18,7 +18,7 @@ const HOSTS: [(&str, &str, Need); 2] =
     [(redis::SERVER, "redis-server", Need::Redis), (postgres::SERVER, "postgres", Need::Postgres)];
 
 /// Sends words to a Redis server and gives all that it answers.
-fn ask(redis: &Redis, words: &str) -> String {
+pub(crate) fn ask(redis: &Redis, words: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, redis.port())).unwrap();
     stream.write_all(format!("{words}\r\nQUIT\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
@@ -27,7 +27,7 @@ fn ask(redis: &Redis, words: &str) -> String {
 }
 
 /// What `psql` says to a statement.
-fn query(postgres: &Postgres, statement: &str) -> String {
+pub(crate) fn query(postgres: &Postgres, statement: &str) -> String {
     let output = Command::new("psql").args(["-XAtqc", statement, &postgres.url]).output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{said}");

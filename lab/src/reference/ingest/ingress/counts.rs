@@ -1,0 +1,108 @@
+//! What the ingress counts.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hyper::StatusCode;
+
+use super::super::exposition::{self, Page};
+use super::super::streams::PARTITIONS;
+
+/// Requests by status, and accepted ones by partition.
+///
+/// *Enqueued* is every accepted request: those that made an entry (`new`) and
+/// those whose message was there already (`hit`). The sum therefore equals the
+/// accepted requests, and `new` the entries in the streams.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    started: f64,
+    requests: Mutex<BTreeMap<u16, u64>>,
+    accepted: AtomicU64,
+    hits: AtomicU64,
+    enqueued: [[AtomicU64; 2]; PARTITIONS as usize],
+}
+
+const RESULTS: [&str; 2] = ["new", "hit"];
+
+impl Counts {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: exposition::seconds_now(),
+            requests: Mutex::default(),
+            accepted: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            enqueued: std::array::from_fn(|_| [AtomicU64::new(0), AtomicU64::new(0)]),
+        }
+    }
+
+    pub(crate) fn answered(&self, status: StatusCode) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests.entry(status.as_u16()).or_default() += 1;
+    }
+
+    pub(crate) fn accepted(&self, partition: u16, hit: bool, enqueued: bool) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.hits.fetch_add(u64::from(hit), Ordering::Relaxed);
+        let of_partition = &self.enqueued[usize::from(partition)];
+        of_partition[usize::from(hit)].fetch_add(u64::from(enqueued), Ordering::Relaxed);
+    }
+
+    /// `lags` are those of the partitions; what is unknown is left out.
+    pub(crate) fn page(&self, lags: &[Option<usize>]) -> Page {
+        let mut page = Page::default();
+        page.family("http_requests_total", "counter", "Requests to send a message, by status.");
+        for (status, count) in &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {
+            page.sample("", &[("code", &status.to_string())], count);
+        }
+        let help = "Requests that were answered 200 or 202.";
+        page.family("http_requests_accepted_total", "counter", help);
+        page.sample("", &[], self.accepted.load(Ordering::Relaxed));
+        let help = "Accepted requests: entries put into a stream, and those there already.";
+        page.family("stream_enqueue_total", "counter", help);
+        for (partition, results) in self.enqueued.iter().enumerate() {
+            for (result, count) in RESULTS.iter().zip(results) {
+                let labels = [("partition", &*partition.to_string()), ("result", result)];
+                page.sample("", &labels, count.load(Ordering::Relaxed));
+            }
+        }
+        let help = "Messages that were known already, where that was found out.";
+        page.family("idempotency_hit_total", "counter", help);
+        page.sample("", &[("operation", "enqueue")], self.hits.load(Ordering::Relaxed));
+        let help = "Entries that no worker has acknowledged, delivered or not.";
+        page.family("stream_partition_lag", "gauge", help);
+        for (partition, lag) in lags.iter().enumerate() {
+            if let Some(lag) = lag {
+                page.sample("", &[("partition", &partition.to_string())], lag);
+            }
+        }
+        exposition::start_time(&mut page, self.started);
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_lag_is_no_sample_and_a_hit_counts_as_enqueued() {
+        let counts = Counts::new();
+        counts.answered(StatusCode::OK);
+        counts.accepted(3, false, true);
+        counts.accepted(3, true, true);
+        counts.accepted(3, true, false);
+        let text = counts.page(&[Some(5), None]).render();
+        for line in [
+            "http_requests_total{code=\"200\"} 1",
+            "http_requests_accepted_total 3",
+            "stream_enqueue_total{partition=\"3\",result=\"new\"} 1",
+            "stream_enqueue_total{partition=\"3\",result=\"hit\"} 1",
+            "idempotency_hit_total{operation=\"enqueue\"} 2",
+            "stream_partition_lag{partition=\"0\"} 5",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line} is not in {text}");
+        }
+        assert!(!text.contains("stream_partition_lag{partition=\"1\"}"));
+    }
+}

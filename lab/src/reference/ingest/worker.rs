@@ -1,0 +1,96 @@
+//! The process that turns the entries of its partitions into rows.
+
+pub(crate) mod counts;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::arguments::Arguments;
+use super::lane::{Common, Lane, Mode};
+use super::server::{self, Answer, Service};
+use super::streams::PARTITIONS;
+use crate::reference::publisher::diary::Diary;
+use counts::Counts;
+
+/// `false` starts a worker that rests.
+pub(crate) const SWITCH: &str = "ENABLE_STREAM_CONSUMERS";
+/// Longer than a read waits for a message and a batch takes.
+const LAST_BATCH: Duration = Duration::from_secs(10);
+
+struct Worker {
+    common: Arc<Common>,
+    lanes: Vec<Arc<AtomicBool>>,
+}
+
+/// Works on every `of`th partition, from the `number`th on, until SIGTERM; then
+/// finishes the batches that have begun.
+pub(crate) async fn run(
+    arguments: Arguments,
+    database: String,
+    number: u16,
+    of: u16,
+) -> io::Result<()> {
+    let rests = std::env::var(SWITCH).is_ok_and(|value| value == "false");
+    let Arguments { name, private, redis, variant, .. } = arguments;
+    let mode = watch::Sender::new(if rests { Mode::Rest } else { Mode::Consume });
+    let common = Common { name, redis, database, variant, counts: Counts::new(), mode };
+    let mut worker = Worker { common: Arc::new(common), lanes: Vec::new() };
+    let mut running = JoinSet::new();
+    for partition in (number..PARTITIONS).step_by(usize::from(of.max(1))) {
+        let up = Arc::new(AtomicBool::new(false));
+        worker.lanes.push(Arc::clone(&up));
+        running.spawn(Lane::new(partition, Arc::clone(&worker.common), up).run());
+    }
+    let common = Arc::clone(&worker.common);
+    server::serve(Arc::new(worker), &private).await?;
+    common.mode.send_replace(Mode::Stop);
+    let finished = async { while running.join_next().await.is_some() {} };
+    let _ = timeout(LAST_BATCH, finished).await;
+    Ok(())
+}
+
+impl Service for Worker {
+    fn shared(&self) -> Option<&str> {
+        None
+    }
+
+    async fn ready(&self) {}
+
+    async fn respond(&self, request: Request<Incoming>) -> Answer {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/health") => self.health(),
+            (&Method::GET, "/metrics") => server::metrics(self.common.counts.page().render()),
+            (&Method::POST, "/consumers/start") => self.switch(Mode::Consume),
+            (&Method::POST, "/consumers/stop") => self.switch(Mode::Rest),
+            _ => {
+                let routes = "GET /health, GET /metrics, POST /consumers/start, \
+                              POST /consumers/stop";
+                server::text(StatusCode::NOT_FOUND, routes)
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn health(&self) -> Answer {
+        if self.lanes.iter().all(|up| up.load(Ordering::Relaxed)) {
+            return server::text(StatusCode::OK, "ok");
+        }
+        let words = "no connection to Redis or to the database";
+        server::text(StatusCode::SERVICE_UNAVAILABLE, words)
+    }
+
+    fn switch(&self, mode: Mode) -> Answer {
+        self.common.mode.send_replace(mode);
+        Diary.info("consumers_switched", &format!("the consumers are to {mode:?}"));
+        server::text(StatusCode::OK, format!("{mode:?}"))
+    }
+}
