@@ -90,10 +90,12 @@ impl CheckKind {
     /// at the end.
     pub const LIVE: [&str; 4] = ["bound", "absence", "ratio", "latency"];
 
-    /// Whether it is one of [`CheckKind::LIVE`].
+    /// Whether it is one of [`CheckKind::LIVE`]. A least share is not: it may
+    /// still be reached.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        Self::LIVE.contains(&self.word())
+        let may_still_rise = matches!(self, Self::Ratio(ratio) if ratio.min.is_some());
+        Self::LIVE.contains(&self.word()) && !may_still_rise
     }
 
     /// The phases that are judged, of the kinds that can be judged while the run

@@ -146,7 +146,9 @@ fn a_folder_tells_what_was_judged() {
     (0..500).for_each(|sequence| ledger.record(sequence, Fate::Acked));
     folder.put_ledger("publish", &ledger).unwrap();
     let summary = WorkloadSummary::default();
-    writer.event(Event::WorkloadEnded { workload: "publish".to_owned(), summary }).unwrap();
+    writer
+        .event(Event::WorkloadEnded { workload: "publish".to_owned(), summary: Box::new(summary) })
+        .unwrap();
     for second in 0..10 {
         let mut told = loadgen::Second {
             second,

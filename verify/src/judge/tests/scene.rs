@@ -161,7 +161,6 @@ impl Scene {
             outages: Vec::new(),
             pump,
             broken: None,
-            poison: roaring::RoaringTreemap::new(),
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {

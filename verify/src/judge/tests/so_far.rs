@@ -44,6 +44,7 @@ fn accepted(max: f64, at_least: u64) -> CheckKind {
         of: "publish.unsuccessful".to_owned(),
         to: "publish.due".to_owned(),
         phases: names(&["load", "recovery"]),
+        min: None,
         max: Share(max),
         at_least,
     })
