@@ -150,6 +150,36 @@ fn a_message_whose_answer_was_lost_keeps_its_identity() {
     assert_eq!(kept, again.id());
 }
 
+/// Redis 7.0 forgets over a restart how many entries a group has read.
+#[test]
+fn the_lag_is_right_after_a_restart_of_redis() {
+    let stage = Stage::new();
+    let play = stage.play(Variant::Correct);
+    let lag = || play.lags().map(|lags| lags.into_iter().sum::<u64>());
+    let send = |from: u64, to: u64| {
+        for number in from..to {
+            assert_eq!(play.send(&format!("m{number}"), "c").status, 202);
+        }
+    };
+    send(0, 40);
+    play.rows(40);
+    // What has been read is only in the file from here on.
+    assert!(stage.redis_all("BGREWRITEAOF").starts_with('+'));
+    until("the rewrite", || {
+        stage.redis_all("INFO persistence").contains("aof_rewrite_in_progress:0").then_some(())
+    });
+    send(40, 60);
+    play.rows(60);
+    play.switch_consumers(false);
+    send(60, 85);
+    stage.kill(redis::SERVER);
+    play.healthy();
+    until("the lag as it was", || (lag()? == 25).then_some(()));
+    play.switch_consumers(true);
+    play.rows(85);
+    until("no lag", || (lag()? == 0).then_some(()));
+}
+
 #[test]
 fn every_accepted_message_is_a_row_once_through_every_fault() {
     let stage = Stage::new();

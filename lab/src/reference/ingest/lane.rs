@@ -23,7 +23,7 @@ const RETRIES: u32 = 3;
 /// what is behind must not overtake.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const CHORES_EVERY: Duration = Duration::from_secs(2);
 
 /// What the lanes of a process are to do.
@@ -89,7 +89,7 @@ impl Lane {
     async fn session(&mut self) -> RedisResult<()> {
         let common = Arc::clone(&self.common);
         let mut connection = streams::connect(&common.redis, &common.name).await?;
-        streams::declare(&mut connection).await?;
+        streams::declare(&mut connection, [self.partition]).await?;
         let recovers = common.variant.recovers();
         // A consumer that nobody will be again leaves what it had to nobody.
         let consumer = match recovers {

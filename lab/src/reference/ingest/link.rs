@@ -6,12 +6,12 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::streams;
+use super::streams::{self, PARTITIONS};
 use crate::reference::publisher::diary::Diary;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The connection as it is now, if it is open. All requests share it.
 pub(crate) struct Link {
@@ -68,7 +68,7 @@ impl Link {
     /// waits for workers that have never been there.
     async fn establish(&self) -> redis::RedisResult<MultiplexedConnection> {
         let mut connection = streams::connect(&self.url, &self.name).await?;
-        streams::declare(&mut connection).await?;
+        streams::declare(&mut connection, 0..PARTITIONS).await?;
         Ok(connection)
     }
 

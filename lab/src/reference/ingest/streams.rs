@@ -17,6 +17,8 @@ pub(crate) const GROUP: &str = "persistence-workers";
 pub(crate) const DEAD_LETTERS: &str = "msg:dlq";
 const DEAD_LETTER_GROUP: &str = "dlq-processors";
 
+const DECLARE: &str = include_str!("declare.lua");
+
 /// Messages of one read.
 const BATCH: usize = 10;
 /// How long a read waits for a message.
@@ -55,22 +57,19 @@ pub(crate) async fn connect(url: &str, name: &str) -> RedisResult<MultiplexedCon
     Ok(connection)
 }
 
-/// Makes the groups that are missing. They begin at the first entry: what was
-/// accepted before there was a worker waits for one.
-pub(crate) async fn declare(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let partitions = (0..PARTITIONS).map(|partition| (name(partition), GROUP));
-    for (stream, group) in partitions.chain([(DEAD_LETTERS.to_owned(), DEAD_LETTER_GROUP)]) {
-        let made = redis::cmd("XGROUP")
-            .arg(&["CREATE", &stream, group, "0", "MKSTREAM"])
-            .exec_async(connection)
-            .await;
-        if let Err(error) = made
-            && error.code() != Some("BUSYGROUP")
-        {
-            return Err(error);
-        }
-    }
-    Ok(())
+/// Makes the groups that are missing, of the dead letters and of these
+/// partitions, and has the server know their lag again. They begin at the first
+/// entry: what was accepted before there was a worker waits for one.
+pub(crate) async fn declare(
+    connection: &mut MultiplexedConnection,
+    partitions: impl IntoIterator<Item = u16>,
+) -> RedisResult<()> {
+    let partitions = partitions.into_iter().map(|partition| (name(partition), GROUP));
+    let dead_letters = (DEAD_LETTERS.to_owned(), DEAD_LETTER_GROUP);
+    let (streams, groups): (Vec<String>, Vec<&str>) = partitions.chain([dead_letters]).unzip();
+    let mut declare = redis::cmd("EVAL");
+    declare.arg(DECLARE).arg(streams.len()).arg(&streams).arg(&groups);
+    declare.exec_async(connection).await
 }
 
 /// Entries that are not yet acknowledged, delivered or not, by partition.
