@@ -38,7 +38,8 @@ struct Burn {
 #[async_trait]
 impl Strike for Burn {
     fn victims(&self) -> Vec<String> {
-        vec![format!("{} processors of this machine", self.cores)]
+        let processors = if self.cores == 1 { "processor" } else { "processors" };
+        vec![format!("{} {processors} of this machine", self.cores)]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {
