@@ -94,8 +94,7 @@ impl Standing {
             Ok(Err(error)) => return Err(error.into()),
             Err(error) => return Err(SetupError::Crashed(error.to_string())),
         };
-        let brokers =
-            running.broker.iter().map(|broker| format!("RabbitMQ {}", broker.version)).collect();
+        let brokers = running.versions.clone();
         Ok(Self {
             targets: running.targets.clone(),
             lab: Some(Arc::new(lab)),
