@@ -71,7 +71,9 @@ fn compile(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     command
         .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
-        .args(["--package", name, "--bin", name])
+        // All of them at once, as `scripts/test` has built them: a package on its
+        // own has other features of its dependencies, and is built again.
+        .args(["--workspace", "--bins"])
         .current_dir(workspace())
         .stderr(Stdio::inherit());
     if profile == Profile::Release {

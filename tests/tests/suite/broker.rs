@@ -119,6 +119,7 @@ fn a_memory_alarm_that_stays_is_an_outage_and_the_run_ends_on_time() {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn a_memory_alarm_that_goes_is_an_outage_and_the_run_goes_on() {
     let report = load_on_a_broker_short_of_memory(true);
     assert_eq!(report["outages"][0]["open"], false, "{report}");

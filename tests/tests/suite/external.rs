@@ -141,6 +141,7 @@ fn a_stranger_is_told_so(system: &OwnSystem) {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn a_leaking_service_is_violated() {
     let _machine = Machine::acquire().unwrap();
     let system = own_system("leak-every-publish");
@@ -159,6 +160,7 @@ fn a_leaking_service_is_violated() {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn a_program_that_publishes_takes_the_place_of_the_request() {
     let _machine = Machine::acquire().unwrap();
     let system = own_system("correct");

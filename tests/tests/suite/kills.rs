@@ -28,6 +28,7 @@ fn killed_under_load() {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn killed_after_the_load() {
     let left = aftermath(&Moment::Event(r#""event":"workload-ended""#), "1s");
     assert!(left.recheck.is_some());
