@@ -24,6 +24,7 @@ mod redis_pause;
 #[cfg(feature = "kubernetes")]
 mod rollouts;
 mod run_command;
+mod severed;
 mod stop_process;
 mod terminate_process;
 mod toxic;
@@ -85,7 +86,8 @@ impl Order {
 pub struct About {
     /// The word by which files name it: `kill_process`.
     pub kind: &'static str,
-    /// The subcommand of the program: `kill-process`.
+    /// The subcommand of the program, `kill-process`; for a fault without one,
+    /// where it is to be had.
     pub command: &'static str,
     /// What it does.
     pub does: &'static str,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scenarios::plan::fault::CloseConnections;
 
+use super::severed::{Sessions, Severed};
 use super::{About, Order, Scene, Strike};
 use crate::management::{Closed, Connection, Management};
 use crate::patience::Patience;
@@ -77,6 +78,26 @@ struct Close {
 }
 
 #[async_trait]
+impl Severed for Close {
+    const WORD: &'static str = "connections";
+    const SEE_WITHIN: Duration = CONFIRM_WITHIN;
+    const LOOK_EVERY: Duration = LOOK_EVERY;
+
+    fn before(&self) -> usize {
+        self.before
+    }
+
+    /// A new connection is listed up to one statistics interval late, so the
+    /// system is seen whole late and never early.
+    async fn count(&self) -> Result<Sessions, FaultError> {
+        let open = candidates(&self.api, &self.matching).await?;
+        let is_hit = |open: &&Connection| self.victims.iter().any(|victim| victim.is(open));
+        let hit = open.iter().filter(is_hit).count();
+        Ok(Sessions { hit, others: open.len() - hit })
+    }
+}
+
+#[async_trait]
 impl Strike for Close {
     fn victims(&self) -> Vec<String> {
         self.victims.iter().map(Connection::to_string).collect()
@@ -103,43 +124,11 @@ impl Strike for Close {
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        let patience = Patience::new(CONFIRM_WITHIN, LOOK_EVERY);
-        loop {
-            let open = self.api.connections().await?;
-            let listed = open.iter().filter(|connection| self.is_victim(connection)).count();
-            if listed == 0 {
-                return Ok(());
-            }
-            if !patience.pause().await {
-                let what =
-                    format!("{listed} of {} closed connections are listed", self.victims.len());
-                return Err(FaultError::NotConfirmed { what, within: patience.limit });
-            }
-        }
+        self.all_gone().await
     }
 
-    /// Whole is when as many connections match as before, the closed ones not
-    /// counted. A new connection is listed up to one statistics interval late, so
-    /// this is seen late and never early.
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
-        let patience = Patience::new(within, LOOK_EVERY);
-        loop {
-            let open = candidates(&self.api, &self.matching).await?;
-            let open = open.iter().filter(|connection| !self.is_victim(connection)).count();
-            let seen = format!("{open} of {} connections are open", self.before);
-            if open >= self.before {
-                return Ok(Some(seen));
-            }
-            if !patience.pause().await {
-                return Err(FaultError::NotHealed { what: seen, within });
-            }
-        }
-    }
-}
-
-impl Close {
-    fn is_victim(&self, connection: &Connection) -> bool {
-        self.victims.iter().any(|victim| victim.is(connection))
+        self.as_many_again(within).await
     }
 }
 

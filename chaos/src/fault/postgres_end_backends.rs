@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scenarios::plan::fault::EndBackends;
 
+use super::severed::{Sessions, Severed};
 use super::{About, Order, Strike};
-use crate::patience::Patience;
 use crate::postgres_server::{Backend, Server};
 use crate::timetable::choose;
 use crate::undo::Undo;
@@ -54,13 +54,21 @@ struct End {
     victims: Vec<Backend>,
 }
 
-impl End {
-    /// How many sessions match: those that were hit, and others.
-    async fn count(&self) -> Result<(usize, usize), FaultError> {
+#[async_trait]
+impl Severed for End {
+    const WORD: &'static str = "sessions";
+    const SEE_WITHIN: Duration = SEE_WITHIN;
+    const LOOK_EVERY: Duration = LOOK_EVERY;
+
+    fn before(&self) -> usize {
+        self.before
+    }
+
+    async fn count(&self) -> Result<Sessions, FaultError> {
         let open = candidates(&self.server, &self.matching).await?;
-        let victims =
-            open.iter().filter(|open| self.victims.iter().any(|victim| victim.is(open))).count();
-        Ok((victims, open.len() - victims))
+        let is_hit = |open: &&Backend| self.victims.iter().any(|victim| victim.is(open));
+        let hit = open.iter().filter(is_hit).count();
+        Ok(Sessions { hit, others: open.len() - hit })
     }
 }
 
@@ -87,30 +95,10 @@ impl Strike for End {
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        let patience = Patience::new(SEE_WITHIN, LOOK_EVERY);
-        loop {
-            let (listed, _) = self.count().await?;
-            if listed == 0 {
-                return Ok(());
-            }
-            if !patience.pause().await {
-                let what = format!("{listed} ended sessions are listed");
-                return Err(FaultError::NotConfirmed { what, within: SEE_WITHIN });
-            }
-        }
+        self.all_gone().await
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
-        let patience = Patience::new(within, LOOK_EVERY);
-        loop {
-            let (_, open) = self.count().await?;
-            let seen = format!("{open} of {} sessions are open", self.before);
-            if open >= self.before {
-                return Ok(Some(seen));
-            }
-            if !patience.pause().await {
-                return Err(FaultError::NotHealed { what: seen, within });
-            }
-        }
+        self.as_many_again(within).await
     }
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use scenarios::plan::fault::KillClients;
 use tokio::sync::Mutex;
 
+use super::severed::{Sessions, Severed};
 use super::{About, Order, Strike};
-use crate::patience::Patience;
 use crate::redis_server::{Client, Server};
 use crate::timetable::choose;
 use crate::undo::Undo;
@@ -56,13 +56,21 @@ struct Kill {
     victims: Vec<Client>,
 }
 
-impl Kill {
-    /// How many connections match: those that were hit, and others.
-    async fn count(&self) -> Result<(usize, usize), FaultError> {
+#[async_trait]
+impl Severed for Kill {
+    const WORD: &'static str = "connections";
+    const SEE_WITHIN: Duration = SEE_WITHIN;
+    const LOOK_EVERY: Duration = LOOK_EVERY;
+
+    fn before(&self) -> usize {
+        self.before
+    }
+
+    async fn count(&self) -> Result<Sessions, FaultError> {
         let open = candidates(&mut *self.server.lock().await, &self.matching).await?;
-        let hit = |client: &&Client| self.victims.iter().any(|victim| victim.id == client.id);
-        let victims = open.iter().filter(hit).count();
-        Ok((victims, open.len() - victims))
+        let is_hit = |client: &&Client| self.victims.iter().any(|victim| victim.id == client.id);
+        let hit = open.iter().filter(is_hit).count();
+        Ok(Sessions { hit, others: open.len() - hit })
     }
 }
 
@@ -89,30 +97,10 @@ impl Strike for Kill {
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        let patience = Patience::new(SEE_WITHIN, LOOK_EVERY);
-        loop {
-            let (listed, _) = self.count().await?;
-            if listed == 0 {
-                return Ok(());
-            }
-            if !patience.pause().await {
-                let what = format!("{listed} closed connections are listed");
-                return Err(FaultError::NotConfirmed { what, within: SEE_WITHIN });
-            }
-        }
+        self.all_gone().await
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
-        let patience = Patience::new(within, LOOK_EVERY);
-        loop {
-            let (_, open) = self.count().await?;
-            let seen = format!("{open} of {} connections are open", self.before);
-            if open >= self.before {
-                return Ok(Some(seen));
-            }
-            if !patience.pause().await {
-                return Err(FaultError::NotHealed { what: seen, within });
-            }
-        }
+        self.as_many_again(within).await
     }
 }

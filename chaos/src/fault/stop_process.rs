@@ -19,7 +19,7 @@ use crate::{FaultError, World};
 
 pub(super) const ABOUT: About = About {
     kind: "stop_process",
-    command: "stop-process",
+    command: "stop_process, in a scenario with a lab",
     does: "ends processes with SIGTERM (after 10 s SIGKILL) and keeps them down for a while",
     confirmed: "that very process is gone",
     undone: "its supervisor starts it again at the end",

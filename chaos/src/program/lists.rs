@@ -28,3 +28,17 @@ pub(crate) fn completions(shell: Shell) -> Exit {
     clap_complete::generate(shell, &mut Arguments::command(), "chaos", &mut stdout());
     Exit::Done
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_that_names_a_subcommand_has_it() {
+        let program = Arguments::command();
+        for about in catalogue().iter().filter(|about| !about.command.contains(' ')) {
+            let found = program.find_subcommand(about.command);
+            assert!(found.is_some(), "chaos {} is not there", about.command);
+        }
+    }
+}
