@@ -20,6 +20,7 @@ pub mod kubernetes;
 mod limits;
 mod management;
 mod patience;
+pub mod postgres;
 mod postgres_server;
 pub mod process;
 pub mod proxy;

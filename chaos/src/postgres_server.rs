@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, NoTls, error::SqlState};
+use tokio_postgres::{Client, Config, error::SqlState};
 
 use crate::FaultError;
 use crate::management::redacted;
+use crate::postgres::{self, ConnectError};
 use crate::service::POSTGRES;
 
 /// What the tool's own sessions are called; they are never hit.
@@ -56,7 +57,7 @@ const SESSIONS: &str = "select coalesce(application_name, ''), coalesce(usename:
     from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()";
 
 impl Server {
-    /// Connects, without TLS.
+    /// Connects; see [`postgres::connect`].
     pub(crate) async fn connect(url: &str) -> Result<Self, FaultError> {
         let shown = redacted(url);
         let mut config: Config =
@@ -74,10 +75,7 @@ impl Server {
             });
         }
         config.application_name("shakedown:chaos").connect_timeout(CONNECT_WITHIN);
-        let (client, connection) =
-            config.connect(NoTls).await.map_err(|error| refusal(&error, &shown, "a session"))?;
-        // It ends with the client.
-        tokio::spawn(async move { drop(connection.await) });
+        let client = postgres::connect(&config).await.map_err(|error| refused(&error, &shown))?;
         Ok(Self { client, shown })
     }
 
@@ -107,17 +105,28 @@ impl Server {
     }
 }
 
+/// There is no session.
+fn refused(error: &ConnectError, shown: &str) -> FaultError {
+    let (service, address) = (&POSTGRES, shown.to_owned());
+    match error.code() {
+        Some(code) => answered(code, address, "a session", error.tell()),
+        None => FaultError::Unreachable { service, address, reason: error.tell() },
+    }
+}
+
+/// A statement was not carried out.
 fn refusal(error: &tokio_postgres::Error, shown: &str, what: &str) -> FaultError {
-    let (service, address, request) = (&POSTGRES, shown.to_owned(), what.to_owned());
-    let mut answer = error.to_string();
+    let (service, address) = (&POSTGRES, shown.to_owned());
     let Some(told) = error.as_db_error() else {
-        if let Some(cause) = std::error::Error::source(error) {
-            answer = format!("{answer}: {cause}");
-        }
-        return FaultError::Unreachable { service, address, reason: answer };
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+        let reason = format!("{error}{}", cause.unwrap_or_default());
+        return FaultError::Unreachable { service, address, reason };
     };
-    let answer = told.message().to_owned();
-    let code = told.code();
+    answered(told.code(), address, what, told.message().to_owned())
+}
+
+fn answered(code: &SqlState, address: String, what: &str, answer: String) -> FaultError {
+    let (service, request) = (&POSTGRES, what.to_owned());
     let denied = [
         SqlState::INSUFFICIENT_PRIVILEGE,
         SqlState::INVALID_PASSWORD,

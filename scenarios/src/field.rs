@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::plan::check::DeadLetters;
 use crate::plan::effects::IdentityAt;
-use crate::plan::fault::AlarmOf;
+use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Pointer, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
@@ -82,6 +82,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Expected>(&mut all);
     enter::<Expect>(&mut all);
     enter::<AlarmOf>(&mut all);
+    enter::<StopSignal>(&mut all);
     enter::<Sizes>(&mut all);
     enter::<KeyDist>(&mut all);
     enter::<Again>(&mut all);

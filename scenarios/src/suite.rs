@@ -12,8 +12,10 @@ pub struct Shipped {
 }
 
 /// Every shipped scenario, by name.
-pub const ALL: &[Shipped] =
-    &[Shipped { name: "channel-leak", source: include_str!("../suite/channel-leak.toml") }];
+pub const ALL: &[Shipped] = &[
+    Shipped { name: "channel-leak", source: include_str!("../suite/channel-leak.toml") },
+    Shipped { name: "idempotent-ingest", source: include_str!("../suite/idempotent-ingest.toml") },
+];
 
 /// The shipped scenario of that name.
 ///

@@ -63,8 +63,7 @@ fn a_plan_of_another_version_is_refused() {
 prop_compose! {
     fn settings()(
         lab in any::<bool>(),
-        stable in any::<bool>(),
-        metrics in any::<bool>(),
+        optional in prop::collection::btree_set(prop::sample::select(vec!["stable", "metrics", "proxy"]), 0..3),
         seed in any::<u64>(),
         rate in 1_u32..1_000_000,
         per in prop::sample::select(vec!["s", "m", "h"]),
@@ -73,11 +72,11 @@ prop_compose! {
         length in prop::option::of(1_u64..1_000_000),
         command in prop::option::of("[a-z$@{}]{1,12}"),
     ) -> Settings {
-        let targets = [("service", true), ("rabbitmq", true), ("management", true), ("stable", stable), ("metrics", metrics)];
-        let given: BTreeSet<String> = targets.iter().filter(|t| t.1).map(|t| t.0.to_owned()).collect();
+        let given: BTreeSet<String> = optional.into_iter().map(str::to_owned).collect();
         let mut set = BTreeMap::from([
             ("rate".to_owned(), format!("{rate}/{per}")),
-            ("publish_path".to_owned(), path),
+            ("publish_path".to_owned(), path.clone()),
+            ("path".to_owned(), path),
             ("effects".to_owned(), if effects { "on" } else { "off" }.to_owned()),
         ]);
         if let Some(command) = command {
@@ -93,12 +92,26 @@ prop_compose! {
     }
 }
 
+/// What of these settings a scenario knows, with the addresses that it needs.
+fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
+    let known = plan(shipped.name, shipped.source, &Settings::default()).unwrap();
+    settings.set.retain(|name, _| known.params.contains_key(name));
+    settings.targets = settings.targets.map(|optional| {
+        let targets = known.system.targets.into_iter();
+        let given = targets.filter(|(key, target)| target.required || optional.contains(key));
+        given.map(|(key, _)| key).collect()
+    });
+    settings
+}
+
 proptest! {
     /// A plan that was written down is read as the plan it was.
     #[test]
     fn a_written_plan_reads_back(settings in settings()) {
         for shipped in suite::ALL {
-            let plan = plan(shipped.name, shipped.source, &settings).unwrap();
+            let settings = fitting(shipped, settings.clone());
+            let plan = plan(shipped.name, shipped.source, &settings)
+                .map_err(|problems| TestCaseError::fail(problems.render(false)))?;
             let text = toml::to_string(&plan).unwrap();
             prop_assert_eq!(plan_from_toml(&text).unwrap(), plan);
         }

@@ -13,8 +13,8 @@ use crate::program::{Profile, Program};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A publisher on a broker, in a lab that `verify` knows nothing of. Ends when
-/// it is dropped.
+/// A reference system in a lab that `verify` knows nothing of. Ends when it is
+/// dropped.
 #[derive(Debug)]
 pub struct OwnSystem {
     // In this order: the lab ends before the ports of its replicas are free.
@@ -24,16 +24,16 @@ pub struct OwnSystem {
 }
 
 impl OwnSystem {
-    /// Starts the publisher in a variant and waits until it answers.
+    /// Starts a system in a variant and waits until it answers.
     ///
     /// # Errors
     /// When it does not.
-    pub fn start(variant: &str, profile: Profile) -> Result<Self> {
+    pub fn start(system: System, variant: &str, profile: Profile) -> Result<Self> {
         let logs = tempfile::Builder::new().prefix("shakedown-tests-").tempdir()?;
         let exe = Program::Verify.build(profile)?;
         let lab = LabOptions { exe, ..LabOptions::new(logs.path()) }.start()?;
         let options = StartOptions { variant: variant.to_owned(), ..StartOptions::default() };
-        let running = System::Publisher.start(&lab, &options, Patience::new(PATIENCE))?;
+        let running = system.start(&lab, &options, Patience::new(PATIENCE))?;
         Ok(Self { lab, running, _logs: logs })
     }
 

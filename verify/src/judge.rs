@@ -162,7 +162,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
         CheckKind::Answers(check) => answers::judge(check, plan, history),
-        CheckKind::Order(check) => order::judge(check, history),
+        CheckKind::Order(check) => order::judge(check, plan, history),
         CheckKind::Drain(check) => drain::judge(check, plan, history),
         CheckKind::Recovery(check) => recovery::judge(check, plan, history),
         CheckKind::Equal(check) => equal::judge(check, plan, history),

@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
+use chaos::postgres::connect;
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::targets::redact;
 
@@ -69,12 +70,13 @@ impl Session {
         let unreachable = |why: String| PostgresTrouble::Unreachable { address: redact(url), why };
         let mut config: Config = url.parse().map_err(|error| unreachable(whole(&error)))?;
         config.application_name(format!("shakedown:{name}")).connect_timeout(PATIENCE);
-        let connected = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await;
-        let (client, connection) = connected
+        let connected = tokio::time::timeout(PATIENCE, connect(&config)).await;
+        let client = connected
             .map_err(|_| unreachable("no answer within 5 s".to_owned()))?
-            .map_err(|error| trouble(url, &error))?;
-        // It ends with the client.
-        tokio::spawn(async move { drop(connection.await) });
+            .map_err(|error| match error.code() {
+                Some(code) => told(url, code, error.tell()),
+                None => unreachable(error.tell()),
+            })?;
         let session = Self { client, url: url.to_owned() };
         let read_only = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
         let said = tokio::time::timeout(PATIENCE, session.client.batch_execute(read_only)).await;
@@ -141,12 +143,15 @@ impl Session {
 }
 
 fn trouble(url: &str, error: &tokio_postgres::Error) -> PostgresTrouble {
+    match error.as_db_error() {
+        Some(error) => told(url, error.code(), error.message().to_owned()),
+        None => PostgresTrouble::Unreachable { address: redact(url), why: whole(error) },
+    }
+}
+
+/// What the server's own words mean.
+fn told(url: &str, code: &SqlState, why: String) -> PostgresTrouble {
     let address = redact(url);
-    let Some(told) = error.as_db_error() else {
-        return PostgresTrouble::Unreachable { address, why: whole(error) };
-    };
-    let why = told.message().to_owned();
-    let code = told.code();
     if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         PostgresTrouble::Refused { address, why }
     } else if code.code().starts_with("57P") || code.code().starts_with("08") {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scenarios::plan::fault::Held;
+use scenarios::plan::fault::{StopSignal, Stopped};
 
 use super::victims::Victims;
 use super::{About, Order, Scene, Strike};
@@ -20,7 +20,7 @@ use crate::{FaultError, World};
 pub(super) const ABOUT: About = About {
     kind: "stop_process",
     command: "stop_process, in a scenario with a lab",
-    does: "ends processes with SIGTERM (after 10 s SIGKILL) and keeps them down for a while",
+    does: "ends processes with SIGTERM, or the signal it is given (after 10 s SIGKILL), and keeps them down for a while",
     confirmed: "that very process is gone",
     undone: "its supervisor starts it again at the end",
     contract: "a part may be away for a time; what was accepted waits and is done later",
@@ -30,16 +30,22 @@ pub(super) const ABOUT: About = About {
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) fn prepare(
-    asked: &Held,
+    asked: &Stopped,
     order: &Order,
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let victims = Victims::choose(&asked.role, asked.pick, order, scene)?;
-    Ok(Box::new(Stop { victims, world: Arc::clone(&scene.world), held: Vec::new() }))
+    let signal = match asked.signal {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Int => Signal::INT,
+        StopSignal::Quit => Signal::QUIT,
+    };
+    Ok(Box::new(Stop { victims, signal, world: Arc::clone(&scene.world), held: Vec::new() }))
 }
 
 struct Stop {
     victims: Victims,
+    signal: Signal,
     world: Arc<dyn World>,
     /// Those that are kept down.
     held: Vec<String>,
@@ -64,7 +70,7 @@ impl Strike for Stop {
                 .map_err(|why| FaultError::Blocked { what: format!("keeping {name} down"), why })?;
             self.held.push(name);
         }
-        self.victims.signal(Signal::TERM)?;
+        self.victims.signal(self.signal)?;
         if self.victims.all_gone(GRACE).await.is_err() {
             // One that has ended meanwhile needs no signal.
             let _ = self.victims.signal(Signal::KILL);

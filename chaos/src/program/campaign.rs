@@ -290,7 +290,8 @@ fn role(kind: &FaultKind) -> Option<&str> {
         FaultKind::KillProcess(victims) | FaultKind::TerminateProcess(victims) => {
             Some(&victims.role)
         }
-        FaultKind::PauseProcess(held) | FaultKind::StopProcess(held) => Some(&held.role),
+        FaultKind::PauseProcess(held) => Some(&held.role),
+        FaultKind::StopProcess(stopped) => Some(&stopped.role),
         FaultKind::RabbitmqAlarm(alarm) => Some(&alarm.role),
         _ => None,
     }

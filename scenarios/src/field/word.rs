@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
 use crate::plan::check::DeadLetters;
-use crate::plan::fault::AlarmOf;
+use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
 use crate::units::Unit;
@@ -52,6 +52,8 @@ words!(Expect, "expected-outcome", Expect::Accepted,
     "accepted" => Expect::Accepted, "refused" => Expect::Refused);
 words!(AlarmOf, "alarm", AlarmOf::Memory,
     "memory" => AlarmOf::Memory, "disk" => AlarmOf::Disk);
+words!(StopSignal, "stop-signal", StopSignal::Term,
+    "term" => StopSignal::Term, "int" => StopSignal::Int, "quit" => StopSignal::Quit);
 words!(Arrival, "arrival", Arrival::Uniform,
     "uniform" => Arrival::Uniform, "poisson" => Arrival::Poisson);
 words!(Late, "late", Late::Queue,

@@ -22,7 +22,7 @@ pub use messages::Duplicate;
 pub use network::Toxic;
 pub use pick::{Amount, Pick, Preference};
 pub use postgres::EndBackends;
-pub use process::{Held, Victims};
+pub use process::{Held, StopSignal, Stopped, Victims};
 pub use rabbitmq::{Alarm, AlarmOf, CloseConnections, PurgeQueue};
 pub use redis::{KillClients, PauseRedis};
 
@@ -67,7 +67,7 @@ pub enum FaultKind {
     /// SIGSTOP to processes of a role for a while.
     PauseProcess(Held),
     /// Processes of a role are ended and kept down for a while.
-    StopProcess(Held),
+    StopProcess(Stopped),
     /// AMQP connections closed through RabbitMQ's management API.
     CloseConnections(CloseConnections),
     /// RabbitMQ takes no messages for a while.
@@ -147,7 +147,8 @@ impl FaultKind {
     #[must_use]
     pub fn lasts(&self) -> Span {
         match self {
-            Self::PauseProcess(held) | Self::StopProcess(held) => held.lasts,
+            Self::PauseProcess(held) => held.lasts,
+            Self::StopProcess(stopped) => stopped.lasts,
             Self::RabbitmqAlarm(alarm) => alarm.lasts,
             Self::RedisPause(pause) => pause.lasts,
             Self::Toxic(toxic) => toxic.lasts,

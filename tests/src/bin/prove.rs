@@ -28,6 +28,9 @@ enum Proof {
     /// Runs every variant: each must get its verdict, from the checks that
     /// should catch it
     Matrix {
+        /// Runs the variants of this scenario only
+        #[arg(long, value_name = "NAME")]
+        scenario: Option<String>,
         /// Runs this variant only; may be given several times
         #[arg(long, value_name = "VARIANT")]
         only: Vec<String>,
@@ -37,12 +40,18 @@ enum Proof {
     },
     /// Runs the correct variants again and again: each run must be held
     Repeats {
+        /// Runs that of this scenario only
+        #[arg(long, value_name = "NAME")]
+        scenario: Option<String>,
         /// How often
         #[arg(long, default_value_t = 20)]
         runs: u32,
     },
     /// Kills runs with SIGKILL at random moments: nothing may stay behind
     Kills {
+        /// The scenario that is run
+        #[arg(long, value_name = "NAME", default_value = "channel-leak")]
+        scenario: String,
         /// How often
         #[arg(long, default_value_t = 10)]
         times: u32,
@@ -69,9 +78,11 @@ fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let _machine = Machine::acquire()?;
     let misses = match cli.proof {
-        Proof::Matrix { only, repeat } => run_matrix(&only, repeat)?,
-        Proof::Repeats { runs } => run_matrix(&["correct".to_owned()], runs)?,
-        Proof::Kills { times, seed, until } => run_kills(times, seed, until)?,
+        Proof::Matrix { scenario, only, repeat } => run_matrix(scenario.as_deref(), &only, repeat)?,
+        Proof::Repeats { scenario, runs } => {
+            run_matrix(scenario.as_deref(), &["correct".to_owned()], runs)?
+        }
+        Proof::Kills { scenario, times, seed, until } => run_kills(&scenario, times, seed, until)?,
         Proof::Plans { times, seed } => run_plans(times, seed)?,
     };
     println!("{}", if misses == 0 { "proven".to_owned() } else { format!("{misses} misses") });
@@ -79,8 +90,9 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Runs the cases and prints a row for each; gives the number of misses.
-fn run_matrix(only: &[String], repeat: u32) -> Result<u32> {
+fn run_matrix(scenario: Option<&str>, only: &[String], repeat: u32) -> Result<u32> {
     let mut cases = matrix::cases()?;
+    cases.retain(|case| scenario.is_none_or(|name| case.scenario == name));
     cases.retain(|case| only.is_empty() || only.contains(&case.variant));
     ensure!(!cases.is_empty(), "no shipped scenario has such a variant; see `verify list`");
     println!("| scenario | variant | expected | got | caught by | seconds | |");
@@ -100,7 +112,7 @@ fn row(case: &Case) -> bool {
     let wanted = format!("{:?}", expected.expect).to_lowercase();
     match case.attempt(Profile::Release, &[]) {
         Ok(tried) => {
-            let slow = if tried.took > matrix::AT_MOST { " (slow)" } else { "" };
+            let slow = if tried.took > case.at_most() { " (slow)" } else { "" };
             println!(
                 "| {scenario} | {variant} | {wanted} | {} | {} | {:.1}{slow} | {} |",
                 tried.verdict.word(),
@@ -120,15 +132,14 @@ fn row(case: &Case) -> bool {
 }
 
 /// Kills runs and prints a row for each; gives the number of misses.
-fn run_kills(times: u32, seed: u64, until: f64) -> Result<u32> {
+fn run_kills(scenario: &str, times: u32, seed: u64, until: f64) -> Result<u32> {
     let mut random = fastrand::Rng::with_seed(seed);
     println!("| killed after | cleared in | what is left of it | |");
     println!("| ---: | ---: | --- | --- |");
     let mut misses = 0;
     for _ in 0..times {
         let moment = Duration::try_from_secs_f64(random.f64() * until)?;
-        match kill::kill(&Moment::After(moment), Profile::Release, &["--scenario", "channel-leak"])
-        {
+        match kill::kill(&Moment::After(moment), Profile::Release, &["--scenario", scenario]) {
             Ok(left) => println!(
                 "| {:.2} s{} | {:.2} s | {} | ok |",
                 left.age.as_secs_f64(),

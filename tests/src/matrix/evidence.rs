@@ -37,7 +37,11 @@ fn wanted(finding: &Finding, record: &Record) -> Option<(&'static str, bool)> {
             Some(("slope", figure(&finding.measured) && any(&|e| figure(&e.seen))))
         }
         "no-free-channel-ids" => Some(("log line", says("No free channel ids"))),
-        "nothing-lost" => {
+        "lag" => Some(("stream", says("msg:stream:"))),
+        "enqueue-rate" => Some(("counter", says("service.enqueued"))),
+        "processing-time" => Some(("series", says("service.processing"))),
+        "in-order" => Some(("number of an operation", says("operation in-turn/"))),
+        "nothing-lost" | "stored-once" | "same-answer" | "same-answer-later" => {
             let ours = |word: &str| {
                 loadgen::identity::parse(word.as_bytes()).is_some_and(|id| id.run == record.run.id)
             };

@@ -1,5 +1,6 @@
 //! Somebody's own system, known by its addresses alone.
 
+use lab::reference::System;
 use reports::Record;
 use reports::record::Verdict;
 use rustix::process::Signal;
@@ -18,7 +19,7 @@ use crate::support::{expect, finding, get, not_held, sandbox, verify, words};
 const NEEDED: [&str; 3] = ["service", "rabbitmq", "management"];
 
 fn own_system(variant: &str) -> OwnSystem {
-    OwnSystem::start(variant, Profile::from_environment()).unwrap()
+    OwnSystem::start(System::Publisher, variant, Profile::from_environment()).unwrap()
 }
 
 /// The shipped scenario as a file with shorter phases, for runs whose length

@@ -7,6 +7,7 @@ mod broker;
 mod commands;
 mod detection;
 mod external;
+mod ingest;
 mod interrupts;
 mod kills;
 mod messages;

@@ -32,7 +32,7 @@ pub(super) fn judge(check: &Drain, plan: &Plan, history: &History) -> Opinion {
     let bound = format!("at most {to}{stays} within {} of {}", check.within, name(&check.after));
     let opinion = match start(&check.after, history) {
         Err(why) => Opinion::inconclusive(&bound, why),
-        Ok(start) => decide(check, &series, &bound, start, lasting),
+        Ok(start) => decide(check, &series, history, &bound, start, lasting),
     };
     opinion.drawn(&check.series, Some(check.to.value))
 }
@@ -105,10 +105,19 @@ fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> C
     course
 }
 
-fn decide(check: &Drain, series: &Series<'_>, bound: &str, start: f64, lasting: f64) -> Opinion {
+fn decide(
+    check: &Drain,
+    series: &Series<'_>,
+    history: &History,
+    bound: &str,
+    start: f64,
+    lasting: f64,
+) -> Opinion {
     let until = start + check.within.as_secs_f64();
     let course = course(check, series, start, lasting);
-    let end = course.drained.unwrap_or(until);
+    // What comes after the run cannot be silent.
+    let over = history.phases.last().map_or(until, |phase| phase.to);
+    let end = course.drained.unwrap_or(until.min(over.max(start)));
     let before = Span { from: start - series.unbroken(), to: start };
     let silent = series.silence(Span { from: start, to: end });
     let last = series.samples.last().map_or(f64::NEG_INFINITY, |sample| sample.at);

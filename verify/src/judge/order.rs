@@ -9,8 +9,13 @@
 //! nobody knows when, or whether, it was accepted. A second sending or a second
 //! effect of an operation moves nothing.
 //!
-//! No time of a single operation is on record. Known is the second in which
-//! each was due (sequence numbers come due in order, and their count by second
+//! Where a workload has one operation under way at a time (`max_in_flight = 1`,
+//! and nothing is sent twice), B was sent only when A had been answered, whatever
+//! their times: every pair of a key is put to the test, and every inversion is
+//! certain.
+//!
+//! Elsewhere no time of a single operation is on record. Known is the second in
+//! which each was due (sequence numbers come due in order, and their count by second
 //! is), and the longest response time of those that were due in that second. A
 //! was answered at the latest when its second was over and this time had passed;
 //! B was sent at the earliest when it was due. So an inversion counts only when
@@ -26,6 +31,7 @@ use std::collections::BTreeMap;
 
 use loadgen::Fate;
 use scenarios::plan::check::OrderCheck;
+use scenarios::plan::{Plan, Workload};
 use serde_json::json;
 
 use super::anomalies::Rows;
@@ -36,9 +42,9 @@ use crate::history::{History, Inversion, Order, Ordered, WorkloadHistory};
 
 const BOUND: &str = "none of a key after a later one that followed its answer";
 
-pub(super) fn judge(check: &OrderCheck, history: &History) -> Opinion {
+pub(super) fn judge(check: &OrderCheck, plan: &Plan, history: &History) -> Opinion {
     match order(check, history) {
-        Ok(order) => decide(check, history, order),
+        Ok(order) => decide(check, plan, history, order),
         Err(why) => Opinion::inconclusive(BOUND, why),
     }
 }
@@ -61,17 +67,24 @@ fn order<'a>(check: &OrderCheck, history: &'a History) -> Result<&'a Order, Stri
     }
 }
 
-/// A certain inversion with the times of its two operations.
+/// A certain inversion.
 struct Proof<'a> {
     workload: &'a str,
     inversion: &'a Inversion,
-    /// By when the earlier operation had been answered, in seconds.
-    answered: f64,
+    /// By when the earlier operation had been answered, in seconds; `None` where
+    /// operations follow one another.
+    answered: Option<f64>,
     /// From when on the later one was due.
     due: f64,
 }
 
-fn decide(check: &OrderCheck, history: &History, order: &Order) -> Opinion {
+/// Whether an operation is sent only when the one before has been answered, or
+/// given up.
+fn is_serial(workload: &Workload) -> bool {
+    workload.max_in_flight == Some(1) && workload.shape.duplicates.0 == 0.0
+}
+
+fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> Opinion {
     let (mut proofs, mut tested, mut operations, mut doubted) = (Vec::new(), 0, 0, 0);
     let mut is_cut = false;
     for name in &check.workloads {
@@ -79,7 +92,8 @@ fn decide(check: &OrderCheck, history: &History, order: &Order) -> Opinion {
             return Opinion::inconclusive(BOUND, format!("Workload {name} left no ledger."));
         };
         let Some(told) = order.workloads.get(name) else { continue };
-        let times = Times::of(history, name, known);
+        let is_serial = plan.workloads.iter().any(|w| w.name == *name && is_serial(w));
+        let times = Times::of(history, name, known, is_serial);
         let certain: Vec<Proof<'_>> =
             told.inversions.iter().filter_map(|i| times.proof(name, known, i)).collect();
         tested += times.tested(told) + certain.len() as u64;
@@ -105,7 +119,7 @@ fn decide(check: &OrderCheck, history: &History, order: &Order) -> Opinion {
         Opinion::doubtful(BOUND, measured, why)
     } else if tested < check.at_least {
         let why = format!(
-            "Of {} only {} followed the answer of the one before in its key by two seconds; a verdict needs {}. Use fewer keys for longer, or more keys where answers take long.{swapped}",
+            "Of {} only {} certainly followed the answer of the one before in its key; a verdict needs {}. Use max_in_flight = 1, or so many keys that two of a key are some seconds apart.{swapped}",
             words::plural(operations, "operation"),
             words::count(tested),
             words::count(check.at_least)
@@ -124,17 +138,22 @@ fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
     let number = proofs.len() as u64;
     let measured = format!("{} of {}", words::count(number), words::plural(tested, "pair"));
     let why = format!(
-        "{} came after a later one of the same key that was due only when the earlier one had been answered.{swapped}",
+        "{} came after a later one of the same key that was sent only when the earlier one had been answered.{swapped}",
         words::plural(number, "effect")
     );
     let told = proofs.iter().map(|proof| {
         let Inversion { key, sequence, after } = proof.inversion;
         let what = format!("operation {}/{sequence}", proof.workload);
-        let seen = format!(
-            "after {after} of key {key}, though answered by {} and that one due from {} on",
-            words::seconds(proof.answered),
-            words::seconds(proof.due)
-        );
+        let due = words::seconds(proof.due);
+        let seen = match proof.answered {
+            Some(answered) => format!(
+                "after {after} of key {key}, though answered by {} and that one due from {due} on",
+                words::seconds(answered)
+            ),
+            None => format!(
+                "after {after} of key {key}, though answered before that one was sent; it was due from {due} on"
+            ),
+        };
         evidence(what, seen, Some(proof.due))
     });
     let rows = proofs.iter().map(|proof| {
@@ -154,6 +173,8 @@ fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
 
 /// When the operations of a workload were due and answered, to a second.
 struct Times {
+    /// Whether each was answered before the next was sent.
+    is_serial: bool,
     /// Operations that came due before each second.
     due: BTreeMap<i64, u64>,
     /// The longest response time of those that were due in a second, in whole
@@ -162,7 +183,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(history: &History, name: &str, known: &WorkloadHistory) -> Self {
+    fn of(history: &History, name: &str, known: &WorkloadHistory, is_serial: bool) -> Self {
         let samples = history.samples.get(&format!("{name}.due"));
         let due = samples.into_iter().flatten();
         let due = due.map(|sample| (sample.at.round() as i64, sample.value as u64)).collect();
@@ -170,7 +191,7 @@ impl Times {
             let micros = times.histogram().max();
             (*second as i64, (micros as f64 / 1e6).ceil() as i64)
         });
-        Self { due, longest: longest.collect() }
+        Self { is_serial, due, longest: longest.collect() }
     }
 
     /// The second in which an operation was due.
@@ -206,18 +227,21 @@ impl Times {
         if !known.ledger.of(Fate::Acked).contains(inversion.sequence) {
             return None;
         }
-        let answered = self.answered(self.second(inversion.sequence)?)?;
         let due = self.second(inversion.after)?;
-        (due >= answered).then_some(Proof {
-            workload,
-            inversion,
-            answered: answered as f64,
-            due: due as f64,
-        })
+        let answered = match self.is_serial {
+            true => None,
+            false => Some(self.answered(self.second(inversion.sequence)?)?),
+        };
+        let is_certain = answered.is_none_or(|answered| due >= answered);
+        let answered = answered.map(|second| second as f64);
+        is_certain.then_some(Proof { workload, inversion, answered, due: due as f64 })
     }
 
     /// How many pairs in order were certainly not under way together.
     fn tested(&self, told: &Ordered) -> u64 {
+        if self.is_serial {
+            return told.pairs.iter().map(|pairs| pairs.count).sum();
+        }
         let mut needed: BTreeMap<u64, Option<u64>> = BTreeMap::new();
         let mut tested = 0;
         for pairs in &told.pairs {

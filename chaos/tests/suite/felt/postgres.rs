@@ -1,6 +1,7 @@
 //! Sessions that PostgreSQL ends, felt by their client.
 
 use lab::{Postgres, PostgresOptions};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
@@ -9,6 +10,7 @@ use tokio_postgres::{Client, NoTls};
 use super::ground::patience;
 use super::{Case, Ground, SECRET, feel, words};
 use crate::program::Desk;
+use crate::sleeper::wait_for;
 
 type Session = (Client, JoinHandle<Result<(), tokio_postgres::Error>>);
 
@@ -83,4 +85,61 @@ fn an_address_with_further_hosts_is_refused() {
         assert_eq!(code, Some(2), "{err}");
         assert!(err.contains("more than one host") && !err.contains(SECRET), "{err}");
     }
+}
+
+/// Has the server, which trusts everybody, show a certificate for `localhost`;
+/// gives the authority that signed it, as PEM.
+fn encrypt(session: &Runtime, url: &str) -> String {
+    let key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = authority.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(authority, key);
+    let key = KeyPair::generate().unwrap();
+    let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = names.signed_by(&key, &issuer).unwrap().pem();
+    let put = |text: &str, file: &str| {
+        format!(
+            "copy (select regexp_split_to_table('{text}', '\\n')) \
+             to program 'umask 077; cat > {file}';"
+        )
+    };
+    session.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let files = [put(&certificate, "server.crt"), put(&key.serialize_pem(), "server.key")];
+        for statement in files
+            .iter()
+            .map(String::as_str)
+            .chain(["alter system set ssl = on", "select pg_reload_conf()"])
+        {
+            client.batch_execute(statement).await.unwrap();
+        }
+        while client.query_one("show ssl", &[]).await.unwrap().get::<_, String>(0) != "on" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    pem
+}
+
+#[test]
+fn a_server_that_wants_tls_gets_it_and_must_be_trusted() {
+    let mut ended = Ended::start();
+    let authority = encrypt(&ended.runtime, &ended.url);
+    let desk = Desk::new();
+    let file = desk.0.path().join("authority.pem");
+    std::fs::write(&file, authority).unwrap();
+    let url = format!("{}?sslmode=require", ended.url.replace("127.0.0.1", "localhost"));
+    let line = ["postgres-end-backends", "--url", &url, "--matching", "worker"];
+
+    ended.connect();
+    let stranger = desk.command(&line).env("SSL_CERT_FILE", "/dev/null").output().unwrap();
+    let said = String::from_utf8_lossy(&stranger.stderr);
+    assert!(!stranger.status.success() && said.contains("SSL_CERT_FILE"), "{said}");
+    assert!(!ended.is_felt(&desk));
+
+    // The client comes back, and only then is the fault over.
+    let mut trusted = desk.command(&line).env("SSL_CERT_FILE", &file).spawn().unwrap();
+    wait_for("the session to be ended", || ended.is_felt(&desk));
+    assert!(trusted.wait().unwrap().success());
 }

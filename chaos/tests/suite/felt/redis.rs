@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chaos::{Journal, Limits, Order, Scene, http_client, inject};
 use lab::{Redis, RedisOptions, broker::redis::SERVER};
-use scenarios::plan::fault::Held;
+use scenarios::plan::fault::{StopSignal, Stopped};
 use scenarios::plan::{FaultKind, Pick};
 use scenarios::units::Span;
 
@@ -258,7 +258,12 @@ fn a_refusal_is_no_silence() {
 }
 
 fn held(ground: &Arc<Ground>, folder: &tempfile::TempDir) -> (Order, Scene) {
-    let held = Held { role: "broker".to_owned(), pick: Pick::ALL, lasts: Span(PATIENCE) };
+    let held = Stopped {
+        role: "broker".to_owned(),
+        pick: Pick::ALL,
+        lasts: Span(PATIENCE),
+        signal: StopSignal::Term,
+    };
     let order = Order {
         name: "stop".to_owned(),
         seed: 1,

@@ -101,7 +101,7 @@ impl Variant {
     pub(crate) fn rest(self, partition: u16) -> Option<Duration> {
         match self {
             Self::SlowConsumer => Some(Duration::from_secs(1)),
-            Self::LagOfOnePartition if partition == LAGGARD => Some(Duration::from_secs(2)),
+            Self::LagOfOnePartition if partition == LAGGARD => Some(Duration::from_secs(4)),
             _ => None,
         }
     }

@@ -111,7 +111,7 @@ impl Variant {
                 "workers rest for a second after each batch: every partition lags"
             }
             Self::LagOfOnePartition => {
-                "partition 7 rests for two seconds after each batch: an average hides its lag"
+                "partition 7 rests for four seconds after each batch: an average hides its lag"
             }
             Self::MetricsLie => {
                 "stream_enqueue_total leaves out the accepted requests that were hits"

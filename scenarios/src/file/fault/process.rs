@@ -2,7 +2,7 @@
 
 use super::{lasts, pick};
 use crate::plan::FaultKind;
-use crate::plan::fault::{Held, Victims};
+use crate::plan::fault::{Held, StopSignal, Stopped, Victims};
 use crate::read::Table;
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> [Option<FaultKind>; 4] {
@@ -24,7 +24,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> [Option<FaultKind>; 4] {
             .opt_table(
                 "stop_process",
                 "Processes of a role are ended and kept down for a while.",
-                held,
+                stopped,
             )
             .map(FaultKind::StopProcess),
     ]
@@ -41,4 +41,13 @@ fn victims(table: &mut Table<'_, '_>) -> Victims {
 
 fn held(table: &mut Table<'_, '_>) -> Held {
     Held { role: role(table), pick: pick(table), lasts: lasts(table) }
+}
+
+fn stopped(table: &mut Table<'_, '_>) -> Stopped {
+    let signal = table.or(
+        "signal",
+        "How they are asked to end; PostgreSQL ends its sessions only with \"int\".",
+        StopSignal::Term,
+    );
+    Stopped { role: role(table), pick: pick(table), lasts: lasts(table), signal }
 }

@@ -15,6 +15,35 @@ pub struct Victims {
     pub pick: Pick,
 }
 
+/// Processes that are ended and kept down for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopped {
+    /// The role whose processes are candidates.
+    pub role: String,
+    /// Which of them are hit.
+    pub pick: Pick,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+    /// How they are asked to end.
+    #[serde(default)]
+    pub signal: StopSignal,
+}
+
+/// The signal by which a process is asked to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopSignal {
+    /// SIGTERM. PostgreSQL waits for its sessions to end by themselves.
+    #[default]
+    Term,
+    /// SIGINT. PostgreSQL ends its sessions, in good order.
+    Int,
+    /// SIGQUIT.
+    Quit,
+}
+
 /// Processes that are hit for a while.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -193,6 +193,28 @@ fn operations_under_way_together_may_be_swapped() {
 }
 
 #[test]
+fn one_after_another_leaves_no_doubt() {
+    let slow = |_, _| (Fate::Acked, 12_000_000);
+    let serial = |swap: &[(u64, usize, usize)], duplicates: f64| {
+        let mut scene = ordered(slow, swap);
+        scene.plan.workloads[0].max_in_flight = Some(1);
+        scene.plan.workloads[0].shape.duplicates = Share(duplicates);
+        scene.find(order())
+    };
+    let finding = serial(&[(160, 0, 1)], 0.0);
+    assert_eq!(finding.verdict, Violated, "{}", finding.why);
+    assert!(finding.evidence[0].seen.contains("answered before that one was sent"));
+    assert_eq!(serial(&[], 0.0).verdict, Held);
+    // The first of two sendings may be the one that was lost.
+    assert_eq!(serial(&[(160, 0, 1)], 0.01).verdict, Inconclusive);
+    // Nobody knows when what was not answered was accepted.
+    let silent = |_, sequence| if sequence == 160 { (Fate::Indeterminate, 3_000) } else { GOOD };
+    let mut scene = ordered(silent, &[(160, 0, 1)]);
+    scene.plan.workloads[0].max_in_flight = Some(1);
+    assert_eq!(scene.find(order()).verdict, Held);
+}
+
+#[test]
 fn an_order_needs_rows() {
     let mut none = Scene::new().good_workload("publish");
     assert_eq!(none.find(order()).verdict, Inconclusive);
@@ -233,7 +255,11 @@ fn a_backlog_drains_in_time() {
     assert_eq!(finding.verdict, Violated, "{}", finding.why);
     assert!(!finding.evidence.is_empty() && finding.evidence_file.is_some());
     // The time is longer than the run.
-    assert_eq!(ready(falling(1.0)).find(drain(phase(), 0.0, 30)).verdict, Inconclusive);
+    for within in [30, 300] {
+        let finding = ready(falling(1.0)).find(drain(phase(), 0.0, within));
+        assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+        assert!(finding.why.contains("before the time was up"), "{}", finding.why);
+    }
     // A probe that goes blind at the end of the load drains nothing.
     let blind = |at: f64| (at < 47.0).then_some(0.0);
     assert_eq!(ready(blind).find(drain(phase(), 0.0, 10)).verdict, Inconclusive);
