@@ -1,7 +1,9 @@
 //! The systems that the tools are tried on: correct, and with planted bugs.
 
+mod diary;
 pub mod ingest;
 pub mod publisher;
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;

@@ -94,7 +94,8 @@ prop_compose! {
 
 /// What of these settings a scenario knows, with the addresses that it needs.
 fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
-    let known = plan(shipped.name, shipped.source, &Settings::default()).unwrap();
+    let known = plan(shipped.name, shipped.source, &Settings::default());
+    let known = known.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     settings.set.retain(|name, _| known.params.contains_key(name));
     settings.targets = settings.targets.map(|optional| {
         let targets = known.system.targets.into_iter();

@@ -5,13 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scenarios::plan::fault::CloseConnections;
 
-use super::severed::{Sessions, Severed};
+use super::severed::{Host, Severed};
 use super::{About, Order, Scene, Strike};
+use crate::FaultError;
 use crate::management::{Closed, Connection, Management};
-use crate::patience::Patience;
-use crate::timetable::{ChoiceError, choose};
-use crate::undo::Undo;
-use crate::{FaultError, World};
 
 pub(super) const ABOUT: About = About {
     kind: "close_connections",
@@ -25,117 +22,62 @@ pub(super) const ABOUT: About = About {
 
 /// The tools' own connections carry names that begin so, and are never hit.
 const OWN: &str = "shakedown:";
-/// A new connection may be missing from the list for two statistics intervals.
-const APPEAR_WITHIN: Duration = Duration::from_secs(10);
-/// A closed connection leaves the list at once, but answers may be cached.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 pub(super) async fn prepare(
     asked: &CloseConnections,
     order: &Order,
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
-    let api = Management::new(&order.fill(&asked.management)?, scene.http.clone())?;
-    let patience = Patience::new(APPEAR_WITHIN, LOOK_EVERY);
-    let (candidates, victims) = loop {
-        let candidates = candidates(&api, &asked.matching).await?;
-        let since = |connection: &Connection| connection.connected_at;
-        match choose(&candidates, asked.pick, order.seed, since) {
-            Ok(victims) => break (candidates, victims),
-            Err(source) => {
-                if !patience.pause().await {
-                    return Err(nobody(&asked.matching, source));
-                }
-            }
-        }
-    };
-    Ok(Box::new(Close {
-        api,
+    let broker = Broker {
+        api: Management::new(&order.fill(&asked.management)?, scene.http.clone())?,
         matching: asked.matching.clone(),
         reason: format!("shakedown fault {}", header_text(&order.name)),
-        before: candidates.len(),
-        victims,
-    }))
-}
-
-fn nobody(matching: &str, source: ChoiceError) -> FaultError {
-    let what = if matching.is_empty() {
-        "AMQP connection of the system".to_owned()
-    } else {
-        format!("AMQP connection with {matching:?}")
     };
-    FaultError::Choice { what, source }
+    Ok(Box::new(Severed::choose(broker, asked.pick, order.seed).await?))
 }
 
-/// Chosen connections, and how many matched before.
-struct Close {
+struct Broker {
     api: Management,
     matching: String,
     reason: String,
-    before: usize,
-    victims: Vec<Connection>,
 }
 
 #[async_trait]
-impl Severed for Close {
+impl Host for Broker {
+    type Session = Connection;
     const WORD: &'static str = "connections";
-    const SEE_WITHIN: Duration = CONFIRM_WITHIN;
-    const LOOK_EVERY: Duration = LOOK_EVERY;
-
-    fn before(&self) -> usize {
-        self.before
-    }
+    /// Two statistics intervals.
+    const APPEAR_WITHIN: Duration = Duration::from_secs(10);
+    /// A closed connection leaves the list at once, but answers may be cached.
+    const SEE_WITHIN: Duration = Duration::from_secs(30);
+    const LOOK_EVERY: Duration = Duration::from_millis(300);
 
     /// A new connection is listed up to one statistics interval late, so the
     /// system is seen whole late and never early.
-    async fn count(&self) -> Result<Sessions, FaultError> {
-        let open = candidates(&self.api, &self.matching).await?;
-        let is_hit = |open: &&Connection| self.victims.iter().any(|victim| victim.is(open));
-        let hit = open.iter().filter(is_hit).count();
-        Ok(Sessions { hit, others: open.len() - hit })
-    }
-}
-
-#[async_trait]
-impl Strike for Close {
-    fn victims(&self) -> Vec<String> {
-        self.victims.iter().map(Connection::to_string).collect()
+    async fn sessions(&self) -> Result<Vec<Connection>, FaultError> {
+        let mut open = self.api.connections().await?;
+        open.retain(|c| !c.given_name.starts_with(OWN) && c.matches(&self.matching));
+        Ok(open)
     }
 
-    async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(Undo::Nothing { why: "clients connect again".to_owned() })
-    }
-
-    /// One that is gone already is as good as closed. But if that is so for
-    /// every one, the list was stale and nobody felt anything.
-    async fn land(&mut self) -> Result<(), FaultError> {
-        let mut closed = 0;
-        for victim in &self.victims {
-            if self.api.close(&victim.name, &self.reason).await? == Closed::Now {
-                closed += 1;
-            }
+    fn candidate(&self) -> String {
+        match self.matching.as_str() {
+            "" => "AMQP connection of the system".to_owned(),
+            matching => format!("AMQP connection with {matching:?}"),
         }
-        if closed == 0 {
-            let why = "every chosen connection was closed before".to_owned();
-            return Err(FaultError::NotLanded { why });
-        }
-        Ok(())
     }
 
-    async fn confirm(&self) -> Result<(), FaultError> {
-        self.all_gone().await
+    fn since(connection: &Connection) -> i128 {
+        connection.connected_at.into()
     }
 
-    async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
-        self.as_many_again(within).await
+    fn is(a: &Connection, b: &Connection) -> bool {
+        a.is(b)
     }
-}
 
-async fn candidates(api: &Management, matching: &str) -> Result<Vec<Connection>, FaultError> {
-    let mut open = api.connections().await?;
-    open.retain(|c| !c.given_name.starts_with(OWN) && c.matches(matching));
-    Ok(open)
+    async fn end(&self, connection: &Connection) -> Result<bool, FaultError> {
+        Ok(self.api.close(&connection.name, &self.reason).await? == Closed::Now)
+    }
 }
 
 /// A header takes visible ASCII; a fault's name may hold anything.

@@ -1,18 +1,14 @@
 //! Connections of clients closed by Redis itself (`CLIENT KILL`): what a
 //! server's `timeout`, an overflowing output buffer or an operator does.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use scenarios::plan::fault::KillClients;
 use tokio::sync::Mutex;
 
-use super::severed::{Sessions, Severed};
+use super::severed::{Host, Severed};
 use super::{About, Order, Strike};
+use crate::FaultError;
 use crate::redis_server::{Client, Server};
-use crate::timetable::choose;
-use crate::undo::Undo;
-use crate::{FaultError, World};
 
 pub(super) const ABOUT: About = About {
     kind: "redis_kill_clients",
@@ -23,84 +19,44 @@ pub(super) const ABOUT: About = About {
     contract: "a server may close any connection; commands without an answer are indeterminate",
 };
 
-const SEE_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
 pub(super) async fn prepare(
     asked: &KillClients,
     order: &Order,
 ) -> Result<Box<dyn Strike>, FaultError> {
-    let mut server = Server::connect(&order.fill(&asked.url)?).await?;
-    let candidates = candidates(&mut server, &asked.matching).await?;
-    let victims =
-        choose(&candidates, asked.pick, order.seed, |client| client.id).map_err(|source| {
-            FaultError::Choice {
-                what: format!("connection of a Redis client with {:?}", asked.matching),
-                source,
-            }
-        })?;
-    let (matching, before) = (asked.matching.clone(), candidates.len());
-    Ok(Box::new(Kill { server: Mutex::new(server), matching, before, victims }))
+    let server = Mutex::new(Server::connect(&order.fill(&asked.url)?).await?);
+    let redis = Redis { server, matching: asked.matching.clone() };
+    Ok(Box::new(Severed::choose(redis, asked.pick, order.seed).await?))
 }
 
-async fn candidates(server: &mut Server, matching: &str) -> Result<Vec<Client>, FaultError> {
-    let mut clients = server.clients().await?;
-    clients.retain(|client| client.matches(matching));
-    Ok(clients)
-}
-
-struct Kill {
+struct Redis {
     server: Mutex<Server>,
     matching: String,
-    before: usize,
-    victims: Vec<Client>,
 }
 
 #[async_trait]
-impl Severed for Kill {
+impl Host for Redis {
+    type Session = Client;
     const WORD: &'static str = "connections";
-    const SEE_WITHIN: Duration = SEE_WITHIN;
-    const LOOK_EVERY: Duration = LOOK_EVERY;
 
-    fn before(&self) -> usize {
-        self.before
+    async fn sessions(&self) -> Result<Vec<Client>, FaultError> {
+        let mut clients = self.server.lock().await.clients().await?;
+        clients.retain(|client| client.matches(&self.matching));
+        Ok(clients)
     }
 
-    async fn count(&self) -> Result<Sessions, FaultError> {
-        let open = candidates(&mut *self.server.lock().await, &self.matching).await?;
-        let is_hit = |client: &&Client| self.victims.iter().any(|victim| victim.id == client.id);
-        let hit = open.iter().filter(is_hit).count();
-        Ok(Sessions { hit, others: open.len() - hit })
-    }
-}
-
-#[async_trait]
-impl Strike for Kill {
-    fn victims(&self) -> Vec<String> {
-        self.victims.iter().map(Client::to_string).collect()
+    fn candidate(&self) -> String {
+        format!("connection of a Redis client with {:?}", self.matching)
     }
 
-    async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(Undo::Nothing { why: "clients connect again".to_owned() })
+    fn since(client: &Client) -> i128 {
+        client.id.into()
     }
 
-    async fn land(&mut self) -> Result<(), FaultError> {
-        let mut closed = 0;
-        for victim in &self.victims {
-            closed += usize::from(self.server.get_mut().kill(victim.id).await?);
-        }
-        if closed == 0 {
-            let why = "every chosen connection was closed before".to_owned();
-            return Err(FaultError::NotLanded { why });
-        }
-        Ok(())
+    fn is(a: &Client, b: &Client) -> bool {
+        a.id == b.id
     }
 
-    async fn confirm(&self) -> Result<(), FaultError> {
-        self.all_gone().await
-    }
-
-    async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
-        self.as_many_again(within).await
+    async fn end(&self, client: &Client) -> Result<bool, FaultError> {
+        self.server.lock().await.kill(client.id).await
     }
 }

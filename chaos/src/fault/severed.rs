@@ -1,60 +1,125 @@
-//! Sessions that a server was made to end: when those are gone, and when there
-//! are as many again.
+//! Sessions that a server is made to end: which are chosen, when they are gone,
+//! and when there are as many again. What differs between servers is a [`Host`].
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use scenarios::plan::fault::Pick;
 
-use crate::FaultError;
+use super::Strike;
 use crate::patience::Patience;
+use crate::timetable::choose;
+use crate::undo::Undo;
+use crate::{FaultError, World};
 
-/// How many sessions match now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sessions {
-    /// Those that were hit.
-    pub(super) hit: usize,
-    /// All others.
-    pub(super) others: usize,
-}
-
-/// A fault that severs sessions.
+/// A server that lists its clients' sessions and can end them.
 #[async_trait]
-pub(super) trait Severed: Sync {
+pub(super) trait Host: Send + Sync {
+    /// One session.
+    type Session: Clone + Ord + Display + Send + Sync;
     /// What its sessions are called: `connections`.
     const WORD: &'static str;
-    /// How long the server may take to show that they are gone.
-    const SEE_WITHIN: Duration;
-    /// How often it is asked.
-    const LOOK_EVERY: Duration;
+    /// How long a session that is there may be missing from the list.
+    const APPEAR_WITHIN: Duration = Duration::ZERO;
+    /// How long one that has ended may stay in the list.
+    const SEE_WITHIN: Duration = Duration::from_secs(10);
+    /// How often the list is looked at.
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-    /// How many matched before.
-    fn before(&self) -> usize;
+    /// The sessions that may be hit.
+    async fn sessions(&self) -> Result<Vec<Self::Session>, FaultError>;
 
-    /// Counts those that match now.
-    async fn count(&self) -> Result<Sessions, FaultError>;
+    /// What they are, where there is none.
+    fn candidate(&self) -> String;
 
-    /// Waits until none of those that were hit is listed any more.
-    async fn all_gone(&self) -> Result<(), FaultError> {
-        let patience = Patience::new(Self::SEE_WITHIN, Self::LOOK_EVERY);
+    /// Since when a session is open, for picks by age.
+    fn since(session: &Self::Session) -> i128;
+
+    /// Whether these are one session, whatever it calls itself by now.
+    fn is(a: &Self::Session, b: &Self::Session) -> bool;
+
+    /// Ends a session; false if there is none any more.
+    async fn end(&self, session: &Self::Session) -> Result<bool, FaultError>;
+}
+
+/// Chosen sessions, and how many could have been.
+pub(super) struct Severed<H: Host> {
+    host: H,
+    before: usize,
+    victims: Vec<H::Session>,
+}
+
+impl<H: Host> Severed<H> {
+    /// Chooses among the sessions that there are.
+    pub(super) async fn choose(host: H, pick: Pick, seed: u64) -> Result<Self, FaultError> {
+        let patience = Patience::new(H::APPEAR_WITHIN, H::LOOK_EVERY);
         loop {
-            let listed = self.count().await?.hit;
+            let candidates = host.sessions().await?;
+            match choose(&candidates, pick, seed, H::since) {
+                Ok(victims) => return Ok(Self { before: candidates.len(), host, victims }),
+                Err(source) => {
+                    if !patience.pause().await {
+                        return Err(FaultError::Choice { what: host.candidate(), source });
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many are open: those that were hit, and all others.
+    async fn count(&self) -> Result<(usize, usize), FaultError> {
+        let open = self.host.sessions().await?;
+        let is_hit = |open: &&H::Session| self.victims.iter().any(|victim| H::is(victim, open));
+        let hit = open.iter().filter(is_hit).count();
+        Ok((hit, open.len() - hit))
+    }
+}
+
+#[async_trait]
+impl<H: Host> Strike for Severed<H> {
+    fn victims(&self) -> Vec<String> {
+        self.victims.iter().map(H::Session::to_string).collect()
+    }
+
+    async fn arm(&mut self) -> Result<Undo, FaultError> {
+        Ok(Undo::Nothing { why: "clients connect again".to_owned() })
+    }
+
+    /// One that is gone already is as good as ended. But if that is so for every
+    /// one, the list was stale and nobody felt anything.
+    async fn land(&mut self) -> Result<(), FaultError> {
+        let mut ended = 0;
+        for victim in &self.victims {
+            ended += usize::from(self.host.end(victim).await?);
+        }
+        if ended == 0 {
+            let why = format!("all of the chosen {} had ended before", H::WORD);
+            return Err(FaultError::NotLanded { why });
+        }
+        Ok(())
+    }
+
+    async fn confirm(&self) -> Result<(), FaultError> {
+        let patience = Patience::new(H::SEE_WITHIN, H::LOOK_EVERY);
+        loop {
+            let (listed, _) = self.count().await?;
             if listed == 0 {
                 return Ok(());
             }
             if !patience.pause().await {
-                let what = format!("{listed} of the ended {} are listed", Self::WORD);
+                let what = format!("{listed} of the ended {} are listed", H::WORD);
                 return Err(FaultError::NotConfirmed { what, within: patience.limit });
             }
         }
     }
 
-    /// Waits until as many match as before, those that were hit not counted.
-    async fn as_many_again(&self, within: Duration) -> Result<Option<String>, FaultError> {
-        let patience = Patience::new(within, Self::LOOK_EVERY);
+    async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
+        let patience = Patience::new(within, H::LOOK_EVERY);
         loop {
-            let open = self.count().await?.others;
-            let seen = format!("{open} of {} {} are open", self.before(), Self::WORD);
-            if open >= self.before() {
+            let (_, open) = self.count().await?;
+            let seen = format!("{open} of {} {} are open", self.before, H::WORD);
+            if open >= self.before {
                 return Ok(Some(seen));
             }
             if !patience.pause().await {

@@ -9,11 +9,10 @@
 
 mod arguments;
 mod counts;
-pub(super) mod diary;
 mod link;
 mod message;
 mod pool;
-mod server;
+mod service;
 mod tactics;
 mod variant;
 
@@ -22,11 +21,11 @@ use std::sync::Arc;
 
 use crate::keeper::wire::{ProcessSpec, Restart};
 use crate::port::Shared;
-use crate::reference::Replica;
+use crate::reference::diary::Diary;
+use crate::reference::{Replica, server};
 use crate::{Lab, LabError, Patience, http};
 use arguments::Arguments;
 use counts::Counts;
-use diary::Diary;
 use link::Link;
 use tactics::Tactics;
 pub use variant::Variant;
@@ -153,7 +152,8 @@ async fn serve(arguments: Arguments) -> std::io::Result<()> {
     let tactics = Arc::new(Tactics::new(Arc::clone(&arguments), Arc::clone(&link)));
     let keeper = tokio::spawn(link::maintain(Arc::clone(&link), Arc::clone(&tactics)));
     let counts = Arc::new(Counts::new());
-    server::serve(&arguments, &tactics, &counts).await?;
+    let service = service::Frontend::new(&arguments, &tactics, &counts);
+    server::serve(Arc::new(service), &arguments.private).await?;
     keeper.abort();
     link.close().await;
     Ok(())

@@ -7,8 +7,10 @@ use super::links::{Kind, Links};
 use crate::plan::{Expected, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
+const REFERENCE: &str = "The reference system in the lab: publisher or ingest.";
+
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
-    let reference = table.req("reference", "The reference system in the lab: publisher.");
+    let reference = table.req("reference", REFERENCE);
     read_with(table, settings, links, reference)
 }
 
@@ -19,8 +21,7 @@ pub(super) fn read_targets(
     settings: &Settings,
     links: &Links,
 ) -> System {
-    let about = "The reference system in the lab: publisher.";
-    let reference = table.or("reference", about, String::new());
+    let reference = table.or("reference", REFERENCE, String::new());
     read_with(table, settings, links, reference)
 }
 
@@ -30,7 +31,11 @@ fn read_with(
     links: &Links,
     reference: String,
 ) -> System {
-    let replicas = table.or("replicas", "Copies of the service in the lab.", 1_u16);
+    let replicas = table.or(
+        "replicas",
+        "Copies of the service in the lab; of the ingest, its workers.",
+        1_u16,
+    );
     let proxied: Vec<At<String>> = table.list_or_empty(
         "proxied",
         "Targets that the reference system in the lab reaches through a proxy.",

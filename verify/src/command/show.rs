@@ -58,7 +58,8 @@ fn describe(plan: &Plan) -> String {
     section("Checks", checks.collect());
     let params = plan.params.iter().map(|(name, value)| {
         let help = plan.param_help.get(name).map_or("", String::as_str);
-        (name.clone(), format!("{help}\n{value:?}"))
+        let value = if value.is_empty() { "(empty)" } else { value.as_str() };
+        (name.clone(), format!("{help}\n{value}"))
     });
     section("Parameters (--set NAME=VALUE)", params.collect());
     let targets = plan.system.targets.iter().map(|(key, target)| {

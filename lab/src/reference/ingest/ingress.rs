@@ -18,10 +18,10 @@ use super::admission::{Admission, Outcome, Receipt};
 use super::arguments::Arguments;
 use super::link::Link;
 use super::message::Request;
-use super::server::{self, Answer, Service};
 use super::streams;
 use super::variant::Variant;
-use crate::reference::publisher::diary::Diary;
+use crate::reference::diary::Diary;
+use crate::reference::server::{self, Answer, Service};
 use counts::Counts;
 
 const LARGEST_BODY: usize = 1 << 20;

@@ -15,7 +15,7 @@ use super::store::{Store, StoreError};
 use super::streams::{self, Partition};
 use super::variant::Variant;
 use super::worker::counts::{Counts, Status};
-use crate::reference::publisher::diary::Diary;
+use crate::reference::diary::Diary;
 
 /// What fails for good is tried again so often.
 const RETRIES: u32 = 3;

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::streams::{self, PARTITIONS};
-use crate::reference::publisher::diary::Diary;
+use crate::reference::diary::Diary;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use super::arguments::Arguments;
 use super::lane::{Common, Lane, Mode};
-use super::server::{self, Answer, Service};
 use super::streams::PARTITIONS;
-use crate::reference::publisher::diary::Diary;
+use crate::reference::diary::Diary;
+use crate::reference::server::{self, Answer, Service};
 use counts::Counts;
 
 /// `false` starts a worker that rests.

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::arguments::Arguments;
-use super::diary::Diary;
 use super::message::Problem;
 use super::tactics::Tactics;
 use super::variant::Variant;
+use crate::reference::diary::Diary;
 
 const QUEUE: &str = "events.out";
 const BINDING: &str = "event.#";

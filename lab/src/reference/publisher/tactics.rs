@@ -9,11 +9,11 @@ use lapin::{Channel, Connection};
 use tokio::time::Instant;
 
 use super::arguments::Arguments;
-use super::diary::Diary;
 use super::link::{self, Link, NoChannel};
 use super::message::{self, Message, Outcome, Problem};
 use super::pool::{Pool, Turn};
 use super::variant::Variant;
+use crate::reference::diary::Diary;
 
 /// Without a channel in this time the message is not sent.
 const CHANNEL_LIMIT: Duration = Duration::from_secs(2);

@@ -22,9 +22,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::reference::publisher::diary::Diary;
+use crate::reference::diary::Diary;
 
-/// Longer than any request can take: 5 s for an answer of Redis, twice.
+/// Longer than any request can take: an ingress waits 5 s for an answer of Redis,
+/// twice, a publisher 2 s for a channel and 5 s for a confirm.
 const LAST_REQUESTS: Duration = Duration::from_secs(12);
 
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -36,6 +37,9 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     /// Returns when the shared address may be joined.
     fn ready(&self) -> impl Future<Output = ()> + Send;
+
+    /// The shared address has been joined.
+    fn joined(&self) {}
 
     fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
 }
@@ -55,6 +59,7 @@ pub(crate) async fn serve<S: Service>(service: Arc<S>, private: &str) -> io::Res
             _ = terminate.recv() => break,
             () = service.ready(), if shared.is_none() && service.shared().is_some() => {
                 shared = service.shared().map(listen).transpose()?;
+                service.joined();
                 continue;
             }
             Some(_) = connections.join_next() => continue,
