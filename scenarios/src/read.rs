@@ -203,7 +203,16 @@ impl<'a, 's> Table<'a, 's> {
         if let Some(Known { schema: Json::Object(schema), .. }) = self.known.last_mut() {
             schema.insert("default".to_owned(), default.write());
         }
-        read.unwrap_or(At { value: default, span: 0..0 })
+        read.unwrap_or_else(|| {
+            // An address that stands in a default is needed like any other, by
+            // a table that is there.
+            if self.source.is_some()
+                && let Json::String(text) = default.write()
+            {
+                self.context.needs(&text);
+            }
+            At { value: default, span: 0..0 }
+        })
     }
 
     /// A list of values that must be there and not be empty.

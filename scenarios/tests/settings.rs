@@ -168,6 +168,24 @@ fn a_probe_without_an_address_is_left_out_with_what_reads_it() {
     assert!(plan.checks.iter().any(|check| check.name == "channels-trend"));
 }
 
+/// The admin API of the proxy stands nowhere in the file: it is a default.
+#[test]
+fn a_fault_whose_usual_address_is_not_given_is_left_out() {
+    let source = suite::find("idempotent-ingest").unwrap().source;
+    let planned = |keys: &[&str]| {
+        let planned = plan("f", source, &targets(keys));
+        planned.unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    let needed = ["service", "redis", "database"];
+    let without = planned(&needed);
+    let why = "fault slow-network: there is no --target proxy=URL".to_owned();
+    assert!(left_out(&without).contains(&why), "{:?}", left_out(&without));
+    let names: Vec<&str> = without.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(names, ["redis-hangs-up", "database-hangs-up"]);
+    let with = planned(&[&needed[..], &["proxy"]].concat());
+    assert!(with.faults.iter().any(|fault| fault.name == "slow-network"));
+}
+
 #[test]
 fn effects_can_be_switched_off() {
     let plan = planned(&set(&[("effects", "off")]));

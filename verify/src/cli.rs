@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use scenarios::units::Span;
 
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
 /// kept its promises.
@@ -125,10 +126,8 @@ pub enum Command {
         output: Option<PathBuf>,
     },
     /// Prints things for other tools
-    Export {
-        /// What
-        what: Export,
-    },
+    #[command(subcommand)]
+    Export(Export),
     /// Installs what the lab needs, with the system's package manager
     Provision,
     /// Prints completions for a shell
@@ -139,8 +138,34 @@ pub enum Command {
 }
 
 /// What can be exported.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Export {
+    /// The bounds of a scenario as alert rules for Prometheus, in YAML
+    Alerts {
+        /// The scenario
+        #[command(flatten)]
+        of: Exported,
+        /// How long a bound must be broken before it alerts, unless the check
+        /// itself waits for longer
+        #[arg(long = "for", value_name = "TIME", default_value = "1m")]
+        lasting: Span,
+    },
+    /// The bounds of a scenario as a dashboard for Grafana, in JSON
+    Dashboard {
+        /// The scenario
+        #[command(flatten)]
+        of: Exported,
+    },
     /// The JSON Schema of scenario files
     Schema,
+}
+
+/// The scenario of which something is exported.
+#[derive(Debug, Clone, Args)]
+pub struct Exported {
+    /// A shipped scenario or a file
+    pub scenario: String,
+    /// Gives a parameter of the scenario another value (see `verify show NAME`)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
 }

@@ -9,6 +9,7 @@ pub mod render;
 pub mod run;
 pub mod show;
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -35,6 +36,17 @@ fn source(scenario: &str) -> Result<Source, Failure> {
     let text = std::fs::read_to_string(scenario)
         .map_err(|error| Failure::usage(format!("cannot read the scenario {scenario}: {error}")))?;
     Ok(Source { file: scenario.to_owned(), text })
+}
+
+/// The values of `--set`.
+fn pairs(set: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let pair = |pair: &String| {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--set {pair}: write NAME=VALUE, for example --set rate=100/s"))
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    set.iter().map(pair).collect()
 }
 
 /// Plans a scenario.

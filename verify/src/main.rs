@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Some(Command::Render { run, format, output }) => {
             command::render::render(&run, &format, output.as_deref())
         }
-        Some(Command::Export { what }) => command::export::export(what),
+        Some(Command::Export(what)) => command::export::export(what),
         Some(Command::Provision) => command::provision::provision(),
         Some(Command::Completions { shell }) => command::export::completions(shell),
     };

@@ -133,6 +133,13 @@ impl Context {
         self.missed.take()
     }
 
+    /// Says that the targets in a text are needed.
+    pub(crate) fn needs(&self, text: &str) {
+        let absent = self.absent.borrow();
+        let named = absent.iter().filter(|key| text.contains(&format!("${{target.{key}}}")));
+        self.missed.borrow_mut().extend(named.cloned());
+    }
+
     /// Runs a reading whose absent targets do not count as needed.
     pub(crate) fn forgiving<T>(&self, read: impl FnOnce() -> T) -> T {
         let before = self.missed.borrow().clone();

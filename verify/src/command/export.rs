@@ -2,19 +2,31 @@
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Export};
+use reports::monitoring;
+use scenarios::{Plan, Settings};
+
+use crate::cli::{Cli, Export, Exported};
 use crate::exit::{self, Failure};
 
 /// Prints what was asked for.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When there is no such scenario, it has problems, or standard output cannot
+/// be written.
 pub fn export(what: Export) -> Result<u8, Failure> {
     let text = match what {
+        Export::Alerts { of, lasting } => monitoring::alerts(&plan(&of)?, lasting),
+        Export::Dashboard { of } => monitoring::dashboard(&plan(&of)?),
         Export::Schema => format!("{:#}\n", scenarios::schema::schema()),
     };
     super::print(text.as_bytes())?;
     Ok(exit::HELD)
+}
+
+/// The plan as for the lab, where nothing is left out.
+fn plan(of: &Exported) -> Result<Plan, Failure> {
+    let settings = Settings { set: super::pairs(&of.set)?, ..Settings::default() };
+    super::plan(&super::source(&of.scenario)?, &settings)
 }
 
 /// Prints completions for a shell.

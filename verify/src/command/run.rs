@@ -104,13 +104,7 @@ fn refused(error: &ConductError, folder: &Folder) -> Failure {
 }
 
 fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings, Failure> {
-    let mut set = BTreeMap::new();
-    for pair in &args.set {
-        let (name, value) = pair.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--set {pair}: write NAME=VALUE, for example --set rate=100/s"))
-        })?;
-        set.insert(name.to_owned(), value.to_owned());
-    }
+    let set = super::pairs(&args.set)?;
     let duration = match &args.duration {
         None => None,
         Some(text) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use loadgen::Ledger;
 use scenarios::Plan;
 use scenarios::plan::{Effects, EffectsSource, Listing};
@@ -62,14 +63,14 @@ impl Sources {
         Self { list }
     }
 
-    /// Reads every source to its end.
+    /// Reads every source to its end, all at the same time: what one of them
+    /// waits for must not give another more time.
     pub(super) async fn finish(
         self,
         ledgers: &BTreeMap<&str, &Ledger>,
         cancel: &Cancel,
     ) -> Vec<Read> {
-        let mut read = Vec::new();
-        for Source { name, place, kind } in self.list {
+        let read = self.list.into_iter().map(async |Source { name, place, kind }| {
             let seen = match kind {
                 Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead, ledgers, cancel).await),
                 Ok(Kind::Listing(spec)) => spec.finish(ledgers, cancel).await,
@@ -86,9 +87,9 @@ impl Sources {
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
             };
-            read.push((event, name, seen.ok()));
-        }
-        read
+            (event, name, seen.ok())
+        });
+        join_all(read).await
     }
 }
 

@@ -1,0 +1,16 @@
+//! A scenario's bounds for the monitoring of production: the same checks as
+//! alert rules of Prometheus and as a dashboard of Grafana.
+//!
+//! A check becomes a rule where it speaks of something that Prometheus can
+//! scrape without the tool: the metrics of the system itself, of RabbitMQ, of
+//! `redis_exporter` and of `kube-state-metrics`. What needs a run (its load, its
+//! ledger, its faults) does not, and is listed with the reason, so that nobody
+//! takes silence for safety.
+
+mod alerts;
+mod dashboard;
+mod promql;
+mod rule;
+
+pub use alerts::alerts;
+pub use dashboard::dashboard;

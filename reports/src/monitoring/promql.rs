@@ -1,0 +1,200 @@
+//! Where Prometheus has what a series of a scenario says.
+
+use scenarios::Plan;
+use scenarios::plan::ProbeKind;
+use scenarios::plan::probe::{Metric, MetricRead};
+
+/// Over so much, counters become speeds. Prometheus scrapes every 15 s to 60 s,
+/// and a rate wants some scrapes.
+pub(super) const WINDOW: &str = "5m";
+const WINDOW_SECONDS: f64 = 300.0;
+
+/// A series as Prometheus knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    /// An expression whose value is that of the series.
+    Level(String),
+    /// A selector of counters, and the labels that keep them apart.
+    Counter {
+        /// `metric{label="value"}`.
+        selector: String,
+        /// ` by (label) `, or nothing.
+        by: String,
+    },
+}
+
+impl Known {
+    /// How fast a counter rises, a second.
+    pub(super) fn rate(&self) -> Option<String> {
+        match self {
+            Self::Counter { selector, by } => Some(format!("sum{by}(rate({selector}[{WINDOW}]))")),
+            Self::Level(_) => None,
+        }
+    }
+
+    /// By how much a counter has risen lately.
+    pub(super) fn rise(&self) -> Option<String> {
+        match self {
+            Self::Counter { selector, by } => {
+                Some(format!("sum{by}(increase({selector}[{WINDOW}]))"))
+            }
+            Self::Level(_) => None,
+        }
+    }
+}
+
+/// What Prometheus knows of a series.
+///
+/// # Errors
+/// Why it knows nothing of it.
+pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
+    let (owner, name) = series.rsplit_once('.').unwrap_or(("", series));
+    let Some(probe) = plan.probes.iter().find(|probe| probe.name == owner) else {
+        return Err(format!("{series} is seen by the load generator alone"));
+    };
+    let unknown = || Err(format!("no exporter that is known here has {series}"));
+    match &probe.kind {
+        ProbeKind::Prometheus { metrics, .. } => match metrics.get(name) {
+            Some(metric) => Ok(scraped(metric)),
+            None => unknown(),
+        },
+        ProbeKind::Promql { query, counter: false, .. } => Ok(Known::Level(query.clone())),
+        ProbeKind::Rabbitmq { .. } => rabbitmq(name).map_or_else(unknown, Ok),
+        ProbeKind::RedisStreams { streams, group, .. } => {
+            redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)
+        }
+        ProbeKind::Process { role } => kubernetes(name, role).map_or_else(unknown, Ok),
+        ProbeKind::Promql { .. }
+        | ProbeKind::Health { .. }
+        | ProbeKind::Logs { .. }
+        | ProbeKind::Sql { .. } => unknown(),
+    }
+}
+
+fn level(expression: impl Into<String>) -> Option<Known> {
+    Some(Known::Level(expression.into()))
+}
+
+fn counter(selector: impl Into<String>, by: &str) -> Option<Known> {
+    let by = if by.is_empty() { String::new() } else { format!(" by ({by}) ") };
+    Some(Known::Counter { selector: selector.into(), by })
+}
+
+/// A string of PromQL, which escapes as JSON does.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn scraped(metric: &Metric) -> Known {
+    let selector = |name: &str| {
+        let labels = metric.labels.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
+        match labels.collect::<Vec<_>>() {
+            labels if labels.is_empty() => name.to_owned(),
+            labels => format!("{name}{{{}}}", labels.join(",")),
+        }
+    };
+    let by = metric.by.as_ref().map(|label| format!(" by ({label}) ")).unwrap_or_default();
+    match metric.read {
+        MetricRead::Gauge => Known::Level(format!("sum{by}({})", selector(&metric.metric))),
+        MetricRead::Counter => Known::Counter { selector: selector(&metric.metric), by },
+        MetricRead::Quantile { quantile, over } => {
+            let over = over.as_secs_f64().max(WINDOW_SECONDS);
+            let by = metric.by.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
+            let buckets = selector(&format!("{}_bucket", metric.metric));
+            Known::Level(format!(
+                "histogram_quantile({}, sum by (le{by}) (rate({buckets}[{over:.0}s])))",
+                quantile.0
+            ))
+        }
+    }
+}
+
+/// The plug-in `rabbitmq_prometheus`; single connections are below
+/// `/metrics/per-object`.
+fn rabbitmq(series: &str) -> Option<Known> {
+    match series {
+        "channels" => level("rabbitmq_channels"),
+        "connections" => level("rabbitmq_connections"),
+        "channels_per_connection" => level("rabbitmq_channels / rabbitmq_connections"),
+        "connection_channels" => level("rabbitmq_connection_channels"),
+        "messages_ready" => level("sum by (instance) (rabbitmq_queue_messages_ready)"),
+        "messages_unacked" => level("sum by (instance) (rabbitmq_queue_messages_unacked)"),
+        "channels_opened" => counter("rabbitmq_channels_opened_total", "instance"),
+        "channels_closed" => counter("rabbitmq_channels_closed_total", "instance"),
+        "connections_opened" => counter("rabbitmq_connections_opened_total", "instance"),
+        _ => None,
+    }
+}
+
+/// `redis_exporter` of oliver006, which must be told the streams
+/// (`--check-streams`).
+fn redis(series: &str, streams: &[String], group: Option<&str>) -> Option<Known> {
+    let of = format!("stream=~{}", quoted(&pattern(streams)));
+    let grouped = |metric: &str| {
+        group.map(|group| format!("redis_stream_group_{metric}{{{of},group={}}}", quoted(group)))
+    };
+    let (lag, pending) = (|| grouped("lag"), || grouped("messages_pending"));
+    let backlog = || Some(format!("({} + {})", lag()?, pending()?));
+    match series {
+        "length" => level(format!("redis_stream_length{{{of}}}")),
+        "total_length" => level(format!("sum(redis_stream_length{{{of}}})")),
+        "consumers" => level(grouped("consumers")?),
+        "lag" => level(lag()?),
+        "pending" => level(pending()?),
+        "backlog" => level(backlog()?),
+        "max_lag" => level(format!("max({})", lag()?)),
+        "max_backlog" => level(format!("max({})", backlog()?)),
+        "total_lag" => level(format!("sum({})", lag()?)),
+        "total_pending" => level(format!("sum({})", pending()?)),
+        "total_backlog" => level(format!("sum({})", backlog()?)),
+        _ => None,
+    }
+}
+
+/// `kube-state-metrics` and the kubelet, of containers that are named after the
+/// role.
+fn kubernetes(series: &str, role: &str) -> Option<Known> {
+    let containers = format!("{{container=~{}}}", quoted(&format!("{}.*", literally(role))));
+    match series {
+        "restarts" => {
+            counter(format!("kube_pod_container_status_restarts_total{containers}"), "pod")
+        }
+        "resident" => level(format!("container_memory_working_set_bytes{containers}")),
+        _ => None,
+    }
+}
+
+/// A regular expression for names: streams that differ only by a number behind
+/// the same text are one pattern.
+fn pattern(names: &[String]) -> String {
+    let stem = |name: &String| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    match names {
+        [first, _, ..]
+            if names.iter().all(|name| name != &stem(name) && stem(name) == stem(first)) =>
+        {
+            format!("{}[0-9]+", literally(&stem(first)))
+        }
+        _ => names.iter().map(|name| literally(name)).collect::<Vec<_>>().join("|"),
+    }
+}
+
+/// A text as a regular expression of RE2 that matches just it.
+fn literally(text: &str) -> String {
+    let special = |c: char| r"\.+*?()|[]{}^$".contains(c);
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_are_numbered_are_one_pattern() {
+        let names =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(pattern(&names(&["a:0", "a:1", "a:15"])), "a:[0-9]+");
+        assert_eq!(pattern(&names(&["a:0", "b:1"])), "a:0|b:1");
+        assert_eq!(pattern(&names(&["a", "a1"])), "a|a1");
+        assert_eq!(pattern(&names(&["x.y"])), r"x\.y");
+    }
+}
