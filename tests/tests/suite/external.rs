@@ -13,7 +13,7 @@ use tests::sandbox::Sandbox;
 use tests::system::OwnSystem;
 use verify::exit;
 
-use crate::support::{expect, finding, get, not_held, sandbox, verify, words};
+use crate::support::{expect, finding, get, not_held, sandbox, shortened, verify, words};
 
 /// The parts that the scenario cannot do without.
 const NEEDED: [&str; 3] = ["service", "rabbitmq", "management"];
@@ -25,17 +25,8 @@ fn own_system(variant: &str) -> OwnSystem {
 /// The shipped scenario as a file with shorter phases, for runs whose length
 /// proves nothing.
 fn short(sandbox: &Sandbox) -> String {
-    let source = scenarios::suite::find("channel-leak").unwrap().source;
     let brief = [("warm-up", "1s"), ("load", "12s"), ("recovery", "5s"), ("settle", "3s")];
-    let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
-    for (phase, length) in brief {
-        let name = format!("name = \"{phase}\"");
-        let at = lines.iter().position(|line| *line == name).unwrap();
-        assert!(lines[at + 1].starts_with("for = "), "the length of {phase} stands elsewhere");
-        lines[at + 1] = format!("for = \"{length}\"");
-    }
-    let text = lines.join("\n");
-    sandbox.file("short.toml", &text).unwrap().to_string_lossy().into_owned()
+    shortened(sandbox, "channel-leak", &brief, &[])
 }
 
 /// Runs against a system; gives the exit code and the record.

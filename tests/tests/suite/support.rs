@@ -17,6 +17,28 @@ pub(crate) fn verify(sandbox: &Sandbox, arguments: &[&str]) -> Ended {
     sandbox.verify(arguments).unwrap().end().unwrap()
 }
 
+/// A shipped scenario as a file in which these phases have these lengths, and
+/// these faults come at these times in their phases.
+pub(crate) fn shortened(
+    sandbox: &Sandbox,
+    scenario: &str,
+    lengths: &[(&str, &str)],
+    times: &[(&str, &str)],
+) -> String {
+    let source = scenarios::suite::find(scenario).unwrap().source;
+    let mut file: toml::Table = source.parse().unwrap();
+    for (list, key, changes) in [("phase", "for", lengths), ("fault", "at", times)] {
+        for (name, value) in changes {
+            let items = file[list].as_array_mut().unwrap().iter_mut();
+            let mut items = items.filter_map(toml::Value::as_table_mut);
+            let item = items.find(|item| item["name"].as_str() == Some(name)).unwrap();
+            item.insert(key.to_owned(), (*value).into());
+        }
+    }
+    let text = toml::to_string(&file).unwrap();
+    sandbox.file("short.toml", &text).unwrap().to_string_lossy().into_owned()
+}
+
 /// Runs any command in a place to its end.
 pub(crate) fn run(sandbox: &Sandbox, command: &mut Command) -> Ended {
     sandbox.dress(command);
