@@ -35,14 +35,14 @@ impl ConnectError {
             };
             return format!("{}{advice}", told.message());
         }
-        let Some(cause) = std::error::Error::source(error) else { return error.to_string() };
-        let advice = match cause.to_string().contains("invalid peer certificate") {
+        let whole = whole(error);
+        let advice = match whole.contains("invalid peer certificate") {
             true => {
                 "; an authority of your own can be given as a PEM file by the variable SSL_CERT_FILE"
             }
             false => "",
         };
-        format!("{error}: {cause}{advice}")
+        format!("{whole}{advice}")
     }
 
     /// What the server said, if it said anything.
@@ -52,6 +52,15 @@ impl ConnectError {
             Self::Server(error) => error.code(),
             Self::Tls(_) => None,
         }
+    }
+}
+
+/// An error with its cause, which the driver's own text leaves out.
+#[must_use]
+pub fn whole(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Config, error::SqlState};
 
 use crate::FaultError;
 use crate::management::redacted;
-use crate::postgres::{self, ConnectError};
+use crate::postgres::{self, ConnectError, whole};
 use crate::service::POSTGRES;
 
 /// What the tool's own sessions are called; they are never hit.
@@ -118,9 +118,7 @@ fn refused(error: &ConnectError, shown: &str) -> FaultError {
 fn refusal(error: &tokio_postgres::Error, shown: &str, what: &str) -> FaultError {
     let (service, address) = (&POSTGRES, shown.to_owned());
     let Some(told) = error.as_db_error() else {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-        let reason = format!("{error}{}", cause.unwrap_or_default());
-        return FaultError::Unreachable { service, address, reason };
+        return FaultError::Unreachable { service, address, reason: whole(error) };
     };
     answered(told.code(), address, what, told.message().to_owned())
 }

@@ -14,3 +14,8 @@ mod rule;
 
 pub use alerts::alerts;
 pub use dashboard::dashboard;
+
+/// A text in quotes. A string of JSON is one of YAML and of PromQL as well.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use chaos::postgres::connect;
+use chaos::postgres::{connect, whole};
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow};
@@ -159,13 +159,5 @@ fn told(url: &str, code: &SqlState, why: String) -> PostgresTrouble {
         PostgresTrouble::Unreachable { address, why }
     } else {
         PostgresTrouble::Answer { address, why }
-    }
-}
-
-/// The driver's own text leaves out the cause.
-fn whole(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use scenarios::Plan;
-use scenarios::plan::Severity;
+use scenarios::plan::{Check, Severity};
 use scenarios::units::Span;
-use serde_json::Value;
 
+use super::quoted;
 use super::rule::{self, Rule};
 
 /// The checks of a scenario as a file of alert rules for Prometheus. A breach
@@ -46,7 +46,7 @@ pub fn alerts(plan: &Plan, lasting: Span) -> String {
 fn write(
     out: &mut String,
     scenario: &str,
-    check: &scenarios::plan::Check,
+    check: &Check,
     severity: &str,
     rule: &Rule,
     lasting: Span,
@@ -67,11 +67,6 @@ fn write(
     for line in lines {
         let _ = writeln!(out, "{line}");
     }
-}
-
-/// Every JSON string is a string of YAML.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }
 
 /// `idempotent-ingest`, `lag`: `IdempotentIngestLag`.

@@ -4,6 +4,8 @@ use scenarios::Plan;
 use scenarios::plan::ProbeKind;
 use scenarios::plan::probe::{Metric, MetricRead};
 
+use super::quoted;
+
 /// Over so much, counters become speeds. Prometheus scrapes every 15 s to 60 s,
 /// and a rate wants some scrapes.
 pub(super) const WINDOW: &str = "5m";
@@ -14,32 +16,33 @@ const WINDOW_SECONDS: f64 = 300.0;
 pub(super) enum Known {
     /// An expression whose value is that of the series.
     Level(String),
-    /// A selector of counters, and the labels that keep them apart.
-    Counter {
-        /// `metric{label="value"}`.
-        selector: String,
-        /// ` by (label) `, or nothing.
-        by: String,
-    },
+    /// It only rises.
+    Counter(Counter),
 }
 
-impl Known {
-    /// How fast a counter rises, a second.
-    pub(super) fn rate(&self) -> Option<String> {
-        match self {
-            Self::Counter { selector, by } => Some(format!("sum{by}(rate({selector}[{WINDOW}]))")),
-            Self::Level(_) => None,
-        }
+/// Counters that are added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Counter {
+    /// `metric{label="value"}`.
+    selector: String,
+    /// ` by (label) ` for the labels that keep them apart, or nothing.
+    by: String,
+}
+
+impl Counter {
+    /// Where they stand.
+    pub(super) fn total(&self) -> String {
+        format!("sum{}({})", self.by, self.selector)
     }
 
-    /// By how much a counter has risen lately.
-    pub(super) fn rise(&self) -> Option<String> {
-        match self {
-            Self::Counter { selector, by } => {
-                Some(format!("sum{by}(increase({selector}[{WINDOW}]))"))
-            }
-            Self::Level(_) => None,
-        }
+    /// How fast they rise, a second.
+    pub(super) fn rate(&self) -> String {
+        format!("sum{}(rate({}[{WINDOW}]))", self.by, self.selector)
+    }
+
+    /// By how much they have risen lately.
+    pub(super) fn rise(&self) -> String {
+        format!("sum{}(increase({}[{WINDOW}]))", self.by, self.selector)
     }
 }
 
@@ -77,12 +80,7 @@ fn level(expression: impl Into<String>) -> Option<Known> {
 
 fn counter(selector: impl Into<String>, by: &str) -> Option<Known> {
     let by = if by.is_empty() { String::new() } else { format!(" by ({by}) ") };
-    Some(Known::Counter { selector: selector.into(), by })
-}
-
-/// A string of PromQL, which escapes as JSON does.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Some(Known::Counter(Counter { selector: selector.into(), by }))
 }
 
 fn scraped(metric: &Metric) -> Known {
@@ -96,7 +94,7 @@ fn scraped(metric: &Metric) -> Known {
     let by = metric.by.as_ref().map(|label| format!(" by ({label}) ")).unwrap_or_default();
     match metric.read {
         MetricRead::Gauge => Known::Level(format!("sum{by}({})", selector(&metric.metric))),
-        MetricRead::Counter => Known::Counter { selector: selector(&metric.metric), by },
+        MetricRead::Counter => Known::Counter(Counter { selector: selector(&metric.metric), by }),
         MetricRead::Quantile { quantile, over } => {
             let over = over.as_secs_f64().max(WINDOW_SECONDS);
             let by = metric.by.as_ref().map(|label| format!(", {label}")).unwrap_or_default();

@@ -4,7 +4,7 @@ use scenarios::Plan;
 use scenarios::plan::check::{Bound, Check, CheckKind};
 use scenarios::units::{Span, Unit};
 
-use super::promql::{self, Known};
+use super::promql::{self, Counter, Known};
 
 /// Something that Prometheus can watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,24 +48,20 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
     let rule = |value: String, max: f64, unit: Unit| {
         Ok(Rule { value, max: Some(max), min: None, lasting: None, unit })
     };
-    let counted = |series: &str| match promql::of(plan, series)? {
-        Known::Level(_) => Err(format!("{series} is no counter there")),
-        known => Ok(known),
+    let counted = |series: &str| -> Result<Counter, String> {
+        match promql::of(plan, series)? {
+            Known::Counter(counter) => Ok(counter),
+            Known::Level(_) => Err(format!("{series} is no counter there")),
+        }
     };
     match &check.kind {
         CheckKind::Bound(bound) => bounded(plan, bound),
         CheckKind::Speed(speed) => {
-            let rate = counted(&speed.series)?.rate().unwrap_or_default();
-            rule(rate, speed.max.0, Unit::PerSecond)
+            rule(counted(&speed.series)?.rate(), speed.max.0, Unit::PerSecond)
         }
-        CheckKind::Absence(absence) => {
-            let rise = counted(&absence.series)?.rise().unwrap_or_default();
-            rule(rise, 0.0, Unit::Count)
-        }
+        CheckKind::Absence(absence) => rule(counted(&absence.series)?.rise(), 0.0, Unit::Count),
         CheckKind::Ratio(ratio) => {
-            let of = counted(&ratio.of)?.rate().unwrap_or_default();
-            let to = counted(&ratio.to)?.rate().unwrap_or_default();
-            let value = format!("{of} / {to}");
+            let value = format!("{} / {}", counted(&ratio.of)?.rate(), counted(&ratio.to)?.rate());
             let (max, min) = (Some(ratio.max.0), ratio.min.map(|min| min.0));
             Ok(Rule { value, max, min, lasting: None, unit: Unit::Share })
         }
@@ -76,7 +72,7 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
 fn bounded(plan: &Plan, bound: &Bound) -> Result<Rule, String> {
     let value = match promql::of(plan, &bound.series)? {
         Known::Level(value) => value,
-        Known::Counter { selector, by } => format!("sum{by}({selector})"),
+        Known::Counter(counter) => counter.total(),
     };
     let unit = bound.max.or(bound.min).map_or(Unit::Count, |quantity| quantity.unit);
     let value_of = |quantity: Option<scenarios::units::Quantity>| quantity.map(|q| q.value);
