@@ -42,7 +42,7 @@ fn a_bound_alerts_where_prometheus_has_its_series() {
     let share = rule(&ingest, "IdempotentIngestHitShare");
     assert_eq!(
         share["expr"],
-        r#"sum(rate(idempotency_hit_total{operation="enqueue"}[5m])) / sum(rate(stream_enqueue_total[5m])) > 0.1"#
+        r#"sum(rate(idempotency_hit_total{operation="ingress"}[5m])) / sum(rate(stream_enqueue_total[5m])) > 0.1"#
     );
     assert_eq!(share["labels"]["severity"], "warning");
     let errors = rule(&ingest, "IdempotentIngestWorkerErrors");

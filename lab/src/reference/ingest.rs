@@ -5,7 +5,7 @@
 //! "contentType", "clientMessageId", "recipientIds"}` and answers 202 with
 //! `{"messageId", "state": "pending", "acceptedAt"}` once Redis has the message
 //! on its disk. The same clientMessageId again is answered 200 with the same
-//! receipt, `"idempotent": true` and the header `idempotency-hit: true`. A body
+//! receipt, `"idempotentHit": true` and the header `idempotency-hit: true`. A body
 //! that is no message is answered 400; 503 says that the message was definitely
 //! not taken, 504 that nobody knows.
 //!

@@ -63,7 +63,7 @@ fn a_message_is_one_row_however_often_it_is_sent() {
     play.rows(1);
     let again = play.send("k", "c");
     assert_eq!((again.status, again.hit), (200, true));
-    assert_eq!(again.body["idempotent"], true);
+    assert_eq!(again.body["idempotentHit"], true);
     for key in ["messageId", "acceptedAt"] {
         assert_eq!(again.text(key), first.text(key));
     }
@@ -82,7 +82,7 @@ fn a_message_is_one_row_however_often_it_is_sent() {
     let metrics = play.metrics();
     assert_eq!(metrics.sum("http_requests_accepted_total"), 10.0);
     assert_eq!(metrics.sum("stream_enqueue_total"), 10.0);
-    assert_eq!(metrics.sum("idempotency_hit_total{operation=\"enqueue\"}"), 8.0);
+    assert_eq!(metrics.sum("idempotency_hit_total{operation=\"ingress\"}"), 8.0);
     until("no lag", || play.lags()?.iter().all(|&lag| lag == 0).then_some(()));
     assert_eq!(stage.redis("XLEN msg:dlq"), "0");
     for bad in ["hello", "{}", &message("", "c", "text/plain")] {

@@ -144,7 +144,7 @@ fn accepted(receipt: &Receipt, hit: bool) -> Answer {
     if !hit {
         return server::json(StatusCode::ACCEPTED, &body);
     }
-    body["idempotent"] = true.into();
+    body["idempotentHit"] = true.into();
     let mut answer = server::json(StatusCode::OK, &body);
     answer.headers_mut().insert(HIT, HeaderValue::from_static("true"));
     answer

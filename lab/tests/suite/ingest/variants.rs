@@ -108,7 +108,7 @@ fn metrics_lie(play: &Play<'_>) {
     }
     let metrics = play.metrics();
     assert_eq!(metrics.sum("http_requests_accepted_total"), 3.0);
-    assert_eq!(metrics.sum("idempotency_hit_total{operation=\"enqueue\"}"), 2.0);
+    assert_eq!(metrics.sum("idempotency_hit_total{operation=\"ingress\"}"), 2.0);
     assert_eq!(metrics.sum("stream_enqueue_total"), 1.0);
 }
 

@@ -68,7 +68,7 @@ impl Counts {
         }
         let help = "Messages that were known already, where that was found out.";
         page.family("idempotency_hit_total", "counter", help);
-        page.sample("", &[("operation", "enqueue")], self.hits.load(Ordering::Relaxed));
+        page.sample("", &[("operation", "ingress")], self.hits.load(Ordering::Relaxed));
         let help = "Entries that no worker has acknowledged, delivered or not.";
         page.family("stream_partition_lag", "gauge", help);
         for (partition, lag) in lags.iter().enumerate() {
@@ -98,7 +98,7 @@ mod tests {
             "http_requests_accepted_total 3",
             "stream_enqueue_total{partition=\"3\",result=\"new\"} 1",
             "stream_enqueue_total{partition=\"3\",result=\"hit\"} 1",
-            "idempotency_hit_total{operation=\"enqueue\"} 2",
+            "idempotency_hit_total{operation=\"ingress\"} 2",
             "stream_partition_lag{partition=\"0\"} 5",
         ] {
             assert!(text.contains(&format!("{line}\n")), "{line} is not in {text}");
