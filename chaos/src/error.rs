@@ -48,7 +48,7 @@ pub enum FaultError {
     #[error(transparent)]
     Target(#[from] TemplateError),
     /// A service does not answer at all.
-    #[error("{} at {address} cannot be reached: {reason}; {}", service.name, service.see)]
+    #[error("{} at {address} cannot be reached: {reason}; {}", service.about().name, service.about().see)]
     Unreachable {
         /// Which one.
         service: &'static Service,
@@ -58,7 +58,7 @@ pub enum FaultError {
         reason: String,
     },
     /// A service does not know the user, or not as one who may.
-    #[error("{} at {address} answered {answer} to {request}; {}", service.name, service.credentials)]
+    #[error("{} at {address} answered {answer} to {request}; {}", service.about().name, service.about().credentials)]
     Credentials {
         /// Which one.
         service: &'static Service,
@@ -70,7 +70,7 @@ pub enum FaultError {
         answer: String,
     },
     /// A service gave an answer that it should not give.
-    #[error("{} at {address} answered {answer} to {request}", service.name)]
+    #[error("{} at {address} answered {answer} to {request}", service.about().name)]
     Answer {
         /// Which one.
         service: &'static Service,
@@ -82,7 +82,7 @@ pub enum FaultError {
         answer: String,
     },
     /// An address that is not one.
-    #[error("{address:?} is not the address of {} ({reason}); write one such as {}", service.name, service.example)]
+    #[error("{address:?} is not the address of {} ({reason}); write one such as {}", service.about().name, service.about().example)]
     Address {
         /// Which service was meant.
         service: &'static Service,

@@ -11,6 +11,7 @@ pub mod file;
 pub mod plan;
 pub mod problem;
 mod read;
+pub mod redact;
 pub mod schema;
 pub mod series;
 pub mod suite;

@@ -1,0 +1,105 @@
+//! What may be shown of a text: the one rule by which everything that people
+//! read, every file of a run and every report is freed of secrets.
+//!
+//! A secret is the password of an address (`amqp://guest:***@host`), whatever
+//! the address looks like; the value of what is named like one (`password=***`,
+//! `"token": "***"`, `--secret ***`); and what follows `Bearer` and its like.
+//! User names, hosts and everything else stay readable.
+//!
+//! Where a text is ambiguous, more is masked rather than less.
+
+use std::ops::Range;
+
+mod address;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// The text without its secrets. Works on any text; what is masked already
+/// stays as it is.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let spans = spans(text);
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for span in spans {
+        out.push_str(&text[done..span.start]);
+        out.push_str(MASK);
+        done = span.end;
+    }
+    out.push_str(&text[done..]);
+    out
+}
+
+/// Where the secrets of a text stand: in order, apart from each other, none
+/// empty.
+fn spans(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    address::spans(text, &mut found);
+    merged(found)
+}
+
+/// The spans in order, those that meet made one.
+fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.retain(|span| !span.is_empty());
+    spans.sort_by_key(|span| (span.start, span.end));
+    let mut out: Vec<Range<usize>> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match out.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => out.push(span),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_addresses_do_not_show() {
+        for (given, shown) in [
+            ("amqp://guest:s3cret@h:5672/v", "amqp://guest:***@h:5672/v"),
+            ("amqp://guest:se:cr@t@h:1/%2f", "amqp://guest:***@h:1/%2f"),
+            ("a http://u:p@h and redis://:pw@h2/0.", "a http://u:***@h and redis://:***@h2/0."),
+            ("http://u:p@ss@h/", "http://u:***@h/"),
+            ("x=redis://u:a@h,redis://u:b@h", "x=redis://u:***@h,redis://u:***@h"),
+            ("mongodb://u:p@a:1,b:2/db?x=y", "mongodb://u:***@a:1,b:2/db?x=y"),
+            ("redis://u:p/w@h/0", "redis://u:***@h/0"),
+            ("redis://u:p?w#x@h/0", "redis://u:***@h/0"),
+            ("amqp://u:12/w@h/v", "amqp://u:***@h/v"),
+            ("postgres://u:p@ss/w@h/db", "postgres://u:***@h/db"),
+            ("service=http://u:p@h", "service=http://u:***@h"),
+            ("joe:s@cret@host:1", "joe:***@host:1"),
+            ("amqp:/u:secret@h:x/", "amqp:/u:***@h:x/"),
+            ("'amqp://u:it's@h' (x)", "'amqp://u:***@h' (x)"),
+        ] {
+            assert_eq!(redact(given), shown);
+            assert_eq!(redact(shown), shown, "what is masked stays");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_readable() {
+        for text in [
+            "http://h/a@b:c",
+            "http://user@h",
+            "amqp://guest@h and user@example.org",
+            "amqp://host:1",
+            "not an address",
+            "http://127.0.0.1:8O80/",
+            "http://h:80/@{id}",
+            "http://h/@{id}?k=@{key}",
+            "key:@{id}",
+            "127.0.0.1:8080/a@b",
+            "http://[::1]:80/x@y",
+            "nginx:1.2@sha256:0123",
+            "rabbit@host:5672",
+            "{\"id\":\"@{id}\",\"to\":\"a@b\"}",
+            "at 12:30:45 x@y",
+        ] {
+            assert_eq!(redact(text), text);
+        }
+    }
+}

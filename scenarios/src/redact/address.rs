@@ -1,0 +1,113 @@
+//! The passwords of addresses: `scheme://user:PASSWORD@host`, and the same
+//! without a scheme.
+
+use std::ops::Range;
+
+/// The begins of schemes after whose hosts one name stands: a database, a
+/// virtual host.
+const NAMED: [&str; 5] = ["amqp", "redis", "postgres", "mongodb", "kafka"];
+
+/// Finds them.
+pub(super) fn spans(text: &str, out: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(word) = next_word(text, from) {
+        from = word.end;
+        within(text, word, out);
+    }
+}
+
+/// What may stand together in an address. A quote `'` may, unlike the others.
+fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`' | '\\');
+    let start = from + text[from..].find(|c| !ends(c))?;
+    let end = text[start..].find(ends).map_or(text.len(), |at| start + at);
+    Some(start..end)
+}
+
+/// The addresses of one word, each up to the next one's scheme.
+fn within(text: &str, word: Range<usize>, out: &mut Vec<Range<usize>>) {
+    let mut at = word.start;
+    while let Some(found) = text[at..word.end].find("://") {
+        let scheme = scheme_before(text, at, at + found);
+        bare(text, at..scheme, out);
+        let start = at + found + 3;
+        let end = match text[start..word.end].find("://") {
+            Some(next) => scheme_before(text, start, start + next),
+            None => word.end,
+        };
+        let named = NAMED.iter().any(|name| is_prefix(name, &text[scheme..at + found]));
+        out.extend(password(text, start..end, named));
+        at = end;
+        if text[at..word.end].find("://").is_none() {
+            return;
+        }
+    }
+    bare(text, at..word.end, out);
+}
+
+/// Where the scheme begins that ends before `end`.
+fn scheme_before(text: &str, from: usize, end: usize) -> usize {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    from + text[from..end].trim_end_matches(part).len()
+}
+
+/// `user:PASSWORD@host` without a scheme, which a broken address may be.
+fn bare(text: &str, word: Range<usize>, out: &mut Vec<Range<usize>>) {
+    let part = |c: char| c.is_ascii_alphanumeric() || "._%+~$!-*".contains(c);
+    let mut from = word.start;
+    while let Some(colon) = text[from..word.end].find(':').map(|at| from + at) {
+        let user = from + text[from..colon].trim_end_matches(part).len();
+        let begins = user == word.start;
+        from = colon + 1;
+        if user == colon && !begins {
+            continue;
+        }
+        if let Some(span) = password(text, user..word.end, false) {
+            from = span.end;
+            out.push(span);
+        }
+    }
+}
+
+/// Whether a text begins with a word of ASCII, in any case.
+fn is_prefix(word: &str, text: &str) -> bool {
+    text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+}
+
+/// The password of what begins with `user:password@host`. A path may have an
+/// `@`; where one `named` thing follows the host and must encode it, such an
+/// `@` is the end of a password with a slash.
+fn password(text: &str, address: Range<usize>, named: bool) -> Option<Range<usize>> {
+    let whole = &text[address.clone()];
+    let colon = whole.find(':')?;
+    let authority = whole.find(['/', '?', '#']).unwrap_or(whole.len());
+    let query = whole.find('?').unwrap_or(whole.len());
+    let path = last_at(&whole[..query]).filter(|_| named);
+    let end = match path.or_else(|| last_at(&whole[..authority])) {
+        Some(end) => end,
+        // What is no port is the begin of a password with a slash.
+        None if colon < authority && !is_port(&whole[colon + 1..authority]) => last_at(whole)?,
+        None if colon == 0 => last_at(whole)?,
+        None => return None,
+    };
+    (colon < end).then(|| address.start + colon + 1..address.start + end)
+}
+
+/// The last `@` that is no mark of a payload such as `@{id}`, nor that of an
+/// image.
+fn last_at(text: &str) -> Option<usize> {
+    let before_host = |at: &usize| {
+        let after = &text[at + 1..];
+        !after.starts_with('{') && !after.starts_with("sha256:")
+    };
+    text.rmatch_indices('@').map(|(at, _)| at).find(before_host)
+}
+
+/// Whether a text after the first colon of an authority is that of a host.
+fn is_port(text: &str) -> bool {
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    // Several hosts, or an address of IPv6.
+    text.split([',', ':', ']']).all(|part| digits(part) || part.contains(['.', '[']))
+        || text.ends_with(']')
+        || text.rsplit_once("]:").is_some_and(|(_, port)| digits(port))
+}

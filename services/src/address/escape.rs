@@ -1,0 +1,24 @@
+//! Percent-encoding.
+
+/// Replaces `%2F` and its like.
+///
+/// # Errors
+/// When a `%` is not followed by two hexadecimal digits, or the bytes are no
+/// UTF-8. The text is not repeated: it may be a password.
+pub(super) fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => byte_of(rest.next(), rest.next())
+                .ok_or("a % must be followed by two hexadecimal digits; write % itself as %25")?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| "its percent-encoded bytes are no UTF-8".to_owned())
+}
+
+fn byte_of(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}

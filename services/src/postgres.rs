@@ -1,0 +1,33 @@
+//! PostgreSQL: `postgres://user:password@host:5432,host:5432/database`.
+//!
+//! libpq also takes hosts, user and password from parameters, where no guard
+//! would look for them. They are refused there.
+
+use crate::address::Address;
+use crate::service::{About, Scheme};
+
+pub(crate) const ABOUT: About = About {
+    name: "PostgreSQL",
+    see: "see that the server runs",
+    credentials: "give a user with the role pg_signal_backend as postgres://USER:PASSWORD@HOST:PORT/NAME",
+    example: "postgres://postgres@127.0.0.1:5432/postgres",
+    schemes: &[Scheme::plain("postgres", 5432), Scheme::plain("postgresql", 5432)],
+    read,
+};
+
+/// What belongs before the `?`.
+const ELSEWHERE: [&str; 8] =
+    ["host", "hostaddr", "port", "user", "password", "dbname", "service", "passfile"];
+
+const PARAMETERS: [&str; 5] =
+    ["sslmode", "connect_timeout", "application_name", "options", "target_session_attrs"];
+
+fn read(address: &mut Address) -> Result<(), String> {
+    address.name()?;
+    if let Some((name, _)) = address.query.iter().find(|(name, _)| ELSEWHERE.contains(&&**name)) {
+        return Err(format!(
+            "{name}= must not stand behind the ?; hosts, user and database stand before it"
+        ));
+    }
+    address.only(&PARAMETERS)
+}
