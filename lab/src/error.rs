@@ -9,12 +9,16 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum LabError {
     /// A program that the system needs is not installed.
-    #[error("{program} is not installed. Install it with `{install}`, or let `--provision` do it")]
+    #[error(
+        "{program} is not installed. Install it with `{install}`, let `--provision` do it, or name its folder in {variable}"
+    )]
     Missing {
         /// The program that was looked for.
         program: String,
         /// The exact command that installs it.
         install: String,
+        /// The variable of the environment that can name its folder.
+        variable: String,
     },
     /// The keeper process could not be started, or ended while it was needed.
     #[error("the lab's keeper process failed: {reason}. Its log is {}", log.display())]
@@ -85,18 +89,26 @@ pub enum LabError {
     /// A reference system or a variant that does not exist was named.
     #[error("there is no {kind} called `{given}`. Known: {known}")]
     Unknown {
-        /// "reference system" or "variant".
-        kind: &'static str,
+        /// "reference system" or "variant of the publisher".
+        kind: String,
         /// What was asked for.
         given: String,
         /// The names that exist, comma separated.
         known: String,
     },
+    /// A role that stands for a class of servers fits several.
+    #[error("the role `{role}` could mean any of {servers} in this lab. Name one of them instead")]
+    ManyServers {
+        /// The role that was given.
+        role: String,
+        /// The servers, comma separated.
+        servers: String,
+    },
     /// Installing a missing program failed.
-    #[error("could not install {package}: {reason}. To do it by hand: `{install}`")]
+    #[error("could not install {program}: {reason}. To do it by hand: `{install}`")]
     Provision {
-        /// The package.
-        package: String,
+        /// The program.
+        program: String,
         /// What went wrong.
         reason: String,
         /// The exact command to run by hand.

@@ -4,35 +4,36 @@
 //! A [`Lab`] is a handle to a *keeper*: a small process of its own that forks
 //! every broker and replica, restarts them as an orchestrator would, and
 //! removes every trace when the program that asked for the lab ends, by
-//! whatever means it ends. On a lab stand a [`RabbitMq`] broker, a
-//! [`Redis`] or [`Postgres`] server, and a [`mod@reference`] system with its
+//! whatever means it ends. On a lab stand [servers](server),
+//! such as [`RabbitMq`] or [`Postgres`], and a [`mod@reference`] system with its
 //! planted bugs.
 //!
 //! The keeper and the replicas are this same executable under hidden
 //! subcommands: a program that uses the lab calls [`hidden`] first thing in
 //! `main`. Everything is on the loopback interface.
 
-pub mod broker;
 mod error;
 mod handle;
 mod http;
 mod keeper;
+mod need;
 mod patience;
 mod port;
-mod provision;
 mod proxy;
 pub mod reference;
+pub mod server;
 
-pub use broker::postgres::{Postgres, PostgresOptions};
-pub use broker::rabbitmq::{RabbitMq, RabbitMqOptions};
-pub use broker::redis::{Redis, RedisOptions};
 pub use error::LabError;
 pub use handle::table::ProcessState;
 pub use handle::{KeeperId, Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
+pub use need::{Need, Way, provision};
 pub use patience::Patience;
-pub use provision::{Need, provision};
 pub use proxy::{Proxy, ProxyOptions};
+pub use server::Server;
+pub use server::postgres::{Postgres, PostgresOptions};
+pub use server::rabbitmq::{RabbitMq, RabbitMqOptions};
+pub use server::redis::{Redis, RedisOptions};
 
 use std::ffi::OsString;
 
@@ -42,8 +43,6 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
     let (first, rest) = arguments.split_first()?;
     match first.to_str()? {
         keeper::SUBCOMMAND => Some(keeper::run(rest)),
-        reference::ingest::SUBCOMMAND => Some(reference::ingest::run(rest)),
-        reference::publisher::SUBCOMMAND => Some(reference::publisher::run(rest)),
-        _ => None,
+        subcommand => reference::hidden(subcommand, rest),
     }
 }

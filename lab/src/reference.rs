@@ -1,36 +1,63 @@
 //! The systems that the tools are tried on: correct, and with planted bugs.
+//!
+//! Each is a file behind [`System`] and a line of [`SYSTEMS`]. What is the same
+//! for all of them stands here: the servers are started, then a proxy before
+//! some of them, then the system's own parts.
 
 mod diary;
 pub mod ingest;
+mod process;
 pub mod publisher;
 mod server;
+mod variant;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-use crate::{
-    Lab, LabError, Need, Patience, Postgres, PostgresOptions, Proxy, ProxyOptions, RabbitMq,
-    RabbitMqOptions, Redis, RedisOptions,
-};
-use ingest::{Ingest, IngestOptions};
-use publisher::{Publisher, PublisherOptions};
+use crate::port::Shared;
+use crate::proxy::PROXY;
+use crate::server::{Kind, Server};
+use crate::{Lab, LabError, Need, Patience, Proxy, ProxyOptions};
+pub use variant::VariantInfo;
 
-/// A reference system. A new one is a file and an arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum System {
-    /// A service that answers HTTP requests by publishing to RabbitMQ.
-    Publisher,
-    /// Messages over HTTP into Redis Streams, and by workers into PostgreSQL.
-    Ingest,
-}
+/// Every reference system.
+pub const SYSTEMS: &[&dyn System] = &[&publisher::Entry, &ingest::Entry];
 
-/// A variant of a system: the correct one, or one with a planted bug.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VariantInfo {
-    /// As `--variant` takes it.
-    pub name: &'static str,
-    /// What it does, in one line.
-    pub about: &'static str,
+/// A reference system.
+pub trait System: fmt::Debug + Send + Sync {
+    /// As a scenario names it.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in one line.
+    fn about(&self) -> &'static str;
+
+    /// Its variants, the correct one first.
+    fn variants(&self) -> Vec<VariantInfo>;
+
+    /// The servers that it stands on, in the order of their start.
+    fn servers(&self) -> &'static [&'static Kind];
+
+    /// The targets that its own parts give an address for. They go before a
+    /// server's target of the same name.
+    fn targets(&self) -> &'static [&'static str];
+
+    /// What must be installed beside its servers' programs.
+    fn needs(&self) -> &'static [&'static Need] {
+        &[]
+    }
+
+    /// Starts its parts on its servers and waits until all of them answer.
+    ///
+    /// # Errors
+    /// Those of a process that does not start, and of the ground's patience.
+    fn stand(&self, ground: &Ground<'_>) -> Result<Parts, LabError>;
+
+    /// Runs one process of it until SIGTERM, with the arguments that
+    /// [`System::stand`] has written to a file; gives its exit code.
+    fn run(&self, arguments: &Path) -> u8;
 }
 
 /// How a system is to be.
@@ -64,6 +91,49 @@ impl StartOptions {
     }
 }
 
+/// What a system's parts are started on.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    system: &'a (dyn System + 'static),
+    pub(crate) lab: &'a Lab,
+    pub(crate) options: &'a StartOptions,
+    pub(crate) patience: Patience<'a>,
+    addresses: &'a BTreeMap<String, String>,
+    proxy: &'a Proxy,
+}
+
+impl Ground<'_> {
+    /// The variant of the part under test.
+    fn variant<V: FromStr>(&self) -> Result<V, LabError> {
+        self.options.variant.parse().map_err(|_| self.system.unknown_variant(&self.options.variant))
+    }
+
+    /// The address of a server's target.
+    fn direct(&self, target: &str) -> Result<&str, LabError> {
+        self.addresses.get(target).map(String::as_str).ok_or_else(|| LabError::Unknown {
+            kind: "target of the servers".to_owned(),
+            given: target.to_owned(),
+            known: self.addresses.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The address of a server's target by which a part reaches it: through the
+    /// proxy if the scenario asks for that.
+    fn proxied(&self, target: &str) -> Result<&str, LabError> {
+        Ok(self.proxy.url(target, self.direct(target)?))
+    }
+}
+
+/// The parts of a system that answer.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// The address of each of the system's own targets.
+    targets: BTreeMap<String, String>,
+    replicas: Vec<Replica>,
+    /// What restarted processes come back to.
+    ports: Vec<Shared>,
+}
+
 /// One process of a running system, as a pod is one of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
@@ -84,165 +154,107 @@ pub struct Running {
     pub targets: BTreeMap<String, String>,
     /// Every replica of every part.
     pub replicas: Vec<Replica>,
-    /// The broker under it, if it has one.
-    pub broker: Option<RabbitMq>,
-    /// What the brokers and stores under it are: `Redis 7.0.15`.
-    pub versions: Vec<String>,
-    _parts: Vec<Publisher>,
-    _ingest: Option<Ingest>,
+    /// The servers under it, in the order of their start.
+    pub servers: Vec<Box<dyn Server>>,
+    _ports: Vec<Shared>,
 }
 
-impl System {
-    /// Every system there is.
-    pub const ALL: [Self; 2] = [Self::Publisher, Self::Ingest];
-
-    /// As a scenario names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Publisher => "publisher",
-            Self::Ingest => "ingest",
-        }
+impl Running {
+    /// What the servers under it are: `Redis 7.0.15`.
+    pub fn versions(&self) -> Vec<String> {
+        let told = self.servers.iter();
+        told.map(|server| format!("{} {}", server.kind().title, server.version())).collect()
     }
+}
 
-    /// What it is, in one line.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Publisher => "a service that answers HTTP requests by publishing to RabbitMQ",
-            Self::Ingest => "messages over HTTP into Redis Streams, by workers into PostgreSQL",
+/// The system of that name.
+///
+/// # Errors
+/// [`LabError::Unknown`], which lists those that exist.
+pub fn system(name: &str) -> Result<&'static dyn System, LabError> {
+    SYSTEMS.iter().copied().find(|system| system.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name()).collect();
+        LabError::Unknown {
+            kind: "reference system".to_owned(),
+            given: name.to_owned(),
+            known: known.join(", "),
         }
-    }
+    })
+}
 
-    /// The system of that name.
-    ///
-    /// # Errors
-    /// [`LabError::Unknown`], which lists those that exist.
-    pub fn from_name(name: &str) -> Result<Self, LabError> {
-        Self::ALL.into_iter().find(|system| system.name() == name).ok_or_else(|| {
-            LabError::Unknown {
-                kind: "reference system",
-                given: name.to_owned(),
-                known: Self::ALL.map(Self::name).join(", "),
-            }
-        })
-    }
-
-    /// Its variants, the correct one first.
-    pub fn variants(self) -> Vec<VariantInfo> {
-        match self {
-            Self::Publisher => publisher::Variant::ALL
-                .into_iter()
-                .map(|variant| VariantInfo { name: variant.name(), about: variant.about() })
-                .collect(),
-            Self::Ingest => ingest::Variant::ALL
-                .into_iter()
-                .map(|variant| VariantInfo { name: variant.name(), about: variant.about() })
-                .collect(),
-        }
+impl dyn System {
+    /// Everything that must be installed.
+    pub fn all_needs(&self) -> impl Iterator<Item = &'static Need> {
+        self.servers().iter().map(|kind| kind.need).chain(self.needs().iter().copied())
     }
 
     /// The targets that it can give an address for.
-    pub fn targets(self) -> &'static [&'static str] {
-        match self {
-            Self::Publisher => &["service", "stable", "rabbitmq", "management", "metrics", "proxy"],
-            Self::Ingest => &["service", "redis", "database", "metrics", "proxy"],
-        }
+    pub fn all_targets(&self) -> Vec<&'static str> {
+        let servers = self.servers().iter().flat_map(|kind| kind.targets);
+        servers.chain(self.targets()).copied().chain([PROXY]).collect()
     }
 
-    /// What must be installed.
-    pub fn needs(self) -> &'static [Need] {
-        match self {
-            Self::Publisher => &[Need::RabbitMq],
-            Self::Ingest => &[Need::Redis, Need::Postgres],
-        }
+    /// The role in a lab of this system that is meant by `asked`: the name of a
+    /// class of servers, `broker` or `database`, means the only server of that
+    /// class.
+    ///
+    /// # Errors
+    /// [`LabError::ManyServers`] if there are several.
+    pub fn role(&self, asked: &str) -> Result<String, LabError> {
+        crate::server::role(asked, self.servers())
     }
 
-    /// Starts its brokers and its parts, and waits until all of them answer.
+    /// Starts its servers and its parts, and waits until all of them answer.
     ///
     /// # Errors
     /// [`LabError::Unknown`] for a variant that does not exist, before anything
-    /// is started; else what starting the broker or a replica may answer.
+    /// is started; else what starting a server or a replica may answer.
     pub fn start(
-        self,
+        &self,
         lab: &Lab,
         options: &StartOptions,
         patience: Patience<'_>,
     ) -> Result<Running, LabError> {
-        match self {
-            Self::Publisher => start_publisher(lab, options, patience),
-            Self::Ingest => start_ingest(lab, options, patience),
+        if self.variants().iter().all(|variant| variant.name != options.variant) {
+            return Err(self.unknown_variant(&options.variant));
+        }
+        let mut servers = Vec::new();
+        let mut targets = BTreeMap::new();
+        for kind in self.servers() {
+            let server = kind.start(lab, patience)?;
+            let names = kind.targets.iter().map(|&target| target.to_owned());
+            targets.extend(names.zip(server.addresses()));
+            servers.push(server);
+        }
+        let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
+        let ground =
+            Ground { system: self, lab, options, patience, addresses: &targets, proxy: &proxy };
+        let Parts { targets: own, replicas, ports } = self.stand(&ground)?;
+        if !proxy.admin.is_empty() {
+            targets.insert(PROXY.to_owned(), proxy.admin);
+        }
+        targets.extend(own);
+        Ok(Running { targets, replicas, servers, _ports: ports })
+    }
+
+    fn unknown_variant(&self, given: &str) -> LabError {
+        let known: Vec<&str> = self.variants().into_iter().map(|variant| variant.name).collect();
+        LabError::Unknown {
+            kind: format!("variant of the {}", self.name()),
+            given: given.to_owned(),
+            known: known.join(", "),
         }
     }
 }
 
-fn start_publisher(
-    lab: &Lab,
-    options: &StartOptions,
-    patience: Patience<'_>,
-) -> Result<Running, LabError> {
-    let variant = publisher::Variant::from_str(&options.variant)?;
-    let broker = RabbitMq::start(lab, &RabbitMqOptions::default(), patience)?;
-    let mut targets = BTreeMap::from([
-        ("rabbitmq".to_owned(), broker.amqp_url.clone()),
-        ("management".to_owned(), broker.management_url.clone()),
-        ("metrics".to_owned(), broker.metrics_url.clone()),
-    ]);
-    let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
-    if !proxy.admin.is_empty() {
-        targets.insert("proxy".to_owned(), proxy.admin.clone());
-    }
-    let mut parts = Vec::new();
-    for (role, variant) in [("service", variant), ("stable", publisher::Variant::Correct)] {
-        if !options.wants(role) {
-            continue;
-        }
-        let part = PublisherOptions {
-            variant,
-            replicas: options.replicas,
-            role: role.to_owned(),
-            ..PublisherOptions::new(proxy.url("rabbitmq", &broker.amqp_url))
-        };
-        let part = Publisher::start(lab, &part, patience)?;
-        targets.insert(role.to_owned(), part.url.clone());
-        parts.push(part);
-    }
-    let replicas = parts.iter().flat_map(|part| part.replicas.clone()).collect();
-    let versions = vec![format!("RabbitMQ {}", broker.version)];
-    let broker = Some(broker);
-    Ok(Running { targets, replicas, broker, versions, _parts: parts, _ingest: None })
-}
-
-/// Only the ingress reaches Redis through the proxy: what is broken there is
-/// the network between the two, and not the workers'.
-fn start_ingest(
-    lab: &Lab,
-    options: &StartOptions,
-    patience: Patience<'_>,
-) -> Result<Running, LabError> {
-    let variant = ingest::Variant::from_str(&options.variant)?;
-    let redis = Redis::start(lab, &RedisOptions::default(), patience)?;
-    let database = Postgres::start(lab, &PostgresOptions::default(), patience)?;
-    let mut targets = BTreeMap::from([
-        ("redis".to_owned(), redis.url.clone()),
-        ("database".to_owned(), database.url.clone()),
-    ]);
-    let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
-    if !proxy.admin.is_empty() {
-        targets.insert("proxy".to_owned(), proxy.admin.clone());
-    }
-    let ingest = IngestOptions {
-        ingress_redis_url: proxy.url("redis", &redis.url).to_owned(),
-        variant,
-        workers: options.replicas,
-        ..IngestOptions::new(&redis.url, proxy.url("database", &database.url))
+/// Runs a process of a system if the hidden subcommand asks for one.
+pub(crate) fn hidden(subcommand: &str, arguments: &[OsString]) -> Option<u8> {
+    let system = system(subcommand.strip_prefix(process::SUBCOMMAND)?).ok()?;
+    let [file] = arguments else {
+        eprintln!("{subcommand} is started by the lab, not by hand");
+        return Some(2);
     };
-    let ingest = Ingest::start(lab, &ingest, patience)?;
-    targets.insert("service".to_owned(), ingest.url.clone());
-    targets.insert("metrics".to_owned(), format!("{}/metrics", ingest.url));
-    let versions =
-        vec![format!("Redis {}", redis.version), format!("PostgreSQL {}", database.version)];
-    let replicas = ingest.replicas.clone();
-    let (_parts, _ingest) = (Vec::new(), Some(ingest));
-    Ok(Running { targets, replicas, broker: None, versions, _parts, _ingest })
+    Some(system.run(Path::new(file)))
 }
 
 #[cfg(test)]
@@ -251,9 +263,24 @@ mod tests {
 
     #[test]
     fn a_name_that_does_not_exist_is_answered_with_those_that_do() {
-        let error = System::from_name("publishr").unwrap_err().to_string();
+        let error = system("publishr").unwrap_err().to_string();
         assert!(error.contains("publishr") && error.contains("publisher"), "{error}");
-        assert_eq!(System::from_name("publisher").unwrap(), System::Publisher);
-        assert_eq!(System::Publisher.variants()[0].name, "correct");
+    }
+
+    #[test]
+    fn every_system_is_found_by_its_name_and_is_correct_first() {
+        for listed in SYSTEMS {
+            assert_eq!(system(listed.name()).unwrap().about(), listed.about());
+            assert_eq!(listed.variants()[0].name, "correct");
+            let error = listed.unknown_variant("corect").to_string();
+            assert!(error.contains("`corect`") && error.contains(" correct, "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_not_started_by_the_lab_says_so() {
+        assert_eq!(hidden("__system-ingest", &[]), Some(2));
+        assert_eq!(hidden("__system-nothing", &[]), None);
+        assert_eq!(hidden("run", &[]), None);
     }
 }

@@ -83,6 +83,12 @@ impl Plan {
     pub fn timeline(&self) -> Timeline {
         Timeline::new(&self.phases)
     }
+
+    /// Every role that a fault or a probe names.
+    pub fn roles_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let faults = self.faults.iter_mut().filter_map(|fault| fault.kind.role_mut());
+        faults.chain(self.probes.iter_mut().filter_map(|probe| probe.kind.role_mut()))
+    }
 }
 
 /// Where the system under test stands.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::reference::{Running, StartOptions, System};
+use lab::reference::{self, Running, StartOptions};
 use lab::{Lab, LabOptions, Patience};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -28,12 +28,12 @@ impl OwnSystem {
     ///
     /// # Errors
     /// When it does not.
-    pub fn start(system: System, variant: &str, profile: Profile) -> Result<Self> {
+    pub fn start(system: &str, variant: &str, profile: Profile) -> Result<Self> {
         let logs = tempfile::Builder::new().prefix("shakedown-tests-").tempdir()?;
         let exe = Program::Verify.build(profile)?;
         let lab = LabOptions { exe, ..LabOptions::new(logs.path()) }.start()?;
         let options = StartOptions { variant: variant.to_owned(), ..StartOptions::default() };
-        let running = system.start(&lab, &options, Patience::new(PATIENCE))?;
+        let running = reference::system(system)?.start(&lab, &options, Patience::new(PATIENCE))?;
         Ok(Self { lab, running, _logs: logs })
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab::reference::{Running, StartOptions, System};
+use lab::reference::{self, Running, StartOptions};
 use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
 
@@ -47,6 +47,19 @@ impl SetupError {
     }
 }
 
+/// Gives every role of the plan the name that it has in the lab: scenarios may
+/// say `broker` or `database` for the only server of that class.
+///
+/// # Errors
+/// When the lab has several such servers, or there is no such system.
+pub fn name_roles(plan: &mut Plan) -> Result<(), LabError> {
+    let system = reference::system(&plan.system.reference)?;
+    for role in plan.roles_mut() {
+        *role = system.role(role)?;
+    }
+    Ok(())
+}
+
 /// A system that stands.
 pub struct Standing {
     /// Its addresses, by key.
@@ -70,7 +83,7 @@ impl Standing {
         keep: bool,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
-        let system = System::from_name(&plan.system.reference)?;
+        let system = reference::system(&plan.system.reference)?;
         let options = StartOptions {
             variant: plan.variant.clone(),
             replicas: plan.system.replicas,
@@ -94,7 +107,7 @@ impl Standing {
             Ok(Err(error)) => return Err(error.into()),
             Err(error) => return Err(SetupError::Crashed(error.to_string())),
         };
-        let brokers = running.versions.clone();
+        let brokers = running.versions();
         Ok(Self {
             targets: running.targets.clone(),
             lab: Some(Arc::new(lab)),
@@ -133,5 +146,40 @@ impl Standing {
             result
         });
         stopped.await.map_err(|error| SetupError::Crashed(error.to_string()))?.map_err(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scenarios::{Settings, suite};
+
+    use super::*;
+
+    fn shipped(change: impl Fn(&str) -> String) -> Plan {
+        let source = suite::find("idempotent-ingest").unwrap().source;
+        scenarios::plan("ingest.toml", &change(source), &Settings::default()).unwrap()
+    }
+
+    /// What stood for a server before each had its own role still does.
+    #[test]
+    fn a_scenario_may_call_the_only_broker_so_and_the_only_database() {
+        let plan = shipped(str::to_owned);
+        let mut old = shipped(|text| {
+            let text = text.replace("role = \"redis\"", "role = \"broker\"");
+            text.replace("role = \"postgres\"", "role = \"database\"")
+        });
+        assert_ne!(old, plan);
+        name_roles(&mut old).unwrap();
+        assert_eq!(old, plan);
+    }
+
+    #[test]
+    fn the_roles_of_shipped_scenarios_are_those_of_the_lab() {
+        for shipped in suite::ALL {
+            let plan = scenarios::plan(shipped.name, shipped.source, &Settings::default()).unwrap();
+            let mut named = plan.clone();
+            name_roles(&mut named).unwrap();
+            assert_eq!(named, plan, "{}", shipped.name);
+        }
     }
 }

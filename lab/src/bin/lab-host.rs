@@ -6,25 +6,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lab::{
-    Lab, LabError, LabOptions, Patience, Postgres, PostgresOptions, ProcessSpec, RabbitMq,
-    RabbitMqOptions, Redis, RedisOptions, Restart,
-};
+use lab::server::{KINDS, Kind};
+use lab::{LabOptions, Patience, ProcessSpec, Restart};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(code) = lab::hidden(&arguments) {
         return ExitCode::from(code);
     }
-    match arguments.first().and_then(|name| name.to_str()) {
-        Some("hold") => hold(logs(&arguments)),
-        Some("rabbitmq") => serve(logs(&arguments), rabbitmq),
-        Some("redis") => serve(logs(&arguments), redis),
-        Some("postgres") => serve(logs(&arguments), postgres),
+    let command = arguments.first().and_then(|name| name.to_str()).unwrap_or_default();
+    let server = KINDS.iter().find(|kind| kind.name == command);
+    match (command, server) {
+        ("hold", _) => hold(logs(&arguments)),
+        (_, Some(kind)) => serve(logs(&arguments), kind),
         _ => {
-            eprintln!(
-                "lab-host is for the lab's own tests: lab-host hold|rabbitmq|redis|postgres LOGS"
-            );
+            eprintln!("lab-host is for the lab's own tests: lab-host hold|SERVER LOGS");
             ExitCode::from(2)
         }
     }
@@ -35,15 +31,15 @@ fn logs(arguments: &[OsString]) -> PathBuf {
 }
 
 /// Starts a lab with a server, and blocks; or prints why it could not.
-fn serve(logs: PathBuf, start: impl FnOnce(&Lab) -> Result<String, LabError>) -> ExitCode {
+fn serve(logs: PathBuf, kind: &Kind) -> ExitCode {
     let started = LabOptions::new(logs).start().and_then(|lab| {
-        let version = start(&lab)?;
-        Ok((lab, version))
+        let server = kind.start(&lab, Patience::new(Duration::from_secs(120)))?;
+        Ok((lab, server))
     });
     match started {
-        Ok((lab, version)) => {
+        Ok((lab, server)) => {
             println!("lab {} {}", lab.keeper().pid, lab.scratch().display());
-            println!("server {version}");
+            println!("server {}", server.version());
             println!("ready");
             let _ = std::io::stdin().read_line(&mut String::new());
             ExitCode::SUCCESS
@@ -53,22 +49,6 @@ fn serve(logs: PathBuf, start: impl FnOnce(&Lab) -> Result<String, LabError>) ->
             ExitCode::FAILURE
         }
     }
-}
-
-fn patience() -> Patience<'static> {
-    Patience::new(Duration::from_secs(120))
-}
-
-fn rabbitmq(lab: &Lab) -> Result<String, LabError> {
-    Ok(RabbitMq::start(lab, &RabbitMqOptions::default(), patience())?.version)
-}
-
-fn redis(lab: &Lab) -> Result<String, LabError> {
-    Ok(Redis::start(lab, &RedisOptions::default(), patience())?.version)
-}
-
-fn postgres(lab: &Lab) -> Result<String, LabError> {
-    Ok(Postgres::start(lab, &PostgresOptions::default(), patience())?.version)
 }
 
 /// Starts a lab with three kinds of children, says where it is, and blocks.

@@ -11,7 +11,7 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::procfs;
-use crate::broker::postgres;
+use crate::server;
 
 const PREFIX: &str = "shakedown-lab-";
 /// In a folder that was kept on purpose: no sweep touches it.
@@ -42,7 +42,7 @@ impl Scratch {
 
     /// Removes the folder, or marks it as kept.
     pub(crate) fn finish(self, keep: bool) -> io::Result<()> {
-        postgres::tidy(&self.path);
+        server::tidy(&self.path);
         if keep {
             return File::create(self.path.join(KEPT)).map(drop);
         }
@@ -93,7 +93,7 @@ pub(crate) fn sweep_one(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     procfs::pids().into_iter().for_each(|pid| kill_leftover(pid, path));
-    postgres::tidy(path);
+    server::tidy(path);
     remove(path)?;
     Ok(true)
 }

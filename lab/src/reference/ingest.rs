@@ -33,22 +33,64 @@ mod tactics;
 mod variant;
 mod worker;
 
-use std::ffi::OsString;
+use std::path::Path;
 
-use crate::keeper::wire::{ProcessSpec, Restart};
+use super::process::{self, Place};
+use super::{Ground, Parts, Replica, System, VariantInfo, variant as variants};
 use crate::port::Shared;
-use crate::reference::Replica;
-use crate::reference::diary::Diary;
-use crate::{Lab, LabError, Patience, http};
-use arguments::{Arguments, Part};
+use crate::server::{Kind, postgres, redis};
+use crate::{Lab, LabError, Patience};
+use arguments::{Arguments, IngressPart, Part, WorkerPart};
 pub use variant::Variant;
-
-/// The hidden subcommand of one process.
-pub(crate) const SUBCOMMAND: &str = "__ingest";
 
 /// The roles of the processes.
 const INGRESS: &str = "ingress";
 const WORKER: &str = "worker";
+
+/// The ingest as one of the reference systems.
+#[derive(Debug)]
+pub(super) struct Entry;
+
+impl System for Entry {
+    fn name(&self) -> &'static str {
+        "ingest"
+    }
+
+    fn about(&self) -> &'static str {
+        "messages over HTTP into Redis Streams, by workers into PostgreSQL"
+    }
+
+    fn variants(&self) -> Vec<VariantInfo> {
+        variants::all::<Variant>()
+    }
+
+    fn servers(&self) -> &'static [&'static Kind] {
+        &[&redis::KIND, &postgres::KIND]
+    }
+
+    fn targets(&self) -> &'static [&'static str] {
+        &["service", "metrics"]
+    }
+
+    /// Only the ingress reaches Redis through the proxy: what is broken there is
+    /// the network between the two, and not the workers'.
+    fn stand(&self, ground: &Ground<'_>) -> Result<Parts, LabError> {
+        let options = IngestOptions {
+            ingress_redis_url: ground.proxied("redis")?.to_owned(),
+            variant: ground.variant()?,
+            workers: ground.options.replicas,
+            ..IngestOptions::new(ground.direct("redis")?, ground.proxied("database")?)
+        };
+        let Ingest { url, replicas, ports } = Ingest::start(ground.lab, &options, ground.patience)?;
+        let metrics = format!("{url}/metrics");
+        let targets = [("service".to_owned(), url), ("metrics".to_owned(), metrics)].into();
+        Ok(Parts { targets, replicas, ports })
+    }
+
+    fn run(&self, arguments: &Path) -> u8 {
+        process::run(arguments, serve)
+    }
+}
 
 /// How an ingest is to be.
 #[derive(Debug, Clone)]
@@ -89,7 +131,7 @@ pub struct Ingest {
     pub url: String,
     /// Its processes, the ingress first: `ingress-1`, `worker-1`, `worker-2`, ….
     pub replicas: Vec<Replica>,
-    _ports: Vec<Shared>,
+    ports: Vec<Shared>,
 }
 
 impl Ingest {
@@ -105,76 +147,41 @@ impl Ingest {
     ) -> Result<Self, LabError> {
         let of = options.workers.clamp(1, streams::PARTITIONS);
         let service = Shared::reserve()?;
-        let url = format!("http://{}", service.address());
-        let mut replicas = vec![(format!("{INGRESS}-1"), INGRESS, Shared::reserve()?)];
-        for number in 1..=of {
-            replicas.push((format!("{WORKER}-{number}"), WORKER, Shared::reserve()?));
-        }
-        let workers = replicas[1..].iter().map(|(name, _, port)| (name.clone(), port.address()));
-        let listen = service.address();
-        let ingress = Part::Ingress { listen, workers: workers.collect() };
-        let worker = |number| Part::Worker { database: options.database_url.clone(), number, of };
-        let parts = [ingress].into_iter().chain((0..of).map(worker));
-        for (part, (name, role, port)) in parts.zip(&replicas) {
-            let redis = match part {
-                Part::Ingress { .. } => &options.ingress_redis_url,
-                Part::Worker { .. } => &options.redis_url,
-            };
+        let ingress = Place::reserve(INGRESS, 1)?;
+        let workers: Vec<Place> =
+            (1..=of).map(|number| Place::reserve(WORKER, number)).collect::<Result<_, _>>()?;
+        let part = IngressPart {
+            listen: service.address(),
+            workers: workers.iter().map(|worker| (worker.name.clone(), worker.address())).collect(),
+        };
+        let start = |place: &Place, redis: &str, part| {
             let arguments = Arguments {
-                name: name.clone(),
-                private: port.address(),
-                redis: redis.clone(),
+                name: place.name.clone(),
+                private: place.address(),
+                redis: redis.to_owned(),
                 variant: options.variant,
                 part,
             };
-            let program = lab.exe().to_string_lossy().into_owned();
-            let argv = [program, SUBCOMMAND.to_owned()].into_iter().chain(arguments.to_words());
-            let spec = ProcessSpec::new(name, role, argv)
-                .cwd(lab.scratch())
-                .env(worker::SWITCH, options.consuming.to_string())
-                .restart(Restart::Always);
-            lab.run(spec, patience)?;
+            place.start(lab, &Entry, &arguments, patience)
+        };
+        start(&ingress, &options.ingress_redis_url, Part::Ingress(part))?;
+        for (number, worker) in (0..of).zip(&workers) {
+            let database = options.database_url.clone();
+            let part = WorkerPart { database, number, of, consuming: options.consuming };
+            start(worker, &options.redis_url, Part::Worker(part))?;
         }
-        for (name, _, port) in &replicas {
-            let what = format!("{name} to become healthy (its log is {})", lab.log(name).display());
-            lab.wait_for(patience, &what, |_| {
-                let answer = http::get(port.port(), "/health", None).ok()?;
-                (answer.status == 200).then_some(())
-            })?;
-        }
-        let (mut shown, mut ports) = (Vec::new(), vec![service]);
-        for (name, role, port) in replicas {
-            let url = format!("http://{}", port.address());
-            shown.push(Replica { name, role: role.to_owned(), url });
-            ports.push(port);
-        }
-        Ok(Self { url, replicas: shown, _ports: ports })
-    }
-}
-
-/// Runs one process until SIGTERM; gives its exit code.
-pub(crate) fn run(arguments: &[OsString]) -> u8 {
-    let arguments = match Arguments::parse(arguments) {
-        Ok(arguments) => arguments,
-        Err(reason) => {
-            eprintln!("{SUBCOMMAND}: {reason}");
-            return 2;
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = runtime.and_then(|runtime| runtime.block_on(serve(arguments)));
-    match outcome {
-        Ok(()) => 0,
-        Err(error) => {
-            Diary.error("start_failed", &format!("the process cannot serve: {error}"));
-            1
-        }
+        let places = [ingress].into_iter().chain(workers).collect();
+        let (replicas, mut ports) = process::all_healthy(lab, places, patience)?;
+        let url = format!("http://{}", service.address());
+        ports.push(service);
+        Ok(Self { url, replicas, ports })
     }
 }
 
 async fn serve(arguments: Arguments) -> std::io::Result<()> {
-    match arguments.part.clone() {
-        Part::Ingress { listen, workers } => ingress::run(arguments, listen, workers).await,
-        Part::Worker { database, number, of } => worker::run(arguments, database, number, of).await,
+    let Arguments { name, private, redis, variant, part } = arguments;
+    match part {
+        Part::Ingress(part) => ingress::run(name, &private, redis, variant, part).await,
+        Part::Worker(part) => worker::run(name, &private, redis, variant, part).await,
     }
 }

@@ -16,22 +16,73 @@ mod service;
 mod tactics;
 mod variant;
 
-use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::keeper::wire::{ProcessSpec, Restart};
+use super::process::{self, Place};
+use super::{Ground, Parts, Replica, System, VariantInfo, server, variant as variants};
 use crate::port::Shared;
-use crate::reference::diary::Diary;
-use crate::reference::{Replica, server};
-use crate::{Lab, LabError, Patience, http};
+use crate::server::{Kind, rabbitmq};
+use crate::{Lab, LabError, Patience};
 use arguments::Arguments;
 use counts::Counts;
 use link::Link;
 use tactics::Tactics;
 pub use variant::Variant;
 
-/// The hidden subcommand of one replica.
-pub(crate) const SUBCOMMAND: &str = "__publisher";
+/// The roles of its parts: the one under test, and the correct one beside it.
+const SERVICE: &str = "service";
+const STABLE: &str = "stable";
+
+/// The publisher as one of the reference systems.
+#[derive(Debug)]
+pub(super) struct Entry;
+
+impl System for Entry {
+    fn name(&self) -> &'static str {
+        "publisher"
+    }
+
+    fn about(&self) -> &'static str {
+        "a service that answers HTTP requests by publishing to RabbitMQ"
+    }
+
+    fn variants(&self) -> Vec<VariantInfo> {
+        variants::all::<Variant>()
+    }
+
+    fn servers(&self) -> &'static [&'static Kind] {
+        &[&rabbitmq::KIND]
+    }
+
+    fn targets(&self) -> &'static [&'static str] {
+        &[SERVICE, STABLE]
+    }
+
+    fn stand(&self, ground: &Ground<'_>) -> Result<Parts, LabError> {
+        let mut parts = Parts::default();
+        for (role, variant) in [(SERVICE, ground.variant()?), (STABLE, Variant::Correct)] {
+            if !ground.options.wants(role) {
+                continue;
+            }
+            let options = PublisherOptions {
+                variant,
+                replicas: ground.options.replicas,
+                role: role.to_owned(),
+                ..PublisherOptions::new(ground.proxied("rabbitmq")?)
+            };
+            let part = Publisher::start(ground.lab, &options, ground.patience)?;
+            parts.targets.insert(role.to_owned(), part.url);
+            parts.replicas.extend(part.replicas);
+            parts.ports.extend(part.ports);
+        }
+        Ok(parts)
+    }
+
+    fn run(&self, arguments: &Path) -> u8 {
+        process::run(arguments, serve)
+    }
+}
 
 /// How a publisher is to be.
 #[derive(Debug, Clone)]
@@ -58,7 +109,7 @@ impl PublisherOptions {
             amqp_url: amqp_url.to_owned(),
             variant: Variant::Correct,
             replicas: 2,
-            role: "service".to_owned(),
+            role: SERVICE.to_owned(),
             exchange: "events".to_owned(),
             routing_key: "event.created".to_owned(),
         }
@@ -73,7 +124,7 @@ pub struct Publisher {
     pub url: String,
     /// Its processes.
     pub replicas: Vec<Replica>,
-    _ports: Vec<Shared>,
+    ports: Vec<Shared>,
 }
 
 impl Publisher {
@@ -88,61 +139,25 @@ impl Publisher {
         patience: Patience<'_>,
     ) -> Result<Self, LabError> {
         let service = Shared::reserve()?;
-        let url = format!("http://{}", service.address());
-        let mut ports = Vec::new();
-        let mut replicas = Vec::new();
+        let mut places = Vec::new();
         for number in 1..=options.replicas {
-            let name = format!("{}-{number}", options.role);
-            let private = Shared::reserve()?;
+            let place = Place::reserve(&options.role, number)?;
             let arguments = Arguments {
-                name: name.clone(),
+                name: place.name.clone(),
                 listen: service.address(),
-                private: private.address(),
+                private: place.address(),
                 amqp: options.amqp_url.clone(),
                 exchange: options.exchange.clone(),
                 routing_key: options.routing_key.clone(),
                 variant: options.variant,
             };
-            let program = lab.exe().to_string_lossy().into_owned();
-            let argv = [program, SUBCOMMAND.to_owned()].into_iter().chain(arguments.to_words());
-            let spec = ProcessSpec::new(&name, &options.role, argv)
-                .cwd(lab.scratch())
-                .restart(Restart::Always);
-            lab.run(spec, patience)?;
-            let url = format!("http://{}", private.address());
-            replicas.push(Replica { name, role: options.role.clone(), url });
-            ports.push(private);
+            place.start(lab, &Entry, &arguments, patience)?;
+            places.push(place);
         }
-        for (replica, private) in replicas.iter().zip(&ports) {
-            let log = lab.log(&replica.name);
-            let what = format!("{} to become healthy (its log is {})", replica.name, log.display());
-            lab.wait_for(patience, &what, |_| {
-                let answer = http::get(private.port(), "/health", None).ok()?;
-                (answer.status == 200).then_some(())
-            })?;
-        }
+        let (replicas, mut ports) = process::all_healthy(lab, places, patience)?;
+        let url = format!("http://{}", service.address());
         ports.push(service);
-        Ok(Self { url, replicas, _ports: ports })
-    }
-}
-
-/// Runs one replica until SIGTERM; gives its exit code.
-pub(crate) fn run(arguments: &[OsString]) -> u8 {
-    let arguments = match Arguments::parse(arguments) {
-        Ok(arguments) => arguments,
-        Err(reason) => {
-            eprintln!("{SUBCOMMAND}: {reason}");
-            return 2;
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = runtime.and_then(|runtime| runtime.block_on(serve(arguments)));
-    match outcome {
-        Ok(()) => 0,
-        Err(error) => {
-            Diary.error("start_failed", &format!("the publisher cannot serve: {error}"));
-            1
-        }
+        Ok(Self { url, replicas, ports })
     }
 }
 

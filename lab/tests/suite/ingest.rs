@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::broker::{postgres, redis};
 use lab::reference::ingest::Variant;
-use lab::reference::{StartOptions, System};
+use lab::reference::{self, StartOptions};
+use lab::server::{postgres, redis};
 use rustix::process::Signal;
 
 use crate::support::{http, kill, lab, patience, until};
@@ -23,12 +23,13 @@ fn the_whole_system_stands_with_all_its_targets() {
     let logs = tempfile::tempdir().unwrap();
     let lab = lab(logs.path());
     let options = StartOptions { replicas: 3, ..StartOptions::default() };
-    let running = System::Ingest.start(&lab, &options, patience()).unwrap();
+    let running = reference::system("ingest").unwrap().start(&lab, &options, patience()).unwrap();
     let names: Vec<&str> = running.targets.keys().map(String::as_str).collect();
     assert_eq!(names, ["database", "metrics", "redis", "service"]);
     let replicas: Vec<&str> = running.replicas.iter().map(|r| r.name.as_str()).collect();
     assert_eq!(replicas, ["ingress-1", "worker-1", "worker-2", "worker-3"]);
-    assert!(running.versions[0].starts_with("Redis ") && running.broker.is_none());
+    let versions = running.versions();
+    assert!(versions[0].starts_with("Redis ") && versions[1].starts_with("PostgreSQL "));
 
     let answer = send(&running.targets["service"], &message("k", "c", "text/plain")).unwrap();
     assert_eq!(answer.status, 202);

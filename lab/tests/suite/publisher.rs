@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::broker::rabbitmq::BROKER;
 use lab::reference::publisher::{Publisher, PublisherOptions, Variant};
-use lab::reference::{Running, StartOptions, System};
+use lab::reference::{self, Running, StartOptions};
+use lab::server::rabbitmq::SERVER;
 use lab::{Lab, RabbitMq, RabbitMqOptions};
 use rustix::process::Signal;
 
@@ -51,7 +51,7 @@ impl Stage {
         let options = PublisherOptions {
             variant,
             replicas: 1,
-            role: variant.name().to_owned(),
+            role: variant.to_string(),
             ..PublisherOptions::new(&self.broker.amqp_url)
         };
         let publisher = Publisher::start(&self.lab, &options, patience()).unwrap();
@@ -91,10 +91,11 @@ const NO_EXCHANGE: &str = r#"{"id":"e","text":"x","exchange":"no.such.exchange"}
 fn the_whole_system_stands_with_all_its_targets_and_survives_kills() {
     let logs = tempfile::tempdir().unwrap();
     let lab = lab(logs.path());
-    let running = System::Publisher.start(&lab, &StartOptions::default(), patience()).unwrap();
+    let publisher = reference::system("publisher").unwrap();
+    let running = publisher.start(&lab, &StartOptions::default(), patience()).unwrap();
     let names: Vec<&str> = running.targets.keys().map(String::as_str).collect();
     // There is a proxy only where something is reached through it.
-    let mut declared = System::Publisher.targets().to_vec();
+    let mut declared = publisher.all_targets();
     declared.retain(|&key| key != "proxy");
     declared.sort_unstable();
     assert_eq!(names, declared);
@@ -153,10 +154,10 @@ fn publish_through_a_restart(lab: &Lab, running: &Running) -> Vec<(String, Optio
     thread::scope(|scope| {
         let clients: Vec<_> = (0..8).map(|number| scope.spawn(move || client(number))).collect();
         until("traffic", || (confirmed.load(Ordering::Relaxed) > 200).then_some(()));
-        let pid = lab.process(BROKER).unwrap().pid.unwrap();
+        let pid = lab.process(SERVER).unwrap().pid.unwrap();
         kill(pid, Signal::KILL);
-        until("the broker's restart", || (lab.process(BROKER)?.restarts == 1).then_some(()));
-        running.broker.as_ref().unwrap().wait_until_ready(lab, patience()).unwrap();
+        until("the broker's restart", || (lab.process(SERVER)?.restarts == 1).then_some(()));
+        running.servers[0].wait_until_ready(lab, patience()).unwrap();
         until("a confirm", || (publish(service, r#"{"id":"after"}"#)? == 200).then_some(()));
         stop.store(true, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
@@ -233,7 +234,7 @@ fn connection_leak(stage: &Stage, publisher: &Publisher) {
     assert_eq!(publish_many(&publisher.url, 20), 20);
     assert_eq!(stage.metric("rabbitmq_connections"), Some(21));
     assert_eq!(stage.channels(), 20);
-    let log = fs::read_to_string(stage.lab.log(BROKER)).unwrap();
+    let log = fs::read_to_string(stage.lab.log(SERVER)).unwrap();
     assert_eq!(log.matches(" - connection-leak-1)").count(), 21, "one name for all of them");
 }
 

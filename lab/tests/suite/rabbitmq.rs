@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use lab::broker::rabbitmq::{BROKER, PORT_MAPPER};
-use lab::{Lab, LabError, RabbitMq, RabbitMqOptions};
+use lab::server::rabbitmq::{PORT_MAPPER, SERVER};
+use lab::{Lab, LabError, RabbitMq, RabbitMqOptions, Server};
 use rustix::process::Signal;
 
 use crate::support::{Host, http, is_alive, kill, lab, mentioning, patience, until};
@@ -41,7 +41,7 @@ fn two_nodes_stand_side_by_side_and_leave_nothing() {
         let roles: Vec<(String, String)> =
             lab.processes().into_iter().map(|p| (p.name, p.role)).collect();
         let pair = |name: &str, role: &str| (name.to_owned(), role.to_owned());
-        assert_eq!(roles, [pair(PORT_MAPPER, "internal"), pair(BROKER, "broker")]);
+        assert_eq!(roles, [pair(PORT_MAPPER, "internal"), pair(SERVER, SERVER)]);
 
         let scratch = lab.scratch().to_owned();
         let begun = Instant::now();
@@ -60,10 +60,10 @@ fn a_killed_node_comes_back_on_the_same_ports() {
     let begun = Instant::now();
     let broker = start(&lab);
     println!("one node was ready after {:?}", begun.elapsed());
-    kill(lab.process(BROKER).unwrap().pid.unwrap(), Signal::KILL);
-    until("the restart", || (lab.process(BROKER)?.restarts == 1).then_some(()));
+    kill(lab.process(SERVER).unwrap().pid.unwrap(), Signal::KILL);
+    until("the restart", || (lab.process(SERVER)?.restarts == 1).then_some(()));
     broker.wait_until_ready(&lab, patience()).unwrap();
-    let log = fs::read_to_string(lab.log(BROKER)).unwrap();
+    let log = fs::read_to_string(lab.log(SERVER)).unwrap();
     assert!(!log.contains('\u{1b}'), "no colours in the log");
 }
 

@@ -8,14 +8,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Instant;
 
-use lab::broker::{postgres, redis};
-use lab::{Lab, LabError, Need, Postgres, PostgresOptions, Redis, RedisOptions};
+use lab::server::{postgres, redis};
+use lab::{Lab, LabError, Need, Postgres, PostgresOptions, Redis, RedisOptions, Server};
 use rustix::process::Signal;
 
 use crate::support::{Host, is_alive, kill, lab, mentioning, patience, until};
 
-const HOSTS: [(&str, &str, Need); 2] =
-    [(redis::SERVER, "redis-server", Need::Redis), (postgres::SERVER, "postgres", Need::Postgres)];
+const HOSTS: [(&str, &str, &Need); 2] = [
+    (redis::SERVER, "redis-server", &redis::NEED),
+    (postgres::SERVER, "postgres", &postgres::NEED),
+];
 
 /// Sends words to a Redis server and gives all that it answers.
 pub(crate) fn ask(redis: &Redis, words: &str) -> String {
@@ -132,7 +134,7 @@ fn two_of_each_stand_side_by_side_and_leave_nothing() {
     });
     for (lab, ports) in labs.iter().zip(ports) {
         let roles: Vec<String> = lab.processes().into_iter().map(|p| p.role).collect();
-        assert_eq!(roles, ["database", "broker"]);
+        assert_eq!(roles, ["postgres", "redis"]);
         let scratch = lab.scratch().to_owned();
         lab.stop().unwrap();
         assert!(!scratch.exists());
@@ -180,8 +182,8 @@ fn a_missing_installation_is_answered_with_the_command() {
     }
     host.expect_nothing_left();
     for (_, program, need) in HOSTS {
-        assert!(need.is_installed() && Need::ALL.contains(&need));
-        assert_eq!(need.program(), program);
+        assert!(need.is_installed() && Need::all().any(|listed| listed.program == program));
+        assert_eq!(need.program, program);
     }
 }
 

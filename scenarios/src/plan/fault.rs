@@ -142,6 +142,17 @@ impl FaultKind {
         }
     }
 
+    /// The role whose processes it hits, if it hits those of a role.
+    pub fn role_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::KillProcess(victims) | Self::TerminateProcess(victims) => Some(&mut victims.role),
+            Self::PauseProcess(held) => Some(&mut held.role),
+            Self::StopProcess(stopped) => Some(&mut stopped.role),
+            Self::RabbitmqAlarm(alarm) => Some(&mut alarm.role),
+            _ => None,
+        }
+    }
+
     /// How long it lasts before it is to be healed; zero for what happens in
     /// an instant.
     #[must_use]

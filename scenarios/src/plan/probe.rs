@@ -231,6 +231,15 @@ pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
 ];
 
 impl ProbeKind {
+    /// The role whose processes it looks at, if it looks at those of a role.
+    pub fn role_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Process { role } => Some(role),
+            Self::Logs { role, .. } => role.as_mut(),
+            _ => None,
+        }
+    }
+
     /// The word by which the file names this kind.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lab::reference::System;
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::machine::Machine;
@@ -31,8 +30,7 @@ fn messages(system: &OwnSystem) -> Option<u64> {
 #[test]
 fn load_goes_on_over_the_death_of_the_broker_and_every_operation_is_accounted_for() {
     let _machine = Machine::acquire().unwrap();
-    let system =
-        OwnSystem::start(System::Publisher, "correct", Profile::from_environment()).unwrap();
+    let system = OwnSystem::start("publisher", "correct", Profile::from_environment()).unwrap();
     let sandbox = sandbox();
     let url = system.target("rabbitmq").unwrap();
     let line = ["amqp", url, "--exchange", "events", "--routing-key", "event.load", "--json"];
@@ -67,8 +65,7 @@ fn load_goes_on_over_the_death_of_the_broker_and_every_operation_is_accounted_fo
 /// some seconds; gives the report.
 fn load_on_a_broker_short_of_memory(relieved: bool) -> Value {
     let _machine = Machine::acquire().unwrap();
-    let system =
-        OwnSystem::start(System::Publisher, "correct", Profile::from_environment()).unwrap();
+    let system = OwnSystem::start("publisher", "correct", Profile::from_environment()).unwrap();
     let sandbox = sandbox();
     let url = system.target("rabbitmq").unwrap();
     let line = ["amqp", url, "--exchange", "events", "--routing-key", "event.load", "--json"];
@@ -132,8 +129,7 @@ fn a_memory_alarm_that_goes_is_an_outage_and_the_run_goes_on() {
 #[test]
 fn a_closed_connection_is_seen_closed_and_its_owner_comes_back() {
     let _machine = Machine::acquire().unwrap();
-    let system =
-        OwnSystem::start(System::Publisher, "correct", Profile::from_environment()).unwrap();
+    let system = OwnSystem::start("publisher", "correct", Profile::from_environment()).unwrap();
     let sandbox = sandbox();
     let peer = || {
         let connections = told(&system, "/api/connections");

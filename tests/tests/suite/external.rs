@@ -1,6 +1,5 @@
 //! Somebody's own system, known by its addresses alone.
 
-use lab::reference::System;
 use reports::Record;
 use reports::record::Verdict;
 use rustix::process::Signal;
@@ -19,7 +18,7 @@ use crate::support::{expect, finding, get, not_held, sandbox, shortened, verify,
 const NEEDED: [&str; 3] = ["service", "rabbitmq", "management"];
 
 fn own_system(variant: &str) -> OwnSystem {
-    OwnSystem::start(System::Publisher, variant, Profile::from_environment()).unwrap()
+    OwnSystem::start("publisher", variant, Profile::from_environment()).unwrap()
 }
 
 /// The shipped scenario as a file with shorter phases, for runs whose length

@@ -1,6 +1,5 @@
 //! The scenario of the ingest, in a lab and against somebody's own.
 
-use lab::reference::System;
 use reports::Record;
 use reports::record::Verdict;
 use scenarios::plan::Place;
@@ -68,7 +67,7 @@ fn is_told(record: &Record, name: &str) -> bool {
 fn rows_alone_tell_that_messages_are_stored_twice() {
     let _machine = Machine::acquire().unwrap();
     let profile = Profile::from_environment();
-    let system = OwnSystem::start(System::Ingest, "no-dedupe", profile).unwrap();
+    let system = OwnSystem::start("ingest", "no-dedupe", profile).unwrap();
     let sandbox = sandbox();
     let lengths = [
         ("warm-up", "1s"),
@@ -105,7 +104,7 @@ fn rows_alone_tell_that_messages_are_stored_twice() {
 fn somebodys_correct_ingest_is_held_and_lacking_figures_are_no_proof() {
     let _machine = Machine::acquire().unwrap();
     let profile = Profile::from_environment();
-    let system = OwnSystem::start(System::Ingest, "correct", profile).unwrap();
+    let system = OwnSystem::start("ingest", "correct", profile).unwrap();
 
     let with_all = sandbox();
     let parts = ["service", "redis", "database", "metrics"];

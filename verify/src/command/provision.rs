@@ -7,12 +7,12 @@ use crate::exit::{self, Failure};
 /// # Errors
 /// When the package manager cannot do it.
 pub fn provision() -> Result<u8, Failure> {
-    for need in lab::Need::ALL {
+    for need in lab::Need::all() {
         if need.is_installed() {
-            eprintln!("verify: {} is there", need.program());
+            eprintln!("verify: {} is there", need.program);
         } else {
-            eprintln!("verify: installing {}", need.program());
-            lab::provision(&[need], |line| eprintln!("  {line}")).map_err(Failure::environment)?;
+            eprintln!("verify: installing {}", need.program);
+            lab::provision([need], |line| eprintln!("  {line}")).map_err(Failure::environment)?;
         }
     }
     Ok(exit::HELD)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::reference::System;
+use lab::reference;
 use scenarios::{Plan, Settings};
 
 use super::{plan, source};
@@ -12,7 +12,7 @@ use crate::conduct::{ConductError, Order, conduct};
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
 use crate::progress::Progress;
-use crate::setup::SetupError;
+use crate::setup::{self, SetupError};
 use crate::signal::{self, Cancel};
 use crate::{report, targets};
 
@@ -26,7 +26,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let given =
         targets::read(&args.targets, args.targets_file.as_deref()).map_err(Failure::usage)?;
     let settings = settings(args, &given)?;
-    let plan = plan(&source, &settings)?;
+    let mut plan = plan(&source, &settings)?;
     let targets = if given.is_empty() {
         None
     } else {
@@ -34,6 +34,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     };
     let progress = Progress::new(args.quiet || args.json);
     if targets.is_none() {
+        setup::name_roles(&mut plan).map_err(Failure::usage)?;
         provide(&plan, args.provision, &progress)?;
     }
     let run = run_id();
@@ -124,26 +125,19 @@ fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings
 
 /// Sees to it that the lab's programs are there.
 fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Failure> {
-    let system = System::from_name(&plan.system.reference).map_err(Failure::usage)?;
-    let missing: Vec<_> =
-        system.needs().iter().copied().filter(|need| !need.is_installed()).collect();
+    let system = reference::system(&plan.system.reference).map_err(Failure::usage)?;
+    let missing: Vec<_> = system.all_needs().filter(|need| !need.is_installed()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !provision {
-        let lines = missing.iter().map(|need| {
-            format!(
-                "{} is not installed. Install it with\n  {}\nor give --provision, which does that",
-                need.program(),
-                need.install_command()
-            )
-        });
+        let lines = missing.iter().map(|need| need.missing().to_string());
         return Err(Failure::environment(lines.collect::<Vec<_>>().join("\n")));
     }
     for need in &missing {
-        progress.step(&format!("installing {}", need.program()));
+        progress.step(&format!("installing {}", need.program));
     }
-    lab::provision(&missing, |_| {}).map_err(Failure::environment)
+    lab::provision(missing, |_| {}).map_err(Failure::environment)
 }
 
 /// A new run's identity: eight hexadecimal digits.

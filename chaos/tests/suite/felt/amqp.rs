@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::{RabbitMq, RabbitMqOptions, broker::rabbitmq::BROKER};
+use lab::{RabbitMq, RabbitMqOptions, server::rabbitmq::SERVER};
 use lapin::options::{
     BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
@@ -125,7 +125,7 @@ impl Blocked {
 
 impl Case for Blocked {
     fn arguments(&self) -> Vec<String> {
-        let pid = self.publisher.ground.pid(BROKER).unwrap().to_string();
+        let pid = self.publisher.ground.pid(SERVER).unwrap().to_string();
         words(&["rabbitmq-alarm", "--of", self.of, "--pid", &pid])
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaos::{Journal, Limits, Order, Scene, http_client, inject};
-use lab::{Redis, RedisOptions, broker::redis::SERVER};
+use lab::{Redis, RedisOptions, Server, server::redis::SERVER};
 use scenarios::plan::fault::{StopSignal, Stopped};
 use scenarios::plan::{FaultKind, Pick};
 use scenarios::units::Span;
@@ -259,7 +259,7 @@ fn a_refusal_is_no_silence() {
 
 fn held(ground: &Arc<Ground>, folder: &tempfile::TempDir) -> (Order, Scene) {
     let held = Stopped {
-        role: "broker".to_owned(),
+        role: "redis".to_owned(),
         pick: Pick::ALL,
         lasts: Span(PATIENCE),
         signal: StopSignal::Term,

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::admission::{Admission, Outcome, Receipt};
-use super::arguments::Arguments;
+use super::arguments::IngressPart;
 use super::link::Link;
 use super::message::Request;
 use super::streams;
@@ -39,12 +39,14 @@ struct Ingress {
     counts: Counts,
 }
 
-pub(crate) async fn run(
-    arguments: Arguments,
-    listen: String,
-    workers: Vec<(String, String)>,
+pub(super) async fn run(
+    name: String,
+    private: &str,
+    redis: String,
+    variant: Variant,
+    part: IngressPart,
 ) -> io::Result<()> {
-    let Arguments { name, private, redis, variant, .. } = arguments;
+    let IngressPart { listen, workers } = part;
     let link = Arc::new(Link::new(redis, name));
     let ingress = Ingress {
         listen,
@@ -55,7 +57,7 @@ pub(crate) async fn run(
         counts: Counts::new(),
     };
     let maintained = tokio::spawn(async move { link.maintain().await });
-    server::serve(Arc::new(ingress), &private).await?;
+    server::serve(Arc::new(ingress), private).await?;
     maintained.abort();
     Ok(())
 }

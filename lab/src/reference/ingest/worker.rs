@@ -13,15 +13,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::arguments::Arguments;
+use super::arguments::WorkerPart;
 use super::lane::{Common, Lane, Mode};
 use super::streams::PARTITIONS;
+use super::variant::Variant;
 use crate::reference::diary::Diary;
 use crate::reference::server::{self, Answer, Service};
 use counts::Counts;
 
-/// `false` starts a worker that rests.
-pub(crate) const SWITCH: &str = "ENABLE_STREAM_CONSUMERS";
 /// Longer than a read waits for a message and a batch takes.
 const LAST_BATCH: Duration = Duration::from_secs(10);
 
@@ -32,15 +31,15 @@ struct Worker {
 
 /// Works on every `of`th partition, from the `number`th on, until SIGTERM; then
 /// finishes the batches that have begun.
-pub(crate) async fn run(
-    arguments: Arguments,
-    database: String,
-    number: u16,
-    of: u16,
+pub(super) async fn run(
+    name: String,
+    private: &str,
+    redis: String,
+    variant: Variant,
+    part: WorkerPart,
 ) -> io::Result<()> {
-    let rests = std::env::var(SWITCH).is_ok_and(|value| value == "false");
-    let Arguments { name, private, redis, variant, .. } = arguments;
-    let mode = watch::Sender::new(if rests { Mode::Rest } else { Mode::Consume });
+    let WorkerPart { database, number, of, consuming } = part;
+    let mode = watch::Sender::new(if consuming { Mode::Consume } else { Mode::Rest });
     let common = Common { name, redis, database, variant, counts: Counts::new(), mode };
     let mut worker = Worker { common: Arc::new(common), lanes: Vec::new() };
     let mut running = JoinSet::new();
@@ -50,7 +49,7 @@ pub(crate) async fn run(
         running.spawn(Lane::new(partition, Arc::clone(&worker.common), up).run());
     }
     let common = Arc::clone(&worker.common);
-    server::serve(Arc::new(worker), &private).await?;
+    server::serve(Arc::new(worker), private).await?;
     common.mode.send_replace(Mode::Stop);
     let finished = async { while running.join_next().await.is_some() {} };
     let _ = timeout(LAST_BATCH, finished).await;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use lab::reference::ingest::{Ingest, IngestOptions, Variant};
-use lab::{Lab, Postgres, PostgresOptions, Redis, RedisOptions};
+use lab::{Lab, Postgres, PostgresOptions, Redis, RedisOptions, Server};
 use rustix::process::Signal;
 
 use crate::stores::{ask, query};

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::broker::{postgres, redis};
 use lab::reference::ingest::Variant;
+use lab::server::{postgres, redis};
 
 use super::stage::{Play, Stage, message, send};
 use crate::support::until;

@@ -32,7 +32,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> [Option<FaultKind>; 4] {
 
 fn role(table: &mut Table<'_, '_>) -> String {
     table.lab_only("it needs the lab");
-    table.req("role", "The role whose processes are candidates.")
+    table.req("role", "The role whose processes are candidates: a part such as \"worker\", or a server such as \"redis\".")
 }
 
 fn victims(table: &mut Table<'_, '_>) -> Victims {

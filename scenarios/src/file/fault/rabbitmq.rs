@@ -31,7 +31,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> [Option<FaultKind>; 3] {
                 |table| {
                     table.lab_only("it needs the lab");
                     Alarm {
-                        role: table.or("role", "The role of the broker.", "broker".to_owned()),
+                        role: table.or("role", "The role of the broker.", "rabbitmq".to_owned()),
                         of: table.or("of", "\"memory\" or \"disk\".", AlarmOf::Memory),
                         lasts: lasts(table),
                     }

@@ -13,14 +13,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{choose_port, wait_while_alive};
+use super::{Class, Kind, Server, choose_port, wait_while_alive};
 use crate::keeper::wire::{ProcessSpec, Restart};
+use crate::need::Way;
 use crate::{Lab, LabError, Need, Patience};
-pub(crate) use installation::find;
 use session::version;
 
-/// The server's name among the lab's processes.
+/// PostgreSQL as it is known before it runs.
+pub const KIND: Kind = Kind {
+    name: SERVER,
+    title: "PostgreSQL",
+    class: Class::Database,
+    need: &NEED,
+    targets: &["database"],
+    start: |lab, patience| {
+        Ok(Box::new(Postgres::start(lab, &PostgresOptions::default(), patience)?))
+    },
+    tidy,
+};
+
+/// The server's name among the lab's processes, and its role.
 pub const SERVER: &str = "postgres";
+
+/// The folder of the programs `initdb` and `postgres`.
+pub const NEED: Need = Need {
+    program: "postgres",
+    ways: &[
+        Way::Here { variable: "SHAKEDOWN_POSTGRES_BIN", find: installation::find },
+        Way::Apt { package: "postgresql" },
+    ],
+};
 
 const START: &str = include_str!("postgres/start.sh");
 /// A new cluster takes 40 MiB, and its log of writes up to 1 GiB.
@@ -62,7 +84,7 @@ impl Postgres {
         options: &PostgresOptions,
         patience: Patience<'_>,
     ) -> Result<Self, LabError> {
-        let programs = find().ok_or_else(|| Need::Postgres.missing())?;
+        let programs = NEED.find().ok_or_else(|| NEED.missing())?;
         super::refuse_a_full_disk(lab.scratch(), NEEDED_MIB)?;
         let port = choose_port(options.port)?;
         let folder = lab.scratch().join(SERVER);
@@ -81,12 +103,22 @@ impl Postgres {
     pub fn port(&self) -> u16 {
         self.port
     }
+}
 
-    /// Waits until a server that was killed or restarted lets one in again.
-    ///
-    /// # Errors
-    /// Those of `patience`, and [`LabError::Keeper`] if the lab is gone.
-    pub fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
+impl Server for Postgres {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        vec![self.url.clone()]
+    }
+
+    fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
         lab.wait_for(patience, "PostgreSQL to let one in again", |_| version(self.port).map(drop))
     }
 }
@@ -104,7 +136,7 @@ fn spec(programs: &Path, folder: &Path, port: u16) -> ProcessSpec {
     argv.extend(["/bin/sh", "-c", START, "start.sh"].map(str::to_owned));
     argv.extend([programs, &data].map(|path| path.to_string_lossy().into_owned()));
     argv.push(port.to_string());
-    ProcessSpec::new(SERVER, "database", argv)
+    ProcessSpec::new(SERVER, SERVER, argv)
         .cwd(folder)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("LANG", "C.UTF-8")
@@ -149,7 +181,7 @@ fn is_root() -> bool {
 /// What a killed server leaves outside of its folder: a piece of System V
 /// shared memory, by which it would have known another server of its cluster.
 /// Its number is in the lock file.
-pub(crate) fn tidy(scratch: &Path) {
+fn tidy(scratch: &Path) {
     let lock: PathBuf = scratch.join(SERVER).join("data/postmaster.pid");
     let Ok(text) = fs::read_to_string(lock) else { return };
     let Some((key, id)) = segment(&text) else { return };

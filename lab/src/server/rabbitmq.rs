@@ -10,14 +10,38 @@ mod settings;
 
 use std::time::Duration;
 
-use super::{accepts, wait_while_alive};
+use super::{Class, Kind, Server, accepts, wait_while_alive};
 use crate::keeper::wire::{ProcessSpec, Restart};
-use crate::{Lab, LabError, Patience, http, port};
-pub(crate) use installation::Installation;
+use crate::need::Way;
+use crate::{Lab, LabError, Need, Patience, http, port};
+use installation::Installation;
 use settings::{Ports, Settings};
 
-/// The broker's name among the lab's processes.
-pub const BROKER: &str = "rabbitmq";
+/// RabbitMQ as it is known before it runs.
+pub const KIND: Kind = Kind {
+    name: SERVER,
+    title: "RabbitMQ",
+    class: Class::Broker,
+    need: &NEED,
+    targets: &["rabbitmq", "management", "metrics"],
+    start: |lab, patience| {
+        Ok(Box::new(RabbitMq::start(lab, &RabbitMqOptions::default(), patience)?))
+    },
+    tidy: |_| (),
+};
+
+/// The node's name among the lab's processes, and its role.
+pub const SERVER: &str = "rabbitmq";
+
+/// The start script `rabbitmq-server`, with Erlang.
+pub const NEED: Need = Need {
+    program: "rabbitmq-server",
+    ways: &[
+        Way::Here { variable: "SHAKEDOWN_RABBITMQ_BIN", find: installation::server },
+        Way::Apt { package: "rabbitmq-server" },
+    ],
+};
+
 /// The port mapper's name among the lab's processes.
 pub const PORT_MAPPER: &str = "epmd";
 
@@ -88,12 +112,22 @@ impl RabbitMq {
     pub fn amqp_port(&self) -> u16 {
         self.ports.amqp
     }
+}
 
-    /// Waits until a node that was killed or restarted answers again.
-    ///
-    /// # Errors
-    /// Those of `patience`, and [`LabError::Keeper`] if the lab is gone.
-    pub fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
+impl Server for RabbitMq {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        [&self.amqp_url, &self.management_url, &self.metrics_url].map(String::clone).into()
+    }
+
+    fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
         lab.wait_for(patience, "RabbitMQ to answer again", |_| version(&self.ports).map(drop))
     }
 }
@@ -110,7 +144,7 @@ fn attempt(
     if started.is_err() {
         // A node that keeps dying must not keep being restarted.
         let patience = Patience::new(Duration::from_secs(10));
-        let _ = lab.stop_process(BROKER, patience);
+        let _ = lab.stop_process(SERVER, patience);
         let _ = lab.stop_process(PORT_MAPPER, patience);
     }
     let version = started?;
@@ -134,9 +168,9 @@ fn start_node(
     lab.run(settings.dress(epmd).restart(Restart::Always), patience)?;
     wait_while_alive(lab, PORT_MAPPER, patience, || accepts(settings.ports.epmd).then_some(()))?;
 
-    let node = ProcessSpec::new(BROKER, "broker", [&installation.server]);
+    let node = ProcessSpec::new(SERVER, SERVER, [&installation.server]);
     lab.run(settings.dress(node).restart(Restart::Always), patience)?;
-    wait_while_alive(lab, BROKER, patience, || version(&settings.ports))
+    wait_while_alive(lab, SERVER, patience, || version(&settings.ports))
 }
 
 /// The node's version, once every port answers.

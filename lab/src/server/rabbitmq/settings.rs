@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::broker::make_folder;
 use crate::keeper::wire::ProcessSpec;
+use crate::server::make_folder;
 use crate::{LabError, port};
 
 /// The ports of one node and of its port mapper, all on 127.0.0.1.

@@ -1,18 +1,17 @@
 //! Where PostgreSQL's programs are on this machine.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Names the folder of `initdb` and `postgres`, if it is in no usual one.
-const FOLDER_VARIABLE: &str = "SHAKEDOWN_POSTGRES_BIN";
 /// Where Debian has a folder for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// The folder of the server's programs: the one that the environment names, and
-/// only that if it names one; else the newest that Debian has, which are not on
-/// the path; else one on the path.
-pub(crate) fn find() -> Option<PathBuf> {
-    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE) {
+/// The folder of the server's programs: the one that is given, and only that if
+/// one is; else the newest that Debian has, which are not on the path; else one
+/// on the path.
+pub(crate) fn find(folder: Option<&OsStr>) -> Option<PathBuf> {
+    if let Some(folder) = folder {
         return Some(PathBuf::from(folder)).filter(|folder| has_programs(folder));
     }
     let entries = fs::read_dir(VERSIONS).into_iter().flatten().flatten();

@@ -9,12 +9,36 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{choose_port, make_folder, wait_while_alive};
+use super::{Class, Kind, Server, choose_port, make_folder, wait_while_alive};
 use crate::keeper::wire::{ProcessSpec, Restart};
+use crate::need::{self, Way};
 use crate::{Lab, LabError, Need, Patience};
 
-/// The server's name among the lab's processes.
+/// Redis as it is known before it runs.
+pub const KIND: Kind = Kind {
+    name: SERVER,
+    title: "Redis",
+    class: Class::Broker,
+    need: &NEED,
+    targets: &["redis"],
+    start: |lab, patience| Ok(Box::new(Redis::start(lab, &RedisOptions::default(), patience)?)),
+    tidy: |_| (),
+};
+
+/// The server's name among the lab's processes, and its role.
 pub const SERVER: &str = "redis";
+
+/// The program.
+pub const NEED: Need = Need {
+    program: "redis-server",
+    ways: &[
+        Way::Here {
+            variable: "SHAKEDOWN_REDIS_BIN",
+            find: |folder| need::program("redis-server", folder),
+        },
+        Way::Apt { package: "redis-server" },
+    ],
+};
 
 /// A server that rewrites its file needs it twice.
 const NEEDED_MIB: u64 = 256;
@@ -65,12 +89,12 @@ impl Redis {
         options: &RedisOptions,
         patience: Patience<'_>,
     ) -> Result<Self, LabError> {
-        let program = find().ok_or_else(|| Need::Redis.missing())?;
+        let program = NEED.find().ok_or_else(|| NEED.missing())?;
         super::refuse_a_full_disk(lab.scratch(), NEEDED_MIB)?;
         let port = choose_port(options.port)?;
         let folder = lab.scratch().join(SERVER);
         write_settings(&folder, port, options)?;
-        let spec = ProcessSpec::new(SERVER, "broker", [program.as_path(), &settings(&folder)])
+        let spec = ProcessSpec::new(SERVER, SERVER, [program.as_path(), &settings(&folder)])
             .cwd(&folder)
             .env("LANG", "C.UTF-8")
             .restart(Restart::Always);
@@ -90,23 +114,25 @@ impl Redis {
     pub fn port(&self) -> u16 {
         self.port
     }
+}
 
-    /// Waits until a server that was killed or restarted answers again.
-    ///
-    /// # Errors
-    /// Those of `patience`, and [`LabError::Keeper`] if the lab is gone.
-    pub fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
+impl Server for Redis {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        vec![self.url.clone()]
+    }
+
+    fn wait_until_ready(&self, lab: &Lab, patience: Patience<'_>) -> Result<(), LabError> {
         let password = self.password.as_deref();
         lab.wait_for(patience, "Redis to answer again", |_| version(self.port, password).map(drop))
     }
-}
-
-/// On the path, or where packages put it.
-pub(crate) fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|folder| folder.join("redis-server"));
-    let usual = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"].map(PathBuf::from);
-    on_path.chain(usual).find(|path| path.is_file())
 }
 
 fn settings(folder: &Path) -> PathBuf {

@@ -4,10 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{LabError, Need};
-
-/// Names the folder of the `rabbitmq-server` script, if it is in no usual one.
-const FOLDER_VARIABLE: &str = "SHAKEDOWN_RABBITMQ_BIN";
+use crate::LabError;
+use crate::need;
 
 /// The programs that a node needs.
 #[derive(Debug)]
@@ -20,17 +18,20 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Looks in the folder that the environment names, and only there if it
-    /// names one; else in the usual ones.
+    /// Where they are.
     pub(crate) fn find() -> Result<Self, LabError> {
-        let server = match std::env::var_os(FOLDER_VARIABLE) {
-            Some(folder) => Some(PathBuf::from(folder).join("rabbitmq-server")),
-            None => usual_folders().into_iter().map(|f| f.join("rabbitmq-server")).find(is_file),
-        };
-        let server = server.filter(is_file).ok_or_else(|| Need::RabbitMq.missing())?;
-        let epmd = find_epmd().ok_or_else(|| Need::RabbitMq.missing())?;
+        let server = super::NEED.find().ok_or_else(|| super::NEED.missing())?;
+        let epmd = epmd().ok_or_else(|| super::NEED.missing())?;
         Ok(Self { server, epmd })
     }
+}
+
+/// The start script in the folder that is given, and only there if one is; else
+/// in the usual ones. Without Erlang's port mapper it is of no use.
+pub(crate) fn server(folder: Option<&OsStr>) -> Option<PathBuf> {
+    epmd()?;
+    let folders = folder.map_or_else(usual_folders, |folder| vec![PathBuf::from(folder)]);
+    folders.into_iter().map(|folder| folder.join("rabbitmq-server")).find(|path| path.is_file())
 }
 
 fn usual_folders() -> Vec<PathBuf> {
@@ -52,14 +53,7 @@ fn is_server_folder(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with("rabbitmq_server-")
 }
 
-/// On the path, or in Erlang's own folder.
-fn find_epmd() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|folder| folder.join("epmd"));
-    let usual = ["/usr/bin/epmd", "/usr/local/bin/epmd", "/usr/lib/erlang/bin/epmd"];
-    on_path.chain(usual.map(PathBuf::from)).find(is_file)
-}
-
-fn is_file(path: &impl AsRef<Path>) -> bool {
-    path.as_ref().is_file()
+fn epmd() -> Option<PathBuf> {
+    let erlang = Path::new("/usr/lib/erlang/bin/epmd");
+    need::program("epmd", None).or_else(|| erlang.is_file().then(|| erlang.to_owned()))
 }
