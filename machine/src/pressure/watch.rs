@@ -1,0 +1,73 @@
+//! The shell that reads the files.
+
+use std::fs;
+use std::time::Instant;
+
+use procfs_core::FromBufRead;
+use procfs_core::process::Io;
+
+use super::Look;
+use super::family::{Family, Process};
+use super::text::{Cpu, Memory, Stall, io_bytes};
+
+/// Looks at this host again and again.
+#[derive(Debug)]
+pub struct Watch {
+    since: Instant,
+    page: u64,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { since: Instant::now(), page: rustix::param::page_size() as u64 }
+    }
+}
+
+impl Watch {
+    /// A look at the host now; the own processes are the roots and their
+    /// descendants. What cannot be read is absent.
+    #[must_use]
+    pub fn look(&self, roots: &[i32]) -> Look {
+        let read = |path: &str| fs::read_to_string(path).ok();
+        let stall = |path: &str| read(path).and_then(|text| Stall::parse(&text).ok());
+        // The processes first: what they use while they are walked through is
+        // then foreign to nobody.
+        let family = processes().map(|processes| {
+            let mut family = Family::of(processes, roots, self.page);
+            family.own_io = family.own.iter().map(|&pid| io_of(pid)).sum();
+            family
+        });
+        Look {
+            at: self.since.elapsed(),
+            cpu: read("/proc/stat").and_then(|text| Cpu::parse(&text).ok()),
+            cpu_stall: stall("/proc/pressure/cpu"),
+            io_stall: stall("/proc/pressure/io"),
+            memory_stall: stall("/proc/pressure/memory"),
+            memory: read("/proc/meminfo").and_then(|text| Memory::parse(&text).ok()),
+            io_bytes: read("/proc/vmstat").and_then(|text| io_bytes(&text).ok()),
+            family,
+        }
+    }
+}
+
+/// Every process that can be read; one that ends meanwhile is left out.
+fn processes() -> Option<Vec<Process>> {
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stat = |pid| Process::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?);
+    Some(pids.filter_map(stat).collect())
+}
+
+/// The bytes that a process and its collected children had read from and
+/// written to disks. One that has ended meanwhile has none; one that may not be
+/// read makes the sum unknown.
+fn io_of(pid: i32) -> Option<u64> {
+    match fs::read(format!("/proc/{pid}/io")) {
+        Ok(text) => {
+            let told = Io::from_buf_read(&text[..]).ok()?;
+            Some(told.read_bytes.saturating_add(told.write_bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+        Err(_) => Some(0),
+    }
+}
