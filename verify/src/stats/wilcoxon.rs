@@ -26,16 +26,40 @@ pub fn shift(differences: &[f64], confidence: f64) -> Option<Shift> {
     let size = differences.len().div_ceil(MOST).max(1);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let values: Vec<f64> = differences.chunks(size).map(mean).collect();
-    let n = values.len() as f64;
     let mut means = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
     for (index, a) in values.iter().enumerate() {
         means.extend(values[index..].iter().map(|b| f64::midpoint(*a, *b)));
     }
     means.sort_by(f64::total_cmp);
-    let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();
-    let rank = (n * (n + 1.0) / 4.0 - normal::quantile(confidence) * deviation).floor();
-    let lower = if rank >= 1.0 { means[rank as usize - 1] } else { f64::NEG_INFINITY };
+    let lower = match rank(values.len(), 1.0 - confidence) {
+        0 => f64::NEG_INFINITY,
+        rank => means[rank - 1],
+    };
     Some(Shift { middle: of_sorted(&means)?, lower })
+}
+
+/// Which of the sorted means is the lower bound, from 1; 0 where none is: the
+/// greatest rank C with P(T⁺ ≤ C − 1) ≤ `error`, where T⁺ is Wilcoxon's
+/// statistic of `n` differences about 0, by its exact distribution (Hollander &
+/// Wolfe, section 3.3): T⁺ is the sum of a random subset of the ranks 1 to n.
+fn rank(n: usize, error: f64) -> usize {
+    let most = n * (n + 1) / 2;
+    let mut chance = vec![0.0; most + 1];
+    chance[0] = 1.0;
+    for added in 1..=n {
+        for sum in (0..=added * (added + 1) / 2).rev() {
+            let with = if sum >= added { chance[sum - added] } else { 0.0 };
+            chance[sum] = f64::midpoint(chance[sum], with);
+        }
+    }
+    let mut below = 0.0;
+    chance
+        .iter()
+        .take_while(|chance| {
+            below += *chance;
+            below <= error
+        })
+        .count()
 }
 
 /// The lower confidence bound of the mean of paired differences, by Student's
@@ -70,6 +94,15 @@ mod tests {
             Some(true)
         );
         assert_eq!(mean_lower(&[1.0], 0.98), None);
+    }
+
+    #[test]
+    fn the_rank_of_the_bound_is_that_of_counting_every_subset() {
+        for (n, error, rank_of_bound) in
+            [(5, 0.032, 1), (8, 0.0275, 5), (10, 0.0245, 9), (4, 0.05, 0), (15, 0.0505, 31)]
+        {
+            assert_eq!(rank(n, error), rank_of_bound, "{n} {error}");
+        }
     }
 
     #[test]
