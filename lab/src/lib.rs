@@ -27,7 +27,7 @@ pub use error::LabError;
 pub use handle::table::ProcessState;
 pub use handle::{KeeperId, Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
-pub use need::{Need, Way, provision};
+pub use need::{Need, Package, Registry, Way, provision};
 pub use patience::Patience;
 pub use proxy::{Proxy, ProxyOptions};
 pub use server::Server;

@@ -2,7 +2,8 @@
 //! get it.
 
 mod apt;
-mod privileged;
+mod registry;
+mod script;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use crate::LabError;
 use crate::server::KINDS;
+pub use registry::{Package, Registry};
 
 /// Something that must be installed.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub enum Way {
         /// The package's name.
         package: &'static str,
     },
+    /// A pinned package of a registry, in the cache folder.
+    Registry(&'static Package),
 }
 
 impl Need {
@@ -64,7 +68,7 @@ impl Need {
     pub fn missing(&self) -> LabError {
         let variables = self.ways.iter().filter_map(|way| match way {
             Way::Here { variable, .. } => Some(*variable),
-            Way::Apt { .. } => None,
+            Way::Apt { .. } | Way::Registry(_) => None,
         });
         LabError::Missing {
             program: self.program.to_owned(),
@@ -104,6 +108,7 @@ impl Way {
             Self::Here { variable, find } => find(std::env::var_os(variable).as_deref()),
             // What a package manager installs is then here.
             Self::Apt { .. } => None,
+            Self::Registry(package) => package.find(&cache()),
         }
     }
 
@@ -111,6 +116,7 @@ impl Way {
         match self {
             Self::Here { .. } => None,
             Self::Apt { package } => Some(apt::command(package)),
+            Self::Registry(package) => Some(package.command()),
         }
     }
 
@@ -120,14 +126,19 @@ impl Way {
         need: &Need,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Result<(), String>, LabError> {
-        match self {
-            Self::Here { .. } => Ok(Ok(())),
-            Self::Apt { package } => {
-                let _turn = turn()?;
-                // Another program may have done the work in the meantime.
-                Ok(if need.is_installed() { Ok(()) } else { apt::install(package, progress) })
-            }
+        if matches!(self, Self::Here { .. }) {
+            return Ok(Ok(()));
         }
+        let turn = turn()?;
+        // Another program may have done the work in the meantime.
+        if need.is_installed() {
+            return Ok(Ok(()));
+        }
+        Ok(match self {
+            Self::Here { .. } => Ok(()),
+            Self::Apt { package } => apt::install(package, &turn, progress),
+            Self::Registry(package) => package.install(&cache(), &turn, progress),
+        })
     }
 }
 
@@ -167,7 +178,7 @@ fn turn() -> Result<fs::File, LabError> {
     }
     // It stays, because to remove a lock file is to let a third program in; so it
     // is not in the temporary folder.
-    let lock = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let lock = fs::OpenOptions::new().create(true).append(true).read(true).open(&path);
     let lock = lock.map_err(LabError::file("open", &path))?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| LabError::file("lock", &path)(error.into()))?;
@@ -183,7 +194,16 @@ fn cache() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::server::rabbitmq;
+
+    #[test]
+    fn every_program_can_be_one_that_is_here_already_and_can_be_installed() {
+        for need in Need::all() {
+            assert!(matches!(need.ways[0], Way::Here { .. }), "{}", need.program);
+            assert!(!need.install_command().is_empty(), "{}", need.program);
+        }
+    }
 
     #[test]
     fn the_message_for_a_missing_program_says_what_to_run() {

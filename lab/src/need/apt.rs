@@ -5,9 +5,10 @@
 //! made. The package manager runs in a process group of its own, to its end, so
 //! that neither Ctrl-C nor SIGKILL leaves a half-installed package.
 
+use std::fs::File;
 use std::path::Path;
 
-use super::privileged::Privilege;
+use super::script::Runner;
 
 const SCRIPT: &str = include_str!("apt.sh");
 
@@ -17,13 +18,17 @@ pub(super) fn command(package: &str) -> String {
 }
 
 /// Installs a package; the error is in words.
-pub(super) fn install(package: &str, progress: &mut dyn FnMut(&str)) -> Result<(), String> {
+pub(super) fn install(
+    package: &str,
+    turn: &File,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), String> {
     if !Path::new("/usr/bin/apt-get").exists() {
         return Err("this machine has no apt-get".to_owned());
     }
-    let privilege = Privilege::find()
+    let runner = Runner::as_root()
         .ok_or("apt-get needs root, and `sudo` asks for a password or is not there")?;
-    privilege.run(SCRIPT, &[package], progress)
+    runner.run(SCRIPT, &[package], turn, progress)
 }
 
 #[cfg(test)]
@@ -54,8 +59,9 @@ mod tests {
             "export PATH={at}:$PATH POLICY_HOOK={at}/policy-rc.d CLUSTER_SETTINGS={at}/clusters\n{SCRIPT}"
         );
         let mut lines = Vec::new();
-        let outcome =
-            Privilege::Root.run(&settings, &[package], &mut |line| lines.push(line.to_owned()));
+        let turn = tempfile::tempfile().unwrap();
+        let push = &mut |line: &str| lines.push(line.to_owned());
+        let outcome = Runner::Direct.run(&settings, &[package], &turn, push);
         (outcome, lines, path)
     }
 
