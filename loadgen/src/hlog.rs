@@ -19,6 +19,9 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use crate::latency::Histogram;
 use crate::tally::Second;
 
+/// What stands before the identity of the run in a comment of the log.
+const RUN: &str = "Run: ";
+
 /// The length of every interval.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,12 +37,29 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(mut out: W, unix_t0: SystemTime) -> io::Result<Self> {
+    pub fn new(out: W, unix_t0: SystemTime) -> io::Result<Self> {
+        Self::begin(out, unix_t0, &[])
+    }
+
+    /// [`Writer::new`] of a log that says of which run it is; see [`runs`].
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn for_run(out: W, unix_t0: SystemTime, run: &str) -> io::Result<Self> {
+        Self::begin(out, unix_t0, &[&format!("{RUN}{run}")])
+    }
+
+    fn begin(mut out: W, unix_t0: SystemTime, comments: &[&str]) -> io::Result<Self> {
         let mut serializer = V2DeflateSerializer::new();
         let mut lines = Vec::new();
-        IntervalLogWriterBuilder::new()
+        let mut builder = IntervalLogWriterBuilder::new();
+        builder
             .add_comment("[Histogram log format version 1.3]")
-            .add_comment("Latencies in microseconds, recorded by Shakedown.")
+            .add_comment("Latencies in microseconds, recorded by Shakedown.");
+        for comment in comments {
+            builder.add_comment(comment);
+        }
+        builder
             .with_start_time(unix_t0)
             .with_base_time(unix_t0)
             .begin_log_with(&mut lines, &mut serializer)?;
@@ -110,6 +130,12 @@ pub fn base_time(log: &[u8]) -> Option<SystemTime> {
         Ok(LogEntry::BaseTime(since)) => Some(SystemTime::UNIX_EPOCH + since),
         _ => None,
     })
+}
+
+/// The runs that a log says it is of: one, unless logs were put together.
+pub fn runs(log: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = log.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
+    lines.filter_map(|line| line.strip_prefix('#')?.trim_start().strip_prefix(RUN).map(str::trim))
 }
 
 /// One line of an interval log.

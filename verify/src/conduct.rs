@@ -103,12 +103,8 @@ pub async fn conduct(
     cancel: &Cancel,
 ) -> Result<(), ConductError> {
     let begun = Instant::now();
-    let mut writer = Writer::open(folder.clone(), &order.plan)?;
-    writer.event(Event::RunStarted {
-        run: order.run.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        again: order.again.clone(),
-    })?;
+    let mut writer = Writer::open(folder.clone(), &order.run, &order.plan)?;
+    writer.start(env!("CARGO_PKG_VERSION"), &order.again)?;
     let standing = set_up(order, folder, progress, cancel).await?;
     let ready = Event::SystemReady {
         targets: targets::redact_all(&standing.targets),
@@ -124,7 +120,8 @@ pub async fn conduct(
     performed?;
     cleared?;
     let interrupted = cancel.is_cancelled();
-    writer.event(Event::RunEnded { interrupted, seconds: begun.elapsed().as_secs_f64() })?;
+    let (seconds, written) = (begun.elapsed().as_secs_f64(), Some(writer.written()));
+    writer.event(Event::RunEnded { interrupted, seconds, written })?;
     Ok(writer.flush()?)
 }
 
@@ -223,9 +220,10 @@ async fn perform(
         }
         writer.event(Event::WorkloadEnded { workload, summary: Box::new(report.summary) })?;
     }
+    let names: Vec<String> = plan.workloads.iter().map(|workload| workload.name.clone()).collect();
     for (event, source, seen) in seen {
         if let Some(seen) = seen {
-            folder.put_effects(&source, &seen)?;
+            folder.put_effects(&source, &names, &seen)?;
         }
         writer.event(event)?;
     }

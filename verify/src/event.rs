@@ -37,6 +37,18 @@ pub enum Event {
         version: String,
         /// The command line that does it again.
         again: String,
+        /// [`RECORD`] of the program that wrote it; 0 in folders that are older
+        /// than this.
+        #[serde(default)]
+        record: u32,
+    },
+    /// The plan that the run follows, as it stands in `plan.toml`: what stands
+    /// there later may be another one.
+    PlanWritten {
+        /// Its text.
+        text: String,
+        /// The SHA-256 of the text, in hexadecimal digits.
+        digest: String,
     },
     /// The system stands; from here on its addresses are known.
     SystemReady {
@@ -124,6 +136,9 @@ pub enum Event {
         foreign: Vec<String>,
         /// How many there were of these.
         foreign_count: u64,
+        /// The workloads of which there is a file, with effects or without.
+        #[serde(default)]
+        workloads: Option<Vec<String>>,
         /// What became of the reading of dead letters, where they are read.
         #[serde(default)]
         dead: Option<PartRead>,
@@ -137,7 +152,26 @@ pub enum Event {
         interrupted: bool,
         /// How long it took in all, in seconds.
         seconds: f64,
+        /// What was written before this line.
+        #[serde(default)]
+        written: Option<Written>,
     },
+}
+
+/// The version of the record, raised when it tells more of itself: from 1 on
+/// samples and latencies carry the run's identity, every source of effects has a
+/// file for each workload, and the last event says how much was written.
+pub const RECORD: u32 = 1;
+
+/// How much a run has written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Lines of `events.jsonl`.
+    pub events: u64,
+    /// Rows of `samples.csv`, without its headings.
+    pub samples: u64,
+    /// Intervals of `latency.hlog`.
+    pub latencies: u64,
 }
 
 /// Whether a part of a source could be read.

@@ -10,6 +10,17 @@ pub mod write;
 
 use std::path::{Path, PathBuf};
 
+/// The series of the row that says of which run the samples are; its label is
+/// the run's identity.
+const RUN_ROW: &str = "run";
+
+/// The SHA-256 of a text, in hexadecimal digits.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A run's folder and the names of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -20,7 +31,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// A file or folder cannot be made or written.
-    #[error("cannot write {path}: {why}; choose another place with --out DIR", path = path.display())]
+    #[error("cannot write {path}: {why}; see that there is space and that you may write there", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -159,6 +170,12 @@ impl Folder {
     #[must_use]
     pub fn evidence(&self) -> PathBuf {
         self.file("evidence")
+    }
+
+    /// A later judgement of the run, by its number.
+    #[must_use]
+    pub fn recheck(&self, number: u32) -> Self {
+        Self::at(self.path.join("rechecks").join(number.to_string()))
     }
 
     /// The output of every lab process.

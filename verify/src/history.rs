@@ -35,7 +35,48 @@ pub struct History {
     pub interrupted: bool,
     /// The check that ended it before its time, if one did.
     pub stopped: Option<Stopped>,
+    /// When processes started and ended, as far as the lab saw them.
+    pub processes: Vec<Turn>,
+    /// What is damaged, missing or impossible in the record.
+    pub flaws: Vec<Flaw>,
 }
+
+/// A process that started or ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// When, in seconds.
+    pub at: f64,
+    /// The process.
+    pub process: String,
+}
+
+/// A part of the record that is not what a run writes. What rests on it cannot
+/// be held; what is proven by the rest stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flaw {
+    /// The file inside the run's folder, or what else it is: `phases`.
+    pub part: String,
+    /// The series, where it is one.
+    pub series: Option<String>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Flaw {
+    /// A flaw of a file.
+    pub fn of(part: &str, why: impl ToString) -> Self {
+        Self { part: part.to_owned(), series: None, why: why.to_string() }
+    }
+
+    /// A flaw of one series of the samples.
+    pub fn of_series(series: &str, why: impl ToString) -> Self {
+        let series = Some(series.to_owned());
+        Self { part: SAMPLES.to_owned(), series, why: why.to_string() }
+    }
+}
+
+/// The file of the samples.
+pub const SAMPLES: &str = "samples.csv";
 
 /// A stop condition that was met.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -199,6 +240,9 @@ pub struct Seen {
     /// Set when the source lost sight for a while, so that a missing effect
     /// proves nothing: the reason.
     pub blind: Option<String>,
+    /// Workloads of whose effects nothing is known, although they were read,
+    /// with the reason: a file that is missing or damaged.
+    pub unread: BTreeMap<String, String>,
     /// What was found among the dead letters, where they are read.
     pub dead: Option<Dead>,
     /// In which order the effects came to be, where that is read.

@@ -22,6 +22,7 @@ mod drain;
 mod effects;
 mod equal;
 mod faults;
+mod flaws;
 mod growth;
 mod guilty;
 mod join;
@@ -76,11 +77,13 @@ pub struct Judgement {
 /// Judges a run.
 #[must_use]
 pub fn judge(plan: &Plan, history: &History) -> Judgement {
+    let history = &*flaws::without_impossible(plan, history);
     let mut bench = Bench::default();
     for always in always(history) {
         bench.hear(&always, || match always.name.as_str() {
             "load-was-offered" => load::judge(plan, history),
             "faults-landed" => faults::judge(plan, history),
+            "record-intact" => flaws::judge(history),
             _ => ended_early(history),
         });
     }
@@ -123,6 +126,10 @@ fn always(history: &History) -> Vec<Question> {
     let mut questions = Vec::new();
     if history.interrupted || history.stopped.is_some() {
         questions.push(question("run-completed", "the run came to its end", "run"));
+    }
+    if !history.flaws.is_empty() {
+        let title = "the record of the run is whole and possible";
+        questions.push(question("record-intact", title, "record"));
     }
     questions.push(question(
         "load-was-offered",

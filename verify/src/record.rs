@@ -27,7 +27,7 @@ const ROWS: usize = 12;
 /// Puts the record together.
 #[must_use]
 pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
-    let Told { plan, facts, history } = told;
+    let Told { plan, facts, history, .. } = told;
     Record {
         schema: SCHEMA,
         run: Run {

@@ -25,6 +25,8 @@ const HURRY: Duration = Duration::from_secs(3);
 /// Open sources of effects.
 pub(super) struct Sources {
     list: Vec<Source>,
+    /// The workloads whose effects are looked for.
+    workloads: Vec<String>,
 }
 
 struct Source {
@@ -60,7 +62,8 @@ impl Sources {
             };
             list.push(Source { name: effects.name.clone(), place, kind });
         }
-        Self { list }
+        let workloads = plan.workloads.iter().map(|workload| workload.name.clone()).collect();
+        Self { list, workloads }
     }
 
     /// Reads every source to its end, all at the same time: what one of them
@@ -70,6 +73,7 @@ impl Sources {
         ledgers: &BTreeMap<&str, &Ledger>,
         cancel: &Cancel,
     ) -> Vec<Read> {
+        let names = &self.workloads;
         let read = self.list.into_iter().map(async |Source { name, place, kind }| {
             let seen = match kind {
                 Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead, ledgers, cancel).await),
@@ -84,6 +88,7 @@ impl Sources {
                 blind: told.blind,
                 foreign: told.foreign,
                 foreign_count: told.foreign_count,
+                workloads: seen.is_ok().then(|| names.to_vec()),
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
             };

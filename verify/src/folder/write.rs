@@ -9,17 +9,20 @@ use loadgen::answers::Guilty;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
 
-use super::{Folder, FolderError};
+use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
-use crate::event::{Event, Stamped};
-use crate::history::{Sample, Seen};
+use crate::event::{Event, RECORD, Stamped, Written};
+use crate::history::{Ordered, Sample, Seen, SeenWorkload};
 
 /// The open files of a run that is going on.
 pub struct Writer {
     folder: Folder,
     clock: Option<Clock>,
+    run: String,
+    plan: String,
     events: File,
     samples: BufWriter<File>,
+    written: Written,
     hlog: Option<loadgen::hlog::Writer<BufWriter<File>>>,
 }
 
@@ -28,11 +31,11 @@ fn failed(path: PathBuf) -> impl FnOnce(std::io::Error) -> FolderError {
 }
 
 impl Writer {
-    /// Opens the files and writes the plan.
+    /// Opens the files of a run and writes the plan.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn open(folder: Folder, plan: &Plan) -> Result<Self, FolderError> {
+    pub fn open(folder: Folder, run: &str, plan: &Plan) -> Result<Self, FolderError> {
         let text = toml::to_string(plan).map_err(|error| FolderError::Garbled {
             path: folder.plan(),
             why: error.to_string(),
@@ -42,7 +45,37 @@ impl Writer {
         let events = open(folder.events())?;
         let mut samples = BufWriter::new(open(folder.samples())?);
         samples.write_all(b"at,series,label,value\n").map_err(failed(folder.samples()))?;
-        Ok(Self { folder, clock: None, events, samples, hlog: None })
+        let (run, plan) = (run.to_owned(), String::new());
+        let written = Written::default();
+        let mut writer =
+            Self { folder, clock: None, run, plan, events, samples, written, hlog: None };
+        // So that samples of another run are never taken for this one's.
+        let of = Sample { at: 0.0, label: writer.run.as_str().into(), value: 1.0 };
+        writer.sample(RUN_ROW, &of)?;
+        writer.plan = text;
+        Ok(writer)
+    }
+
+    /// Writes which run this is and which plan it follows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start(&mut self, version: &str, again: &str) -> Result<(), FolderError> {
+        self.event(Event::RunStarted {
+            run: self.run.clone(),
+            version: version.to_owned(),
+            again: again.to_owned(),
+            record: RECORD,
+        })?;
+        let text = std::mem::take(&mut self.plan);
+        let digest = super::digest(&text);
+        self.event(Event::PlanWritten { text, digest })
+    }
+
+    /// How much was written so far.
+    #[must_use]
+    pub const fn written(&self) -> Written {
+        self.written
     }
 
     /// Sets the clock, once it is known when the first phase begins, and opens
@@ -53,7 +86,8 @@ impl Writer {
     pub fn begin(&mut self, clock: Clock) -> Result<(), FolderError> {
         let path = self.folder.latency();
         let file = File::create(&path).map_err(failed(path.clone()))?;
-        let hlog = loadgen::hlog::Writer::new(BufWriter::new(file), clock.zero_wall());
+        let out = BufWriter::new(file);
+        let hlog = loadgen::hlog::Writer::for_run(out, clock.zero_wall(), &self.run);
         self.hlog = Some(hlog.map_err(failed(path))?);
         self.clock = Some(clock);
         Ok(())
@@ -72,6 +106,7 @@ impl Writer {
             why: error.to_string(),
         })?;
         line.push('\n');
+        self.written.events += 1;
         self.events.write_all(line.as_bytes()).map_err(failed(self.folder.events()))
     }
 
@@ -81,6 +116,7 @@ impl Writer {
     /// When it cannot be written.
     pub fn sample(&mut self, series: &str, sample: &Sample) -> Result<(), FolderError> {
         let label = quoted(&sample.label);
+        self.written.samples += 1;
         writeln!(self.samples, "{:.6},{series},{label},{}", sample.at, sample.value)
             .map_err(failed(self.folder.samples()))
     }
@@ -91,7 +127,10 @@ impl Writer {
     /// When they cannot be written.
     pub fn latency(&mut self, workload: &str, second: &loadgen::Second) -> Result<(), FolderError> {
         match &mut self.hlog {
-            Some(hlog) => hlog.write(workload, second).map_err(failed(self.folder.latency())),
+            Some(hlog) => {
+                self.written.latencies += second.latency.named().len() as u64;
+                hlog.write(workload, second).map_err(failed(self.folder.latency()))
+            }
             None => Ok(()),
         }
     }
@@ -140,12 +179,20 @@ impl Folder {
         file.flush().map_err(failed(path))
     }
 
-    /// Writes the effects that a source saw.
+    /// Writes the effects that a source saw: a file for each workload, whether
+    /// it saw some of it or not, so that one that is missing later is missed.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn put_effects(&self, source: &str, seen: &Seen) -> Result<(), FolderError> {
-        for (workload, effects) in &seen.workloads {
+    pub fn put_effects(
+        &self,
+        source: &str,
+        workloads: &[String],
+        seen: &Seen,
+    ) -> Result<(), FolderError> {
+        let (nothing, none) = (SeenWorkload::default(), RoaringTreemap::new());
+        for workload in workloads {
+            let effects = seen.workloads.get(workload).unwrap_or(&nothing);
             let (once, more) = self.effects_of(source, workload);
             self.put(&once, &bitmap(&effects.once))?;
             let mut lines = String::new();
@@ -154,11 +201,14 @@ impl Folder {
             }
             self.put(&more, lines.as_bytes())?;
         }
-        for (workload, dead) in seen.dead.iter().flat_map(|dead| &dead.workloads) {
-            self.put(&self.dead_of(source, workload), &bitmap(dead))?;
+        for (workload, dead) in workloads.iter().zip(seen.dead.iter().cycle()) {
+            let found = dead.workloads.get(workload).unwrap_or(&none);
+            self.put(&self.dead_of(source, workload), &bitmap(found))?;
         }
-        for (workload, order) in seen.order.iter().flat_map(|order| &order.workloads) {
+        let unordered = Ordered::default();
+        for (workload, order) in workloads.iter().zip(seen.order.iter().cycle()) {
             let path = self.order_of(source, workload);
+            let order = order.workloads.get(workload).unwrap_or(&unordered);
             let text = serde_json::to_vec(order).map_err(|error| FolderError::Garbled {
                 path: path.clone(),
                 why: error.to_string(),

@@ -4,11 +4,11 @@
 //! Broken by a single rise, each label apart, that none of the tool's own
 //! faults explains. Every victim of a fault in `excused_by` explains a rise by
 //! one between the fault's injection and its healing, and three samples more.
-//! A rise across the start of a phase belongs to it when the sample before is
-//! not older than usual. Evidence: the first log lines, or the labels that rose;
-//! in full, all of them. Inconclusive when nothing rose but the samples are too
-//! few or have long holes, or when a rise across a long silence may belong to a
-//! phase that is not judged.
+//! Evidence: the first log lines, or the labels that rose; in full, all of them.
+//! Inconclusive when nothing rose for certain but the samples are too few or
+//! have long holes, a label goes silent, a rise may belong to a phase that is
+//! not judged, the counter falls for no reason, or a rise may be the doing of a
+//! fault of whose time the record is not sure.
 
 use reports::record::Evidence;
 use scenarios::plan::Plan;
@@ -16,8 +16,9 @@ use scenarios::plan::check::Absence;
 use serde_json::json;
 
 use super::anomalies::Rows;
+use super::faults;
 use super::opinion::{Opinion, evidence};
-use super::rises::{self, Rise};
+use super::rises::{self, Rise, Sorted};
 use super::series::Series;
 use super::window::{Span, Window};
 use super::words;
@@ -32,24 +33,31 @@ pub(super) fn judge(check: &Absence, plan: &Plan, history: &History) -> Opinion 
         format!("none but by {}", words::list(&check.excused_by))
     };
     let sorted = rises::sort(&series, &window);
-    let mut excuses = excuses(check, plan, history, &series);
-    let allowed: f64 = excuses.iter().map(|excuse| excuse.left).sum();
-    let seen: f64 = sorted.inside.iter().map(|rise| rise.amount).sum();
-    let guilty = unexcused(sorted.inside, &mut excuses);
+    let excuses = Excuses::of(check, plan, history, &series);
+    let mut certain = excuses.clone();
+    let allowed: f64 = excuses.left();
+    let inside: Vec<Rise> = sorted.inside.iter().filter_map(Rise::at_least).collect();
+    let seen: f64 = inside.iter().map(|rise| rise.amount).sum();
+    let (guilty, unsure) = certain.use_up(inside);
     let rose: f64 = guilty.iter().map(|rise| rise.amount).sum();
-    let opinion = if rose > 0.0 {
+    let opinion = if rose > 0.0 && series.flaw().is_none() {
         violated(&bound, &series, &window, history, &guilty, seen - rose)
     } else if let Some(why) = series.shortage(&window, check.samples) {
         Opinion::inconclusive(&bound, why)
-    } else if let Some(rise) = unexcused(sorted.doubtful, &mut excuses).first() {
+    } else if let Some(rise) = unsure.first() {
         let why = format!(
-            "{} rose by {} between {} and {}, and nobody knows in which phase.",
-            check.series,
-            words::number(rise.amount),
-            words::seconds(rise.from),
-            words::seconds(rise.at)
+            "{} may be the doing of a fault, and the record is not sure of that fault's time.",
+            rose_between(&series, rise)
+        );
+        Opinion::inconclusive(&bound, why)
+    } else if let Some(rise) = doubtful(sorted, excuses) {
+        let why = format!(
+            "{}, and nobody knows in which phase, or whether it did.",
+            rose_between(&series, &rise)
         );
         Opinion::inconclusive(&bound, series.explain(&why))
+    } else if let Some(fall) = rises::unexplained_fall(&series, &window) {
+        Opinion::inconclusive(&bound, fall.says(&series))
     } else {
         let excused = if seen > 0.0 {
             format!(
@@ -131,38 +139,93 @@ fn lines<'a>(series: &Series<'_>, history: &'a History, guilty: &[Rise]) -> Vec<
     lines.iter().filter(belongs).collect()
 }
 
+/// `restarts of service-1 rose by 1 between 12 s and 12.5 s`.
+fn rose_between(series: &Series<'_>, rise: &Rise) -> String {
+    let of = if rise.label.is_empty() { String::new() } else { format!(" of {}", rise.label) };
+    format!(
+        "{}{of} rose by {} between {} and {}",
+        series.name,
+        words::number(rise.amount),
+        words::seconds(rise.from),
+        words::seconds(rise.at)
+    )
+}
+
+/// A rise that may have happened in the window, and that nothing excuses.
+fn doubtful(sorted: Sorted, mut excuses: Excuses) -> Option<Rise> {
+    let mut all = sorted.inside;
+    all.extend(sorted.edge);
+    all.extend(sorted.doubtful);
+    all.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let (guilty, unsure) = excuses.use_up(all);
+    guilty.into_iter().chain(unsure).next()
+}
+
+/// What faults explain.
+#[derive(Clone)]
+struct Excuses {
+    faults: Vec<Excuse>,
+    /// When faults may have been under way of whose times the record is not
+    /// sure.
+    unsure: Vec<Span>,
+}
+
 /// What a fault explains.
+#[derive(Clone)]
 struct Excuse {
     span: Span,
     /// Rises that its victims still explain.
     left: f64,
 }
 
-fn excuses(check: &Absence, plan: &Plan, history: &History, series: &Series<'_>) -> Vec<Excuse> {
-    let named = history.faults.iter().filter(|fault| check.excused_by.contains(&fault.name));
-    named
-        .filter_map(|fault| {
-            let injected = fault.injected?;
-            let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
-            let patience = planned.map_or(0.0, |planned| planned.heal_within.as_secs_f64());
-            let to = fault.healed.unwrap_or(injected + patience) + series.unbroken();
-            let span = Span { from: injected, to };
-            Some(Excuse { span, left: fault.victims.len() as f64 })
-        })
-        .collect()
-}
-
-/// What is left of the rises when each excuse has been used up.
-fn unexcused(rises: Vec<Rise>, excuses: &mut [Excuse]) -> Vec<Rise> {
-    let left = |mut rise: Rise| {
-        for excuse in excuses.iter_mut() {
-            if rise.at >= excuse.span.from && rise.from <= excuse.span.to {
-                let used = excuse.left.min(rise.amount);
-                excuse.left -= used;
-                rise.amount -= used;
+impl Excuses {
+    fn of(check: &Absence, plan: &Plan, history: &History, series: &Series<'_>) -> Self {
+        let mut excuses = Self { faults: Vec::new(), unsure: Vec::new() };
+        for name in &check.excused_by {
+            let Some(planned) = plan.faults.iter().find(|planned| planned.name == *name) else {
+                continue;
+            };
+            let patience = planned.heal_within.as_secs_f64();
+            let record = history.faults.iter().find(|fault| fault.name == *name);
+            let injected = record.and_then(|fault| fault.injected);
+            if let Some((fault, injected)) = record.zip(injected) {
+                let to = fault.healed.unwrap_or(injected + patience) + series.unbroken();
+                let span = Span { from: injected, to };
+                excuses.faults.push(Excuse { span, left: fault.victims.len() as f64 });
+            }
+            if faults::is_untold(planned, plan, record) {
+                let due = faults::due(planned, plan);
+                let from = injected.map_or(due, |injected| injected.min(due));
+                let to = injected.map_or(due, |injected| injected.max(due)) + patience;
+                // A fault that waits for the load comes when it comes.
+                let to = if planned.after.is_some() { f64::INFINITY } else { to };
+                excuses.unsure.push(Span { from, to: to + series.unbroken() });
             }
         }
-        (rise.amount > 0.0).then_some(rise)
-    };
-    rises.into_iter().filter_map(left).collect()
+        excuses
+    }
+
+    fn left(&self) -> f64 {
+        self.faults.iter().map(|excuse| excuse.left).sum()
+    }
+
+    /// What is left of the rises when each excuse has been used up: those that
+    /// nothing explains, and those that may be explained.
+    fn use_up(&mut self, rises: Vec<Rise>) -> (Vec<Rise>, Vec<Rise>) {
+        let left = |mut rise: Rise| {
+            for excuse in &mut self.faults {
+                if rise.at >= excuse.span.from && rise.from <= excuse.span.to {
+                    let used = excuse.left.min(rise.amount);
+                    excuse.left -= used;
+                    rise.amount -= used;
+                }
+            }
+            (rise.amount > 0.0).then_some(rise)
+        };
+        let left: Vec<Rise> = rises.into_iter().filter_map(left).collect();
+        let overlaps = |rise: &Rise| {
+            self.unsure.iter().any(|span| rise.at >= span.from && rise.from <= span.to)
+        };
+        left.into_iter().partition(|rise| !overlaps(rise))
+    }
 }

@@ -15,6 +15,7 @@ pub(super) struct Counts {
     /// Whether every operation that came due is in it, so that it stays as it
     /// is behind its last second.
     is_whole: bool,
+    flaw: Option<String>,
 }
 
 impl Counts {
@@ -31,7 +32,9 @@ impl Counts {
         let due = series("due").and_then(|samples| samples.last()).map(|sample| sample.value);
         let ledger = history.workloads.get(workload).map(|told| told.ledger.due() as f64);
         let is_whole = !by_second.is_empty() && due.is_some() && due == ledger;
-        Self { name, by_second, is_whole }
+        let flaw = history.flaws.iter().find(|flaw| flaw.series.as_ref() == Some(&name));
+        let flaw = flaw.map(|flaw| flaw.why.clone());
+        Self { name, by_second, is_whole, flaw }
     }
 
     /// The count at a time.
@@ -53,8 +56,10 @@ impl Counts {
     /// How many operations of a span are in the count.
     ///
     /// # Errors
-    /// When the counts of its first or last second are missing.
+    /// When the counts of its first or last second are missing, or the count is
+    /// damaged in the record.
     pub(super) fn rise(&self, span: Span) -> Result<f64, String> {
+        self.sound()?;
         let seconds = span.whole_seconds();
         match (self.at(seconds.start), self.at(seconds.end)) {
             (Some(from), Some(to)) => Ok(to - from),
@@ -80,6 +85,7 @@ impl Counts {
     /// # Errors
     /// When it does not know all of them.
     pub(super) fn last(&self) -> Result<f64, String> {
+        self.sound()?;
         let last = self.by_second.last_key_value().filter(|_| self.is_whole);
         last.map(|(_, &value)| value).ok_or_else(|| {
             format!("the counts of {} are not whole; the load generator stopped early", self.name)
@@ -87,7 +93,20 @@ impl Counts {
     }
 
     /// How many operations that were due in this second are in the count.
-    pub(super) fn second(&self, second: i64) -> Option<f64> {
-        Some(self.at(second + 1)? - self.at(second)?)
+    ///
+    /// # Errors
+    /// When the count before or after it is missing.
+    pub(super) fn second(&self, second: i64) -> Result<f64, String> {
+        self.sound()?;
+        let missing = || format!("the record has no counts of {} for second {second}", self.name);
+        let (from, to) = (self.at(second), self.at(second + 1));
+        Ok(to.ok_or_else(missing)? - from.ok_or_else(missing)?)
+    }
+
+    fn sound(&self) -> Result<(), String> {
+        match &self.flaw {
+            Some(why) => Err(format!("{} is damaged in the record: {why}", self.name)),
+            None => Ok(()),
+        }
     }
 }

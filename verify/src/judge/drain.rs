@@ -6,8 +6,9 @@
 //! at most the level, for as long as it must stay. Broken when the time is up
 //! before that. Measured is the time it took. Evidence: the labels that were
 //! above the level when the time was up. Inconclusive when the series has no
-//! sample from before or long holes until it is drained, when the run ended
-//! before the time was up, or when the fault never healed.
+//! sample from before, long holes until it is drained or a hole while it must
+//! stay, when a label goes silent, when the run ended before the time was up, or
+//! when the fault never healed.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +66,8 @@ pub(super) fn start(after: &After, history: &History) -> Result<f64, String> {
 struct Course<'a> {
     /// When every label had come to the level, and stayed.
     drained: Option<f64>,
-    /// The newest value of each label when the time was up.
-    last: BTreeMap<&'a str, f64>,
+    /// The newest value of each label when the time was up, with its time.
+    last: BTreeMap<&'a str, (f64, f64)>,
     /// The greatest sum of a round, and when.
     highest: f64,
 }
@@ -81,7 +82,7 @@ fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> C
             break;
         }
         for sample in round.iter().filter(|sample| sample.value.is_finite()) {
-            course.last.insert(&sample.label, sample.value);
+            course.last.insert(&sample.label, (sample.at, sample.value));
             if at >= start - series.unbroken() {
                 course.highest = course.highest.max(sample.value);
             }
@@ -89,7 +90,7 @@ fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> C
         if at < start {
             continue;
         }
-        if course.last.values().any(|&value| value > check.to.value) {
+        if course.last.values().any(|&(_, value)| value > check.to.value) {
             low_since = None;
             continue;
         }
@@ -115,18 +116,23 @@ fn decide(
 ) -> Opinion {
     let until = start + check.within.as_secs_f64();
     let course = course(check, series, start, lasting);
-    // What comes after the run cannot be silent.
-    let over = history.phases.last().map_or(until, |phase| phase.to);
-    let end = course.drained.unwrap_or(until.min(over.max(start)));
-    let before = Span { from: start - series.unbroken(), to: start };
-    let silent = series.silence(Span { from: start, to: end });
     let last = series.samples.last().map_or(f64::NEG_INFINITY, |sample| sample.at);
+    // What comes after the run cannot be silent, and what it must stay is a part
+    // of what is judged.
+    let over = history.phases.last().map_or(until, |phase| phase.to).min(last);
+    let end = course.drained.map_or(until.min(over.max(start)), |drained| drained + lasting);
+    let before = Span { from: start - series.unbroken(), to: start };
+    let judged = Span { from: start, to: end };
     let unit = series.unit;
+    if let Some(flaw) = series.flaw() {
+        return Opinion::inconclusive(bound, flaw);
+    }
     if series.within(before).is_empty() {
         let reason = format!("{} has no sample just before {}", series.name, words::seconds(start));
         return Opinion::inconclusive(bound, series.explain(&reason));
     }
-    if silent > series.unbroken().max(0.25 * (end - start)) {
+    let silent = series.silence(judged);
+    if silent > series.may_miss(judged) {
         let reason = format!(
             "{} has no samples for {} of the {} after {}",
             series.name,
@@ -134,6 +140,22 @@ fn decide(
             words::seconds(end - start),
             words::seconds(start)
         );
+        return Opinion::inconclusive(bound, series.explain(&reason));
+    }
+    // From one label's breach the silence of another takes nothing away.
+    let is_seen_above = course.last.values().any(|&(at, value)| {
+        value > check.to.value && until - at <= series.unbroken() && at <= until
+    });
+    if let Some(why) = series.lost_label(judged).filter(|_| !is_seen_above) {
+        return Opinion::inconclusive(bound, series.explain(&why));
+    }
+    if lasting > 0.0
+        && course.drained.is_some_and(|drained| {
+            let stay = Span { from: drained, to: drained + lasting };
+            series.silence(stay) > 0.0
+        })
+    {
+        let reason = format!("{} is not seen all the time that it must stay there", series.name);
         return Opinion::inconclusive(bound, series.explain(&reason));
     }
     if let Some(drained) = course.drained {
@@ -146,9 +168,13 @@ fn decide(
         );
         return Opinion::held(bound, words::seconds(took), why);
     }
-    let over: Vec<(&&str, &f64)> =
-        course.last.iter().filter(|(_, value)| **value > check.to.value).collect();
-    let worst = over.iter().map(|(_, value)| **value).fold(f64::NEG_INFINITY, f64::max);
+    let over: Vec<(&str, f64)> = course
+        .last
+        .iter()
+        .map(|(&label, &(_, value))| (label, value))
+        .filter(|&(_, value)| value > check.to.value)
+        .collect();
+    let worst = over.iter().map(|&(_, value)| value).fold(f64::NEG_INFINITY, f64::max);
     let seen = if over.is_empty() {
         "it did not stay there".to_owned()
     } else {
@@ -165,13 +191,13 @@ fn decide(
         format!("{} had not come to the level, or not to stay, when the time was up.", series.name);
     let told: Vec<Evidence> = over
         .iter()
-        .map(|(label, value)| {
+        .map(|&(label, value)| {
             let what = if label.is_empty() {
                 series.name.to_owned()
             } else {
                 format!("{} of {label}", series.name)
             };
-            evidence(what, words::show(unit, **value), Some(until))
+            evidence(what, words::show(unit, value), Some(until))
         })
         .collect();
     let samples = series.within(Span { from: start, to: until }).iter();

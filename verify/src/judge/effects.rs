@@ -15,7 +15,8 @@
 //! run at all: then it looks in the wrong place more likely than that
 //! everything was lost. Effects of operations that a broken generator left
 //! without an outcome prove nothing either, nor does a missing effect where dead
-//! letters would be allowed and could not be read.
+//! letters would be allowed and could not be read, nor a workload of whose
+//! effects the record has no file.
 
 use loadgen::Fate;
 use reports::record::{Evidence, Joined};
@@ -41,16 +42,25 @@ pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opi
             Ok(table) => return table.decide(check, plan, seen),
             Err(why) => why,
         },
-        Some(Err(reason)) => format!(
-            "There is no source of effects: {reason}. To run without one, give --set effects=off."
-        ),
+        Some(Err(reason)) => {
+            format!("There is no source of effects: {reason}.{}", without(plan))
+        }
         None => format!(
-            "The effects of {} were never read; let the run come to its end, or give --set \
-             effects=off.",
-            check.source
+            "The effects of {} were never read; let the run come to its end.{}",
+            check.source,
+            without(plan)
         ),
     };
     Opinion::inconclusive(BOUND, why)
+}
+
+/// How to run without effects, where the scenario has a way.
+fn without(plan: &Plan) -> &'static str {
+    if plan.params.contains_key("effects") {
+        " To run without one, give --set effects=off."
+    } else {
+        ""
+    }
 }
 
 /// The join of all the workloads.
@@ -65,6 +75,8 @@ struct Table {
     /// Poisoned operations without an effect: where dead letters could not be
     /// read, they may stand there.
     lost_poison: u64,
+    /// Why nothing is known of the effects of a workload, if that is so of one.
+    unread: Option<String>,
 }
 
 impl Table {
@@ -77,6 +89,7 @@ impl Table {
             acked: 0,
             unsure: 0,
             lost_poison: 0,
+            unread: None,
         };
         let none = RoaringTreemap::new();
         for workload in &check.workloads {
@@ -85,6 +98,13 @@ impl Table {
                     "Workload {workload} left no ledger to join the effects with."
                 ));
             };
+            if let Some(why) = seen.unread.get(workload) {
+                let source = &check.source;
+                table.unread.get_or_insert_with(|| {
+                    format!("What {source} saw of {workload} is unknown: {why}.")
+                });
+                continue;
+            }
             let told = seen.workloads.get(workload).unwrap_or(&nothing);
             let mut join = join(&known.ledger, told);
             if let Some(Dead { workloads, trouble: None }) = &seen.dead {
@@ -137,7 +157,7 @@ impl Table {
                 .all(|workload| workload.once.is_empty() && workload.more.is_empty());
         let proven = VIOLATIONS[1..].iter().any(|kind| self.count(kind) > 0);
         let lost = self.joined.lost;
-        let unread = self.unread(check, seen, lost);
+        let dead_unread = self.dead_unread(check, seen, lost);
         let opinion = if let Some(blind) = seen.blind.as_ref().filter(|_| lost > 0 && !proven) {
             let why = format!(
                 "{} have no effect that was seen, but {} was blind: {blind}.",
@@ -145,7 +165,7 @@ impl Table {
                 check.source
             );
             Opinion::doubtful(BOUND, measured, why)
-        } else if let Some(why) = unread.filter(|_| !proven) {
+        } else if let Some(why) = dead_unread.filter(|_| !proven) {
             Opinion::doubtful(BOUND, measured, why)
         } else if lost > 0 && nothing_seen && plan.place == Place::Targets {
             let why = format!(
@@ -155,8 +175,10 @@ impl Table {
                 words::plural(self.acked, "acknowledged operation")
             );
             Opinion::doubtful(BOUND, measured, why)
-        } else if lost > 0 || proven {
+        } else if (lost > 0 && seen.blind.is_none()) || proven {
             Opinion::violated(BOUND, measured, self.reproach(seen))
+        } else if let Some(why) = &self.unread {
+            Opinion::doubtful(BOUND, measured, why)
         } else if self.acked == 0 {
             let why = "No operation was acknowledged, so no promise was put to the test.";
             Opinion::doubtful(BOUND, measured, why)
@@ -177,7 +199,7 @@ impl Table {
     }
 
     /// Why it matters that dead letters could not be read, if it does.
-    fn unread(&self, check: &EffectsCheck, seen: &Seen, lost: u64) -> Option<String> {
+    fn dead_unread(&self, check: &EffectsCheck, seen: &Seen, lost: u64) -> Option<String> {
         let why = match &seen.dead {
             Some(Dead { trouble: Some(why), .. }) => why.clone(),
             None if check.dead_letters == DeadLetters::Poison => {

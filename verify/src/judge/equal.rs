@@ -22,7 +22,7 @@ use super::counts::Counts;
 use super::opinion::{Opinion, evidence};
 use super::rises;
 use super::series::Series;
-use super::window::Window;
+use super::window::{Span, Window};
 use super::words;
 use crate::history::History;
 
@@ -88,12 +88,21 @@ fn of_probe(
     plan: &Plan,
     history: &History,
 ) -> Result<(f64, bool), String> {
+    if let Some(flaw) = series.flaw() {
+        return Err(flaw);
+    }
     let (rises, resets): (Vec<_>, Vec<_>) = match window {
         Some(window) => {
             if let Some(why) = series.shortage(window, 2) {
                 return Err(why);
             }
-            let sorted = rises::sort(series, window);
+            let mut sorted = rises::sort(series, window);
+            // What the load itself counts belongs to whole seconds, and the
+            // first sample behind the edge shows what came after it.
+            let starts = |rise: &rises::Rise| {
+                window.spans.iter().any(|span| rise.from < span.from && rise.at >= span.from)
+            };
+            sorted.inside.extend(sorted.edge.into_iter().filter(starts));
             if let Some(rise) = sorted.doubtful.first() {
                 return Err(series.explain(&format!(
                     "{} rose between {} and {}, and nobody knows in which phase",
@@ -123,10 +132,15 @@ fn of_probe(
                     )));
                 }
             }
+            let whole = Span { from: first.unwrap_or(0.0).max(0.0), to: end };
+            if let Some(why) = series.lost_label(whole) {
+                return Err(series.explain(&why));
+            }
             (rises::of(series), begun_again(series, plan, history))
         }
     };
-    Ok((rises.iter().map(|rise| rise.amount).sum(), !resets.is_empty()))
+    // Where it began again, what is certain is the lower bound.
+    Ok((rises.iter().map(|rise| rise.least).sum(), !resets.is_empty()))
 }
 
 /// When the process behind a counter was seen to have begun again: the probe

@@ -5,8 +5,9 @@
 //! calm after it worthless. Never violated: whether the system bore the fault is
 //! what the other checks are for. Inconclusive when a planned fault was not
 //! injected, was blocked, hit nothing, was not confirmed, did not heal within its
-//! time, or has a problem. Evidence: each fault with its victims. Faults that this run
-//! leaves out are not planned.
+//! time, or has a problem; or when it was injected before its time, long after
+//! it, or outside of its phase: that is not what the scenario asks for. Evidence:
+//! each fault with its victims. Faults that this run skips are not planned.
 
 use reports::record::FaultRecord;
 use scenarios::plan::{Fault, Plan};
@@ -17,6 +18,11 @@ use crate::history::History;
 
 /// What the watch for the healing may add to it, in seconds.
 const SLACK: f64 = 1.0;
+/// A fault may come so much before its time, in seconds: clocks are rounded.
+const EARLY: f64 = 0.1;
+/// A fault may come so long after its time, in seconds: the undo is written
+/// first, victims are found, and the machine may be busy.
+const LATE: f64 = 5.0;
 
 pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     let bound = "every planned fault, injected, confirmed and healed";
@@ -34,7 +40,7 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
                     format!("{} hit {}", known.kind, words::list(&known.victims)),
                     known.injected,
                 ));
-                failures.extend(failure(fault, known));
+                failures.extend(failure(fault, plan, known));
             }
             None => failures.push(format!("fault {} never came to its turn", fault.name)),
         }
@@ -49,7 +55,40 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     }
 }
 
-fn failure(fault: &Fault, known: &FaultRecord) -> Option<String> {
+/// When a fault is due, in seconds.
+pub(super) fn due(fault: &Fault, plan: &Plan) -> f64 {
+    let phase = plan.timeline().span(&fault.phase).map_or(0.0, |(from, _)| from.as_secs_f64());
+    phase + fault.at.as_secs_f64()
+}
+
+/// Whether the record does not tell for certain what became of a fault: nothing
+/// of its end, or times that cannot be what the plan asks for.
+pub(super) fn is_untold(fault: &Fault, plan: &Plan, known: Option<&FaultRecord>) -> bool {
+    let Some(known) = known else { return true };
+    match known.injected {
+        // One that did not come to pass always has a reason.
+        None => known.problem.is_none() && !known.blocked,
+        Some(injected) => mistimed(fault, plan, injected).is_some(),
+    }
+}
+
+/// How the time of a fault differs from what was planned, if it does.
+fn mistimed(fault: &Fault, plan: &Plan, injected: f64) -> Option<String> {
+    let due = due(fault, plan);
+    let end = plan.timeline().span(&fault.phase).map_or(f64::INFINITY, |(_, to)| to.as_secs_f64());
+    let (name, at, planned) = (&fault.name, words::seconds(injected), words::seconds(due));
+    if injected < due - EARLY {
+        Some(format!("fault {name} was injected at {at}, before its time, {planned}"))
+    } else if injected >= end {
+        Some(format!("fault {name} was injected at {at}, after phase {} had ended", fault.phase))
+    } else if injected > due + LATE && fault.after.is_none() {
+        Some(format!("fault {name} was injected at {at}, long after its time, {planned}"))
+    } else {
+        None
+    }
+}
+
+fn failure(fault: &Fault, plan: &Plan, known: &FaultRecord) -> Option<String> {
     let name = &fault.name;
     let within = fault.heal_within.as_secs_f64();
     if known.blocked {
@@ -62,6 +101,9 @@ fn failure(fault: &Fault, known: &FaultRecord) -> Option<String> {
     let Some(injected) = known.injected else {
         return Some(format!("fault {name} was not injected"));
     };
+    if let Some(why) = mistimed(fault, plan, injected) {
+        return Some(why);
+    }
     if known.victims.is_empty() {
         return Some(format!("fault {name} hit nothing"));
     }

@@ -12,7 +12,8 @@
 //!
 //! Evidence: the worst seconds. Inconclusive, broken or not, with fewer
 //! operations than prove anything of the quantile without assuming a
-//! distribution (59 for 95 %, 299 for 99 %), or with counts missing.
+//! distribution (59 for 95 %, 299 for 99 %), with counts of any second missing,
+//! or with more or fewer response times in a second than its counts allow.
 
 use loadgen::Histogram;
 use scenarios::plan::Plan;
@@ -62,26 +63,49 @@ fn seconds(
 ) -> Result<Vec<Second>, String> {
     let counts = |count| Counts::of(history, &check.workload, count);
     let (due, acked, dropped) = (counts("due"), counts("acked"), counts("dropped"));
-    // Says which seconds are missing, if any are.
+    let indeterminate = counts("indeterminate");
+    // Says how far the counts reach, if that is not far enough.
     for count in [&due, &acked, &dropped] {
         count.total(window)?;
     }
     let micros = check.max.0.as_micros().min(u128::from(u64::MAX)) as u64;
     let mut seconds = Vec::new();
     for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
-        let of = |counts: &Counts| counts.second(second).unwrap_or(0.0).max(0.0) as u64;
+        let of = |counts: &Counts| counts.second(second).map(|rise| rise.max(0.0) as u64);
+        let (due, acked, dropped) = (of(&due)?, of(&acked)?, of(&dropped)?);
         let histogram = histogram_of(told, second);
         let timed = histogram.as_ref().map_or(0, Histogram::len);
+        timed_ones(&check.workload, second, timed, acked, acked + of(&indeterminate)?)?;
         let quick = histogram.as_ref().map_or(0, |histogram| histogram.count_between(0, micros));
-        let acked = of(&acked);
         let unsure = timed.saturating_sub(acked);
-        let untimed = acked.saturating_sub(timed);
         let fewest = quick.saturating_sub(unsure);
-        let most = quick - unsure.saturating_sub(timed - quick).min(quick) + untimed;
-        let within = (fewest, most.min(acked));
-        seconds.push(Second { second, due: of(&due), within, dropped: of(&dropped) });
+        let most = quick - unsure.saturating_sub(timed - quick).min(quick);
+        seconds.push(Second { second, due, within: (fewest, most.min(acked)), dropped });
     }
     Ok(seconds)
+}
+
+/// A second's histogram has every operation that was acknowledged, and no more
+/// than those and the indeterminate ones.
+///
+/// # Errors
+/// When it has not: then the histogram or the counts are damaged.
+pub(super) fn timed_ones(
+    workload: &str,
+    second: i64,
+    timed: u64,
+    least: u64,
+    most: u64,
+) -> Result<(), String> {
+    if (least..=most).contains(&timed) {
+        return Ok(());
+    }
+    Err(format!(
+        "latency.hlog has {} of {workload} for second {second}, where the counts have {} to {}",
+        words::plural(timed, "response time"),
+        words::count(least),
+        words::count(most)
+    ))
 }
 
 fn histogram_of(told: &WorkloadHistory, second: i64) -> Option<Histogram> {

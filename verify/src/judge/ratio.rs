@@ -8,7 +8,8 @@
 //! (95 % confidence). Operations that the generator itself never attempted are
 //! not held against the system: where they alone break the bound there is no
 //! verdict. Evidence: the worst seconds. Inconclusive when the reference rose by
-//! less than `at_least`, or counts are missing.
+//! less than `at_least`, when counts are missing, or when what happened at the
+//! edge of a phase, or about a fall that nothing explains, decides.
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,8 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
         ));
     }
     let share = of.total / to.total;
+    let (lowest, highest) =
+        (of.least / to.most.max(f64::MIN_POSITIVE), of.most / to.least.max(f64::MIN_POSITIVE));
     let counted = format!("{} of {}", words::number(of.total), words::number(to.total));
     let measured = format!("{} ({counted})", words::share(share));
     let mut why = format!("{} rose by {counted} of {} in {}.", check.of, check.to, window.names());
@@ -61,10 +64,22 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
         why.push_str(&format!(" With 95 % confidence the share is below {most}."));
     }
     let dropped = dropped(check, history, &window);
-    let opinion = if check.min.is_some_and(|min| share < min.0) {
+    let is_sure = check.min.is_none_or(|min| highest < min.0 || lowest >= min.0)
+        && (highest <= check.max.0 || lowest > check.max.0);
+    let opinion = if !is_sure && lowest < highest {
+        why.push_str(&format!(
+            " Between {} and {} of it: the rest may belong to another phase.",
+            words::share(lowest),
+            words::share(highest)
+        ));
+        Opinion::doubtful(&bound, measured, why)
+    } else if check.min.is_some_and(|min| share < min.0) {
         violated(&bound, measured, why, &of, &to)
     } else if share <= check.max.0 {
-        Opinion::held(&bound, measured, why)
+        match of.fall.as_ref().or(to.fall.as_ref()) {
+            Some(fall) => Opinion::doubtful(&bound, measured, fall),
+            None => Opinion::held(&bound, measured, why),
+        }
     } else if (of.total - dropped) / to.total <= check.max.0 {
         let dropped = words::plural(dropped as u64, "operation");
         why.push_str(&format!(
@@ -109,7 +124,13 @@ fn dropped(check: &Ratio, history: &History, window: &Window) -> f64 {
 
 /// How a counter rose over a window.
 struct Rising {
+    /// For certain, and at most.
+    least: f64,
+    most: f64,
+    /// What is judged: what the window has, and its edges.
     total: f64,
+    /// A fall that nothing explains, in words.
+    fall: Option<String>,
     /// The seconds in which it rose, and by how much.
     by_second: BTreeMap<i64, f64>,
 }
@@ -135,18 +156,23 @@ impl Rising {
         let total = counts.total(window)?;
         let seconds = window.spans.iter().flat_map(|span| span.whole_seconds());
         let by_second = seconds
-            .filter_map(|second| Some((second, counts.second(second).filter(|&rise| rise > 0.0)?)))
+            .filter_map(|second| {
+                Some((second, counts.second(second).ok().filter(|&rise| rise > 0.0)?))
+            })
             .collect();
-        Ok(Self { total, by_second })
+        Ok(Self { least: total, most: total, total, fall: None, by_second })
     }
 
     fn of_probe(series: &Series<'_>, window: &Window) -> Result<Self, String> {
         if let Some(why) = series.shortage(window, 2) {
             return Err(why);
         }
-        let mut rising = Self { total: 0.0, by_second: BTreeMap::new() };
-        for rise in rises::sort(series, window).inside {
-            rising.total += rise.amount;
+        let sorted = rises::sort(series, window);
+        let fall = rises::unexplained_fall(series, window).map(|fall| fall.says(series));
+        let (least, most) = (sorted.least(), sorted.most());
+        let total = sorted.shown(window);
+        let mut rising = Self { least, most, total, fall, by_second: BTreeMap::new() };
+        for rise in &sorted.inside {
             *rising.by_second.entry(rise.at.floor() as i64).or_default() += rise.amount;
         }
         Ok(rising)

@@ -3,12 +3,15 @@
 //!
 //! Of a level the sum over its labels is compared with the baseline's median:
 //! good is at most that, and the tolerance or the floor more, whichever is
-//! greater. Of a counter its speed is compared, in stretches as long as it must
-//! stay good: good is at least the baseline's mean speed less the tolerance.
-//! Broken when the time is up before that. Measured is the time it took.
-//! Inconclusive when the baseline has no samples, or stands still where a
-//! counter should rise, when the fault never healed, when the series has long
-//! holes until it is good, or when the run ended before the time was up.
+//! greater, in every round for as long as it must stay good. Of a counter its
+//! speed is compared: good is at least the baseline's mean speed less the
+//! tolerance, over the time that it must stay good, counted from a sample behind
+//! the healing; what rose before that sample is not in it. Broken when the time
+//! is up before that. Measured is the time it took. Inconclusive when the
+//! baseline has no samples, or stands still where a counter should rise, when
+//! the fault never healed, when the series or one of its labels is silent while
+//! it must be good (or, where it never was, at any time until then), or when the
+//! run ended before it could be known.
 
 use scenarios::plan::Plan;
 use scenarios::plan::check::{After, Recovery};
@@ -26,8 +29,7 @@ use crate::stats::median::median;
 
 /// A series as values that are compared with a bound.
 struct Judged {
-    /// Times with values; a counter's are its speeds up to the time.
-    points: Vec<(f64, f64)>,
+    stays: Vec<Stay>,
     /// The value that is just good enough.
     limit: f64,
     /// Whether more is better.
@@ -35,9 +37,18 @@ struct Judged {
     shown: String,
 }
 
+/// A time for which a series must stay good, from one round on.
+struct Stay {
+    from: f64,
+    /// The round that ends it; none when the run ended first.
+    to: Option<f64>,
+    /// The worst that it was in that time, as far as that is known.
+    value: Option<f64>,
+}
+
 impl Judged {
-    fn is_good(&self, value: f64) -> bool {
-        if self.rises { value >= self.limit } else { value <= self.limit }
+    fn is_bad(&self, value: f64) -> bool {
+        if self.rises { value < self.limit } else { value > self.limit }
     }
 }
 
@@ -72,22 +83,14 @@ fn judged(
     let whole = Span { from: f64::NEG_INFINITY, to: f64::INFINITY };
     if series.counter {
         let sorted = rises::sort(series, &window);
-        let rose: f64 = sorted.inside.iter().map(|rise| rise.amount).sum();
-        let speed = rose / window.seconds();
+        let speed = sorted.least() / window.seconds();
         if speed <= 0.0 {
             return Err(format!("{} stands still in {}", check.series, check.baseline));
         }
-        let all = rises::of(series);
-        let stretch = check.lasting.as_secs_f64().max(series.gap);
-        let speed_at = |at: f64| {
-            let within =
-                all.iter().filter(|rise| rise.at > at - stretch + 1e-9 && rise.at <= at + 1e-9);
-            within.map(|rise| rise.amount).sum::<f64>() / stretch
-        };
-        let points = series.levels(whole).into_iter().map(|(at, _)| (at, speed_at(at))).collect();
         let limit = speed * (1.0 - check.tolerance.0);
         let shown = format!("{}/s", words::number(limit));
-        return Ok(Judged { points, limit, rises: true, shown });
+        let stays = speeds(series, check.lasting.as_secs_f64());
+        return Ok(Judged { stays, limit, rises: true, shown });
     }
     let levels: Vec<f64> =
         window.spans.iter().flat_map(|&span| series.levels(span)).map(|l| l.1).collect();
@@ -95,7 +98,45 @@ fn judged(
     let more = (base.abs() * check.tolerance.0).max(check.floor.map_or(0.0, |floor| floor.value));
     let limit = base + more;
     let shown = words::show(series.unit, limit);
-    Ok(Judged { points: series.levels(whole), limit, rises: false, shown })
+    let stays = worst_levels(&series.levels(whole), check.lasting.as_secs_f64());
+    Ok(Judged { stays, limit, rises: false, shown })
+}
+
+/// How fast a counter rises from each of its rounds on, for as long as it must
+/// stay good: the rises between that round and the first one behind the time.
+/// What was counted before is not in it.
+fn speeds(series: &Series<'_>, lasting: f64) -> Vec<Stay> {
+    let whole = Span { from: f64::NEG_INFINITY, to: f64::INFINITY };
+    let times: Vec<f64> = series.rounds_of(whole).map(|round| round[round.len() - 1].at).collect();
+    let all = rises::of(series);
+    let least = lasting.max(series.gap);
+    let stay = |index: usize| {
+        let from = times[index];
+        let end = index + times[index..].partition_point(|&at| at < from + least - 1e-9);
+        let to = times.get(end).copied();
+        let value = to.map(|to| {
+            let first = all.partition_point(|rise| rise.at <= from);
+            let within = all[first..].iter().take_while(|rise| rise.at <= to);
+            let rose: f64 =
+                within.filter(|rise| rise.from >= from - 1e-9).map(|rise| rise.amount).sum();
+            rose / (to - from)
+        });
+        Stay { from, to, value }
+    };
+    (0..times.len()).map(stay).collect()
+}
+
+/// The highest level from each round on, for as long as it must stay good.
+fn worst_levels(levels: &[(f64, f64)], lasting: f64) -> Vec<Stay> {
+    let stay = |index: usize| {
+        let from = levels[index].0;
+        let length = levels[index..].partition_point(|&(at, _)| at < from + lasting - 1e-9);
+        let to = levels.get(index + length).map(|&(at, _)| at);
+        let within = levels[index..].iter().take(length + 1).map(|&(_, level)| level);
+        // One that is bad settles it, whatever comes behind the last round.
+        Stay { from, to, value: Some(within.fold(f64::NEG_INFINITY, f64::max)) }
+    };
+    (0..levels.len()).map(stay).collect()
 }
 
 fn decide(
@@ -106,58 +147,61 @@ fn decide(
     judged: &Judged,
 ) -> Opinion {
     let until = start + check.within.as_secs_f64();
-    let lasting = check.lasting.as_secs_f64();
-    let mut since: Option<f64> = None;
-    let mut good: Option<f64> = None;
-    for &(at, value) in judged.points.iter().filter(|(at, _)| *at >= start) {
-        // A counter's speed already looks back for as long as it must stay.
-        let needed = if judged.rises { 0.0 } else { lasting };
-        if !judged.is_good(value) {
-            since = None;
-        } else {
-            let first = *since.get_or_insert(at);
-            if first > until {
-                break;
-            }
-            if at - first >= needed - 1e-9 {
-                good = Some(first);
-                break;
-            }
+    if let Some(flaw) = series.flaw() {
+        return Opinion::inconclusive(bound, flaw);
+    }
+    let mut unknown = None;
+    let mut known_to = f64::NEG_INFINITY;
+    for stay in judged.stays.iter().filter(|stay| (start..=until).contains(&stay.from)) {
+        if stay.value.is_some_and(|value| judged.is_bad(value)) {
+            known_to = stay.from;
+            continue;
         }
-    }
-    let end = good.unwrap_or(until);
-    let last = judged.points.last().map_or(f64::NEG_INFINITY, |&(at, _)| at);
-    let silent = series.silence(Span { from: start, to: end.min(last.max(start)) });
-    if silent > series.unbroken().max(0.25 * (end - start)) {
-        let reason = format!(
-            "{} has no samples for {} after the fault",
-            series.name,
-            words::seconds(silent)
-        );
-        return Opinion::inconclusive(bound, series.explain(&reason));
-    }
-    if let Some(good) = good {
+        let Some(to) = stay.to else {
+            unknown.get_or_insert_with(|| "The run ended before it had stayed so for long enough: let the last phase be longer, or the time shorter.".to_owned());
+            continue;
+        };
+        let span = Span { from: stay.from, to };
+        if let Some(why) = hole(series, span) {
+            unknown.get_or_insert(why);
+            continue;
+        }
+        // What nobody saw before may have been good earlier; that it is good now
+        // stands.
+        let took = words::seconds(stay.from - start);
         let why = format!(
-            "{} was at {} or better {} after the fault had healed.",
-            series.name,
-            judged.shown,
-            words::seconds(good - start)
+            "{} was at {} or better {took} after the fault had healed.",
+            series.name, judged.shown
         );
-        return Opinion::held(bound, words::seconds(good - start), why);
+        return Opinion::held(bound, took, why);
     }
-    let measured = format!("not after {}", words::seconds((last.min(until) - start).max(0.0)));
+    let measured = format!("not after {}", words::seconds((known_to.min(until) - start).max(0.0)));
+    let watched = Span { from: start, to: until };
+    let last = judged.stays.last().map_or(f64::NEG_INFINITY, |stay| stay.from);
     if last < until - series.unbroken() {
         let why = "The run ended before the time was up: let the last phase be longer, or the time shorter.";
+        return Opinion::doubtful(bound, measured, why);
+    }
+    if let Some(why) = hole(series, watched).or(unknown) {
         return Opinion::doubtful(bound, measured, why);
     }
     let why = format!(
         "{} had not come back to {} when the time was up, or not to stay.",
         series.name, judged.shown
     );
-    let bad = judged
-        .points
-        .iter()
-        .filter(|(at, value)| *at >= start && *at <= until && !judged.is_good(*value));
-    let rows = Rows::Listed(bad.map(|(at, value)| json!({ "at": at, "value": value })).collect());
-    Opinion::violated(bound, measured, why).since(Some(until)).rows(rows)
+    let bad = judged.stays.iter().filter(|stay| (start..=until).contains(&stay.from));
+    let rows = bad.map(|stay| json!({ "at": stay.from, "value": stay.value }));
+    Opinion::violated(bound, measured, why).since(Some(until)).rows(Rows::Listed(rows.collect()))
+}
+
+/// Why nobody knows what a series did within a span, if there is a hole in it.
+fn hole(series: &Series<'_>, span: Span) -> Option<String> {
+    let silent = series.silence(span);
+    if silent > 0.0 {
+        let silent = words::seconds(silent);
+        return Some(
+            series.explain(&format!("{} has no samples for {silent} after the fault", series.name)),
+        );
+    }
+    series.lost_label(span).map(|why| series.explain(&why))
 }

@@ -1,5 +1,11 @@
 //! A series with what the plan knows of it: its unit, its pace, and whether
 //! its probe saw enough for a verdict.
+//!
+//! Every label is followed by itself: the silence of one process is not filled
+//! by the samples of another. Which labels must be there, and for how long, is
+//! the probe's nature ([`Lifetimes`]).
+
+use std::collections::BTreeMap;
 
 use scenarios::plan::{Plan, ProbeKind};
 use scenarios::series::WORKLOAD;
@@ -14,6 +20,23 @@ use crate::stats::median::median;
 const UNBROKEN: f64 = 3.0;
 /// A probe may miss this share of a phase.
 const MAY_MISS: f64 = 0.25;
+/// The samples of one round may be this share of the usual gap apart, because
+/// some probes look at one label after another.
+const ROUND: f64 = 0.05;
+/// Within so many seconds of a connection's end the broker's totals tell of it:
+/// twice the interval of its statistics.
+const TOTALS_WITHIN: f64 = 10.0;
+
+/// How long the labels of a series live.
+enum Lifetimes<'a> {
+    /// From the first sample of the series to its last; these at least.
+    Whole(Vec<&'a str>),
+    /// From their first sample on. An end must be explained.
+    Staying,
+    /// They come and go, as connections do. An end must be explained, which for
+    /// a connection the totals of its broker do, too.
+    Passing,
+}
 
 /// A series as a check sees it.
 pub(super) struct Series<'a> {
@@ -30,6 +53,13 @@ pub(super) struct Series<'a> {
     pub(super) gap: f64,
     probe: &'a str,
     trouble: Option<&'a str>,
+    flaw: Option<&'a str>,
+    lifetimes: Lifetimes<'a>,
+    /// When something that ends a label or a counter was under way.
+    disturbed: Vec<Span>,
+    /// Whether the run can be made longer by an option.
+    stretches: bool,
+    history: &'a History,
 }
 
 impl<'a> Series<'a> {
@@ -41,29 +71,23 @@ impl<'a> Series<'a> {
         let info = infos.iter().find(|info| info.name == last);
         let every = planned.map_or(1.0, |probe| probe.every.as_secs_f64());
         let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
-        let from_zero = match planned.map(|probe| &probe.kind) {
-            Some(
-                ProbeKind::Rabbitmq { .. }
-                | ProbeKind::RedisStreams { .. }
-                | ProbeKind::Sql { .. }
-                | ProbeKind::Promql { .. },
-            ) => false,
-            Some(ProbeKind::Process { .. }) => last == "restarts",
-            // The probe adds up by itself what it saw since it began.
-            Some(
-                ProbeKind::Health { .. } | ProbeKind::Logs { .. } | ProbeKind::Prometheus { .. },
-            )
-            | None => true,
-        };
+        let kind = planned.map(|probe| &probe.kind);
+        let gap = usual_gap(samples, every);
+        let flaw = history.flaws.iter().find(|flaw| flaw.series.as_deref() == Some(name));
         Self {
             name,
             unit: info.map_or(Unit::Count, |info| info.unit),
             counter: info.is_some_and(|info| info.counter),
             samples,
-            from_zero,
-            gap: usual_gap(samples, every),
+            from_zero: is_own_count(kind, last),
+            gap,
             probe,
             trouble: history.troubles.get(probe).map(String::as_str),
+            flaw: flaw.map(|flaw| flaw.why.as_str()),
+            lifetimes: lifetimes(kind, last),
+            disturbed: disturbed(plan, history, UNBROKEN * gap),
+            stretches: plan.phases.iter().any(|phase| phase.stretch),
+            history,
         }
     }
 
@@ -74,15 +98,33 @@ impl<'a> Series<'a> {
         &self.samples[from..to.max(from)]
     }
 
-    /// The samples of each round added up over the labels: time and sum.
+    /// The samples of each round, of all labels together.
+    pub(super) fn rounds_of(&self, span: Span) -> impl Iterator<Item = &'a [Sample]> {
+        let near = ROUND * self.gap;
+        self.within(span).chunk_by(move |a, b| b.at - a.at <= near)
+    }
+
+    /// The samples of each round added up over the labels: time and sum. Part
+    /// of a sum is not the sum: a round in which a label is missing that should
+    /// be there gives nothing.
     pub(super) fn levels(&self, span: Span) -> Vec<(f64, f64)> {
-        let rounds = self.within(span).chunk_by(|a, b| a.at == b.at);
+        let lives = self.lives();
+        let is_whole = |round: &&[Sample]| {
+            let at = round[0].at;
+            let expected = lives.values().filter(|life| match self.lifetimes {
+                Lifetimes::Whole(_) => true,
+                Lifetimes::Staying => life.first() <= at && at <= life.last(),
+                Lifetimes::Passing => false,
+            });
+            matches!(self.lifetimes, Lifetimes::Passing) || round.len() >= expected.count()
+        };
+        let rounds = self.rounds_of(span).filter(is_whole);
         rounds.map(|round| (round[0].at, round.iter().map(|sample| sample.value).sum())).collect()
     }
 
     /// How many rounds of samples the window holds.
     pub(super) fn rounds(&self, window: &Window) -> u64 {
-        window.spans.iter().map(|&span| self.levels(span).len() as u64).sum()
+        window.spans.iter().map(|&span| self.rounds_of(span).count() as u64).sum()
     }
 
     /// The longest time between two samples that do not break a run, in
@@ -92,11 +134,14 @@ impl<'a> Series<'a> {
     }
 
     /// Why the samples do not carry a verdict that something held, if they do
-    /// not: too few, none where a phase was, or a probe that was silent for
-    /// long.
+    /// not: damaged, too few, none where a phase was, or a probe or one of its
+    /// labels that was silent for long.
     pub(super) fn shortage(&self, window: &Window, samples: u32) -> Option<String> {
         if let Some(missing) = &window.missing {
             return Some(missing.clone());
+        }
+        if let Some(flaw) = self.flaw() {
+            return Some(flaw);
         }
         for (phase, span) in &window.phases {
             let within = self.within(*span);
@@ -110,13 +155,16 @@ impl<'a> Series<'a> {
                 return Some(self.explain(&format!("{} is not a number at {at}", self.name)));
             }
             let silent = self.silence(*span);
-            if silent > self.unbroken().max(MAY_MISS * span.seconds()) {
+            if silent > self.may_miss(*span) {
                 return Some(self.explain(&format!(
                     "{} has no samples for {} of the {} of phase {phase}",
                     self.name,
                     words::seconds(silent),
                     words::seconds(span.seconds())
                 )));
+            }
+            if let Some(why) = self.lost_label(*span) {
+                return Some(self.explain(&format!("{why} in phase {phase}")));
             }
         }
         let rounds = self.rounds(window);
@@ -129,9 +177,17 @@ impl<'a> Series<'a> {
             );
             match self.trouble {
                 Some(_) => self.explain(&reason),
-                None => format!("{reason}; let it last longer, with --duration where that counts"),
+                None if self.stretches => {
+                    format!("{reason}; let it last longer, with --duration")
+                }
+                None => format!("{reason}; let the phase be longer"),
             }
         })
+    }
+
+    /// What is damaged about it, if anything is.
+    pub(super) fn flaw(&self) -> Option<String> {
+        self.flaw.map(|flaw| format!("{} is damaged in the record: {flaw}", self.name))
     }
 
     /// Adds what the probe said, and what to do.
@@ -142,25 +198,202 @@ impl<'a> Series<'a> {
         }
     }
 
+    /// How long a probe may be silent within a span.
+    pub(super) fn may_miss(&self, span: Span) -> f64 {
+        self.unbroken().max(MAY_MISS * span.seconds())
+    }
+
     /// For how long in all no sample came, stretches of a usual length apart.
     pub(super) fn silence(&self, span: Span) -> f64 {
-        let mut silent = 0.0;
-        let mut last = span.from;
-        for at in self.within(span).iter().map(|sample| sample.at).chain([span.to]) {
-            if at - last > self.unbroken() {
-                silent += at - last;
-            }
-            last = at;
-        }
-        silent
+        silence(self.within(span).iter().map(|sample| sample.at), span, self.unbroken())
     }
+
+    /// A label that should have samples in a span and has none for long, in
+    /// words: `streams.lag of msg:stream:3 has no samples from 12.1 s on`.
+    pub(super) fn lost_label(&self, span: Span) -> Option<String> {
+        let mut lives = self.lives();
+        if let Lifetimes::Whole(promised) = &self.lifetimes {
+            for &label in promised {
+                lives.entry(label).or_default();
+            }
+        }
+        lives.iter().find_map(|(label, life)| self.lost(label, life, span))
+    }
+
+    /// When each label has samples.
+    fn lives(&self) -> BTreeMap<&'a str, Life> {
+        let mut lives: BTreeMap<&str, Life> = BTreeMap::new();
+        for sample in self.samples {
+            lives.entry(&sample.label).or_default().0.push(sample.at);
+        }
+        lives
+    }
+
+    fn lost(&self, label: &str, life: &Life, span: Span) -> Option<String> {
+        let is_whole = matches!(self.lifetimes, Lifetimes::Whole(_));
+        let what = if label.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{} of {label}", self.name)
+        };
+        if life.0.is_empty() {
+            return Some(format!("{what} has no samples"));
+        }
+        let has_come = life.first() <= span.to;
+        let has_gone = life.last() < span.from - self.unbroken();
+        let passed = matches!(self.lifetimes, Lifetimes::Passing) && has_gone;
+        if !is_whole && (!has_come || passed) {
+            return None;
+        }
+        let start = if is_whole { span.from } else { span.from.max(life.first()) };
+        let span = Span { from: start, to: span.to };
+        let times = life.0.iter().copied().filter(|at| (span.from..span.to).contains(at));
+        let silent = silence(times, span, self.unbroken());
+        // One that never comes back may not be missing for longer than usual.
+        let has_ended = span.to - life.last() > self.unbroken() && self.goes_on_after(life.last());
+        let may_miss = if has_ended { self.unbroken() } else { self.may_miss(span) };
+        if silent <= may_miss || (!is_whole && self.is_explained(life, span)) {
+            return None;
+        }
+        Some(if has_ended {
+            format!("{what} has no samples from {} on", words::seconds(life.last()))
+        } else {
+            format!(
+                "{what} has no samples for {} of {}",
+                words::seconds(silent),
+                words::seconds(span.seconds())
+            )
+        })
+    }
+
+    /// Whether other labels have samples after a time.
+    fn goes_on_after(&self, at: f64) -> bool {
+        self.samples.last().is_some_and(|last| last.at - at > self.unbroken())
+    }
+
+    /// Whether everything that makes a label silent within a span is explained.
+    fn is_explained(&self, life: &Life, span: Span) -> bool {
+        let mut edges = vec![span.from.max(life.first())];
+        edges.extend(life.0.iter().copied().filter(|at| (span.from..span.to).contains(at)));
+        edges.push(span.to);
+        let holes = edges.windows(2).filter(|pair| pair[1] - pair[0] > self.unbroken());
+        holes.clone().all(|pair| {
+            // What had ended before the span ended where it was last seen.
+            let from = life.0.iter().rev().find(|&&at| at <= pair[0]).copied().unwrap_or(pair[0]);
+            self.is_disturbed(from, from + self.unbroken()) || self.has_closed(from)
+        })
+    }
+
+    /// Whether a fault, or the end or start of a process, may have done what
+    /// happened between two times.
+    pub(super) fn is_disturbed(&self, from: f64, to: f64) -> bool {
+        self.disturbed.iter().any(|span| span.from <= to && from <= span.to)
+    }
+
+    /// Whether the totals of the broker tell that connections changed about
+    /// then.
+    fn has_closed(&self, at: f64) -> bool {
+        if !matches!(self.lifetimes, Lifetimes::Passing) {
+            return false;
+        }
+        ["connections", "connections_opened"].iter().any(|total| {
+            let name = format!("{}.{total}", self.probe);
+            let samples = self.history.samples.get(&name).into_iter().flatten();
+            let about = samples.filter(|sample| (sample.at - at).abs() <= TOTALS_WITHIN);
+            let values: Vec<f64> = about.map(|sample| sample.value).collect();
+            values.windows(2).any(|pair| pair[0] != pair[1])
+        })
+    }
+}
+
+/// The times at which a label has samples, in order.
+#[derive(Default)]
+struct Life(Vec<f64>);
+
+impl Life {
+    fn first(&self) -> f64 {
+        self.0.first().copied().unwrap_or(f64::INFINITY)
+    }
+
+    fn last(&self) -> f64 {
+        self.0.last().copied().unwrap_or(f64::NEG_INFINITY)
+    }
+}
+
+/// For how long in all there is nothing at these times, stretches of at most
+/// `unbroken` apart.
+fn silence(times: impl Iterator<Item = f64>, span: Span, unbroken: f64) -> f64 {
+    let (mut silent, mut last) = (0.0, span.from);
+    for at in times.chain([span.to]) {
+        if at - last > unbroken {
+            silent += at - last;
+        }
+        last = at;
+    }
+    silent
+}
+
+/// Whether the tool itself, or its lab, counts from 0 when the run begins. Such
+/// a counter never falls.
+pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
+    match kind {
+        Some(
+            ProbeKind::Rabbitmq { .. }
+            | ProbeKind::RedisStreams { .. }
+            | ProbeKind::Sql { .. }
+            | ProbeKind::Promql { .. },
+        ) => false,
+        Some(ProbeKind::Process { .. }) => last == "restarts",
+        // The probe adds up by itself what it saw since it began.
+        Some(ProbeKind::Health { .. } | ProbeKind::Logs { .. } | ProbeKind::Prometheus { .. })
+        | None => true,
+    }
+}
+
+fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
+    match kind {
+        Some(ProbeKind::RedisStreams { streams, .. })
+            if !last.starts_with("total_") && !last.starts_with("max_") =>
+        {
+            Lifetimes::Whole(streams.iter().map(String::as_str).collect())
+        }
+        Some(ProbeKind::Rabbitmq { .. })
+            if matches!(last, "connection_channels" | "client_connections") =>
+        {
+            Lifetimes::Passing
+        }
+        // A process that does not run has neither.
+        Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
+        Some(ProbeKind::Sql { .. } | ProbeKind::Prometheus { .. } | ProbeKind::Promql { .. }) => {
+            Lifetimes::Staying
+        }
+        _ => Lifetimes::Whole(Vec::new()),
+    }
+}
+
+/// When faults were under way, and processes ended or started. A fault of which
+/// nobody knows whether it healed may reach as far as it was given time.
+fn disturbed(plan: &Plan, history: &History, unbroken: f64) -> Vec<Span> {
+    let of_fault = |fault: &reports::record::FaultRecord| {
+        let injected = fault.injected?;
+        let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
+        let patience = planned.map_or(0.0, |planned| planned.heal_within.as_secs_f64());
+        let to = fault.healed.unwrap_or(injected + patience);
+        Some(Span { from: injected - unbroken, to: to.max(injected) + unbroken })
+    };
+    let turns = history.processes.iter();
+    let turns = turns.map(|turn| Span { from: turn.at - unbroken, to: turn.at + unbroken });
+    history.faults.iter().filter_map(of_fault).chain(turns).collect()
 }
 
 /// The median time between rounds. A probe may be slower than planned, as one
 /// is that waits for its answers, but not by so much that it is no longer
 /// watching.
 fn usual_gap(samples: &[Sample], every: f64) -> f64 {
-    let gaps: Vec<f64> =
-        samples.windows(2).map(|pair| pair[1].at - pair[0].at).filter(|&gap| gap > 0.0).collect();
+    let gaps: Vec<f64> = samples
+        .windows(2)
+        .map(|pair| pair[1].at - pair[0].at)
+        .filter(|&gap| gap > ROUND * every)
+        .collect();
     median(&gaps).unwrap_or(every).clamp(every, (3.0 * every).max(2.0))
 }

@@ -1,10 +1,11 @@
 //! Speed: a counter rises at most so fast, taken over the whole of the phases.
 //!
-//! Broken when its rise, over the time between the first and the last sample
-//! of each stretch of phases, exceeds `max` on average. A counter that falls
-//! was set back, and begins again at 0. Evidence: the fastest stretches between
-//! two samples. Inconclusive when the probe was silent for long, unless the
-//! rise that it did see is too much for the whole time.
+//! Broken when the rise that is certain, over the time between the first and the
+//! last sample of each stretch of phases, exceeds `max` on average. Evidence: the
+//! fastest stretches between two samples. Inconclusive when the probe was silent
+//! for long, unless the rise that it did see is too much for the whole time, and
+//! when what happened at the edge of a phase, or about a fall that nothing
+//! explains, decides.
 
 use scenarios::plan::Plan;
 use scenarios::plan::check::Speed;
@@ -27,28 +28,38 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
     let window = Window::of(plan, history, &check.phases);
     let max = check.max.0;
     let bound = format!("at most {}", words::show(Unit::PerSecond, max));
-    let rises = rises::sort(&series, &window).inside;
-    let total: f64 = rises.iter().map(|rise| rise.amount).sum();
+    let sorted = rises::sort(&series, &window);
+    let (least, most) = (sorted.least(), sorted.most());
     let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();
     let shortage = series.shortage(&window, FEWEST).or_else(|| {
         (watched <= 0.0).then(|| series.explain(&format!("{} has no two samples", series.name)))
     });
     // What was seen is the least that there was.
-    let proven = window.seconds() > 0.0 && total / window.seconds() > max;
+    let proven =
+        series.flaw().is_none() && window.seconds() > 0.0 && least / window.seconds() > max;
     if let Some(why) = shortage.filter(|_| !proven) {
         return Opinion::inconclusive(&bound, why).drawn(&check.series, None);
     }
-    let speed = total / if watched > 0.0 { watched } else { window.seconds() };
-    let measured = words::show(Unit::PerSecond, speed);
+    let time = if watched > 0.0 { watched } else { window.seconds() };
+    let shown = sorted.shown(&window);
+    let measured = words::show(Unit::PerSecond, shown / time);
     let why = format!(
         "{} rose by {} in {} of {}.",
         check.series,
-        words::show(series.unit, total),
+        words::show(series.unit, shown),
         words::seconds(watched),
         window.names()
     );
-    let opinion = if speed > max {
-        violated(&bound, measured, why, rises, max)
+    let opinion = if least / time > max {
+        violated(&bound, measured, why, sorted.inside, max)
+    } else if most / time > max {
+        let why = format!(
+            "{why} For certain it rose by {}: the rest may belong to another phase.",
+            words::show(series.unit, least)
+        );
+        Opinion::doubtful(&bound, measured, why)
+    } else if let Some(fall) = rises::unexplained_fall(&series, &window) {
+        Opinion::doubtful(&bound, measured, fall.says(&series))
     } else {
         Opinion::held(&bound, measured, why)
     };

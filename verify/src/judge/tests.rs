@@ -4,6 +4,7 @@
 mod answers;
 mod ingest;
 mod operations;
+mod record;
 mod run;
 mod scene;
 mod series;

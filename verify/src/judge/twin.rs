@@ -14,7 +14,8 @@
 //!   0 with the same confidence.
 //!
 //! Evidence: both sides' figures and the worst seconds. Inconclusive with too
-//! few seconds that both sides have in common, or when the stable side itself
+//! few seconds that both sides have in common, when counts or response times of
+//! a second are missing, or when the stable side itself
 //! accepted less than nine tenths: a broken yardstick measures nothing.
 
 use loadgen::Histogram;
@@ -26,6 +27,7 @@ use serde_json::json;
 
 use super::anomalies::Rows;
 use super::counts::Counts;
+use super::latency::timed_ones;
 use super::opinion::{Opinion, evidence};
 use super::window::Window;
 use super::words;
@@ -93,7 +95,7 @@ impl Side {
             .get(workload)
             .ok_or_else(|| format!("nothing is known of workload {workload}"))?;
         let counts = |count| Counts::of(history, workload, count);
-        let (due, acked) = (counts("due"), counts("acked"));
+        let (due, acked, indeterminate) = (counts("due"), counts("acked"), counts("indeterminate"));
         due.total(window)?;
         acked.total(window)?;
         let mut side = Self { seconds: Vec::new(), merged: None };
@@ -102,6 +104,10 @@ impl Side {
             let found = told.response.binary_search_by_key(&key, |&(known, _)| known);
             let histogram = found.ok().map(|index| told.response[index].1.histogram());
             let histogram = histogram.filter(|histogram| !histogram.is_empty());
+            let (due, acked) = (due.second(second)?, acked.second(second)?);
+            let timed = histogram.as_ref().map_or(0, Histogram::len);
+            let most = acked + indeterminate.second(second)?;
+            timed_ones(workload, second, timed, acked as u64, most as u64)?;
             if let Some(histogram) = &histogram {
                 match &mut side.merged {
                     Some(merged) => merged.add(histogram).map_err(|error| error.to_string())?,
@@ -110,8 +116,8 @@ impl Side {
             }
             side.seconds.push(Second {
                 second,
-                due: due.second(second).unwrap_or(0.0),
-                acked: acked.second(second).unwrap_or(0.0),
+                due,
+                acked,
                 middle: histogram.map(|histogram| histogram.value_at_quantile(0.5) as f64 / 1e6),
             });
         }

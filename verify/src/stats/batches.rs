@@ -6,7 +6,7 @@
 //! a longer series gets both more and longer batches (Schmeiser, *Batch size
 //! effects in the analysis of simulation output*, 1982; Flegal & Jones 2010).
 
-use super::median::median;
+use super::median::quantile;
 
 /// The fewest and the most batches.
 const FEWEST: usize = 8;
@@ -20,10 +20,12 @@ pub fn number_for(samples: usize) -> usize {
 }
 
 /// The stretch `[from, to)` cut into `number` spans of equal length: the mean
-/// time and the median value of the samples of each. Spans without a sample
+/// time and the median of the values of each, which is always one of them (the
+/// lower of two in the middle), so that a step lies between two spans and not
+/// half in each. Spans without a sample
 /// give nothing; samples outside of the stretch do not count.
 #[must_use]
-pub fn medians(points: &[(f64, f64)], from: f64, to: f64, number: usize) -> Vec<(f64, f64)> {
+pub fn lower_medians(points: &[(f64, f64)], from: f64, to: f64, number: usize) -> Vec<(f64, f64)> {
     let mut spans: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); number];
     for &(time, value) in points {
         if (from..to).contains(&time) {
@@ -35,7 +37,7 @@ pub fn medians(points: &[(f64, f64)], from: f64, to: f64, number: usize) -> Vec<
     }
     let middle = |(times, values): (Vec<f64>, Vec<f64>)| {
         let time = times.iter().sum::<f64>() / times.len() as f64;
-        median(&values).map(|value| (time, value))
+        quantile(&values, 0.5).map(|value| (time, value))
     };
     spans.into_iter().filter_map(middle).collect()
 }
@@ -47,8 +49,8 @@ mod tests {
     #[test]
     fn batches_are_equal_spans_of_time() {
         let points: Vec<_> = (0..8).map(|i| (f64::from(i), f64::from(i * i))).collect();
-        assert_eq!(medians(&points, 0.0, 8.0, 2), [(1.5, 2.5), (5.5, 30.5)]);
-        assert_eq!(medians(&points, 0.0, 16.0, 2), [(3.5, 12.5)]);
+        assert_eq!(lower_medians(&points, 0.0, 8.0, 2), [(1.5, 1.0), (5.5, 25.0)]);
+        assert_eq!(lower_medians(&points, 0.0, 16.0, 2), [(3.5, 9.0)]);
         assert_eq!((number_for(20), number_for(56), number_for(100_000)), (8, 10, 40));
     }
 }

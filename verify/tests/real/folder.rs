@@ -123,7 +123,8 @@ fn a_folder_tells_what_was_judged() {
     let plan = scenarios::plan("ingest", SCENARIO, &scenarios::Settings::default()).unwrap();
     let place = tempfile::tempdir().unwrap();
     let folder = Folder::create(place.path(), "ingest", "now", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    writer.start("0.1.0", "verify").unwrap();
     writer.begin(Clock::starting_in(std::time::Duration::ZERO)).unwrap();
     for (phase, from, to) in [("load", 0.0, 10.0), ("settle", 10.0, 20.0)] {
         writer.event(Event::PhaseEnded { phase: phase.to_owned(), from, to }).unwrap();
@@ -181,7 +182,7 @@ fn a_folder_tells_what_was_judged() {
         order: Some(Order { workloads: reader.finish(), trouble: None }),
         ..Seen::default()
     };
-    folder.put_effects("rows", &seen).unwrap();
+    folder.put_effects("rows", &["publish".to_owned()], &seen).unwrap();
     let event = Event::EffectsRead {
         source: "rows".to_owned(),
         place: "postgres://h/d".to_owned(),
@@ -189,11 +190,12 @@ fn a_folder_tells_what_was_judged() {
         blind: None,
         foreign: Vec::new(),
         foreign_count: 0,
+        workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
         order: Some(PartRead::default()),
     };
     writer.event(event).unwrap();
-    writer.event(Event::RunEnded { interrupted: false, seconds: 20.0 }).unwrap();
+    writer.event(Event::RunEnded { interrupted: false, seconds: 20.0, written: None }).unwrap();
     writer.flush().unwrap();
 
     let told = read::read(&folder).unwrap();

@@ -93,7 +93,8 @@ async fn a_breach_stops_the_run_and_says_when() {
     let out = tempfile::tempdir().unwrap();
     let plan = plan("f", SCENARIO, &Settings::default()).unwrap();
     let folder = Folder::create(out.path(), "stops", "t", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    writer.start("0.1.0", "verify").unwrap();
     let clock = Clock::starting_in(Duration::ZERO);
     writer.begin(clock).unwrap();
     let (observer, mut observed) = Observer::new(clock);
@@ -118,7 +119,7 @@ async fn a_breach_stops_the_run_and_says_when() {
     // The fault does not come any more.
     breaking.finish(&Cancel::default()).await;
     writer.event(Event::RunStopped { stop }).unwrap();
-    writer.event(Event::RunEnded { interrupted: false, seconds: 2.0 }).unwrap();
+    writer.event(Event::RunEnded { interrupted: false, seconds: 2.0, written: None }).unwrap();
     let told = crate::folder::read::read(&folder).unwrap();
     assert!(told.facts.warnings[0].starts_with("Stopped by few at"), "{:?}", told.facts.warnings);
     let judged = crate::judge::judge(&told.plan, &told.history);
@@ -136,7 +137,8 @@ fn what_a_fault_may_excuse_is_looked_at_twice() {
     });
     let out = tempfile::tempdir().unwrap();
     let folder = Folder::create(out.path(), "stops", "t", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    writer.start("0.1.0", "verify").unwrap();
     let mut follower = Follower::new(&folder, &plan, &plan.checks);
     let mut watch = Watch { checks: plan.checks.clone(), plan, suspected: None };
     sample(&mut writer, 0.5, 1.0);

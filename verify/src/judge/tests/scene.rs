@@ -20,6 +20,8 @@ use crate::judge::judge;
 
 pub(super) const PHASES: [(&str, u64); 6] =
     [("warm-up", 3), ("baseline", 5), ("load", 28), ("faults", 12), ("recovery", 8), ("settle", 4)];
+/// The names of all phases.
+pub(super) const ALL: [&str; 6] = ["warm-up", "baseline", "load", "faults", "recovery", "settle"];
 const LOADED: [&str; 4] = ["warm-up", "load", "faults", "recovery"];
 
 pub(super) struct Scene {

@@ -6,7 +6,7 @@ use reports::record::Verdict::{Held, Inconclusive, Violated};
 use scenarios::plan::check::{Absence, Bound, CheckKind, Growth, Speed, Trend};
 use scenarios::units::{Quantity, Rate, Share, Span};
 
-use super::scene::{Scene, names};
+use super::scene::{ALL, Scene, names};
 use crate::history::Line;
 
 fn bound(lasting: Option<u64>) -> CheckKind {
@@ -198,8 +198,6 @@ fn absence(series: &str, phases: &[&str], excused_by: &[&str]) -> CheckKind {
     })
 }
 
-const ALL: [&str; 6] = ["warm-up", "baseline", "load", "faults", "recovery", "settle"];
-
 fn lines_at(times: &'static [f64]) -> Scene {
     let mut scene = Scene::new().labelled("errors.matches", "service-1", move |at| {
         Some(times.iter().filter(|&&time| time <= at).count() as f64)
@@ -278,6 +276,7 @@ fn a_fault_excuses_its_victims_and_no_more() {
     // Nor does a fault that never landed excuse anything.
     let mut missed = restarts(0.0, 0.0);
     missed.history.faults[0].injected = None;
+    missed.history.faults[0].problem = Some("no such process".to_owned());
     assert_eq!(missed.find(check()).verdict, Violated);
 }
 

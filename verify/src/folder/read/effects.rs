@@ -1,0 +1,134 @@
+//! Effects read back. A file that is missing is no empty file: what the events
+//! say was written must be there, or it is unknown what the source saw.
+
+use std::path::Path;
+
+use loadgen::Fate;
+use roaring::RoaringTreemap;
+use scenarios::plan::Plan;
+use serde::Deserialize;
+
+use super::lines::whole_lines;
+use super::{Facts, Folder, name_of};
+use crate::history::{Flaw, History, Seen, SeenWorkload};
+
+/// Reads what every source saw.
+pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut History) {
+    let History { effects, workloads, flaws, .. } = history;
+    for source in &plan.effects {
+        let Some(Ok(seen)) = effects.get_mut(&source.name) else { continue };
+        // Older folders have no file of a workload of which nothing was seen, and
+        // do not say so.
+        let written = facts.effects.get(&source.name).cloned().flatten();
+        for workload in &plan.workloads {
+            let name = &workload.name;
+            let known = workloads.get(name);
+            let reading = Reading { folder, source: &source.name, workload: name };
+            let is_written = written.as_ref().is_some_and(|list| list.contains(name));
+            let has_attempts =
+                known.is_some_and(|known| known.ledger.due() > known.ledger.count(Fate::Dropped));
+            let is_due = is_written || (written.is_none() && has_attempts);
+            if let Err(flaw) = reading.effects(seen, is_due) {
+                seen.unread.insert(name.clone(), flaw.why.clone());
+                flaws.push(flaw);
+            }
+            let has_poison = known.is_some_and(|known| !known.poison.is_empty());
+            let is_due = is_written || (written.is_none() && has_poison);
+            flaws.extend(reading.dead(seen, is_due).err());
+            let is_due = is_written || (written.is_none() && seen.workloads.contains_key(name));
+            flaws.extend(reading.order(seen, is_due).err());
+        }
+    }
+}
+
+/// The files of one workload at one source.
+struct Reading<'a> {
+    folder: &'a Folder,
+    source: &'a str,
+    workload: &'a str,
+}
+
+impl Reading<'_> {
+    fn flaw(&self, path: &Path, why: impl ToString) -> Flaw {
+        Flaw::of(&name_of(self.folder, path), why)
+    }
+
+    fn effects(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
+        #[derive(Deserialize)]
+        struct Repeated {
+            sequence: u64,
+            effects: u32,
+        }
+        let (once, more) = self.folder.effects_of(self.source, self.workload);
+        if !is_due && !once.exists() && !more.exists() {
+            return Ok(());
+        }
+        let mut told = SeenWorkload { once: self.bitmap(&once)?, ..SeenWorkload::default() };
+        let lines = whole_lines(&more).map_err(|error| self.flaw(&more, error))?;
+        let lines = lines.ok_or_else(|| self.flaw(&more, MISSING))?;
+        if lines.is_torn {
+            return Err(self.flaw(&more, "its last line is torn"));
+        }
+        for line in lines.text.lines() {
+            let row: Repeated =
+                serde_json::from_str(line).map_err(|error| self.flaw(&more, error))?;
+            told.more.insert(row.sequence, row.effects);
+        }
+        seen.workloads.insert(self.workload.to_owned(), told);
+        Ok(())
+    }
+
+    fn dead(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
+        let path = self.folder.dead_of(self.source, self.workload);
+        let Some(dead) = seen.dead.as_mut().filter(|dead| dead.trouble.is_none()) else {
+            return Ok(());
+        };
+        if !is_due && !path.exists() {
+            return Ok(());
+        }
+        let found = self.bitmap(&path).inspect_err(|flaw| {
+            dead.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+        })?;
+        dead.workloads.insert(self.workload.to_owned(), found);
+        Ok(())
+    }
+
+    fn order(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
+        let path = self.folder.order_of(self.source, self.workload);
+        let Some(order) = seen.order.as_mut().filter(|order| order.trouble.is_none()) else {
+            return Ok(());
+        };
+        if !is_due && !path.exists() {
+            return Ok(());
+        }
+        let read = std::fs::read(&path).map_err(|error| self.flaw(&path, missing(&error)));
+        let ordered = read.and_then(|bytes| {
+            serde_json::from_slice(&bytes).map_err(|error| self.flaw(&path, error))
+        });
+        let ordered = ordered.inspect_err(|flaw| {
+            order.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+        })?;
+        order.workloads.insert(self.workload.to_owned(), ordered);
+        Ok(())
+    }
+
+    fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {
+        let bytes = std::fs::read(path).map_err(|error| self.flaw(path, missing(&error)))?;
+        let mut rest = &bytes[..];
+        let map = RoaringTreemap::deserialize_from(&mut rest)
+            .map_err(|error| self.flaw(path, format!("it is damaged: {error}")))?;
+        if !rest.is_empty() {
+            return Err(self.flaw(path, "it is damaged: more stands behind its end"));
+        }
+        Ok(map)
+    }
+}
+
+const MISSING: &str = "it is missing";
+
+fn missing(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => MISSING.to_owned(),
+        _ => error.to_string(),
+    }
+}
