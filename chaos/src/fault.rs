@@ -4,7 +4,7 @@
 //! what it is ([`About`]), whom it hits (`prepare`), and a [`Strike`] with its
 //! undo, its landing, its confirmation, and how the system is seen whole again.
 
-mod address;
+mod aims;
 mod burn_cpu;
 mod burner;
 mod clock_offset;
@@ -46,6 +46,7 @@ use crate::undo::Undo;
 use crate::watchdog::Watchdog;
 use crate::{FaultError, World};
 
+pub use aims::{Aim, aims, aims_behind, aims_of_programs, hosts_of};
 pub(crate) use burner::hidden as burner;
 
 /// A watchdog waits so much longer than the fault lasts: whoever has injected it
@@ -215,8 +216,8 @@ pub struct Healed {
 /// # Errors
 /// When there are no victims or too few, or they cannot be listed.
 pub async fn prepare(order: &Order, scene: &Scene) -> Result<Prepared, FaultError> {
-    if let Some((service, address)) = address::of(&order.kind) {
-        scene.world.may_reach(service, &order.fill(address)?)?;
+    for aim in aims(&order.kind, &order.targets)? {
+        scene.world.may_reach(&aim)?;
     }
     let strike = strike(order, scene).await?;
     Ok(Prepared { order: order.clone(), scene: scene.clone(), strike })

@@ -1,13 +1,9 @@
 //! What is refused whatever the order: processes and hosts that nobody meant.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use hosts::{Guard, GuardError};
 
-use reqwest::Url;
-
-use crate::FaultError;
-use crate::management::redacted;
 use crate::process::{Process, owner, stat};
-use crate::service::Service;
+use crate::{Aim, FaultError};
 
 /// Refuses the first process of the system, this program and its ancestors, and
 /// processes of another user unless `allowed` names their id.
@@ -33,42 +29,21 @@ pub fn process(process: &Process, allowed: &[u32]) -> Result<(), FaultError> {
     Ok(())
 }
 
-/// Refuses the host of an address unless it is a loopback or private one, by
-/// every address that its name has, or `allowed` names it.
+/// Refuses an aim unless every host of it is on this machine, by every address
+/// that its name has, or the guard allows it.
 ///
 /// # Errors
-/// [`FaultError::Blocked`] with the reason; [`FaultError::Unreachable`] if the
-/// name has no address; [`FaultError::Address`] if there is no host.
-pub fn host(
-    service: &'static Service,
-    address: &str,
-    allowed: &[String],
-) -> Result<(), FaultError> {
-    let shown = redacted(address);
-    let no_host = |reason: String| FaultError::Address { service, address: shown.clone(), reason };
-    let url = Url::parse(address).map_err(|error| no_host(error.to_string()))?;
-    let name = url.host_str().ok_or_else(|| no_host("it has no host".to_owned()))?;
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    if allowed.iter().any(|host| host.eq_ignore_ascii_case(bare)) {
-        return Ok(());
-    }
-    let port = url.port_or_known_default().unwrap_or(0);
-    let resolved = (bare, port).to_socket_addrs().map_err(|error| FaultError::Unreachable {
-        service,
-        address: shown.clone(),
-        reason: error.to_string(),
-    })?;
-    let far: Vec<IpAddr> = resolved.map(|at| at.ip()).filter(|&ip| !is_near(ip)).collect();
-    let Some(ip) = far.first() else { return Ok(()) };
-    let why = format!("{ip} is neither loopback nor private; name it with --allow {bare}");
-    Err(FaultError::Blocked { what: format!("a fault at {shown}"), why })
-}
-
-fn is_near(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    }
+/// [`FaultError::Blocked`] with the reason; [`FaultError::System`] if a name has
+/// no address.
+pub fn hosts(aim: &Aim, guard: &Guard) -> Result<(), FaultError> {
+    let what = format!("a fault at {}", aim.what);
+    let named = aim.hosts.iter().map(|host| ("a fault".to_owned(), host.name.clone()));
+    guard.check(named).map_err(|error| match error {
+        GuardError::Refused(refusals) => FaultError::Blocked { what, why: refusals.in_one_line() },
+        GuardError::Unknown { host, source, .. } => {
+            FaultError::System { what: format!("look up {host} for {what}"), source }
+        }
+    })
 }
 
 /// This process, its parent, and so on up to the first one.
@@ -85,8 +60,9 @@ fn lineage() -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use hosts::Ground;
+
     use super::*;
-    use crate::service::MANAGEMENT;
 
     fn found(pid: u32) -> Process {
         Process::find(pid).unwrap()
@@ -102,23 +78,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn near_hosts_pass_and_far_ones_must_be_named() {
-        for near in ["http://127.0.0.1:1", "http://[::1]:1", "http://10.1.2.3", "http://[fd00::1]"]
-        {
-            host(&MANAGEMENT, near, &[]).unwrap();
-        }
-        let far = "http://joe:secret@192.0.2.7:15672";
-        let error = host(&MANAGEMENT, far, &[]).unwrap_err();
-        assert!(error.is_refusal());
-        assert!(error.to_string().contains("--allow 192.0.2.7"), "{error}");
-        assert!(!error.to_string().contains("secret"), "{error}");
-        host(&MANAGEMENT, far, &["192.0.2.7".to_owned()]).unwrap();
-        assert!(host(&MANAGEMENT, "http://[::ffff:192.0.2.7]:1", &[]).unwrap_err().is_refusal());
+    fn guard(allowed: &[&str]) -> Guard {
+        let allowed: Vec<String> = allowed.iter().map(|&word| word.to_owned()).collect();
+        Guard::new(Ground::Machine, &allowed)
+    }
+
+    fn aim(names: &[&str]) -> Aim {
+        let host = |&name: &&str| services::Host { name: name.to_owned(), port: 1 };
+        Aim { what: "a test".to_owned(), hosts: names.iter().map(host).collect() }
     }
 
     #[test]
-    fn a_text_without_a_host_is_a_wrong_address() {
-        assert!(matches!(host(&MANAGEMENT, "15672", &[]), Err(FaultError::Address { .. })));
+    fn this_machine_passes_and_every_other_must_be_named() {
+        for near in ["127.0.0.1", "::1", "127.9.9.9", "localhost"] {
+            hosts(&aim(&[near]), &guard(&[])).unwrap();
+        }
+        for far in ["192.0.2.7", "10.255.255.254", "fd00::dead:1", "::ffff:192.0.2.7"] {
+            let error = hosts(&aim(&["127.0.0.1", far]), &guard(&[])).unwrap_err();
+            assert!(error.is_refusal());
+            assert!(error.to_string().contains(&format!("--allow {far}")), "{error}");
+            hosts(&aim(&["127.0.0.1", far]), &guard(&[far])).unwrap();
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::FaultError;
 use crate::service::PROXY;
+use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
 
 /// How much of a surprising answer is shown.
@@ -62,6 +63,27 @@ impl Admin {
         let text = response.text().await.map_err(unreachable)?;
         let value = serde_json::from_str(&text);
         Ok((status, value.unwrap_or_else(|_| json!(text.chars().take(SHOWN).collect::<String>()))))
+    }
+
+    /// Where a proxy leads to, `HOST:PORT`.
+    ///
+    /// # Errors
+    /// When there is no such proxy, or it does not say.
+    pub(crate) async fn upstream(&self, proxy: &str) -> Result<String, FaultError> {
+        let (status, answer) = self.ask(Method::GET, &["proxies", proxy], None).await?;
+        if status == StatusCode::NOT_FOUND {
+            let what = format!("proxy {proxy:?} of {}", self.shown());
+            return Err(FaultError::Choice { what, source: ChoiceError::Nothing });
+        }
+        match answer["upstream"].as_str().filter(|_| status.is_success()) {
+            Some(upstream) => Ok(upstream.to_owned()),
+            None => Err(FaultError::Answer {
+                service: &PROXY,
+                address: self.shown().to_owned(),
+                request: format!("GET /proxies/{proxy}"),
+                answer: format!("{}: {answer}", status.as_u16()),
+            }),
+        }
     }
 
     /// [`Admin::ask`] for what must succeed.

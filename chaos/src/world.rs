@@ -1,9 +1,8 @@
 //! Where a fault finds its victims: the conductor answers from its lab, the
 //! program from what its user named.
 
-use crate::FaultError;
 use crate::process::Process;
-use crate::service::Service;
+use crate::{Aim, FaultError};
 
 /// The processes among which victims are chosen.
 pub trait World: Send + Sync {
@@ -23,17 +22,14 @@ pub trait World: Send + Sync {
     ///
     /// # Errors
     /// [`FaultError::Blocked`] with the reason.
-    fn may_hit(&self, _process: &Process) -> Result<(), FaultError> {
-        Ok(())
-    }
+    fn may_hit(&self, process: &Process) -> Result<(), FaultError>;
 
-    /// Refuses an address at which nobody meant any harm.
+    /// Refuses hosts at which nobody meant any harm. There is no default:
+    /// a world that permits everything has to say so.
     ///
     /// # Errors
     /// [`FaultError::Blocked`] with the reason.
-    fn may_reach(&self, _service: &'static Service, _address: &str) -> Result<(), FaultError> {
-        Ok(())
-    }
+    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError>;
 
     /// Has the supervisor leave a process alone when it ends, until
     /// [`World::let_go`].

@@ -25,6 +25,7 @@ Examples:
          --target rabbitmq=amqp://user:password@127.0.0.1:5672/%2f \\
          --target management=http://user:password@127.0.0.1:15672
       run it against your own service and broker
+      (add --allow HOST for each host that is not this machine)
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
 
@@ -61,6 +62,10 @@ pub struct RunArgs {
     /// A TOML file of addresses: service = "http://…"
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
     pub targets_file: Option<PathBuf>,
+    /// Permits load and faults on a host that is not this machine, or what looks like production;
+    /// may be repeated
+    #[arg(long = "allow", value_name = "HOST|PID", env = "SHAKEDOWN_ALLOW", value_delimiter = ' ')]
+    pub allow: Vec<String>,
     /// Gives a parameter of the scenario another value (see `verify show NAME`)
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,

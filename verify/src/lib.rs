@@ -12,6 +12,7 @@ pub mod effects;
 pub mod event;
 pub mod exit;
 pub mod folder;
+pub mod guards;
 pub mod history;
 pub mod judge;
 pub mod observe;

@@ -9,6 +9,7 @@ use lab::reference::{self, Running, StartOptions};
 use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
 
+use crate::guards::{self, GuardsError};
 use crate::preflight;
 use crate::signal::Cancel;
 use crate::targets::TargetError;
@@ -25,6 +26,9 @@ pub enum SetupError {
     /// An address does not answer.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Something may not be reached.
+    #[error(transparent)]
+    Guards(#[from] GuardsError),
     /// A signal came first.
     #[error("interrupted during set-up")]
     Interrupted,
@@ -108,12 +112,19 @@ impl Standing {
             Err(error) => return Err(SetupError::Crashed(error.to_string())),
         };
         let brokers = running.versions();
-        Ok(Self {
+        let standing = Self {
             targets: running.targets.clone(),
             lab: Some(Arc::new(lab)),
             brokers,
             running: Some(running),
-        })
+        };
+        // What the scenario names beside the lab.
+        let guard = guards::guard(&plan.safety.allowed);
+        if let Err(error) = guards::before(plan, &standing.targets, &guard) {
+            standing.clear().await?;
+            return Err(error.into());
+        }
+        Ok(standing)
     }
 
     /// Takes somebody's own system, if all of its addresses answer and let us
@@ -126,8 +137,13 @@ impl Standing {
         targets: BTreeMap<String, String>,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
+        let guard = guards::guard(&plan.safety.allowed);
+        let look = async {
+            preflight::reach(plan, &targets).await?;
+            Ok::<_, SetupError>(guards::behind(plan, &targets, &guard).await?)
+        };
         tokio::select! {
-            reached = preflight::reach(plan, &targets) => reached?,
+            looked = look => looked?,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
         }
         Ok(Self { targets, lab: None, brokers: Vec::new(), running: None })

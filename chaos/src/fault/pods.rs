@@ -59,7 +59,7 @@ pub(super) async fn prepare(
     order: &Order,
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
-    let cluster = cluster(&asked.context, &asked.namespace, scene).await?;
+    let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
     let selection = Selection { labels: Some(asked.labels.clone()), ..Selection::default() };
     let candidates = cluster.candidates(&selection).await?;
     let what = format!("pod of {} with {}", asked.namespace, asked.labels);
@@ -72,14 +72,14 @@ pub(super) async fn prepare(
 pub(super) async fn cluster(
     context: &str,
     namespace: &str,
-    scene: &Scene,
+    limits: &crate::Limits,
 ) -> Result<Cluster, FaultError> {
     let place = crate::kubernetes::Place {
         kubeconfig: None,
         context: (!context.is_empty()).then(|| context.to_owned()),
         namespace: namespace.to_owned(),
     };
-    Ok(Cluster::connect(&place, &scene.limits.guard(), Limits::default()).await?)
+    Ok(Cluster::connect(&place, &limits.guard(), Limits::default()).await?)
 }
 
 struct Hit {

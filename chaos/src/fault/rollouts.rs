@@ -53,7 +53,7 @@ pub(super) const SCALE: About = About {
 };
 
 pub(super) async fn restart(asked: &Asked, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
-    let cluster = cluster(&asked.context, &asked.namespace, scene).await?;
+    let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
     let workload = workload(&asked.of)?;
     // It must exist.
     cluster.state(&workload).await?;
@@ -83,7 +83,7 @@ async fn alter(
     undone: bool,
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
-    let cluster = cluster(&asked.context, &asked.namespace, scene).await?;
+    let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
     let alteration = cluster.plan(&workload(&asked.of)?, &change).await?;
     Ok(Box::new(Alter { cluster, alteration, undone }))
 }

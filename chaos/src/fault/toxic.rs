@@ -11,8 +11,8 @@ use reqwest::Method;
 use scenarios::plan::fault::Toxic as Asked;
 use serde_json::{Map, Value, json};
 
+use super::aims::proxied;
 use super::{About, Order, Scene, Strike};
-use crate::timetable::ChoiceError;
 use crate::toxiproxy::Admin;
 use crate::undo::Undo;
 use crate::{FaultError, World};
@@ -35,11 +35,8 @@ pub(super) async fn prepare(
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let admin = Admin::new(&order.fill(&asked.admin)?, scene.http.clone())?;
-    let (status, _) = admin.ask(Method::GET, &["proxies", &asked.proxy], None).await?;
-    if status == reqwest::StatusCode::NOT_FOUND {
-        let what = format!("proxy {:?} of {}", asked.proxy, admin.shown());
-        return Err(FaultError::Choice { what, source: ChoiceError::Nothing });
-    }
+    // Whatever is behind it feels the harm, wherever the proxy itself is.
+    scene.world.may_reach(&proxied(&admin, &asked.proxy).await?)?;
     let name = format!("shakedown-{}", order.name.replace(|c: char| !c.is_alphanumeric(), "-"));
     let ttl = asked.lasts.0 + MARGIN;
     let body = json!({

@@ -71,6 +71,8 @@ impl Cluster {
         guard: &Guard,
         limits: Limits,
     ) -> Result<Self, KubernetesError> {
+        // What is refused by its name is refused whatever the kubeconfig says.
+        guard.check(place.context.as_deref(), &place.namespace)?;
         let (config, place) = configured(place).await?;
         guard.check(place.context.as_deref(), &place.namespace)?;
         Self::with(config, place, limits)

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use allow::Allow;
 pub(crate) use faults::FaultCommand;
 pub(crate) use processes::{Choice, Named, Processes};
 pub(crate) use run::{Most, Replay, Role, Run, Selector, Surroundings};
 
+mod allow;
 mod cluster;
 mod faults;
 mod processes;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chaos::conduct::{Entry, Manner, Setting, conduct};
 use chaos::{About, Journal, Limits, Reach, Scene, World, catalogue, http_client};
+use hosts::GuardError;
 use scenarios::Plan;
-use scenarios::plan::FaultKind;
 use scenarios::template::Template;
 use serde_json::json;
 use tokio::time::Instant;
@@ -65,9 +65,13 @@ impl Campaign<'_> {
     pub(crate) fn start(self) -> Result<Exit, Trouble> {
         let roles = Roles::new(self.asked);
         self.see_roles(&roles)?;
-        let limits = Arc::new(Limits::new(self.most(&roles)?));
+        let limits = Limits::new(self.most(&roles)?);
+        let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));
         let run = place::run_name();
         let journal = Journal::open(place::journal_path(self.common)?, &run)?;
+        if !self.asked.dry_run {
+            self.see_hosts(&roles)?;
+        }
         let world = Arc::new(roles);
         let http = http_client()?;
         if self.asked.dry_run {
@@ -83,7 +87,7 @@ impl Campaign<'_> {
     /// Every role of a fault must be played by somebody named.
     fn see_roles(&self, roles: &Roles) -> Result<(), Trouble> {
         for entry in &self.entries {
-            if let Some(role) = role(&entry.order.kind).filter(|role| !roles.has(role)) {
+            if let Some(role) = entry.order.kind.role().filter(|role| !roles.has(role)) {
                 let fault = &entry.order.name;
                 let why = format!(
                     "fault {fault} hits the role {role:?}; say who that is with --role \
@@ -95,6 +99,22 @@ impl Campaign<'_> {
         Ok(())
     }
 
+    /// Every host of a fault must be this machine or be allowed, before the first
+    /// of them happens.
+    fn see_hosts(&self, roles: &Roles) -> Result<(), Trouble> {
+        let mut wanted = Vec::new();
+        for Entry { order, .. } in &self.entries {
+            for aim in chaos::aims(&order.kind, &order.targets)? {
+                let what = format!("fault {} ({})", order.name, aim.what);
+                wanted.extend(aim.hosts.into_iter().map(|host| (what.clone(), host.name)));
+            }
+        }
+        roles.hosts().check(wanted).map_err(|error| match error {
+            GuardError::Unknown { .. } => Trouble::Unknown(error),
+            GuardError::Refused(_) => Trouble::Usage(error.to_string()),
+        })
+    }
+
     /// The most victims at once; 0 is no limit.
     fn most(&self, roles: &Roles) -> Result<usize, Trouble> {
         match self.asked.most_victims {
@@ -102,7 +122,7 @@ impl Campaign<'_> {
             Some(Most::Count(count)) => Ok(count),
             Some(Most::Share(share)) => {
                 let mut all: Vec<_> =
-                    self.entries.iter().filter_map(|e| role(&e.order.kind)).collect();
+                    self.entries.iter().filter_map(|entry| entry.order.kind.role()).collect();
                 all.sort_unstable();
                 all.dedup();
                 let found: usize = all.iter().map(|role| roles.processes(role).len()).sum();
@@ -282,17 +302,4 @@ fn end(
     });
     say.step(&text, &value);
     exit
-}
-
-/// The role whose processes a fault hits.
-fn role(kind: &FaultKind) -> Option<&str> {
-    match kind {
-        FaultKind::KillProcess(victims) | FaultKind::TerminateProcess(victims) => {
-            Some(&victims.role)
-        }
-        FaultKind::PauseProcess(held) => Some(&held.role),
-        FaultKind::StopProcess(stopped) => Some(&stopped.role),
-        FaultKind::RabbitmqAlarm(alarm) => Some(&alarm.role),
-        _ => None,
-    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chaos::proxy::ProxyError;
 use chaos::{FaultError, JournalError};
+use hosts::GuardError;
 
 /// The end of the program; the numbers are the same in all of Shakedown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,9 @@ pub(crate) enum Trouble {
         /// What the system said.
         source: io::Error,
     },
+    /// A host that has no address.
+    #[error(transparent)]
+    Unknown(GuardError),
     /// The runtime or the signal handlers cannot be set up.
     #[error("the system gives no {what}: {source}")]
     System {
@@ -100,6 +104,7 @@ impl From<&Trouble> for Exit {
             | Trouble::Proxy(_)
             | Trouble::PidFile { .. }
             | Trouble::Folder { .. }
+            | Trouble::Unknown(_)
             | Trouble::System { .. } => Self::Environment,
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chaos::conduct::{Entry, Expected};
 use scenarios::Plan;
-use scenarios::plan::FaultKind;
+use scenarios::plan::fault::Choice;
 use serde_json::Value;
 
 use super::arguments::{Common, Replay};
@@ -114,32 +114,15 @@ fn entries(
         // The load that it waited for then is in its time.
         planned.fault.after = None;
         let mut entry = Entry::new(planned, targets);
-        if is_chosen(&entry.order.kind) {
+        // What the others hit is named by their own settings, and may carry the
+        // name of its run.
+        if entry.order.kind.statement().choice() == Choice::Chosen {
             entry.expected = Some(Expected { victims: then.victims.clone(), by_name });
         }
         entries.push(entry);
     }
     entries.sort_by_key(|entry| entry.planned.at);
     Ok(entries)
-}
-
-/// Whether a fault chooses whom it hits. What the others hit is named by their
-/// own settings, and may carry the name of its run.
-fn is_chosen(kind: &FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::KillProcess(_)
-            | FaultKind::TerminateProcess(_)
-            | FaultKind::PauseProcess(_)
-            | FaultKind::StopProcess(_)
-            | FaultKind::RabbitmqAlarm(_)
-            | FaultKind::CloseConnections(_)
-            | FaultKind::RedisKillClients(_)
-            | FaultKind::PostgresEndBackends(_)
-            | FaultKind::KillPods(_)
-            | FaultKind::TerminatePods(_)
-            | FaultKind::EvictPods(_)
-    )
 }
 
 #[cfg(test)]

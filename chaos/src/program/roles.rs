@@ -1,7 +1,7 @@
 //! The processes of this machine that play the roles of a scenario.
 
-use chaos::service::Service;
-use chaos::{FaultError, Process, World, guard};
+use chaos::{Aim, FaultError, Process, World, guard};
+use hosts::{Ground, Guard};
 
 use super::arguments::{Named, Role, Selector, Surroundings};
 use super::targets::read_pid;
@@ -13,15 +13,19 @@ pub(crate) struct Roles {
     supervised: bool,
     /// Processes of other users, by id, that may be hit all the same.
     pids: Vec<u32>,
-    /// Far hosts that may be reached all the same.
-    hosts: Vec<String>,
+    hosts: Guard,
 }
 
 impl Roles {
     pub(crate) fn new(asked: &Surroundings) -> Self {
-        let pids = asked.allow.iter().filter_map(|word| word.parse().ok()).collect();
-        let (roles, hosts) = (asked.roles.clone(), asked.allow.clone());
+        let hosts = Guard::new(Ground::Machine, &asked.allow.words);
+        let (roles, pids) = (asked.roles.clone(), asked.allow.pids());
         Self { roles, supervised: asked.supervised, pids, hosts }
+    }
+
+    /// Which hosts may be reached.
+    pub(crate) fn hosts(&self) -> &Guard {
+        &self.hosts
     }
 
     /// Whether the command line says who plays the role.
@@ -49,8 +53,8 @@ impl World for Roles {
         guard::process(process, &self.pids)
     }
 
-    fn may_reach(&self, service: &'static Service, address: &str) -> Result<(), FaultError> {
-        guard::host(service, address, &self.hosts)
+    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError> {
+        guard::hosts(aim, &self.hosts)
     }
 }
 

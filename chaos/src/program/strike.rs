@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos::{Injected, Limits, Order, Reach, Scene, guard, http_client};
+use chaos::{Injected, Limits, Order, Reach, Scene, http_client};
 use scenarios::plan::Amount;
 use serde_json::json;
 
@@ -21,15 +21,12 @@ const HEAL_WITHIN: Duration = Duration::from_secs(20);
 /// Runs one fault from its beginning to its end.
 pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let asked = command.asked();
-    if let Some((service, address, allow)) = asked.host {
-        guard::host(service, address, allow)?;
-    }
-    let world = asked.processes.map_or_else(|| Ok(Targets::none()), Targets::find)?;
+    let world = Targets::find(asked.processes, asked.allow)?;
     let scene = Scene {
         world: Arc::new(world),
         journal: Arc::new(place::journal(common)?),
         http: http_client()?,
-        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.to_vec())),
+        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.words.clone())),
     };
     let order = Order {
         name: asked.kind.word().replace('_', "-"),

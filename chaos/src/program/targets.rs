@@ -4,55 +4,70 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use chaos::{ChoiceError, FaultError, Process, World, guard, victim::VictimError};
+use chaos::{Aim, ChoiceError, FaultError, Process, World, guard, victim::VictimError};
+use hosts::{Ground, Guard};
 
-use super::arguments::{Named, Processes};
+use super::arguments::{Allow, Named, Processes};
 use super::exit::Trouble;
 
 /// Exactly the named processes. Who starts them again is not known.
-pub(crate) struct Targets(Vec<Process>);
+pub(crate) struct Targets {
+    processes: Vec<Process>,
+    /// Processes of other users that may be hit all the same.
+    pids: Vec<u32>,
+    hosts: Guard,
+}
 
 impl World for Targets {
     fn processes(&self, _role: &str) -> Vec<Process> {
-        self.0.clone()
+        self.processes.clone()
     }
 
     fn is_supervised(&self) -> bool {
         false
     }
+
+    fn may_hit(&self, process: &Process) -> Result<(), FaultError> {
+        guard::process(process, &self.pids)
+    }
+
+    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError> {
+        guard::hosts(aim, &self.hosts)
+    }
 }
 
 impl Targets {
-    /// No processes, for faults that hit something else.
-    pub(crate) fn none() -> Self {
-        Self(Vec::new())
+    /// Finds what is named, if the fault hits processes.
+    pub(crate) fn find(named: Option<&Processes>, allow: &Allow) -> Result<Self, Trouble> {
+        let processes = named.map(candidates).transpose()?.unwrap_or_default();
+        let hosts = Guard::new(Ground::Machine, &allow.words);
+        let found = Self { processes, pids: allow.pids(), hosts };
+        // Every candidate, so that no seed can reach one that may not be hit.
+        found.processes.iter().try_for_each(|process| found.may_hit(process))?;
+        Ok(found)
     }
+}
 
-    /// Finds what is named and puts every candidate before the guards, so that
-    /// no seed can reach one that may not be hit.
-    pub(crate) fn find(named: &Processes) -> Result<Self, Trouble> {
-        let mut found = Vec::new();
-        for &pid in &named.pids {
-            found.push(process(pid)?);
-        }
-        for path in &named.pid_files {
-            found.push(process(Named::Pid(read_pid(path)?))?);
-        }
-        for name in &named.names {
-            let mut processes = Process::named(name);
-            if processes.is_empty() {
-                return Err(nothing(format!("the name {name:?}")).into());
-            }
-            found.append(&mut processes);
-        }
-        // A process that is named twice is still one candidate.
-        found.sort();
-        found.dedup();
-        for process in &found {
-            guard::process(process, &named.allow)?;
-        }
-        Ok(Self(found))
+/// The processes that are named.
+fn candidates(named: &Processes) -> Result<Vec<Process>, Trouble> {
+    let mut found = Vec::new();
+    for &pid in &named.pids {
+        found.push(process(pid)?);
     }
+    for path in &named.pid_files {
+        found.push(process(Named::Pid(read_pid(path)?))?);
+    }
+    for name in &named.names {
+        let mut processes = Process::named(name);
+        if processes.is_empty() {
+            return Err(nothing(format!("the name {name:?}")).into());
+        }
+        found.append(&mut processes);
+    }
+    // A process that is named twice is still one candidate.
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 impl Processes {

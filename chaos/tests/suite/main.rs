@@ -6,6 +6,7 @@
 mod close;
 mod duplicate;
 mod felt;
+mod guards;
 mod kill;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;

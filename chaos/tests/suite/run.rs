@@ -392,6 +392,11 @@ fn what_cannot_be_carried_out_is_said_before_anything_begins() {
     assert_eq!(code, Some(3), "{out}{err}");
     assert!(out.contains("close (close_connections) would be BLOCKED"), "{out}");
     assert!(!out.contains("cret") && !err.contains("cret"), "{out}{err}");
+    let (code, out, err) = run.run(&["--target", far]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(err.contains("192.0.2.1 is not on this machine: fault close"), "{err}");
+    assert!(err.contains("--allow 192.0.2.1") && !err.contains("cret"), "{err}");
+    assert!(run.desk.states().is_empty());
     let stops = |desk: &Desk| {
         let load = "[[workload]]\nname = \"ask\"\nrate = \"5/s\"\nphases = [\"load\"]\n\
                     command = { run = \"true\" }\n";

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos::{Pinned, Process, World};
+use chaos::{Aim, FaultError, Pinned, Process, World};
 
 /// A test gives up after this long; on an idle machine nothing takes a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,5 +82,13 @@ impl World for Replicas {
         // The dead are listed too, as in a snapshot that is a moment old.
         let named = sleepers.iter().enumerate().map(|(i, s)| s.process(&format!("service-{i}")));
         named.filter(|_| role == "service").collect()
+    }
+
+    fn may_hit(&self, _: &Process) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    fn may_reach(&self, _: &Aim) -> Result<(), FaultError> {
+        Ok(())
     }
 }

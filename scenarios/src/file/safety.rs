@@ -15,5 +15,6 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
         "Checks (bound, absence, ratio or latency) that are judged while faults are ahead or under way: when one is violated, nothing more is broken, what is there is taken back, and the run ends.",
     );
     links.enter("safety", "safety");
-    Safety { most_victims, stop_if: links.refer_weakly(table.context, Kind::LiveCheck, stop_if) }
+    let stop_if = links.refer_weakly(table.context, Kind::LiveCheck, stop_if);
+    Safety { most_victims, stop_if, allowed: Vec::new() }
 }

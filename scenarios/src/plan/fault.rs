@@ -12,8 +12,10 @@ pub mod postgres;
 pub mod process;
 pub mod rabbitmq;
 pub mod redis;
+pub mod statement;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 use crate::units::Span;
 pub use host::{BurnCpu, ClockOffset, FillDisk, FillMemory, RunCommand};
@@ -25,6 +27,7 @@ pub use postgres::EndBackends;
 pub use process::{Held, StopSignal, Stopped, Victims};
 pub use rabbitmq::{Alarm, AlarmOf, CloseConnections, PurgeQueue};
 pub use redis::{KillClients, PauseRedis};
+pub use statement::{Choice, Harm, Service, Statement};
 
 /// A fault at its place in the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,8 +60,9 @@ pub struct After {
 }
 
 /// What a fault does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum FaultKind {
     /// SIGKILL to processes of a role; their supervisor starts them again.
     KillProcess(Victims),
@@ -111,35 +115,13 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// The words of all kinds.
+    pub const WORDS: &'static [&'static str] = Self::VARIANTS;
+
     /// The word by which the file names this kind.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::KillProcess(_) => "kill_process",
-            Self::TerminateProcess(_) => "terminate_process",
-            Self::PauseProcess(_) => "pause_process",
-            Self::StopProcess(_) => "stop_process",
-            Self::CloseConnections(_) => "close_connections",
-            Self::RabbitmqAlarm(_) => "rabbitmq_alarm",
-            Self::PurgeQueue(_) => "purge_queue",
-            Self::RedisKillClients(_) => "redis_kill_clients",
-            Self::RedisPause(_) => "redis_pause",
-            Self::PostgresEndBackends(_) => "postgres_end_backends",
-            Self::Toxic(_) => "toxic",
-            Self::Duplicate(_) => "duplicate",
-            Self::BurnCpu(_) => "burn_cpu",
-            Self::FillMemory(_) => "fill_memory",
-            Self::FillDisk(_) => "fill_disk",
-            Self::ClockOffset(_) => "clock_offset",
-            Self::RunCommand(_) => "run_command",
-            Self::KillPods(_) => "kill_pods",
-            Self::TerminatePods(_) => "terminate_pods",
-            Self::EvictPods(_) => "evict_pods",
-            Self::RestartRollout(_) => "restart_rollout",
-            Self::SetImage(_) => "set_image",
-            Self::RollBack(_) => "roll_back",
-            Self::Scale(_) => "scale",
-        }
+        self.into()
     }
 
     /// The role whose processes it hits, if it hits those of a role.
@@ -149,39 +131,25 @@ impl FaultKind {
             Self::PauseProcess(held) => Some(&mut held.role),
             Self::StopProcess(stopped) => Some(&mut stopped.role),
             Self::RabbitmqAlarm(alarm) => Some(&mut alarm.role),
-            _ => None,
-        }
-    }
-
-    /// How long it lasts before it is to be healed; zero for what happens in
-    /// an instant.
-    #[must_use]
-    pub fn lasts(&self) -> Span {
-        match self {
-            Self::PauseProcess(held) => held.lasts,
-            Self::StopProcess(stopped) => stopped.lasts,
-            Self::RabbitmqAlarm(alarm) => alarm.lasts,
-            Self::RedisPause(pause) => pause.lasts,
-            Self::Toxic(toxic) => toxic.lasts,
-            Self::Duplicate(duplicate) => duplicate.lasts,
-            Self::BurnCpu(burn) => burn.lasts,
-            Self::FillMemory(fill) => fill.lasts,
-            Self::FillDisk(fill) => fill.lasts,
-            Self::ClockOffset(offset) => offset.lasts,
-            Self::RunCommand(command) => command.lasts,
-            Self::SetImage(set) => set.lasts,
-            Self::Scale(scale) => scale.lasts,
-            Self::KillProcess(_)
-            | Self::TerminateProcess(_)
-            | Self::CloseConnections(_)
+            Self::CloseConnections(_)
             | Self::PurgeQueue(_)
             | Self::RedisKillClients(_)
+            | Self::RedisPause(_)
             | Self::PostgresEndBackends(_)
+            | Self::Toxic(_)
+            | Self::Duplicate(_)
+            | Self::BurnCpu(_)
+            | Self::FillMemory(_)
+            | Self::FillDisk(_)
+            | Self::ClockOffset(_)
+            | Self::RunCommand(_)
             | Self::KillPods(_)
             | Self::TerminatePods(_)
             | Self::EvictPods(_)
             | Self::RestartRollout(_)
-            | Self::RollBack(_) => Span::seconds(0),
+            | Self::SetImage(_)
+            | Self::RollBack(_)
+            | Self::Scale(_) => None,
         }
     }
 }

@@ -12,4 +12,8 @@ pub struct Safety {
     /// Checks that are looked at on live figures: when one is violated, no more
     /// faults are injected and those that are there are taken back.
     pub stop_if: Vec<String>,
+    /// What the person who started the run allowed beyond this machine, as it was
+    /// typed: hosts, process ids, namespaces. No file can allow anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::shape::Shape;
 use crate::template::Template;
@@ -99,8 +100,9 @@ pub enum Expect {
 }
 
 /// How an operation reaches the system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Transport {
     /// One request for each operation.
     Http(Http),
@@ -112,6 +114,11 @@ pub enum Transport {
     Kafka(Kafka),
     /// One run of a program for each operation.
     Command(Command),
+}
+
+impl Transport {
+    /// The words of all kinds.
+    pub const WORDS: &'static [&'static str] = Self::VARIANTS;
 }
 
 /// HTTP requests. The body is a payload template: `@{id}`, `@{seq}`, `@{run}`

@@ -40,6 +40,19 @@ fn words_that_nobody_knows_are_answered_with_those_that_are_known() {
     sandbox.expect_no_trace().unwrap();
 }
 
+/// 192.0.2.0/24 is nobody's; an attempt to connect would take its time.
+#[test]
+fn what_is_not_this_machine_is_refused_before_anything_runs() {
+    let far = |key: &str, scheme: &str| format!("{key}={scheme}://joe:hidden@192.0.2.7:1");
+    let (service, rabbitmq) = (far("service", "http"), far("rabbitmq", "amqp"));
+    let management = "management=http://guest:hidden@198.51.100.7:1";
+    let all = ["--target", &service, "--target", &rabbitmq, "--target", management];
+    let hosts = ["--allow 192.0.2.7", "--allow 198.51.100.7", "workload", "fault"];
+    refused(&all, exit::USAGE, &hosts);
+    let one = [&all[..], &["--allow", "192.0.2.7"]].concat();
+    refused(&one, exit::USAGE, &["198.51.100.7 is not on this machine"]);
+}
+
 #[test]
 fn addresses_that_cannot_be_used_are_refused_before_anything_runs() {
     let service = "service=http://127.0.0.1:1";

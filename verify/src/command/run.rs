@@ -11,6 +11,7 @@ use crate::clock;
 use crate::conduct::{ConductError, Order, conduct};
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
+use crate::guards::{self, GuardsError};
 use crate::progress::Progress;
 use crate::setup::{self, SetupError};
 use crate::signal::{self, Cancel};
@@ -27,11 +28,16 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         targets::read(&args.targets, args.targets_file.as_deref()).map_err(Failure::usage)?;
     let settings = settings(args, &given)?;
     let mut plan = plan(&source, &settings)?;
+    plan.safety.allowed.clone_from(&args.allow);
     let targets = if given.is_empty() {
         None
     } else {
         Some(targets::check(&plan.system, &given).map_err(Failure::usage)?)
     };
+    if let Some(targets) = &targets {
+        let guard = guards::guard(&args.allow);
+        guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
+    }
     let progress = Progress::new(args.quiet || args.json);
     if targets.is_none() {
         setup::name_roles(&mut plan).map_err(Failure::usage)?;
@@ -52,6 +58,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let record = report::finish(&folder).map_err(Failure::environment)?;
     super::show(&record, args.json)?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+}
+
+fn unguarded(error: &GuardsError) -> Failure {
+    if error.is_usage() { Failure::usage(error) } else { Failure::environment(error) }
 }
 
 /// Conducts the run on a runtime of its own; tells whether it was interrupted.
@@ -92,6 +102,10 @@ fn refused(error: &ConductError, folder: &Folder) -> Failure {
         ConductError::Load { .. } => {
             leave_nothing();
             Failure::usage(error)
+        }
+        ConductError::Setup(SetupError::Guards(error)) => {
+            leave_nothing();
+            unguarded(error)
         }
         ConductError::Setup(setup) if !setup.has_logs() => {
             leave_nothing();
@@ -159,6 +173,9 @@ fn again(args: &RunArgs, plan: &Plan) -> String {
     }
     for target in &args.targets {
         words.extend(["--target".to_owned(), targets::redact(target)]);
+    }
+    for allowed in &args.allow {
+        words.extend(["--allow".to_owned(), allowed.clone()]);
     }
     for set in &args.set {
         words.extend(["--set".to_owned(), targets::redact(set)]);

@@ -1,17 +1,21 @@
 //! The faults of a plan, carried out by chaos; what becomes of them is told to
 //! the scribe.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos::conduct::{Acked, Conduct, Entry, Manner, Setting, Step, Watch, conduct};
-use chaos::{Journal, Limits, Planned, Process, Scene, World};
+use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
+use hosts::Guard;
 use reports::record::FaultRecord;
 use scenarios::Plan;
+use services::Host;
 
 use super::{ConductError, LabHandle};
 use crate::event::Event;
 use crate::folder::Folder;
+use crate::guards;
 use crate::observe::Observer;
 use crate::setup::Standing;
 use crate::signal::Cancel;
@@ -63,11 +67,22 @@ impl Breaking {
 }
 
 /// The lab's processes as candidates.
-struct LabWorld(LabHandle);
+struct LabWorld {
+    lab: LabHandle,
+    /// Every host and port at which something of the lab listens.
+    listens: Vec<Host>,
+}
+
+impl LabWorld {
+    fn new(lab: LabHandle, targets: &BTreeMap<String, String>) -> Self {
+        let listens = targets.values().filter_map(|address| chaos::hosts_of(address).ok());
+        Self { lab, listens: listens.flatten().collect() }
+    }
+}
 
 impl World for LabWorld {
     fn processes(&self, role: &str) -> Vec<Process> {
-        let running = self.0.processes().into_iter().filter(|process| process.role == role);
+        let running = self.lab.processes().into_iter().filter(|process| process.role == role);
         running
             .filter_map(|process| {
                 let (name, start_time) = (process.name, process.start_time);
@@ -76,25 +91,59 @@ impl World for LabWorld {
             .collect()
     }
 
+    /// Only the lab's own, however a candidate was found.
+    fn may_hit(&self, process: &Process) -> Result<(), FaultError> {
+        let is_it = |own: &lab::ProcessState| {
+            own.pid == Some(process.pid) && own.start_time == process.start_time
+        };
+        match self.lab.processes().iter().any(is_it) {
+            true => Ok(()),
+            false => Err(outside(&format!("harm to {process}"))),
+        }
+    }
+
+    /// Only the lab's own: a server on the same machine that somebody else runs
+    /// is not meant.
+    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError> {
+        match aim.hosts.iter().all(|host| self.listens.contains(host)) {
+            true => Ok(()),
+            false => Err(outside(&format!("a fault at {}", aim.what))),
+        }
+    }
+
     fn hold(&self, name: &str) -> Result<(), String> {
-        self.0.hold(name, lab::Patience::new(HOLD_WITHIN)).map_err(|error| error.to_string())
+        self.lab.hold(name, lab::Patience::new(HOLD_WITHIN)).map_err(|error| error.to_string())
     }
 
     fn let_go(&self, name: &str) {
         // Without its keeper the lab has ended, and nothing is held any more.
-        let _ = self.0.let_go(name);
+        let _ = self.lab.let_go(name);
     }
 }
 
 /// The keeper answers at once; a busy machine may take a while.
 const HOLD_WITHIN: Duration = Duration::from_secs(20);
 
-/// Nobody's processes: those of somebody's own system are out of reach.
-struct NoWorld;
+fn outside(what: &str) -> FaultError {
+    let why = "faults of a run in the lab hit nothing but the lab; give the address of your own \
+               system as --target KEY=URL";
+    FaultError::Blocked { what: what.to_owned(), why: why.to_owned() }
+}
+
+/// Somebody's own system: its processes are out of reach, its hosts are guarded.
+struct NoWorld(Guard);
 
 impl World for NoWorld {
     fn processes(&self, _: &str) -> Vec<Process> {
         Vec::new()
+    }
+
+    fn may_hit(&self, process: &Process) -> Result<(), FaultError> {
+        Err(outside(&format!("harm to {process}")))
+    }
+
+    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError> {
+        chaos::guard::hosts(aim, &self.0)
     }
 }
 
@@ -138,8 +187,8 @@ fn scene(
     observer: &Observer,
 ) -> Result<Scene, String> {
     let world: Arc<dyn World> = match &standing.lab {
-        Some(lab) => Arc::new(LabWorld(lab.clone())),
-        None => Arc::new(NoWorld),
+        Some(lab) => Arc::new(LabWorld::new(lab.clone(), &standing.targets)),
+        None => Arc::new(NoWorld(guards::guard(&plan.safety.allowed))),
     };
     let run = folder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
     let journal = Journal::open(folder.journal(), &run).map_err(|error| error.to_string());
@@ -148,7 +197,7 @@ fn scene(
     }
     let http = chaos::http_client().map_err(|error| error.to_string())?;
     let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
-    let limits = Arc::new(Limits::new(most));
+    let limits = Arc::new(Limits::new(most).within(Vec::new(), plan.safety.allowed.clone()));
     Ok(Scene { world, journal: Arc::new(journal?), http, limits })
 }
 

@@ -5,8 +5,8 @@ use scenarios::plan::FaultKind;
 use scenarios::plan::fault::{Pods, Rollout, Scale, SetImage};
 use scenarios::units::Span;
 
-use super::Choice;
 use super::faults::Asked;
+use super::{Allow, Choice};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
@@ -35,10 +35,8 @@ pub(crate) struct Where {
     /// The namespace
     #[arg(long, short = 'n')]
     namespace: String,
-    /// Permits this namespace or context although it looks like production; may
-    /// be repeated
-    #[arg(long, value_name = "NAME")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    allow: Allow,
     /// Waits so long for the pods to be as many as before, and ready
     #[arg(long, value_name = "TIME", default_value = "5m")]
     heal_within: Span,
@@ -142,7 +140,6 @@ impl Where {
             kind,
             choice,
             processes: None,
-            host: None,
             heal_within: Some(self.heal_within),
             allow: &self.allow,
         }

@@ -12,7 +12,7 @@ use scenarios::template::Template;
 use scenarios::units::{Share, Size, Span};
 
 use super::cluster::ClusterCommand;
-use super::{Choice, Processes};
+use super::{Allow, Choice, Processes};
 
 const URL: &str = "SHAKEDOWN_MANAGEMENT";
 
@@ -97,9 +97,8 @@ pub(crate) struct Far {
     /// Waits so long for the system to be whole again
     #[arg(long, value_name = "TIME", default_value = "30s")]
     heal_within: Span,
-    /// Permits a host that is neither loopback nor private; may be repeated
-    #[arg(long, value_name = "HOST")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    allow: Allow,
 }
 
 #[derive(Debug, Args)]
@@ -337,13 +336,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) choice: &'a Choice,
     /// The processes that are named.
     pub(crate) processes: Option<&'a Processes>,
-    /// The address that is hit, and hosts that may be although they are far.
-    pub(crate) host: Option<(&'static chaos::service::Service, &'a str, &'a [String])>,
     /// How long the system may take to be whole again, if that was said.
     pub(crate) heal_within: Option<Span>,
-    /// Namespaces and contexts that may be hit although they look like
-    /// production.
-    pub(crate) allow: &'a [String],
+    /// What may be hit although nobody would mean it.
+    pub(crate) allow: &'a Allow,
 }
 
 impl FaultCommand {
@@ -381,7 +377,6 @@ impl FaultCommand {
     }
 
     fn asked_of_a_service(&self) -> Asked<'_> {
-        use chaos::service::{MANAGEMENT, POSTGRES, PROXY, REDIS};
         match self {
             Self::CloseConnections(Connections { management, matching, far, choice }) => {
                 let kind = FaultKind::CloseConnections(CloseConnections {
@@ -389,7 +384,7 @@ impl FaultCommand {
                     matching: matching.clone(),
                     pick: choice.pick,
                 });
-                far.asked(kind, choice, &MANAGEMENT, management)
+                far.asked(kind, choice)
             }
             Self::PurgeQueue(Queue { management, vhost, queue, lose_messages, far, choice }) => {
                 let kind = FaultKind::PurgeQueue(PurgeQueue {
@@ -398,24 +393,24 @@ impl FaultCommand {
                     queue: queue.clone(),
                     lose_messages: *lose_messages,
                 });
-                far.asked(kind, choice, &MANAGEMENT, management)
+                far.asked(kind, choice)
             }
             Self::RedisKillClients(Clients { url, matching, far, choice }) => {
                 let (matching, pick) = (matching.clone(), choice.pick);
                 let kind =
                     FaultKind::RedisKillClients(KillClients { url: literal(url), matching, pick });
-                far.asked(kind, choice, &REDIS, url)
+                far.asked(kind, choice)
             }
             Self::RedisPause(Pause { url, writes_only, lasts, far, choice }) => {
                 let (writes_only, lasts) = (*writes_only, *lasts);
                 let kind =
                     FaultKind::RedisPause(PauseRedis { url: literal(url), writes_only, lasts });
-                far.asked(kind, choice, &REDIS, url)
+                far.asked(kind, choice)
             }
             Self::PostgresEndBackends(Backends { url, matching, far, choice }) => {
                 let (matching, pick) = (matching.clone(), choice.pick);
                 let end = EndBackends { url: literal(url), matching, pick };
-                far.asked(FaultKind::PostgresEndBackends(end), choice, &POSTGRES, url)
+                far.asked(FaultKind::PostgresEndBackends(end), choice)
             }
             Self::Toxic(args) => {
                 let kind = FaultKind::Toxic(Toxic {
@@ -427,7 +422,7 @@ impl FaultCommand {
                     attributes: args.attributes.iter().cloned().collect(),
                     lasts: args.lasts,
                 });
-                args.far.asked(kind, &args.choice, &PROXY, &args.admin)
+                args.far.asked(kind, &args.choice)
             }
             _ => self.asked(),
         }
@@ -477,7 +472,6 @@ impl AtOnce {
 
 impl Copies {
     fn asked(&self) -> Asked<'_> {
-        use chaos::service::{AMQP, REDIS};
         let Self { url, from, exchange, routing_key, share, most, lasts, far, choice } = self;
         let kind = FaultKind::Duplicate(Duplicate {
             url: literal(url),
@@ -488,34 +482,24 @@ impl Copies {
             most: *most,
             lasts: *lasts,
         });
-        let service = if url.starts_with("redis") { &REDIS } else { &AMQP };
-        far.asked(kind, choice, service, url)
+        far.asked(kind, choice)
     }
 }
 
 impl Far {
-    fn asked<'a>(
-        &'a self,
-        kind: FaultKind,
-        choice: &'a Choice,
-        service: &'static chaos::service::Service,
-        address: &'a str,
-    ) -> Asked<'a> {
-        let host = Some((service, address, self.allow.as_slice()));
-        Asked {
-            kind,
-            choice,
-            processes: None,
-            host,
-            heal_within: Some(self.heal_within),
-            allow: &[],
-        }
+    fn asked<'a>(&'a self, kind: FaultKind, choice: &'a Choice) -> Asked<'a> {
+        let heal_within = Some(self.heal_within);
+        Asked { kind, choice, processes: None, heal_within, allow: &self.allow }
     }
 }
 
 fn here<'a>(kind: FaultKind, choice: &'a Choice, processes: Option<&'a Processes>) -> Asked<'a> {
-    Asked { kind, choice, processes, host: None, heal_within: None, allow: &[] }
+    let allow = processes.map_or(&NOTHING, |processes| &processes.allow);
+    Asked { kind, choice, processes, heal_within: None, allow }
 }
+
+/// The permissions of a fault that needs none.
+static NOTHING: Allow = Allow { words: Vec::new() };
 
 /// A text in which nothing is replaced.
 fn literal(text: &str) -> Template {

@@ -6,6 +6,8 @@ use chaos::Pinned;
 use clap::Args;
 use scenarios::plan::Pick;
 
+use super::Allow;
+
 /// The candidates: everything that is named, by any of the three ways.
 #[derive(Debug, Args)]
 pub(crate) struct Processes {
@@ -19,10 +21,8 @@ pub(crate) struct Processes {
     /// Processes whose command has exactly this name; may be repeated
     #[arg(long = "name", value_name = "NAME")]
     pub(crate) names: Vec<String>,
-    /// Permits harm to this process although another user owns it; may be
-    /// repeated
-    #[arg(long, value_name = "PID")]
-    pub(crate) allow: Vec<u32>,
+    #[command(flatten)]
+    pub(crate) allow: Allow,
 }
 
 /// A process id, with or without the start time that pins it.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use scenarios::units::Share;
 
-use super::Named;
+use super::{Allow, Named};
 
 /// Carries out the faults of a scenario file.
 #[derive(Debug, Args)]
@@ -67,10 +67,8 @@ pub(crate) struct Surroundings {
     /// of the roles, in place of the file's own limit
     #[arg(long, value_name = "N|N%")]
     pub(crate) most_victims: Option<Most>,
-    /// Permits a host that is neither loopback nor private, or the process id of
-    /// another user; may be repeated
-    #[arg(long, value_name = "HOST|PID")]
-    pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) allow: Allow,
     /// A program that is run each second: when it does not end with 0, everything
     /// is taken back
     #[arg(long, value_name = "COMMAND")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chaos::{Process, World};
+use chaos::{Aim, FaultError, Process, World};
 use lab::{Lab, LabOptions, Patience};
 
 use crate::sleeper::PATIENCE;
@@ -35,6 +35,14 @@ impl World for Ground {
             state.pid.map(|pid| Process { name, pid, start_time })
         };
         ours.filter_map(process).collect()
+    }
+
+    fn may_hit(&self, _: &Process) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    fn may_reach(&self, _: &Aim) -> Result<(), FaultError> {
+        Ok(())
     }
 
     fn hold(&self, name: &str) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::statement::{Choice, Harm, Statement};
 use crate::template::Template;
 use crate::units::{Size, Span};
 
@@ -16,6 +17,20 @@ pub struct BurnCpu {
     pub lasts: Span,
 }
 
+impl Statement for BurnCpu {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Machine
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
+}
+
 /// Memory that is taken and written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +40,20 @@ pub struct FillMemory {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for FillMemory {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Machine
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }
 
 /// A file that takes up space.
@@ -42,6 +71,20 @@ pub struct FillDisk {
     pub lasts: Span,
 }
 
+impl Statement for FillDisk {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Machine
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
+}
+
 /// A clock that is wrong, for processes that were started with libfaketime and
 /// a `FAKETIME_TIMESTAMP_FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +97,20 @@ pub struct ClockOffset {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for ClockOffset {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Machine
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }
 
 /// A fault of the user's own: programs, split into words as a POSIX shell does.
@@ -69,4 +126,18 @@ pub struct RunCommand {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for RunCommand {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Programs(vec![&self.inject, &self.confirm, &self.undo])
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pick;
+use super::statement::{Choice, Harm, Statement};
 use crate::units::Span;
 
 /// Pods of a namespace.
@@ -20,6 +21,20 @@ pub struct Pods {
     pub pick: Pick,
 }
 
+impl Statement for Pods {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Cluster { context: &self.context, namespace: &self.namespace }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
+}
+
 /// A deployment or stateful set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +45,20 @@ pub struct Rollout {
     pub namespace: String,
     /// `deployment/NAME` or `statefulset/NAME`.
     pub of: String,
+}
+
+impl Statement for Rollout {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Cluster { context: &self.context, namespace: &self.namespace }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
 }
 
 /// Another image for a container.
@@ -47,6 +76,20 @@ pub struct SetImage {
     pub lasts: Span,
 }
 
+impl Statement for SetImage {
+    fn harms(&self) -> Harm<'_> {
+        self.rollout.harms()
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
+}
+
 /// Another number of pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
@@ -58,4 +101,18 @@ pub struct Scale {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for Scale {
+    fn harms(&self) -> Harm<'_> {
+        self.rollout.harms()
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::statement::{Choice, Harm, Service, Statement};
 use crate::template::Template;
 use crate::units::{Share, Span};
 
@@ -26,4 +27,18 @@ pub struct Duplicate {
     /// For how long messages are listened to.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for Duplicate {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Broker, address: &self.url }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::statement::{Choice, Harm, Statement};
 use crate::template::Template;
 use crate::units::{Share, Span};
 
@@ -28,4 +29,18 @@ pub struct Toxic {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for Toxic {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Proxy { admin: &self.admin, proxy: &self.proxy }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pick;
+use super::statement::{Choice, Harm, Service, Statement};
 use crate::template::Template;
+use crate::units::Span;
 
 /// Sessions that the server ends (`pg_terminate_backend`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,4 +18,18 @@ pub struct EndBackends {
     pub matching: String,
     /// Which of them are hit.
     pub pick: Pick,
+}
+
+impl Statement for EndBackends {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Postgres, address: &self.url }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pick;
+use super::statement::{Choice, Harm, Statement};
 use crate::units::Span;
 
 /// Processes that are hit in an instant.
@@ -13,6 +14,20 @@ pub struct Victims {
     pub role: String,
     /// Which of them are hit.
     pub pick: Pick,
+}
+
+impl Statement for Victims {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Role(&self.role)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
 }
 
 /// Processes that are ended and kept down for a while.
@@ -29,6 +44,20 @@ pub struct Stopped {
     /// How they are asked to end.
     #[serde(default)]
     pub signal: StopSignal,
+}
+
+impl Statement for Stopped {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Role(&self.role)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }
 
 /// The signal by which a process is asked to end.
@@ -55,4 +84,18 @@ pub struct Held {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for Held {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Role(&self.role)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pick;
+use super::statement::{Choice, Harm, Service, Statement};
 use crate::template::Template;
 use crate::units::Span;
 
@@ -19,6 +20,20 @@ pub struct CloseConnections {
     pub pick: Pick,
 }
 
+impl Statement for CloseConnections {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Management, address: &self.management }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
+}
+
 /// An alarm of the broker: while it lasts, publishers are blocked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +45,20 @@ pub struct Alarm {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for Alarm {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Role(&self.role)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }
 
 /// What a broker can be short of.
@@ -54,4 +83,18 @@ pub struct PurgeQueue {
     pub queue: String,
     /// Says that messages are meant to be lost; without it nothing is done.
     pub lose_messages: bool,
+}
+
+impl Statement for PurgeQueue {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Management, address: &self.management }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
 }

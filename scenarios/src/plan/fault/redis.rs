@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pick;
+use super::statement::{Choice, Harm, Service, Statement};
 use crate::template::Template;
 use crate::units::Span;
 
@@ -19,6 +20,20 @@ pub struct KillClients {
     pub pick: Pick,
 }
 
+impl Statement for KillClients {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Redis, address: &self.url }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Chosen
+    }
+
+    fn lasts(&self) -> Span {
+        Span::seconds(0)
+    }
+}
+
 /// A server that answers nobody for a while (`CLIENT PAUSE`), and ends that by
 /// itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,4 +46,18 @@ pub struct PauseRedis {
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,
+}
+
+impl Statement for PauseRedis {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Redis, address: &self.url }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos::conduct::{Entry, Setting, Step, conduct};
-use chaos::{Journal, Limits, Planned, Process, Scene, World};
+use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
 use scenarios::plan::check::Absence;
 use scenarios::{Settings, plan};
 
@@ -58,6 +58,14 @@ struct Nobody;
 impl World for Nobody {
     fn processes(&self, _: &str) -> Vec<Process> {
         Vec::new()
+    }
+
+    fn may_hit(&self, _: &Process) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    fn may_reach(&self, _: &Aim) -> Result<(), FaultError> {
+        Ok(())
     }
 }
 

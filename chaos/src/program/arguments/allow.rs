@@ -1,0 +1,24 @@
+//! What may be harmed although nobody would mean it.
+
+use clap::Args;
+
+/// Permissions beyond this machine, this user and what looks harmless.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Allow {
+    /// Permits a host that is not this machine, the process id of another user,
+    /// or a namespace or context that looks like production; may be repeated
+    #[arg(
+        long = "allow",
+        value_name = "HOST|PID|NAME",
+        env = "SHAKEDOWN_ALLOW",
+        value_delimiter = ' '
+    )]
+    pub(crate) words: Vec<String>,
+}
+
+impl Allow {
+    /// The words that are process ids.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.words.iter().filter_map(|word| word.parse().ok()).collect()
+    }
+}

@@ -1,0 +1,252 @@
+//! A case for every kind of fault and every kind of target.
+
+use std::collections::BTreeMap;
+
+use scenarios::plan::fault::Harm;
+use scenarios::plan::{Fault, FaultKind};
+use scenarios::units::Span;
+use scenarios::{Plan, Settings};
+use serde::Deserialize;
+
+use super::*;
+
+const FAR: &str = include_str!("../../../scenarios/tests/every-fault.txt");
+
+/// A workload of each kind, sent to what nobody allowed.
+const LOADS: &str = r#"
+http = { url = "${target.far}/publish?x=@{id}", method = "GET", headers = {}, body = "", accepted = "200", refused = "400" }
+amqp = { url = "amqp://192.0.2.1", exchange = "", routing_key = "q", body = "", confirm_window = 1 }
+redis = { url = "redis://192.0.2.1", cluster = false, pipeline = 1, into = { list = { name = "l", left = false, body = "" } } }
+kafka = { brokers = "127.0.0.1:9092,192.0.2.1:9092", topic = "t", body = "", headers = {}, acks = "all", settings = {} }
+command = { run = "curl ${target.far}", refused = [] }
+"#;
+
+const NOTHING: &str = r#"
+name = "guarded"
+title = "what may be reached"
+[system]
+reference = "publisher"
+[system.targets.far]
+help = "a service"
+schemes = ["http"]
+[[phase]]
+name = "load"
+for = "5s"
+[[workload]]
+name = "load"
+rate = "1/s"
+phases = ["load"]
+command = { run = "true" }
+[[check]]
+name = "few"
+title = "few fail"
+ratio = { of = "load.failed", to = "load.due", phases = ["load"], max = "1%" }
+"#;
+
+fn nothing() -> Plan {
+    scenarios::plan("t.toml", NOTHING, &Settings::default()).unwrap()
+}
+
+fn targets() -> BTreeMap<String, String> {
+    let pairs = [
+        ("far", "http://192.0.2.1:8080"),
+        ("api", "http://192.0.2.1:15672"),
+        ("redis", "redis://192.0.2.1"),
+    ];
+    pairs.iter().map(|&(key, url)| (key.to_owned(), url.to_owned())).collect()
+}
+
+fn read<T: for<'de> Deserialize<'de>>(line: &str) -> T {
+    #[derive(Deserialize)]
+    struct Only<T> {
+        it: T,
+    }
+    toml::from_str::<Only<T>>(&format!("it = {{ {line} }}")).unwrap().it
+}
+
+fn faults() -> Vec<FaultKind> {
+    FAR.lines().filter(|line| !line.starts_with('#')).map(read).collect()
+}
+
+fn breaking(kind: FaultKind) -> Plan {
+    let fault = Fault {
+        name: "break".to_owned(),
+        phase: "load".to_owned(),
+        at: Span::seconds(0),
+        after: None,
+        heal_within: Span::seconds(1),
+        kind,
+    };
+    Plan { faults: vec![fault], ..nothing() }
+}
+
+/// What becomes of a fault that nobody allowed.
+#[derive(Debug, PartialEq, Eq)]
+enum Case {
+    /// Refused before anything is asked.
+    Before,
+    /// Refused before the load, by what is asked then.
+    Behind,
+    /// Needs no permission: it finds nobody to hit, or stays on this machine.
+    Free,
+}
+
+/// A kind without a case does not compile.
+fn case(kind: &FaultKind) -> Case {
+    match kind {
+        FaultKind::CloseConnections(_)
+        | FaultKind::PurgeQueue(_)
+        | FaultKind::RedisKillClients(_)
+        | FaultKind::RedisPause(_)
+        | FaultKind::PostgresEndBackends(_)
+        | FaultKind::Toxic(_)
+        | FaultKind::Duplicate(_)
+        | FaultKind::RunCommand(_) => Case::Before,
+        FaultKind::KillPods(_)
+        | FaultKind::TerminatePods(_)
+        | FaultKind::EvictPods(_)
+        | FaultKind::RestartRollout(_)
+        | FaultKind::SetImage(_)
+        | FaultKind::RollBack(_)
+        | FaultKind::Scale(_) => Case::Behind,
+        FaultKind::KillProcess(_)
+        | FaultKind::TerminateProcess(_)
+        | FaultKind::PauseProcess(_)
+        | FaultKind::StopProcess(_)
+        | FaultKind::RabbitmqAlarm(_)
+        | FaultKind::BurnCpu(_)
+        | FaultKind::FillMemory(_)
+        | FaultKind::FillDisk(_)
+        | FaultKind::ClockOffset(_) => Case::Free,
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_fault_is_refused_where_nobody_allowed_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut words = Vec::new();
+    for kind in faults() {
+        let (word, expected) = (kind.word(), case(&kind));
+        words.push(word);
+        let plan = breaking(kind.clone());
+        let found = before(&plan, &targets(), &guard(&[]));
+        match expected {
+            Case::Before => {
+                let error = found.unwrap_err();
+                assert!(error.is_usage(), "{word}: {error}");
+                assert!(error.to_string().contains("--allow 192.0.2.1"), "{word}: {error}");
+                before(&plan, &targets(), &guard(&["192.0.2.1".to_owned()])).unwrap();
+            }
+            Case::Behind => {
+                found.unwrap();
+                let error = behind(&plan, &targets(), &guard(&[])).await.unwrap_err();
+                assert!(error.is_usage(), "{word}: {error}");
+                assert!(error.to_string().contains("--allow shop-prod"), "{word}: {error}");
+            }
+            Case::Free => {
+                found.unwrap();
+                behind(&plan, &targets(), &guard(&[])).await.unwrap();
+                assert!(matches!(kind.harms(), Harm::Role(_) | Harm::Machine), "{word}");
+            }
+        }
+    }
+    words.sort_unstable();
+    let mut all = FaultKind::WORDS.to_vec();
+    all.sort_unstable();
+    assert_eq!(words, all, "a kind of fault has no case");
+}
+
+/// Whether load of this kind is refused by the address alone. A kind without a
+/// case does not compile.
+fn names_its_hosts(transport: &Transport) -> bool {
+    match transport {
+        Transport::Http(_)
+        | Transport::Amqp(_)
+        | Transport::Redis(_)
+        | Transport::Kafka(_)
+        | Transport::Command(_) => true,
+    }
+}
+
+#[test]
+fn every_kind_of_target_is_refused_where_nobody_allowed_it() {
+    let mut words = Vec::new();
+    for line in LOADS.lines().filter(|line| !line.is_empty()) {
+        let mut plan = nothing();
+        plan.workloads[0].transport = read(line);
+        assert!(names_its_hosts(&plan.workloads[0].transport));
+        words.push(line.split(' ').next().unwrap());
+        let error = before(&plan, &targets(), &guard(&[])).unwrap_err();
+        assert!(error.is_usage(), "{line}: {error}");
+        assert!(error.to_string().contains("--allow 192.0.2.1"), "{line}: {error}");
+        before(&plan, &targets(), &guard(&["192.0.2.1".to_owned()])).unwrap();
+        let here = line.replace("192.0.2.1", "127.0.0.1");
+        plan.workloads[0].transport = read(&here);
+        let near = BTreeMap::from([("far".to_owned(), "http://localhost:1".to_owned())]);
+        before(&plan, &near, &guard(&[])).unwrap();
+    }
+    assert_eq!(words, Transport::WORDS, "a kind of target has no case");
+}
+
+#[test]
+fn settings_of_a_client_lead_nowhere_else() {
+    let line = LOADS.lines().find(|line| line.starts_with("kafka")).unwrap();
+    for name in ["bootstrap.servers", "metadata.broker.list"] {
+        let line = line.replace(",192.0.2.1:9092", "");
+        let line =
+            line.replace("settings = {}", &format!("settings = {{ \"{name}\" = \"192.0.2.1\" }}"));
+        let mut plan = nothing();
+        plan.workloads[0].transport = read(&line);
+        assert!(before(&plan, &targets(), &guard(&[])).unwrap_err().is_usage());
+    }
+}
+
+#[test]
+fn a_private_address_of_another_machine_needs_permission_too() {
+    let plan = breaking(faults().into_iter().find(|kind| kind.word() == "redis_pause").unwrap());
+    // Of the last addresses of the range, one is not this machine's own.
+    let private = |last: u8| {
+        let url = format!("redis://10.255.255.{last}");
+        before(&plan, &BTreeMap::from([("redis".to_owned(), url)]), &guard(&[]))
+    };
+    assert!((250..254).any(|last| private(last).is_err()));
+}
+
+#[test]
+fn all_refusals_come_at_once() {
+    let mut plan = breaking(read(
+        "redis_pause = { url = \"redis://198.51.100.2\", writes_only = false, for = \"1s\" }",
+    ));
+    plan.workloads[0].transport =
+        read(LOADS.lines().find(|line| line.starts_with("amqp")).unwrap());
+    let error = before(&plan, &targets(), &guard(&[])).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "192.0.2.1 is not on this machine: workload load\n\
+         198.51.100.2 is not on this machine: fault break (Redis at redis://198.51.100.2)\n\
+         If this is meant, allow it with --allow 192.0.2.1 --allow 198.51.100.2"
+    );
+}
+
+#[test]
+fn a_file_is_judged_by_what_it_names_itself() {
+    let open = faults().into_iter().find(|kind| kind.word() == "redis_pause").unwrap();
+    written_down(&breaking(open), &guard(&[])).unwrap();
+    let fixed = faults().into_iter().find(|kind| kind.word() == "duplicate").unwrap();
+    let error = written_down(&breaking(fixed), &guard(&[])).unwrap_err();
+    assert!(error.to_string().contains("--allow 192.0.2.1"), "{error}");
+}
+
+#[test]
+fn the_host_is_where_a_client_sees_it() {
+    let line = LOADS.lines().find(|line| line.starts_with("http")).unwrap();
+    for url in [
+        "http://192.0.2.1\\\\@127.0.0.1/x",
+        "http://127.0.0.1@192.0.2.1/@127.0.0.1",
+        "http://192.0.2.1?@127.0.0.1",
+    ] {
+        let mut plan = nothing();
+        plan.workloads[0].transport = read(&line.replace("${target.far}/publish?x=@{id}", url));
+        assert!(before(&plan, &targets(), &guard(&[])).unwrap_err().is_usage(), "{url}");
+    }
+}
