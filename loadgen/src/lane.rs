@@ -46,6 +46,11 @@ impl Lane {
         self.worker.now()
     }
 
+    /// How long it is until T0; `None` when it has come.
+    pub(crate) fn until_start(&self) -> Option<Duration> {
+        self.worker.order.clock.until_start()
+    }
+
     /// How long an operation may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.worker.order.timeout

@@ -156,6 +156,14 @@ impl Ledger {
         file::save(self, path)
     }
 
+    /// The bytes of the file that [`Ledger::load`] reads.
+    ///
+    /// # Errors
+    /// When a set cannot be encoded.
+    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        file::encode(self)
+    }
+
     /// Reads a ledger that [`Ledger::save`] wrote.
     ///
     /// # Errors

@@ -4,12 +4,12 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context as _;
-use loadgen::{Job, Kept, Ready, Report, Running};
+use loadgen::{Job, Kept, LoadError, Report, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use args::{Load, Output, Title};
 use live::Live;
+use output::{Destination, Files};
 use prometheus::Exporter;
 use recorder::{Recorder, Row};
 
@@ -43,6 +43,8 @@ pub(crate) struct Offered {
     pub(crate) kept: Vec<Kept>,
     /// A signal ended it early.
     pub(crate) interrupted: bool,
+    /// Whether the latency logs were written to their end.
+    pub(crate) logged: anyhow::Result<()>,
 }
 
 impl Offered {
@@ -59,10 +61,14 @@ impl Offered {
 /// code.
 pub(crate) fn offer_and_report(load: Load) -> ExitCode {
     let Load { job, title, output, start_at } = load;
-    let outcome = offer(job, &title, start_at, &output).and_then(|offered| {
-        output::write(&offered, &title, &output)?;
-        summary::print(&offered, &title, &output)?;
-        Ok(offered)
+    let outcome = Files::open(&output).map_err(Into::into).and_then(|mut files| {
+        let hlogs = std::mem::take(&mut files.hlogs);
+        let mut offered = offer(job, &title, start_at, &output, hlogs)?;
+        let logged = std::mem::replace(&mut offered.logged, Ok(()));
+        // What cannot be written keeps nothing else from being.
+        let written = files.write(&offered, &title);
+        let printed = summary::print(&offered, &title, &output);
+        logged.and(written).and(printed).map(|()| offered)
     });
     match outcome {
         Ok(offered) => exit::of(&offered),
@@ -76,6 +82,7 @@ fn offer(
     title: &Title,
     start_at: Option<SystemTime>,
     output: &Output,
+    hlogs: Vec<Destination>,
 ) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let job = job.ready()?;
@@ -84,29 +91,17 @@ fn offer(
     let warm_up = job.job().warm_up;
     let warm_up = warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0);
     let mut live = Live::new(job.job(), title, t0);
-    // Addresses and files are looked at before anything is sent.
+    // Addresses are looked at before anything is sent.
     let exporter = output.prometheus.map(|at| runtime.block_on(Exporter::bind(at))).transpose()?;
-    let (running, mut recorder) = start(job, t0, unix_t0, output, &workload, warm_up)?;
+    let (sender, seconds) = std::sync::mpsc::channel();
+    let mut recorder = Recorder::new(output, hlogs, &workload, seconds, warm_up, unix_t0)?;
+    let running = job.start(t0, unix_t0, Some(sender))?;
     let interrupted =
         runtime.block_on(watch(&running, &mut live, &mut recorder, exporter, output))?;
     let report = running.wait()?;
     live.end();
-    let (rows, kept) = recorder.finish(&report)?;
-    Ok(Offered { report, rows, kept, interrupted })
-}
-
-fn start(
-    job: Ready,
-    t0: Instant,
-    unix_t0: SystemTime,
-    output: &Output,
-    workload: &str,
-    warm_up: u64,
-) -> anyhow::Result<(Running, Recorder)> {
-    let (sender, seconds) = std::sync::mpsc::channel();
-    let recorder = Recorder::new(output, workload, seconds, warm_up, unix_t0)?;
-    let running = job.start(t0, unix_t0, Some(sender))?;
-    Ok((running, recorder))
+    let (rows, kept, logged) = recorder.finish(&report);
+    Ok(Offered { report, rows, kept, interrupted, logged })
 }
 
 /// T0 on both clocks: the time that was asked for, or as soon as connections
@@ -115,10 +110,12 @@ fn start(
 fn beginning(start_at: Option<SystemTime>) -> anyhow::Result<(Instant, SystemTime)> {
     let (now, unix_now) = (Instant::now(), SystemTime::now());
     let Some(start_at) = start_at else { return Ok((now + LEAD, unix_now + LEAD)) };
-    let left = start_at
-        .duration_since(unix_now)
-        .ok()
-        .context("--start-at is in the past; give a time that is still to come")?;
+    let left = start_at.duration_since(unix_now).map_err(|_| LoadError::Setting {
+        what: "time to start",
+        value: jiff::Timestamp::try_from(start_at)
+            .map_or_else(|e| e.to_string(), |t| t.to_string()),
+        problem: "it is in the past; give a time that is still to come".to_owned(),
+    })?;
     Ok((now + left, start_at))
 }
 
@@ -176,7 +173,7 @@ async fn watch(
             }
             interrupted = true;
         }
-        recorder.take()?;
+        recorder.take();
         let progress = running.progress();
         live.show(progress, recorder, interrupted);
         if let Some(figures) = &figures {

@@ -112,7 +112,7 @@ pub(super) fn load(path: &Path) -> Result<Ledger, LedgerError> {
     Ok(ledger)
 }
 
-fn encode(ledger: &Ledger) -> io::Result<Vec<u8>> {
+pub(super) fn encode(ledger: &Ledger) -> io::Result<Vec<u8>> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
     for name in [&ledger.run, &ledger.workload] {

@@ -8,15 +8,14 @@ use super::Offered;
 
 /// The load was offered; what became of it is in the report.
 const OFFERED: u8 = 0;
-/// Something went wrong that is not the target's doing.
-const BROKEN: u8 = 1;
 /// A threshold was not kept to.
 const BROKEN_THRESHOLD: u8 = 1;
 /// There are thresholds, and the generator could not keep up.
 const INCONCLUSIVE: u8 = 3;
 /// The arguments cannot be used.
 const USAGE: u8 = 2;
-/// The target cannot be reached at all.
+/// The target cannot be reached at all, or something else around the run is not
+/// as it must be: a file, a port, memory.
 const ENVIRONMENT: u8 = 4;
 /// A signal ended the run early.
 const INTERRUPTED: u8 = 130;
@@ -48,10 +47,12 @@ pub(crate) fn usage(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     eprintln!("loadgen: {error:#}");
     ExitCode::from(match error.downcast_ref::<LoadError>() {
-        Some(LoadError::Host { .. } | LoadError::Setup { .. }) => ENVIRONMENT,
-        Some(LoadError::Address { .. } | LoadError::Payload { .. } | LoadError::Setting { .. }) => {
-            USAGE
-        }
-        _ => BROKEN,
+        Some(
+            LoadError::Address { .. }
+            | LoadError::Payload { .. }
+            | LoadError::Setting { .. }
+            | LoadError::NotBuilt { .. },
+        ) => USAGE,
+        _ => ENVIRONMENT,
     })
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Parser as _;
+use loadgen::LoadError;
 use loadgen::search::{Found, Next, Search};
 use scenarios::units::{Rate, Share, Span, Unit};
 
@@ -57,6 +58,7 @@ enum Went {
 pub(crate) fn main(args: &FindMaxArgs) -> ExitCode {
     match run(args) {
         Ok(code) => code,
+        Err(error) if error.is::<LoadError>() => super::exit::failure(&error),
         Err(error) => super::exit::usage(&error),
     }
 }
@@ -67,6 +69,12 @@ fn run(args: &FindMaxArgs) -> anyhow::Result<ExitCode> {
         !args.command.iter().any(|word| word == "--tui"),
         "find-max shows a line for each rate; leave --tui out"
     );
+    let written = |word: &&String| {
+        ["--out", "--ledger", "--hlog"].contains(&word.split('=').next().unwrap_or_default())
+    };
+    if let Some(word) = args.command.iter().find(written) {
+        bail!("find-max writes no files; leave {word} out");
+    }
     let mut search = Search::new(args.from.0, args.to.0, args.precision.0, args.confirm);
     loop {
         let (rate, what) = match search.next() {
@@ -121,7 +129,7 @@ fn attempt(args: &FindMaxArgs, rate: f64) -> anyhow::Result<Went> {
         bail!("give one of http, amqp, redis and command behind --");
     };
     let Load { job, title, output, .. } = *load;
-    let offered = super::offer(job, &title, None, &output)?;
+    let offered = super::offer(job, &title, None, &output, Vec::new())?;
     Ok(judge(&offered))
 }
 

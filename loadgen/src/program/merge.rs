@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -10,6 +10,9 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail, ensure};
 use loadgen::{Ledger, Quantiles, hlog};
 use scenarios::units::Unit;
+
+use super::output::Destination;
+use super::output::destination::Unwritable;
 
 /// Puts the ledgers and latency logs of instances together
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,7 @@ pub(crate) fn main(args: &MergeArgs) -> ExitCode {
     });
     match printed {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Unwritable>() => super::exit::failure(&error),
         Err(error) => super::exit::usage(&error),
     }
 }
@@ -80,13 +84,13 @@ fn run(args: &MergeArgs) -> anyhow::Result<String> {
     }
     if let Some(path) = &args.ledger {
         let Some(ledger) = ledger else { bail!("--ledger is asked for and no ledger was given") };
-        ledger.save(path)?;
+        Destination::open(path)?.save(&ledger.to_bytes()?)?;
     }
     if let Some(path) = &args.hlog {
         ensure!(!log.intervals.is_empty(), "--hlog is asked for and no latency log was given");
-        let file = || fs::File::create(path);
-        let file = file().with_context(|| format!("cannot write {}", path.display()))?;
-        log.write(BufWriter::new(file))?;
+        let mut bytes = Vec::new();
+        log.write(&mut bytes)?;
+        Destination::open(path)?.save(&bytes)?;
     }
     Ok(said)
 }

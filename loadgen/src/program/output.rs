@@ -1,53 +1,67 @@
 //! The files that a run leaves.
 
-use std::io::Write as _;
-use std::path::Path;
-
-use anyhow::Context as _;
-
 use super::Offered;
 use super::args::{Output, Title};
+use destination::Unwritable;
+
+pub(crate) use destination::Destination;
 
 pub(crate) mod csv;
+pub(crate) mod destination;
 pub(crate) mod html;
 pub(crate) mod json;
 
-/// Writes every file that is asked for.
-pub(crate) fn write(offered: &Offered, title: &Title, output: &Output) -> anyhow::Result<()> {
-    if let Some(path) = &output.ledger {
-        offered.report.ledger.save(path)?;
-    }
-    for path in &output.jsons {
-        save(path, &format!("{:#}\n", json::value(offered, title)))?;
-    }
-    for path in &output.csvs {
-        save(path, &csv::render(&offered.rows))?;
-    }
-    for path in &output.htmls {
-        save(path, &html::render(offered, title))?;
-    }
-    Ok(())
+/// Every file that is asked for, found out to be writable before the run.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    ledger: Option<Destination>,
+    jsons: Vec<Destination>,
+    csvs: Vec<Destination>,
+    htmls: Vec<Destination>,
+    /// Written while the run goes on.
+    pub(crate) hlogs: Vec<Destination>,
 }
 
-/// Makes sure, before a run, that a file can be written where it is asked for.
-pub(crate) fn probe(path: &Path) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    tempfile::tempfile_in(folder)
-        .map(drop)
-        .with_context(|| format!("{} cannot be written", path.display()))
-}
+impl Files {
+    pub(crate) fn open(output: &Output) -> Result<Self, Unwritable> {
+        let all = |paths: &[std::path::PathBuf]| {
+            paths.iter().map(|path| Destination::open(path)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            ledger: output.ledger.as_deref().map(Destination::open).transpose()?,
+            jsons: all(&output.jsons)?,
+            csvs: all(&output.csvs)?,
+            htmls: all(&output.htmls)?,
+            hlogs: all(&output.hlogs)?,
+        })
+    }
 
-/// Writes a file, which is complete or absent: beside its place, then renamed.
-fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(text.as_bytes())?;
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(open)?;
-        file.persist(path)?;
-        anyhow::Ok(())
-    };
-    write().with_context(|| format!("{} cannot be written", path.display()))
+    /// Writes what is written at the end: all that can be, whatever becomes of
+    /// the others.
+    ///
+    /// # Errors
+    /// The first of the troubles.
+    pub(crate) fn write(self, offered: &Offered, title: &Title) -> anyhow::Result<()> {
+        let mut first: anyhow::Result<()> = Ok(());
+        let mut note = |result: anyhow::Result<()>| {
+            if first.is_ok() {
+                first = result;
+            }
+        };
+        if let Some(file) = self.ledger {
+            let ledger = offered.report.ledger.to_bytes();
+            note(ledger.map_err(Into::into).and_then(|bytes| Ok(file.save(&bytes)?)));
+        }
+        let json = || format!("{:#}\n", json::value(offered, title));
+        let csv = || csv::render(&offered.rows);
+        let html = || html::render(offered, title);
+        let texts: [(Vec<Destination>, &dyn Fn() -> String); 3] =
+            [(self.jsons, &json), (self.csvs, &csv), (self.htmls, &html)];
+        for (files, render) in texts {
+            for file in files {
+                note(file.save(render().as_bytes()).map_err(Into::into));
+            }
+        }
+        first
+    }
 }

@@ -1,9 +1,7 @@
 //! Takes in the seconds of a run as they are sealed: writes the latency logs,
 //! watches the thresholds, and keeps a row of figures for each.
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::io::{BufWriter, Write};
 use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
@@ -12,6 +10,9 @@ use loadgen::threshold::Watch;
 use loadgen::{Kept, Latency, Quantiles, Report, Second, Tally, hlog};
 
 use super::args::Output;
+use super::output::Destination;
+
+const NO_LOG: &str = "the latency log cannot be written";
 
 /// The figures of one second.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,9 @@ pub(crate) struct SoFar {
 pub(crate) struct Recorder {
     workload: String,
     seconds: Receiver<Second>,
-    logs: Vec<hlog::Writer<BufWriter<File>>>,
+    logs: Vec<hlog::Writer<BufWriter<Box<dyn Write>>>>,
+    /// Why the first log that could not be written any more ended.
+    trouble: Option<std::io::Error>,
     watch: Watch,
     warm_up: u64,
     pub(crate) rows: Vec<Row>,
@@ -50,27 +53,25 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins the logs, and makes sure that the other files can be written.
+    /// Begins the logs.
     pub(crate) fn new(
         output: &Output,
+        hlogs: Vec<Destination>,
         workload: &str,
         seconds: Receiver<Second>,
         warm_up: u64,
         t0: SystemTime,
     ) -> anyhow::Result<Self> {
-        let open = |path: &PathBuf| hlog::Writer::new(BufWriter::new(File::create(path)?), t0);
         let mut logs = Vec::new();
-        for path in &output.hlogs {
-            let log = open(path);
-            logs.push(log.with_context(|| format!("cannot write {}", path.display()))?);
-        }
-        for path in output.late_files() {
-            super::output::probe(path)?;
+        for log in hlogs {
+            let log = hlog::Writer::new(BufWriter::new(log.stream()?), t0);
+            logs.push(log.context(NO_LOG)?);
         }
         Ok(Self {
             workload: workload.to_owned(),
             seconds,
             logs,
+            trouble: None,
             watch: Watch::new(output.thresholds.clone(), warm_up),
             warm_up,
             rows: Vec::new(),
@@ -78,18 +79,18 @@ impl Recorder {
         })
     }
 
-    /// Takes in what is sealed by now.
-    pub(crate) fn take(&mut self) -> anyhow::Result<()> {
-        for second in self.seconds.try_iter() {
-            for log in &mut self.logs {
-                log.write(&self.workload, &second).context("cannot write the latency log")?;
-            }
-            self.watch.take(&second);
-            if let Some(so_far) = self.so_far.as_mut().filter(|_| second.second >= self.warm_up) {
-                so_far.take(&second, &self.watch);
+    /// Takes in what is sealed by now. A log that cannot be written ends; the
+    /// run goes on.
+    pub(crate) fn take(&mut self) {
+        let Self { logs, trouble, workload, watch, rows, so_far, seconds, warm_up } = self;
+        for second in seconds.try_iter() {
+            keep_to(logs, trouble, |log| log.write(workload, &second));
+            watch.take(&second);
+            if let Some(so_far) = so_far.as_mut().filter(|_| second.second >= *warm_up) {
+                so_far.take(&second, watch);
             }
             let latency = &second.latency;
-            self.rows.push(Row {
+            rows.push(Row {
                 second: second.second,
                 tally: second.tally,
                 delay: Quantiles::of(&latency.delay),
@@ -97,17 +98,31 @@ impl Recorder {
                 response: Quantiles::of(&latency.response),
             });
         }
-        for log in &mut self.logs {
-            log.flush().context("cannot write the latency log")?;
-        }
-        Ok(())
+        keep_to(logs, trouble, hlog::Writer::flush);
     }
 
-    /// Ends the records; gives the rows, and how the thresholds were kept.
-    pub(crate) fn finish(mut self, report: &Report) -> anyhow::Result<(Vec<Row>, Vec<Kept>)> {
-        self.take()?;
-        Ok((self.rows, self.watch.finish(report)))
+    /// Ends the records; gives the rows, how the thresholds were kept, and why
+    /// a log could not be written to its end.
+    pub(crate) fn finish(mut self, report: &Report) -> (Vec<Row>, Vec<Kept>, anyhow::Result<()>) {
+        self.take();
+        let logged = self.trouble.map_or(Ok(()), |error| Err(error).context(NO_LOG));
+        (self.rows, self.watch.finish(report), logged)
     }
+}
+
+/// Goes on with the logs that can be written.
+fn keep_to<W>(
+    logs: &mut Vec<W>,
+    trouble: &mut Option<std::io::Error>,
+    mut write: impl FnMut(&mut W) -> std::io::Result<()>,
+) {
+    logs.retain_mut(|log| match write(log) {
+        Ok(()) => true,
+        Err(error) => {
+            trouble.get_or_insert(error);
+            false
+        }
+    });
 }
 
 impl SoFar {

@@ -15,13 +15,18 @@ use super::output::json;
 /// So many pairs of answers that something is wrong with are named.
 const GUILTY: usize = 5;
 
-/// Prints the result.
+/// Prints the result; on standard error where a file has standard output.
 pub(crate) fn print(offered: &Offered, title: &Title, output: &Output) -> anyhow::Result<()> {
     let text = if output.json {
         format!("{:#}\n", json::value(offered, title))
     } else {
         as_text(offered, title)
     };
+    if output.has_stdout() {
+        // Whoever closed the other end does not want to know.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return Ok(());
+    }
     std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 

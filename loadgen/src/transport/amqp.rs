@@ -40,6 +40,7 @@ use session::{End, Session};
 pub use topology::Topology;
 use wire::Wire;
 
+mod beat;
 mod consumer;
 mod frame;
 mod opening;

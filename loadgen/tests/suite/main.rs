@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+mod amqp;
 mod answers;
 mod cluster;
 mod command;
@@ -12,6 +13,7 @@ mod http_nginx;
 mod kafka;
 mod offered;
 mod omission;
+mod output;
 mod program;
 mod redis;
 mod server;

@@ -238,7 +238,7 @@ fn thresholds_decide_the_exit_code_and_every_file_is_written() {
     assert!(html.contains("p50&lt;1us") && html.contains("<svg"));
 
     let nowhere = run_to(&server, "/nowhere/r.json");
-    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    assert_eq!(nowhere.status.code(), Some(4), "{nowhere:?}");
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("cannot be written"));
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::{Job, Progress, Report, Running};
 
+pub(crate) mod broker;
 pub(crate) mod redis;
 
 /// Far more than anything here takes.

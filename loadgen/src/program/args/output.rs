@@ -1,17 +1,20 @@
 //! What is shown, kept and asked of a run.
 
+use std::collections::HashSet;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use loadgen::Threshold;
+
+use crate::program::output::destination::is_stdout;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// Write the result: json=FILE, csv=FILE (a row a second), hlog=FILE, html=FILE; may be
-    /// repeated
+    /// Write the result: json=FILE, csv=FILE (a row a second), hlog=FILE, html=FILE; - is
+    /// standard output; may be repeated
     #[arg(long, value_name = "KIND=FILE")]
     out: Vec<Out>,
     /// What the run must keep to, or exit code 1: 'p99<50ms', 'errors<0.1%', 'rate>=4.9k/s',
@@ -91,9 +94,31 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The files that are written when the run has ended.
-    pub(crate) fn late_files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.jsons.iter().chain(&self.csvs).chain(&self.htmls).chain(&self.ledger)
+    /// The paths of all files.
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let Self { ledger, hlogs, jsons, csvs, htmls, .. } = self;
+        ledger.iter().chain(hlogs).chain(jsons).chain(csvs).chain(htmls)
+    }
+
+    /// Whether a file goes to standard output, which is not for people then.
+    pub(crate) fn has_stdout(&self) -> bool {
+        self.paths().any(|path| is_stdout(path))
+    }
+
+    /// Refuses two results in the same place.
+    fn check(&self) -> anyhow::Result<()> {
+        let mut seen = HashSet::new();
+        let twice = self.paths().find(|path| !seen.insert(*path));
+        match twice {
+            Some(path) if !is_stdout(path) => {
+                bail!(
+                    "{} would be written twice; give each result a path of its own",
+                    path.display()
+                )
+            }
+            None if !(self.json && self.has_stdout()) => Ok(()),
+            _ => bail!("only one of --json, --out, --hlog and --ledger can have standard output"),
+        }
     }
 }
 
@@ -122,6 +147,7 @@ impl OutputArgs {
                 Kind::Html => output.htmls.push(path),
             }
         }
+        output.check()?;
         Ok(output)
     }
 }

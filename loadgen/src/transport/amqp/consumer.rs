@@ -1,9 +1,11 @@
 //! Reads what the operations became: a consumer of a queue.
 
 use std::future::poll_fn;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use super::Target;
+use super::beat::{Beat, SILENT};
 use super::frame::{
     self, ACK, BODY, CHANNEL_CLOSE, CONNECTION_CLOSE, Fields, HEADER, HEARTBEAT, Name,
 };
@@ -16,6 +18,7 @@ const QOS: Name = (60, 10);
 const QOS_OK: Name = (60, 11);
 const CONSUME: Name = (60, 20);
 const CONSUME_OK: Name = (60, 21);
+const CANCEL: Name = (60, 30);
 const DELIVER: Name = (60, 60);
 
 /// The consumer acknowledges nothing; the broker forgets what it has sent.
@@ -62,7 +65,9 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
 async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
     let name = format!("shakedown:reader:{}", reader.workload());
     let wanted = Wanted { name: &name, channels: 1, confirms: false };
-    let (mut wire, beat) = opening::open(&target.address, &target.uri, &wanted).await?;
+    let opening = opening::open(&target.address, &target.uri, &wanted);
+    let opened = tokio::time::timeout(reader.timeout(), opening).await;
+    let (mut wire, every) = opened.map_err(|_| "no answer within the timeout")??;
     let queues = &target.queues;
     let queue = queues.get(reader.index() as usize % queues.len().max(1));
     let queue = queue.ok_or("there is no queue to read from; give --queue")?;
@@ -82,19 +87,20 @@ async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
         frame::put_long(out, |_| {});
     });
     wire.call(1, CONSUME_OK).await?;
-    read(target, reader, &mut wire, beat).await
+    read(target, reader, &mut wire, every).await
 }
 
 async fn read(
     target: &Target,
     reader: &Reader,
     wire: &mut Wire,
-    beat: Duration,
+    every: Duration,
 ) -> Result<(), String> {
+    let began = Instant::now();
+    let mut beat = Beat::new(every, Duration::ZERO);
     let mut incoming = Incoming::default();
     // The last delivery, and how many are not acknowledged.
     let (mut last, mut open) = (0, 0);
-    let mut quiet = Duration::ZERO;
     while !reader.is_over() {
         wire.frames(|frame| {
             if let Some(tag) = take(&frame, &mut incoming, reader)? {
@@ -107,23 +113,30 @@ async fn read(
             ack(wire, last);
             open = 0;
         }
-        wire.flush().await?;
-        match tokio::time::timeout(IDLE, poll_fn(|cx| wire.poll_read(cx))).await {
+        let now = began.elapsed();
+        if beat.is_dead(now) {
+            return Err(SILENT.to_owned());
+        }
+        if beat.send(now) {
+            frame::put(wire.out(), HEARTBEAT, 0, |_| {});
+        }
+        // A broker that takes nothing in may have something to say all the same.
+        let exchange = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = wire.poll_write(cx) {
+                return Poll::Ready(Err(error));
+            }
+            wire.poll_read(cx)
+        });
+        match tokio::time::timeout(IDLE.min(every / 4), exchange).await {
             Ok(read) => {
                 read.map_err(|error| error.to_string())?;
-                quiet = Duration::ZERO;
+                beat.heard(began.elapsed());
             }
-            Err(_) => {
-                quiet += IDLE;
-                if open > 0 && target.acks != Acks::Auto {
-                    ack(wire, last);
-                    open = 0;
-                }
-                if quiet >= beat / 2 {
-                    frame::put(wire.out(), HEARTBEAT, 0, |_| {});
-                    quiet = Duration::ZERO;
-                }
+            Err(_) if open > 0 && target.acks != Acks::Auto => {
+                ack(wire, last);
+                open = 0;
             }
+            Err(_) => {}
         }
     }
     Ok(())
@@ -150,6 +163,7 @@ fn take(
                 incoming.tag = tag.ok_or("a delivery without a tag")?;
                 incoming.redelivered = fields.u8().is_some_and(|bits| bits & 1 != 0);
             }
+            CANCEL => return Err("the queue is gone, or has no leader".to_owned()),
             CONNECTION_CLOSE | CHANNEL_CLOSE => return Err(fields.reason()),
             _ => {}
         }

@@ -79,6 +79,7 @@ fn put_properties(out: &mut Vec<u8>, name: &str) {
                 "publisher_confirms",
                 "basic.nack",
                 "authentication_failure_close",
+                "consumer_cancel_notify",
                 "connection.blocked",
             ];
             for name in can {

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Target;
+use super::beat::{Beat, SILENT};
 use super::frame::{
     self, ACK, CHANNEL_CLOSE, CONNECTION_BLOCKED, CONNECTION_CLOSE, CONNECTION_CLOSE_OK,
     CONNECTION_UNBLOCKED, Fields, Frame, HEADER, HEARTBEAT, NACK, RETURN,
@@ -25,6 +26,9 @@ const MOST_UNSENT: usize = 256 * 1024;
 
 /// How long the broker may take to say goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the run has begun.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// How a session ended.
 pub(super) enum End {
@@ -64,13 +68,6 @@ struct Channel {
     returned: Option<String>,
 }
 
-/// Signs of life, after T0.
-struct Beat {
-    every: Duration,
-    sent: Duration,
-    seen: Duration,
-}
-
 /// The text of one message.
 struct Message<'a> {
     lane: &'a Lane,
@@ -105,7 +102,7 @@ impl<'a> Session<'a> {
             channels: (0..target.channels).map(channel).collect(),
             turn: 0,
             more: true,
-            beat: Beat { every, sent: now, seen: now },
+            beat: Beat::new(every, now),
             blocked: None,
         }
     }
@@ -113,6 +110,9 @@ impl<'a> Session<'a> {
     /// Publishes operations, `first` before any other, until there are no more
     /// or the connection is lost.
     pub(super) async fn serve(mut self, first: VecDeque<Op>) -> End {
+        if let Err(error) = self.await_start().await {
+            return self.end(&error);
+        }
         let now = self.lane.now();
         for op in first {
             self.put(op, now);
@@ -147,6 +147,29 @@ impl<'a> Session<'a> {
                 return self.end(&error);
             }
         }
+    }
+
+    /// Shows signs of life until T0, before which the run's clock stands still.
+    async fn await_start(&mut self) -> Result<(), String> {
+        let mut waited = Duration::ZERO;
+        while let Some(left) = self.lane.until_start()
+            && !self.lane.is_closing()
+        {
+            let pause = left.min(GLANCE);
+            let read = poll_fn(|cx| self.wire.poll_read(cx));
+            match tokio::time::timeout(pause, read).await {
+                Ok(read) => {
+                    read.map_err(|error| error.to_string())?;
+                    self.read()?;
+                    self.beat.heard(waited);
+                }
+                Err(_) => waited += pause,
+            }
+            self.show_life(waited)?;
+            self.wire.flush().await?;
+        }
+        self.beat.restart(self.lane.now());
+        Ok(())
     }
 
     fn room(&self) -> bool {
@@ -199,9 +222,7 @@ impl<'a> Session<'a> {
     fn deadline(&mut self) -> Duration {
         let oldest = self.channels.iter_mut().filter_map(|channel| channel.window.deadline()).min();
         let overdue = oldest.map_or(Duration::MAX, |started| started + self.lane.timeout());
-        let beat = self.beat.sent.saturating_add(self.beat.every / 2);
-        let dead = self.beat.seen.saturating_add(self.beat.every.saturating_mul(2));
-        overdue.min(beat).min(dead)
+        overdue.min(self.beat.deadline())
     }
 
     async fn event(&mut self) -> Event {
@@ -233,7 +254,6 @@ impl<'a> Session<'a> {
     fn written(&mut self) {
         let (lane, written) = (self.lane, self.wire.written());
         let now = lane.now();
-        self.beat.sent = now;
         for channel in &mut self.channels {
             channel.window.written(written, |op, started, answer| {
                 lane.settle_at(op, started, now, answer);
@@ -245,7 +265,9 @@ impl<'a> Session<'a> {
     fn read(&mut self) -> Result<(), String> {
         let lane = self.lane;
         let now = lane.now();
-        self.beat.seen = now;
+        self.beat.heard(now);
+        // Where there is always something to read the clock is not looked at.
+        self.show_life(now)?;
         let (wire, channels) = (&mut self.wire, &mut self.channels);
         wire.frames(|frame| {
             match frame.method() {
@@ -276,15 +298,17 @@ impl<'a> Session<'a> {
                 });
             }
         }
-        if now >= self.beat.seen.saturating_add(self.beat.every.saturating_mul(2)) {
-            return Err("the broker shows no sign of life".to_owned());
+        self.show_life(now)
+    }
+
+    /// Shows that we live, if it is time to; notices that the broker does not.
+    fn show_life(&mut self, now: Duration) -> Result<(), String> {
+        if self.beat.is_dead(now) {
+            return Err(SILENT.to_owned());
         }
-        if now >= self.beat.sent.saturating_add(self.beat.every / 2) {
-            self.beat.sent = now;
-            // A broker that reads nothing needs no more of them.
-            if self.wire.unsent() < MOST_UNSENT {
-                frame::put(self.wire.out(), HEARTBEAT, 0, |_| {});
-            }
+        // A broker that reads nothing needs no more of them.
+        if self.beat.send(now) && self.wire.unsent() < MOST_UNSENT {
+            frame::put(self.wire.out(), HEARTBEAT, 0, |_| {});
         }
         Ok(())
     }
