@@ -11,6 +11,7 @@ use crate::service::Service;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
 use crate::victim::VictimError;
+use services::Trouble;
 
 /// Why a fault did not land, or was not healed. Every one of them makes a run
 /// inconclusive.
@@ -192,6 +193,33 @@ impl FaultError {
     #[must_use]
     pub fn is_unhealed(&self) -> bool {
         matches!(self, Self::NotHealed { .. } | Self::Undo(_))
+    }
+}
+
+/// The service as the constant that it is.
+fn constant(service: Service) -> &'static Service {
+    const ALL: &[Service] = &Service::ALL;
+    ALL.iter().find(|constant| **constant == service).unwrap_or(&Service::Http)
+}
+
+impl From<Trouble> for FaultError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Address(error) => Self::Address {
+                service: constant(error.service),
+                address: error.shown,
+                reason: error.reason,
+            },
+            Trouble::Unreachable { service, address, reason } => {
+                Self::Unreachable { service: constant(service), address, reason }
+            }
+            Trouble::Credentials { service, address, request, answer } => {
+                Self::Credentials { service: constant(service), address, request, answer }
+            }
+            Trouble::Answer { service, address, request, answer } => {
+                Self::Answer { service: constant(service), address, request, answer }
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
+use services::{Address, Service, Trouble};
 
 use crate::FaultError;
 use crate::service::MANAGEMENT;
@@ -47,6 +48,7 @@ pub(crate) struct Management {
     base: Url,
     user: String,
     password: String,
+    address: Address,
 }
 
 /// An AMQP connection. The order is by what the client calls itself, then by
@@ -100,33 +102,19 @@ impl Management {
     /// An API by its address, `http://USER:PASSWORD@HOST:PORT`, with `guest` for
     /// what is missing, as the broker itself has it.
     pub(crate) fn new(address: &str, http: Client) -> Result<Self, FaultError> {
-        let wrong = |reason: String| FaultError::Address {
+        let address = Service::Management.address(address).map_err(Trouble::from)?;
+        let (user, password) = services::management::credentials(&address);
+        let base = Url::parse(&address.base()).map_err(|error| FaultError::Address {
             service: &MANAGEMENT,
-            address: redacted(address),
-            reason,
-        };
-        let mut base = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(wrong(format!("{:?} is not http or https", base.scheme())));
-        }
-        let or_guest = |text: Option<&str>| match text {
-            Some(text) if !text.is_empty() => decoded(text),
-            _ => "guest".to_owned(),
-        };
-        let user = or_guest(Some(base.username()));
-        let password = or_guest(base.password());
-        let stripped = base.set_username("").and_then(|()| base.set_password(None));
-        stripped.map_err(|()| wrong("it has no host".to_owned()))?;
-        Ok(Self { http, base, user, password })
+            address: address.shown(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { http, base, user, password, address })
     }
 
     /// The address as messages show it.
     fn shown(&self) -> String {
-        let mut shown = self.base.clone();
-        // The base has a host, so it can have a user.
-        let _ = shown.set_username(&self.user);
-        let _ = shown.set_password(Some("***"));
-        shown.to_string().trim_end_matches('/').to_owned()
+        self.address.shown().trim_end_matches('/').to_owned()
     }
 
     /// Every open AMQP connection.
@@ -269,31 +257,6 @@ fn connection(listed: &Value) -> Option<Connection> {
     })
 }
 
-/// An address without its password, even if it is not a proper one.
-#[must_use]
-pub fn redacted(address: &str) -> String {
-    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let Some((credentials, host)) = rest.rsplit_once('@') else { return address.to_owned() };
-    let user = credentials.split(':').next().unwrap_or_default();
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    format!("{scheme}{separator}{user}:***@{host}")
-}
-
-/// `%40` is `@`: a user or password in an address is percent-encoded.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%')
-            .then(|| u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok())
-            .flatten();
-        out.push(code.unwrap_or(bytes[at]));
-        at += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// An error with its causes, which say what really happened.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -318,8 +281,6 @@ mod tests {
         let api = api("http://joe:s%40cret@127.0.0.1:15672/rabbit/").unwrap();
         assert_eq!((api.user.as_str(), api.password.as_str()), ("joe", "s@cret"));
         assert_eq!(api.shown(), "http://joe:***@127.0.0.1:15672/rabbit");
-        assert_eq!(redacted("joe:s@cret@host:1"), "joe:***@host:1");
-        assert_eq!(redacted("amqp://host:1"), "amqp://host:1");
     }
 
     #[test]

@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, error::SqlState};
+use services::postgres::trouble;
+use services::{Address, OWN, Service, Trouble};
+use tokio_postgres::Client;
 
 use crate::FaultError;
-use crate::management::redacted;
-use crate::postgres::{self, ConnectError, whole};
-use crate::service::POSTGRES;
 
-/// What the tool's own sessions are called; they are never hit.
-const OWN: &str = "shakedown:";
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
 /// A session of our own.
 pub(crate) struct Server {
     client: Client,
-    shown: String,
+    address: Address,
 }
 
 /// Somebody's session. The order is by what the client calls itself.
@@ -57,32 +54,24 @@ const SESSIONS: &str = "select coalesce(application_name, ''), coalesce(usename:
     from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()";
 
 impl Server {
-    /// Connects; see [`postgres::connect`].
+    /// Connects. The sessions of one server are ended, so it has to be one.
     pub(crate) async fn connect(url: &str) -> Result<Self, FaultError> {
-        let shown = redacted(url);
-        let mut config: Config =
-            url.parse().map_err(|error: tokio_postgres::Error| FaultError::Address {
-                service: &POSTGRES,
-                address: shown.clone(),
-                reason: error.to_string(),
-            })?;
-        // Further hosts could be given as parameters, past every guard.
-        if config.get_hosts().len() != 1 || !config.get_hostaddrs().is_empty() {
+        let address = Service::Postgres.address(url).map_err(Trouble::from)?;
+        if address.hosts.len() > 1 {
             return Err(FaultError::Address {
-                service: &POSTGRES,
-                address: shown,
+                service: &crate::service::POSTGRES,
+                address: address.shown(),
                 reason: "it names more than one host".to_owned(),
             });
         }
-        config.application_name("shakedown:chaos").connect_timeout(CONNECT_WITHIN);
-        let client = postgres::connect(&config).await.map_err(|error| refused(&error, &shown))?;
-        Ok(Self { client, shown })
+        let client = services::postgres::connect(&address, "chaos", CONNECT_WITHIN).await?;
+        Ok(Self { client, address })
     }
 
     /// Every session of a client but the tools' own.
     pub(crate) async fn backends(&self) -> Result<Vec<Backend>, FaultError> {
         let rows = self.client.query(SESSIONS, &[]).await;
-        let rows = rows.map_err(|error| refusal(&error, &self.shown, "pg_stat_activity"))?;
+        let rows = rows.map_err(|error| trouble(&self.address, "pg_stat_activity", &error))?;
         let backend = |row: &tokio_postgres::Row| Backend {
             application: row.get(0),
             user: row.get(1),
@@ -101,37 +90,6 @@ impl Server {
                          from pg_stat_activity where pid = $1 \
                          and (extract(epoch from backend_start) * 1000000)::bigint = $2";
         let row = self.client.query_one(statement, &[&backend.pid, &backend.since]).await;
-        Ok(row.map_err(|error| refusal(&error, &self.shown, "pg_terminate_backend"))?.get(0))
-    }
-}
-
-/// There is no session.
-fn refused(error: &ConnectError, shown: &str) -> FaultError {
-    let (service, address) = (&POSTGRES, shown.to_owned());
-    match error.code() {
-        Some(code) => answered(code, address, "a session", error.tell()),
-        None => FaultError::Unreachable { service, address, reason: error.tell() },
-    }
-}
-
-/// A statement was not carried out.
-fn refusal(error: &tokio_postgres::Error, shown: &str, what: &str) -> FaultError {
-    let (service, address) = (&POSTGRES, shown.to_owned());
-    let Some(told) = error.as_db_error() else {
-        return FaultError::Unreachable { service, address, reason: whole(error) };
-    };
-    answered(told.code(), address, what, told.message().to_owned())
-}
-
-fn answered(code: &SqlState, address: String, what: &str, answer: String) -> FaultError {
-    let (service, request) = (&POSTGRES, what.to_owned());
-    let denied = [
-        SqlState::INSUFFICIENT_PRIVILEGE,
-        SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-    ];
-    match denied.contains(code) {
-        true => FaultError::Credentials { service, address, request, answer },
-        false => FaultError::Answer { service, address, request, answer },
+        Ok(row.map_err(|error| trouble(&self.address, "pg_terminate_backend", &error))?.get(0))
     }
 }

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisError};
+use redis::{FromRedisValue, RedisError};
+use services::redis::trouble;
+use services::{Address, OWN, Service};
 
 use crate::FaultError;
-use crate::management::redacted;
-use crate::service::REDIS;
 
-/// What the tool's own connections are called; they are never hit.
-const OWN: &str = "shakedown:";
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A connection to a server.
 pub(crate) struct Server {
     connection: MultiplexedConnection,
-    shown: String,
+    address: Address,
 }
 
 /// A client's connection as `CLIENT LIST` shows it. The order is by what the
@@ -46,36 +44,15 @@ impl Client {
 }
 
 impl Server {
-    /// Connects.
+    /// Connects. How long an answer is waited for is said with each question.
     pub(crate) async fn connect(url: &str) -> Result<Self, FaultError> {
-        let shown = redacted(url);
-        let client = redis::Client::open(url).map_err(|error| FaultError::Address {
-            service: &REDIS,
-            address: shown.clone(),
-            reason: error.to_string(),
-        })?;
-        let unreachable = |reason: String| FaultError::Unreachable {
-            service: &REDIS,
-            address: shown.clone(),
-            reason,
-        };
-        // How long an answer is waited for is said with each question.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let config = config.set_connection_timeout(None);
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let connected = tokio::time::timeout(ANSWER_WITHIN, connecting).await;
-        let connection = connected
-            .map_err(|_| unreachable("no answer".to_owned()))?
-            .map_err(|error| refusal(&error, &shown, "a connection"))?;
-        let mut server = Self { connection, shown };
-        // A user may be forbidden to give a name.
-        let name = redis::cmd("CLIENT").arg("SETNAME").arg("shakedown:chaos").to_owned();
-        let _ = server.ask::<()>(&name, "CLIENT SETNAME").await;
-        Ok(server)
+        let address = Service::Redis.address(url).map_err(services::Trouble::from)?;
+        let connection = services::redis::connect(&address, "chaos", ANSWER_WITHIN, None).await?;
+        Ok(Self { connection, address })
     }
 
-    pub(crate) fn shown(&self) -> &str {
-        &self.shown
+    pub(crate) fn shown(&self) -> String {
+        self.address.shown()
     }
 
     /// Every connection of a client but the tools' own, replicas' and
@@ -132,7 +109,7 @@ impl Server {
     ) -> Result<T, FaultError> {
         let asked = command.query_async(&mut self.connection);
         let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await.ok();
-        answered(answer, &self.shown, what)
+        answered(answer, &self.address, what)
     }
 
     /// Asks several things at once.
@@ -143,38 +120,18 @@ impl Server {
     ) -> Result<T, FaultError> {
         let asked = commands.query_async(&mut self.connection);
         let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await.ok();
-        answered(answer, &self.shown, what)
+        answered(answer, &self.address, what)
     }
 }
 
 /// What came of a question; `None` is no answer in time.
 fn answered<T>(
     answer: Option<Result<T, RedisError>>,
-    shown: &str,
+    address: &Address,
     what: &str,
 ) -> Result<T, FaultError> {
-    match answer {
-        Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) => Err(refusal(&error, shown, what)),
-        None => Err(FaultError::Unreachable {
-            service: &REDIS,
-            address: shown.to_owned(),
-            reason: format!("no answer to {what}"),
-        }),
-    }
-}
-
-fn refusal(error: &RedisError, shown: &str, what: &str) -> FaultError {
-    let (address, request, answer) = (shown.to_owned(), what.to_owned(), error.to_string());
-    if error.is_io_error() {
-        return FaultError::Unreachable { service: &REDIS, address, reason: answer };
-    }
-    let denied = error.kind() == ErrorKind::AuthenticationFailed
-        || ["NOPERM", "NOAUTH", "WRONGPASS"].iter().any(|code| error.code() == Some(code));
-    match denied {
-        true => FaultError::Credentials { service: &REDIS, address, request, answer },
-        false => FaultError::Answer { service: &REDIS, address, request, answer },
-    }
+    let answer = answer.ok_or_else(|| address.unreachable(&format!("no answer to {what}")))?;
+    Ok(answer.map_err(|error| trouble(address, what, &error))?)
 }
 
 /// Reads a line of `CLIENT LIST`; `None` for what is no ordinary client.

@@ -181,29 +181,3 @@ fn body(text: &str, shape: &Shape) -> Result<Payload, LoadError> {
     Payload::body(text, shape)
         .map_err(|source| LoadError::Payload { what: "body".to_owned(), source })
 }
-
-/// An address as it may be shown: user and password, if any, left out.
-fn without_password(url: &str) -> String {
-    // A mark such as @{id} is not the end of a password.
-    let end = url.rmatch_indices('@').find(|(at, _)| !url[at + 1..].starts_with('{'));
-    let Some((at, _)) = end else { return url.to_owned() };
-    let scheme = url[..at].find("://").map_or("", |end| &url[..end + 3]);
-    format!("{scheme}***{}", &url[at..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_left_out() {
-        for (url, shown) in [
-            ("http://h/@{id}", "http://h/@{id}"),
-            ("http://u:p@h/@{id}", "http://***@h/@{id}"),
-            ("amqp://u:p@q@h:1/%2f", "amqp://***@h:1/%2f"),
-            ("u:p@h", "***@h"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-    }
-}

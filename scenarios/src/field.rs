@@ -10,8 +10,9 @@ use crate::plan::check::DeadLetters;
 use crate::plan::effects::IdentityAt;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::shape::{Again, KeyDist, Sizes};
-use crate::plan::workload::{Acks, Arrival, Late, Pointer, Statuses};
+use crate::plan::workload::{Acks, Arrival, Late, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
+use crate::pointer::Pointer;
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};
 

@@ -9,6 +9,7 @@
 mod field;
 pub mod file;
 pub mod plan;
+pub mod pointer;
 pub mod problem;
 mod read;
 pub mod redact;

@@ -11,6 +11,10 @@
 use std::ops::Range;
 
 mod address;
+mod named;
+mod secrets;
+
+pub use secrets::Secrets;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
@@ -31,11 +35,20 @@ pub fn redact(text: &str) -> String {
     out
 }
 
+/// Whether the value of what is called so is a secret: of a setting, a field or
+/// a parameter.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    named::is_secret(name)
+}
+
 /// Where the secrets of a text stand: in order, apart from each other, none
 /// empty.
 fn spans(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     address::spans(text, &mut found);
+    named::spans(text, &mut found);
+    named::bearers(text, &mut found);
     merged(found)
 }
 
@@ -52,6 +65,9 @@ fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     }
     out
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -81,6 +97,47 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_named_like_secrets_do_not_show() {
+        for (given, shown) in [
+            ("--set db_password=hunter2 --set n=5", "--set db_password=*** --set n=5"),
+            ("PASSWORD='a b' x", "PASSWORD='***' x"),
+            ("?token=abc&n=1", "?token=***&n=1"),
+            ("postgres://h/d?sslpassword=a%26b&x=y", "postgres://h/d?sslpassword=***&x=y"),
+            (
+                "mongodb://h/?authMechanismProperties=a:b,c:d&w=1",
+                "mongodb://h/?authMechanismProperties=***&w=1",
+            ),
+            ("sasl.password=a,b;c d", "sasl.password=*** d"),
+            ("host=h password=a&b=c user=u", "host=h password=*** user=u"),
+            ("password='it\\'s' host=h", "password='***' host=h"),
+            ("{\"password\": \"x\\\"y\", \"n\": 1}", "{\"password\": \"***\", \"n\": 1}"),
+            ("{\\\"token\\\":\\\"x\\\",\\\"n\\\":1}", "{\\\"token\\\":\\\"***\\\",\\\"n\\\":1}"),
+            ("--password hunter2 --user joe", "--password *** --user joe"),
+            ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+            ("authorization: Basic dTpwdw==\nhost: h", "authorization: Basic ***\nhost: h"),
+            ("a Basic dTpwdw== and bearer x, y", "a Basic *** and bearer ***, y"),
+            ("secret = \"s\"", "secret = \"***\""),
+            ("password=", "password="),
+            ("= = 5", "= = 5"),
+        ] {
+            assert_eq!(redact(given), shown);
+            assert_eq!(redact(shown), shown, "what is masked stays");
+        }
+    }
+
+    #[test]
+    fn names_tell_secrets() {
+        for name in
+            ["password", "DB_PASSWORD", "sslpassword", "api-key", "redis.pass", "PGPASSWORD"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["user", "tokens", "bypass", "key", "passes", "author"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_no_secret_stays_readable() {
         for text in [
             "http://h/a@b:c",
@@ -98,6 +155,8 @@ mod tests {
             "rabbit@host:5672",
             "{\"id\":\"@{id}\",\"to\":\"a@b\"}",
             "at 12:30:45 x@y",
+            "Basic checks of the bearer",
+            "max_tokens=5 bypass=1",
         ] {
             assert_eq!(redact(text), text);
         }

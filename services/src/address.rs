@@ -86,6 +86,22 @@ impl Address {
         &self.text
     }
 
+    /// The address without user, password and a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> String {
+        let (scheme, rest) = self.text.split_once("://").unwrap_or(("", &self.text));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let rest = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+        let joint = if scheme.is_empty() { "" } else { "://" };
+        format!("{scheme}{joint}{}", rest.trim_end_matches('/'))
+    }
+
+    /// User and password where a user is named.
+    #[must_use]
+    pub fn credentials(&self) -> Option<(String, String)> {
+        Some((self.user.clone()?, self.password.clone().unwrap_or_default()))
+    }
+
     /// The first host; of most services the only one.
     #[must_use]
     pub fn host(&self) -> &Host {

@@ -3,6 +3,12 @@
 use crate::address::Address;
 use crate::service::{About, Scheme};
 
+#[cfg(feature = "amqp")]
+mod connect;
+
+#[cfg(feature = "amqp")]
+pub use connect::{connect, trouble};
+
 pub(crate) const ABOUT: About = About {
     name: "RabbitMQ",
     see: "see that the broker runs, and that user, password and virtual host are right",
@@ -23,4 +29,10 @@ fn read(address: &mut Address) -> Result<(), String> {
         Some((name, value)) => Err(format!("{name}={value} is no number")),
         None => Ok(()),
     }
+}
+
+/// The virtual host, `/` where none is named.
+#[must_use]
+pub fn vhost(address: &Address) -> String {
+    address.name().ok().flatten().unwrap_or_else(|| "/".to_owned())
 }

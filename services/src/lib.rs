@@ -8,16 +8,37 @@
 //! [`scenarios::redact`].
 
 pub mod address;
-mod amqp;
+pub mod amqp;
+#[cfg(feature = "check")]
+mod check;
 mod http;
 mod kafka;
-mod management;
+pub mod management;
 mod mongodb;
-mod postgres;
+pub mod postgres;
 mod prometheus;
 mod proxy;
-mod redis;
+pub mod redis;
 mod service;
+mod trouble;
 
 pub use address::{Address, AddressError, Host};
+#[cfg(feature = "check")]
+pub use check::check;
 pub use service::{About, Scheme, Service};
+pub use trouble::Trouble;
+
+/// What the names of the tools' own sessions begin with; no fault hits them.
+pub const OWN: &str = "shakedown:";
+
+/// The name of a session of ours.
+#[must_use]
+pub fn name(role: &str) -> String {
+    format!("{OWN}{role}")
+}
+
+/// There was no answer within this time.
+#[cfg(any(feature = "amqp", feature = "postgres", feature = "redis"))]
+fn late(within: std::time::Duration) -> String {
+    format!("no answer within {} s", within.as_secs_f64())
+}

@@ -6,6 +6,12 @@
 use crate::address::Address;
 use crate::service::{About, Scheme};
 
+#[cfg(feature = "postgres")]
+mod connect;
+
+#[cfg(feature = "postgres")]
+pub use connect::{connect, trouble};
+
 pub(crate) const ABOUT: About = About {
     name: "PostgreSQL",
     see: "see that the server runs",
@@ -29,5 +35,13 @@ fn read(address: &mut Address) -> Result<(), String> {
             "{name}= must not stand behind the ?; hosts, user and database stand before it"
         ));
     }
-    address.only(&PARAMETERS)
+    address.only(&PARAMETERS)?;
+    let one_of = |name: &str, values: &[&str]| match address.parameter(name) {
+        Some(value) if !values.contains(&value) => {
+            Err(format!("{name} must be one of {}", values.join(", ")))
+        }
+        _ => Ok(()),
+    };
+    one_of("sslmode", &["disable", "prefer", "require"])?;
+    one_of("target_session_attrs", &["any", "read-write", "read-only"])
 }

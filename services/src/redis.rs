@@ -3,6 +3,12 @@
 use crate::address::Address;
 use crate::service::{About, Scheme};
 
+#[cfg(feature = "redis")]
+mod connect;
+
+#[cfg(feature = "redis")]
+pub use connect::{connect, trouble};
+
 pub(crate) const ABOUT: About = About {
     name: "Redis",
     see: "see that the server runs",
@@ -19,7 +25,10 @@ fn read(address: &mut Address) -> Result<(), String> {
 }
 
 /// The number of the database.
-fn database(address: &Address) -> Result<u32, String> {
+///
+/// # Errors
+/// When what follows the host is none.
+pub fn database(address: &Address) -> Result<u32, String> {
     match address.name()?.as_deref() {
         None | Some("") => Ok(0),
         Some(number) => {

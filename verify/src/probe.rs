@@ -41,6 +41,9 @@ pub enum ProbeError {
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// An address that is none.
+    #[error(transparent)]
+    Address(#[from] services::AddressError),
 }
 
 /// A probe that is ready to sample.

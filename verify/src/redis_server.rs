@@ -1,71 +1,38 @@
-//! A connection to a Redis server, as probes, sources of effects and the
-//! preflight need it.
+//! A connection to a Redis server, as probes and sources of effects need it.
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, RedisError, Value};
-
-use crate::targets::redact;
+use redis::{RedisResult, Value};
+use services::{Address, Service, Trouble};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why a server does not answer as it should.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RedisTrouble {
-    /// User name or password are wrong, or a right is missing.
-    #[error("{address} refuses the user name or password: {why}")]
-    Refused {
-        /// The address without its password.
-        address: String,
-        /// What the server says.
-        why: String,
-    },
-    /// Anything else.
-    #[error("{address}: {why}")]
-    Unreachable {
-        /// The address without its password.
-        address: String,
-        /// What is wrong.
-        why: String,
-    },
+/// A server that answered.
+pub(crate) struct Server {
+    /// The connection.
+    pub(crate) connection: MultiplexedConnection,
+    address: Address,
 }
 
-/// Connects under a name that faults spare.
-///
-/// # Errors
-/// When nobody answers there, or lets us in.
-pub(crate) async fn connect(url: &str, name: &str) -> Result<MultiplexedConnection, RedisTrouble> {
-    let unreachable = |why: String| RedisTrouble::Unreachable { address: redact(url), why };
-    let client = redis::Client::open(url).map_err(|error| trouble(url, &error))?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    let connected = tokio::time::timeout(PATIENCE, connecting).await;
-    let mut connection = connected
-        .map_err(|_| unreachable("no answer within 5 s".to_owned()))?
-        .map_err(|error| trouble(url, &error))?;
-    // A user may be forbidden to give a name.
-    let mut named = redis::cmd("CLIENT");
-    named.arg("SETNAME").arg(format!("shakedown:{name}"));
-    let _ = named.query_async::<()>(&mut connection).await;
-    // A server that wants a password lets everybody connect.
-    let pinged = redis::cmd("PING").query_async::<Value>(&mut connection).await;
-    pinged.map_err(|error| trouble(url, &error))?;
-    Ok(connection)
-}
+impl Server {
+    /// Connects under a name that faults spare.
+    ///
+    /// # Errors
+    /// When nobody answers there, or lets us in.
+    pub(crate) async fn connect(url: &str, role: &str) -> Result<Self, Trouble> {
+        let address = Service::Redis.address(url)?;
+        let connection = services::redis::connect(&address, role, PATIENCE, Some(PATIENCE)).await?;
+        Ok(Self { connection, address })
+    }
 
-/// What an error at an address means.
-pub(crate) fn trouble(url: &str, error: &RedisError) -> RedisTrouble {
-    let (address, why) = (redact(url), error.to_string());
-    let denied = error.kind() == ErrorKind::AuthenticationFailed
-        || ["NOPERM", "NOAUTH", "WRONGPASS"].iter().any(|code| error.code() == Some(code));
-    if denied {
-        RedisTrouble::Refused { address, why }
-    } else {
-        RedisTrouble::Unreachable { address, why }
+    /// The answer, or what its error means.
+    ///
+    /// # Errors
+    /// When it is an error.
+    pub(crate) fn answered<T>(&self, request: &str, answer: RedisResult<T>) -> Result<T, Trouble> {
+        answer.map_err(|error| services::redis::trouble(&self.address, request, &error))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::System;
-use url::Url;
+use scenarios::redact::redact;
+use services::Service;
 
 /// Why an address cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +52,16 @@ pub enum TargetError {
         why: String,
     },
     /// The system there does not let us in.
-    #[error(
-        "{key}: {address} refuses the user name or password; give them in the address: {example}"
-    )]
+    #[error("{key}: {address} refuses us ({why}); {advice}")]
     Unauthorized {
         /// The key.
         key: String,
         /// The address without its password.
         address: String,
+        /// What it said.
+        why: String,
         /// How credentials are given.
-        example: String,
+        advice: &'static str,
     },
 }
 
@@ -106,31 +107,28 @@ pub fn check(
     let mut checked = BTreeMap::new();
     for (key, text) in targets {
         let schemes = system.targets.get(key).map_or(&[][..], |target| &target.schemes);
+        let service = service_of(text, schemes);
         let error = |why: String| TargetError::NotAnAddress {
             key: key.clone(),
             text: redact(text),
             why,
-            example: example(schemes.first().map_or("http", String::as_str)),
+            example: service.about().example.to_owned(),
         };
-        let url = Url::parse(text).map_err(|e| error(e.to_string()))?;
-        if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme == url.scheme()) {
+        let address = service.address(text).map_err(|wrong| error(wrong.reason))?;
+        let has = |scheme: &String| scheme.eq_ignore_ascii_case(address.scheme.name);
+        if !schemes.is_empty() && !schemes.iter().any(has) {
             return Err(error(format!("its scheme must be {}", schemes.join(" or "))));
-        }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(error("it names no host".to_owned()));
         }
         checked.insert(key.clone(), text.trim_end_matches('/').to_owned());
     }
     Ok(checked)
 }
 
-fn example(scheme: &str) -> String {
-    match scheme {
-        "amqp" | "amqps" => format!("{scheme}://user:password@host:5672/%2f"),
-        "redis" | "rediss" => format!("{scheme}://user:password@host:6379"),
-        "postgres" | "postgresql" => format!("{scheme}://user:password@host:5432/database"),
-        other => format!("{other}://host:8080"),
-    }
+/// The service behind an address: that of its scheme, otherwise of a scheme
+/// that it may have.
+pub(crate) fn service_of(text: &str, schemes: &[String]) -> Service {
+    let allowed = || schemes.iter().find_map(|scheme| Service::of_scheme(scheme));
+    Service::of_address(text).or_else(allowed).unwrap_or(Service::Http)
 }
 
 /// The addresses as they may be shown.
@@ -139,62 +137,9 @@ pub fn redact_all(targets: &BTreeMap<String, String>) -> BTreeMap<String, String
     targets.iter().map(|(key, url)| (key.clone(), redact(url))).collect()
 }
 
-/// Takes the password out of an address: `amqp://guest:***@host`. Works on any
-/// text, also on one that is not an address.
-#[must_use]
-pub fn redact(text: &str) -> String {
-    let Some(start) = text.find("://").map(|at| at + 3) else { return text.to_owned() };
-    let authority_end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    let Some(at) = text[start..authority_end].rfind('@').map(|at| start + at) else {
-        return text.to_owned();
-    };
-    match text[start..at].find(':') {
-        Some(colon) => format!("{}:***{}", &text[..start + colon], &text[at..]),
-        None => text.to_owned(),
-    }
-}
-
-/// User name and password of an address, percent-decoded, and the address
-/// without them.
-#[must_use]
-pub fn credentials(text: &str) -> (String, Option<(String, String)>) {
-    let Ok(mut url) = Url::parse(text) else { return (text.to_owned(), None) };
-    if url.username().is_empty() {
-        return (text.trim_end_matches('/').to_owned(), None);
-    }
-    let decode = |word: &str| {
-        url::form_urlencoded::parse(format!("x={}", word.replace('+', "%2B")).as_bytes())
-            .next()
-            .map_or_else(String::new, |(_, value)| value.into_owned())
-    };
-    let user = decode(url.username());
-    let password = decode(url.password().unwrap_or_default());
-    // A URL with a host takes any user name, so these cannot fail.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    (url.as_str().trim_end_matches('/').to_owned(), Some((user, password)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_do_not_show() {
-        assert_eq!(redact("amqp://guest:se:cr@t@h:1/%2f"), "amqp://guest:***@h:1/%2f");
-        assert_eq!(redact("http://h/a@b:c"), "http://h/a@b:c");
-        assert_eq!(redact("http://user@h"), "http://user@h");
-        assert_eq!(redact("service=http://u:p@h"), "service=http://u:***@h");
-        assert_eq!(redact("not an address"), "not an address");
-    }
-
-    #[test]
-    fn credentials_are_taken_out() {
-        let (bare, user) = credentials("http://us%2Ber:p%40ss@h:15672/");
-        assert_eq!(bare, "http://h:15672");
-        assert_eq!(user, Some(("us+er".to_owned(), "p@ss".to_owned())));
-        assert_eq!(credentials("http://h:1/x"), ("http://h:1/x".to_owned(), None));
-    }
 
     #[test]
     fn pairs_are_read_strictly() {

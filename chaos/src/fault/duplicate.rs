@@ -24,12 +24,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{About, Order, Scene, Strike};
-use crate::management::redacted;
 use crate::service::AMQP;
 use crate::undo::Undo;
 use crate::{FaultError, World};
 use identities::Identities;
 use pen::{Choice, Pen, Tally};
+use scenarios::redact::redact;
 
 pub(super) const ABOUT: About = About {
     kind: "duplicate",
@@ -51,17 +51,19 @@ pub(super) async fn prepare(
     let url = order.fill(&asked.url)?;
     let tap = match url.split_once("://").map(|(scheme, _)| scheme) {
         Some("amqp" | "amqps") => Tap::Amqp(Box::new(amqp::Tap::connect(&url, asked).await?)),
-        Some("redis" | "rediss") => Tap::Redis(redis::Tap::connect(&url, &asked.from).await?),
+        Some("redis" | "rediss") => {
+            Tap::Redis(Box::new(redis::Tap::connect(&url, &asked.from).await?))
+        }
         _ => {
             return Err(FaultError::Address {
                 service: &AMQP,
-                address: redacted(&url),
+                address: redact(&url),
                 reason: "it begins with neither amqp:// nor redis://".to_owned(),
             });
         }
     };
     Ok(Box::new(Duplicate {
-        at: format!("{} of {}", asked.from, redacted(&url)),
+        at: format!("{} of {}", asked.from, redact(&url)),
         choice: Choice::new(order.seed, asked.share.0, asked.most),
         share: asked.share.to_string(),
         lasts: asked.lasts.0,
@@ -76,7 +78,7 @@ pub(super) async fn prepare(
 /// Where messages are seen and put once more.
 enum Tap {
     Amqp(Box<amqp::Tap>),
-    Redis(redis::Tap),
+    Redis(Box<redis::Tap>),
 }
 
 /// When a tap is to end: at a time, or when it is told to.

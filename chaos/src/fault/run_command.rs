@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use scenarios::plan::fault::RunCommand;
 
 use super::{About, Order, Strike};
-use crate::management::redacted;
 use crate::patience::Patience;
 use crate::undo::{Undo, run};
 use crate::{FaultError, World};
+use scenarios::redact::redact;
 
 pub(super) const ABOUT: About = About {
     kind: "run_command",
@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) fn prepare(asked: &RunCommand, order: &Order) -> Result<Box<dyn Strike>, FaultError> {
     let undo = order.fill(&asked.undo)?;
     // The undo is written to the journal as it stands.
-    if undo.split_whitespace().any(|word| redacted(word) != word) {
+    if redact(&undo) != undo {
         let why = "it would be written to the journal with its password; let the program read \
                    the password from a file or from its environment"
             .to_owned();
@@ -49,8 +49,8 @@ struct Run {
 #[async_trait]
 impl Strike for Run {
     fn victims(&self) -> Vec<String> {
-        let words = self.inject.split_whitespace().map(redacted);
-        vec![words.collect::<Vec<_>>().join(" ")]
+        let words: Vec<&str> = self.inject.split_whitespace().collect();
+        vec![redact(&words.join(" "))]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {

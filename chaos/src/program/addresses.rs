@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use chaos::redacted;
+use scenarios::redact::redact;
 
 use super::exit::Trouble;
 
@@ -28,7 +28,7 @@ pub(crate) fn read(
             .split_once('=')
             .filter(|(key, url)| !key.is_empty() && !url.is_empty())
             .ok_or_else(|| {
-                let pair = redacted(pair);
+                let pair = redact(pair);
                 Trouble::Usage(format!(
                     "--target {pair}: write KEY=URL, such as --target management=http://HOST:15672"
                 ))

@@ -1,6 +1,6 @@
 //! The command line that does the same again.
 
-use chaos::redacted;
+use scenarios::redact::redact;
 
 /// The words of this command line, without passwords, and with the seed.
 pub(crate) fn command(seed: u64) -> String {
@@ -12,6 +12,6 @@ pub(crate) fn command(seed: u64) -> String {
     if is_run && !has_seed {
         words.extend(["--seed".to_owned(), seed.to_string()]);
     }
-    let shown = |word: &String| if word.contains("://") { redacted(word) } else { word.clone() };
+    let shown = |word: &String| if word.contains("://") { redact(word) } else { word.clone() };
     shell_words::join(words.iter().map(shown))
 }

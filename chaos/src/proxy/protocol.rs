@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use scenarios::pointer::Pointer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ pub enum Identity {
     /// A field of a Redis entry.
     Field(String),
     /// A place in a JSON body.
-    Pointer(String),
+    Pointer(Pointer),
 }
 
 impl TryFrom<String> for Identity {
@@ -49,7 +50,9 @@ impl TryFrom<String> for Identity {
             Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
             Some(("field", name)) if !name.is_empty() => Ok(Self::Field(name.to_owned())),
             _ if text.is_empty() => Ok(Self::Usual),
-            _ if text.starts_with('/') => Ok(Self::Pointer(text)),
+            _ if text.starts_with('/') => {
+                text.parse().map(Self::Pointer).map_err(|error| format!("identity {error}"))
+            }
             _ => Err(format!("identity {text:?} is no header:NAME, field:NAME or /POINTER")),
         }
     }
@@ -61,15 +64,20 @@ impl From<Identity> for String {
             Identity::Usual => Self::new(),
             Identity::Header(name) => format!("header:{name}"),
             Identity::Field(name) => format!("field:{name}"),
-            Identity::Pointer(pointer) => pointer,
+            Identity::Pointer(pointer) => pointer.into(),
         }
     }
 }
 
 /// What a JSON body has at a place; nothing if it is no JSON or has nothing.
-pub(crate) fn pointed(body: &[u8], pointer: &str) -> Value {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    body.pointer(pointer).cloned().unwrap_or_default()
+pub(crate) fn pointed(body: &[u8], pointer: &Pointer) -> Value {
+    pointer.find_in(body).unwrap_or_default()
+}
+
+/// What a JSON body has by the usual name, `id`.
+pub(crate) fn usual(body: &[u8]) -> Value {
+    let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body.get_mut("id").map(Value::take).unwrap_or_default()
 }
 
 /// Bytes of a protocol as a JSON text.

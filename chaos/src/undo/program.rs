@@ -6,9 +6,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use scenarios::redact::redact;
 
 use super::leash::leashed;
-use crate::management::redacted;
 
 /// A program that takes longer is taken to hang.
 const RUN_WITHIN: Duration = Duration::from_secs(60);
@@ -40,8 +40,8 @@ impl Ran {
     pub(crate) fn describe(&self) -> String {
         let words = if self.errors.trim().is_empty() { &self.output } else { &self.errors };
         // They go into journals and reports.
-        let words: Vec<String> = words.split_whitespace().map(redacted).collect();
-        let words = words.join(" ");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let words = redact(&words.join(" "));
         let from = words.char_indices().rev().nth(SHOWN).map_or(0, |(at, _)| at);
         format!("{}: {}", self.status, &words[from..])
     }

@@ -23,8 +23,10 @@ use std::time::Duration;
 
 use amq_protocol_uri::{AMQPScheme, AMQPUri};
 
+use scenarios::redact::redact;
+
 use super::stream::Address;
-use super::{body, template, without_password};
+use super::{body, template};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::lane::Lane;
@@ -139,7 +141,7 @@ pub(crate) struct Target {
 impl Target {
     pub(super) fn new(amqp: &Amqp, shape: &Shape) -> Result<Self, LoadError> {
         let address = |problem: &str| LoadError::Address {
-            url: without_password(&amqp.url),
+            url: redact(&amqp.url),
             problem: format!("{problem}; write amqp://USER:PASSWORD@HOST:PORT/VHOST"),
         };
         // The parser takes localhost where there is no host. Load must never

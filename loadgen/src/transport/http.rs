@@ -19,8 +19,10 @@ use http::header::{HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
+use scenarios::redact::redact;
+
 use super::stream::Address;
-use super::{body, template, without_password};
+use super::{body, template};
 use crate::answers::Said;
 use crate::error::LoadError;
 use crate::feed::{Op, Sending};
@@ -194,7 +196,7 @@ fn setting(what: &'static str, value: &str, problem: String) -> LoadError {
 }
 
 fn address(url: &str, problem: impl Into<String>) -> LoadError {
-    LoadError::Address { url: without_password(url), problem: problem.into() }
+    LoadError::Address { url: redact(url), problem: problem.into() }
 }
 
 /// The parts of an address.

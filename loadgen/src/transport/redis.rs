@@ -19,11 +19,11 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::workload as plan;
+use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 use url::Url;
 
 use super::stream::Address;
-use super::without_password;
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::lane::Lane;
@@ -187,7 +187,7 @@ pub(crate) struct Target {
 impl Target {
     pub(super) fn new(redis: &Redis, shape: &Shape) -> Result<Self, LoadError> {
         let bad = |problem: &str| LoadError::Address {
-            url: without_password(&redis.url),
+            url: redact(&redis.url),
             problem: format!("{problem}; write redis://USER:PASSWORD@HOST:PORT/DB"),
         };
         let url = Url::parse(&redis.url).map_err(|error| bad(&error.to_string()))?;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use scenarios::redact::redact;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,13 +35,13 @@ impl Address {
     ) -> Result<Self, LoadError> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         std::net::ToSocketAddrs::to_socket_addrs(&(host, port))
-            .map_err(|source| LoadError::Host { url: super::without_password(url), source })?;
+            .map_err(|source| LoadError::Host { url: redact(url), source })?;
         let tls = match tls {
             None => None,
             Some((tls, protocols)) => {
                 let name =
                     ServerName::try_from(host.to_owned()).map_err(|error| LoadError::Address {
-                        url: super::without_password(url),
+                        url: redact(url),
                         problem: format!("{host} cannot stand in a certificate: {error}"),
                     })?;
                 Some((tls.client(protocols)?, name))

@@ -3,6 +3,7 @@
 use super::links::Links;
 use crate::plan::effects::{IdentityAt, Listing, OrderQuery};
 use crate::plan::{Effects, EffectsSource};
+use crate::pointer::Pointer;
 use crate::read::Table;
 use crate::template::Template;
 use crate::units::Span;
@@ -92,12 +93,6 @@ fn others(table: &mut Table<'_, '_>) -> [(&'static str, Option<Listing>); 3] {
     [("redis_stream", stream), ("ndjson", ndjson), ("http", http)]
 }
 
-fn pointer(table: &mut Table<'_, '_>) -> Option<String> {
-    let at = table.opt_at::<String>("identity", POINTER)?;
-    if !at.value.starts_with('/') {
-        let message = format!("{:?} is no JSON pointer", at.value);
-        let help = Some("begin it with a slash, such as \"/id\"".to_owned());
-        table.context.problem(Some(at.span), message, help);
-    }
-    Some(at.value)
+fn pointer(table: &mut Table<'_, '_>) -> Option<Pointer> {
+    table.opt("identity", POINTER)
 }

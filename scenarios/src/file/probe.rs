@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::links::Links;
 use crate::plan::probe::{Metric, MetricRead};
 use crate::plan::{Probe, ProbeKind};
+use crate::pointer::Pointer;
 use crate::read::Table;
 use crate::template::Template;
 use crate::units::{Share, Span, Unit};
@@ -89,6 +90,11 @@ fn logs(table: &mut Table<'_, '_>) -> ProbeKind {
         "json",
         "The fields that make a line of JSON count, by name or JSON pointer: { level = \"error\" }.",
     );
+    for name in json.keys().filter(|name| name.starts_with('/')) {
+        if let Err(error) = name.parse::<Pointer>() {
+            table.context.problem(Some(table.head()), error.to_string(), None);
+        }
+    }
     if containing.is_empty() && json.is_empty() && !table.is_described() {
         let message = "nothing says which lines count".to_owned();
         let help = Some("give containing, json or both".to_owned());

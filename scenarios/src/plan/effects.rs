@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pointer::Pointer;
 use crate::template::Template;
 use crate::units::Span;
 
@@ -71,21 +72,21 @@ pub enum Listing {
         /// The field that holds the identity.
         field: String,
         /// A JSON pointer into the field, unless all of it is the identity.
-        identity: Option<String>,
+        identity: Option<Pointer>,
     },
     /// Lines of a file.
     Ndjson {
         /// The file.
         file: Template,
         /// A JSON pointer into a line, unless all of it is the identity.
-        identity: Option<String>,
+        identity: Option<Pointer>,
     },
     /// Lines of an answer.
     Http {
         /// Answers with a line for each effect.
         url: Template,
         /// A JSON pointer into a line, unless all of it is the identity.
-        identity: Option<String>,
+        identity: Option<Pointer>,
     },
 }
 
@@ -108,7 +109,7 @@ pub enum IdentityAt {
     /// In the property `message_id`.
     MessageId,
     /// In a field of the JSON body, by JSON pointer (RFC 6901): `/order/id`.
-    JsonPointer(String),
+    JsonPointer(Pointer),
 }
 
 impl std::str::FromStr for IdentityAt {
@@ -117,7 +118,9 @@ impl std::str::FromStr for IdentityAt {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "message_id" => Ok(Self::MessageId),
-            pointer if pointer.starts_with('/') => Ok(Self::JsonPointer(pointer.to_owned())),
+            pointer if pointer.starts_with('/') => {
+                pointer.parse().map(Self::JsonPointer).map_err(|error| error.to_string())
+            }
             other => Err(format!(
                 "{other:?} is no place of an identity; write \"message_id\" or a JSON pointer such as \"/id\""
             )),
@@ -129,7 +132,7 @@ impl std::fmt::Display for IdentityAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::MessageId => f.write_str("message_id"),
-            Self::JsonPointer(pointer) => f.write_str(pointer),
+            Self::JsonPointer(pointer) => pointer.fmt(f),
         }
     }
 }

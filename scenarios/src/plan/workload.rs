@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
 use super::shape::Shape;
+use crate::pointer::Pointer;
 use crate::template::Template;
 use crate::units::{Rate, Span};
 
@@ -161,58 +162,6 @@ pub enum Hit {
     Body(Pointer),
     /// The name of a header.
     Header(String),
-}
-
-/// A JSON pointer (RFC 6901), such as `/order/id`; by default to the whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Pointer(String);
-
-/// Why a text is no JSON pointer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no JSON pointer; write one such as \"/messageId\"")]
-pub struct PointerError(String);
-
-impl Pointer {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for Pointer {
-    type Err = PointerError;
-
-    fn from_str(text: &str) -> Result<Self, PointerError> {
-        // After a tilde stands 0, for itself, or 1, for a slash.
-        let escaped = |part: &str| part.starts_with(['0', '1']);
-        if text.starts_with('/') && text.split('~').skip(1).all(escaped) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(PointerError(text.to_owned()))
-        }
-    }
-}
-
-impl TryFrom<String> for Pointer {
-    type Error = PointerError;
-
-    fn try_from(text: String) -> Result<Self, PointerError> {
-        text.parse()
-    }
-}
-
-impl From<Pointer> for String {
-    fn from(pointer: Pointer) -> Self {
-        pointer.0
-    }
-}
-
-impl std::fmt::Display for Pointer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// AMQP 0-9-1 publishes with confirms.

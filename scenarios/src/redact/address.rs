@@ -75,17 +75,17 @@ fn is_prefix(word: &str, text: &str) -> bool {
 }
 
 /// The password of what begins with `user:password@host`. A path may have an
-/// `@`; where one `named` thing follows the host and must encode it, such an
-/// `@` is the end of a password with a slash.
+/// `@`; where only one `named` thing follows the host, which must encode it,
+/// such an `@` is the end of a password with a slash.
 fn password(text: &str, address: Range<usize>, named: bool) -> Option<Range<usize>> {
     let whole = &text[address.clone()];
     let colon = whole.find(':')?;
     let authority = whole.find(['/', '?', '#']).unwrap_or(whole.len());
-    let query = whole.find('?').unwrap_or(whole.len());
-    let path = last_at(&whole[..query]).filter(|_| named);
+    let path = last_at(whole).filter(|_| named);
     let end = match path.or_else(|| last_at(&whole[..authority])) {
         Some(end) => end,
         // What is no port is the begin of a password with a slash.
+        None if whole.starts_with('[') => return None,
         None if colon < authority && !is_port(&whole[colon + 1..authority]) => last_at(whole)?,
         None if colon == 0 => last_at(whole)?,
         None => return None,
@@ -103,11 +103,7 @@ fn last_at(text: &str) -> Option<usize> {
     text.rmatch_indices('@').map(|(at, _)| at).find(before_host)
 }
 
-/// Whether a text after the first colon of an authority is that of a host.
+/// Whether what follows the first colon of an authority begins with a port.
 fn is_port(text: &str) -> bool {
-    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    // Several hosts, or an address of IPv6.
-    text.split([',', ':', ']']).all(|part| digits(part) || part.contains(['.', '[']))
-        || text.ends_with(']')
-        || text.rsplit_once("]:").is_some_and(|(_, port)| digits(port))
+    text.split(',').next().is_some_and(|port| port.chars().all(|c| c.is_ascii_digit()))
 }

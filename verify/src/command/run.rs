@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::reference;
+use scenarios::redact::redact;
 use scenarios::{Plan, Settings};
 
 use super::{plan, source};
@@ -172,13 +173,13 @@ fn again(args: &RunArgs, plan: &Plan) -> String {
         words.extend(["--variant".to_owned(), args.variant.clone()]);
     }
     for target in &args.targets {
-        words.extend(["--target".to_owned(), targets::redact(target)]);
+        words.extend(["--target".to_owned(), redact(target)]);
     }
     for allowed in &args.allow {
         words.extend(["--allow".to_owned(), allowed.clone()]);
     }
     for set in &args.set {
-        words.extend(["--set".to_owned(), targets::redact(set)]);
+        words.extend(["--set".to_owned(), redact(set)]);
     }
     if let Some(duration) = &args.duration {
         words.extend(["--duration".to_owned(), duration.clone()]);

@@ -11,12 +11,12 @@ use loadgen::{
 use scenarios::Plan;
 use scenarios::plan::workload;
 use scenarios::plan::{Expect, Workload};
+use scenarios::redact::redact;
 
 use super::{ConductError, Order};
 use crate::clock::Clock;
 use crate::event::WorkloadSummary;
 use crate::history::PumpHistory;
-use crate::targets;
 
 /// Running workloads.
 pub(super) struct Loads {
@@ -185,18 +185,18 @@ fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
 /// What a workload does, for people.
 fn describe(transport: &Transport) -> String {
     match transport {
-        Transport::Http(http) => format!("{} {}", http.method, targets::redact(&http.url)),
+        Transport::Http(http) => format!("{} {}", http.method, redact(&http.url)),
         Transport::Amqp(amqp) => format!(
             "publish to {}, exchange {:?}, key {:?}",
-            targets::redact(&amqp.url),
+            redact(&amqp.url),
             amqp.exchange,
             amqp.routing_key
         ),
-        Transport::Redis(redis) => format!("add to {}", targets::redact(&redis.url)),
+        Transport::Redis(redis) => format!("add to {}", redact(&redis.url)),
         Transport::Kafka(kafka) => format!("write to topic {} of {}", kafka.topic, kafka.brokers),
         Transport::Command(command) => {
             let shown: String = command.run.chars().take(120).collect();
-            format!("run {}", targets::redact(&shown))
+            format!("run {}", redact(&shown))
         }
     }
 }

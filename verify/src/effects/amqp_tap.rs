@@ -20,14 +20,15 @@ use lapin::options::{
     QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use lapin::{Channel, Connection, Consumer};
 use scenarios::plan::effects::IdentityAt;
+use scenarios::redact::redact;
+use services::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::history::Seen;
-use crate::targets;
 
 /// Messages that the broker sends ahead of their acknowledgement.
 const AHEAD: u16 = 2_000;
@@ -61,12 +62,7 @@ impl Spec {
     /// What is tapped, for people.
     #[must_use]
     pub fn place(&self) -> String {
-        format!(
-            "{}, exchange {}, messages {}",
-            targets::redact(&self.url),
-            self.exchange,
-            self.routing_key
-        )
+        format!("{}, exchange {}, messages {}", redact(&self.url), self.exchange, self.routing_key)
     }
 
     fn queue(&self) -> String {
@@ -102,8 +98,7 @@ impl Tap {
     pub async fn open(spec: Spec) -> Result<Self, String> {
         let line = tokio::time::timeout(PATIENCE, connect(&spec, true))
             .await
-            .map_err(|_| "the broker did not answer within 10 s".to_owned())?
-            .map_err(|error| refusal(&spec, &error))?;
+            .map_err(|_| "the broker did not answer within 10 s".to_owned())??;
         let (finish, asked) = watch::channel(None);
         let task = tokio::spawn(read(spec, line, asked));
         Ok(Self { task, finish })
@@ -127,17 +122,23 @@ fn refusal(spec: &Spec, error: &lapin::Error) -> String {
         format!(
             "exchange {:?} does not exist at {}; name the service's with --set exchange=NAME",
             spec.exchange,
-            targets::redact(&spec.url)
+            redact(&spec.url)
         )
     } else {
-        format!("the tap at {} was refused: {text}", targets::redact(&spec.url))
+        format!("the tap at {} was refused: {text}", redact(&spec.url))
     }
 }
 
-async fn connect(spec: &Spec, declare: bool) -> lapin::Result<Line> {
-    let properties = ConnectionProperties::default()
-        .with_connection_name(format!("shakedown:tap:{}", spec.run).into());
-    let connection = Connection::connect(&spec.url, properties).await?;
+/// Connects, and declares the queue where it is not there yet.
+async fn connect(spec: &Spec, declare: bool) -> Result<Line, String> {
+    let address = Service::Amqp.address(&spec.url).map_err(|error| error.to_string())?;
+    let role = format!("tap:{}", spec.run);
+    let connection = services::amqp::connect(&address, &role, PATIENCE).await;
+    let connection = connection.map_err(|trouble| trouble.to_string())?;
+    consume(spec, connection, declare).await.map_err(|error| refusal(spec, &error))
+}
+
+async fn consume(spec: &Spec, connection: Connection, declare: bool) -> lapin::Result<Line> {
     let channel = connection.create_channel().await?;
     let queue = spec.queue();
     if declare {
@@ -300,9 +301,8 @@ impl Reader {
                 delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned())
             }
             IdentityAt::JsonPointer(pointer) => {
-                serde_json::from_slice(&delivery.data).ok().and_then(|body: serde_json::Value| {
-                    body.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
-                })
+                let found = pointer.find_in(&delivery.data);
+                found.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned)
             }
         };
         let text = identity.unwrap_or_default();

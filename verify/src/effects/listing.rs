@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use loadgen::{Fate, Ledger};
 use scenarios::plan::Listing;
 use scenarios::plan::effects::OrderQuery;
+use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 
 use super::order;
 use crate::history::{Dead, Order, Seen, SeenWorkload};
 use crate::signal::Cancel;
-use crate::targets;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
 /// by a pause of its own length, so that reading never is most of the load.
@@ -59,7 +59,7 @@ impl List {
     /// What is read, for people.
     #[must_use]
     pub fn place(&self) -> String {
-        let address = targets::redact(&self.address);
+        let address = redact(&self.address);
         match &self.kind {
             Listing::Sql { query, .. } => format!("{address}, {}", query.trim()),
             Listing::RedisStream { stream, .. } => format!("{address}, stream {stream}"),
@@ -77,14 +77,14 @@ impl List {
                 sql::read(&self.address, query, timeout.0, &mut take).await
             }
             Listing::RedisStream { stream, field, identity, .. } => {
-                let identity = identity.as_deref();
+                let identity = identity.as_ref();
                 redis_stream::read(&self.address, stream, field, identity, &mut take).await
             }
             Listing::Ndjson { identity, .. } => {
-                lines::read_file(&self.address, identity.as_deref(), &mut take).await
+                lines::read_file(&self.address, identity.as_ref(), &mut take).await
             }
             Listing::Http { identity, .. } => {
-                lines::read_url(&self.address, identity.as_deref(), &mut take).await
+                lines::read_url(&self.address, identity.as_ref(), &mut take).await
             }
         }
     }

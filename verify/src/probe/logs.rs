@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lab::Lab;
+use scenarios::pointer::Pointer;
 use serde_json::Value;
 
 use crate::observe::ProbeObserver;
@@ -57,8 +58,21 @@ pub(super) struct Logs {
 struct Wanted {
     /// One of these, where there are any, …
     containing: Vec<String>,
-    /// … and all of these, by name or JSON pointer (RFC 6901).
-    json: BTreeMap<String, String>,
+    /// … and all of these.
+    json: Vec<(Name, String)>,
+}
+
+/// Where a field of a line stands.
+enum Name {
+    Field(String),
+    Place(Pointer),
+}
+
+impl Name {
+    /// A plan has no text that begins with a slash and is no pointer.
+    fn new(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Field(text.to_owned()), Self::Place)
+    }
 }
 
 impl Wanted {
@@ -73,9 +87,9 @@ impl Wanted {
         let Some(start) = line.find('{') else { return false };
         let Ok(object) = serde_json::from_str::<Value>(&line[start..]) else { return false };
         self.json.iter().all(|(name, wanted)| {
-            let field = match name.starts_with('/') {
-                true => object.pointer(name),
-                false => object.get(name),
+            let field = match name {
+                Name::Field(name) => object.get(name),
+                Name::Place(pointer) => pointer.find(&object),
             };
             match field {
                 Some(Value::String(text)) => text == wanted,
@@ -108,7 +122,8 @@ impl Logs {
             let offset = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
             tails.insert(path.display().to_string(), Tail { offset, ..Tail::default() });
         }
-        let wanted = Wanted { containing: containing.to_vec(), json: json.clone() };
+        let json = json.iter().map(|(name, value)| (Name::new(name), value.clone())).collect();
+        let wanted = Wanted { containing: containing.to_vec(), json };
         Self { source, wanted, tails, kept: 0 }
     }
 
@@ -172,7 +187,7 @@ impl Tail {
 mod tests {
     use std::io::Write;
 
-    use super::{Tail, Wanted};
+    use super::{Name, Tail, Wanted};
 
     #[test]
     fn whole_lines_are_read_once() {
@@ -193,7 +208,7 @@ mod tests {
     fn fields_of_json_lines_are_matched_exactly() {
         let wanted = |containing: &[&str], json: &[(&str, &str)]| Wanted {
             containing: containing.iter().map(ToString::to_string).collect(),
-            json: json.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            json: json.iter().map(|(k, v)| (Name::new(k), v.to_string())).collect(),
         };
         let line = r#"12:00 {"level":"error","code":17,"ok":false,"at":{"row":"x"},"msg":"no level info"}"#;
         assert!(wanted(&[], &[("level", "error"), ("code", "17")]).takes(line));

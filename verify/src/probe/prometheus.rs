@@ -18,12 +18,12 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use scenarios::plan::probe::{Metric, MetricRead};
+use scenarios::redact::redact;
 
 use self::histogram::Histogram;
 use self::rising::Rising;
 use self::text::Sample;
 use crate::observe::ProbeObserver;
-use crate::targets;
 
 /// The longest text that an endpoint may give.
 const LONGEST: usize = 16 << 20;
@@ -102,7 +102,7 @@ impl Prometheus {
                 Ok(text) => {
                     let (samples, garbled) = text::parse(text);
                     if garbled > 0 {
-                        let url = targets::redact(&self.endpoints[number].url);
+                        let url = redact(&self.endpoints[number].url);
                         round.troubles.push(format!("{url}: {garbled} lines are not readable"));
                     }
                     self.take(number, &samples, &mut round);
@@ -137,19 +137,18 @@ impl Prometheus {
 }
 
 async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, String> {
-    let failed = |error: reqwest::Error| {
-        format!("{}: {}", targets::redact(url), super::whole(&error.without_url()))
-    };
+    let failed =
+        |error: reqwest::Error| format!("{}: {}", redact(url), super::whole(&error.without_url()));
     let answer = http.get(url).send().await.and_then(reqwest::Response::error_for_status);
     let mut answer = answer.map_err(failed)?;
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > LONGEST {
-            return Err(format!("{}: more than 16 MiB of metrics", targets::redact(url)));
+            return Err(format!("{}: more than 16 MiB of metrics", redact(url)));
         }
     }
-    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", targets::redact(url)))
+    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", redact(url)))
 }
 
 /// What is known of one round so far.

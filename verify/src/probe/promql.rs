@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use services::Service;
 
+use super::ProbeError;
 use crate::observe::ProbeObserver;
-use crate::targets;
 
 /// The most elements that a vector may have.
 const MOST: usize = 1_000;
@@ -41,13 +42,12 @@ struct Element {
 }
 
 impl Promql {
-    pub(super) fn new(url: &str, query: &str) -> Result<Self, reqwest::Error> {
-        let (base, credentials) = targets::credentials(url);
-        let http = reqwest::Client::builder().timeout(super::PATIENCE).build()?;
+    pub(super) fn new(url: &str, query: &str) -> Result<Self, ProbeError> {
+        let address = Service::Prometheus.address(url)?;
         Ok(Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            credentials,
+            http: reqwest::Client::builder().timeout(super::PATIENCE).build()?,
+            base: address.base(),
+            credentials: address.credentials(),
             query: query.to_owned(),
         })
     }

@@ -9,10 +9,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use scenarios::redact::redact;
 use serde::Deserialize;
+use services::{AddressError, OWN, Service};
 
+use super::ProbeError;
 use crate::observe::ProbeObserver;
-use crate::targets;
 
 /// Connections are asked for at most so often: the answer is as long as the
 /// list of connections.
@@ -20,8 +22,6 @@ const CONNECTIONS_EVERY: Duration = Duration::from_secs(1);
 /// Of many connections or clients those with the most are sent, so many for each
 /// sample.
 const MOST: usize = 20;
-/// The beginning of the names of the tool's own connections.
-const OWN: &str = "shakedown:";
 
 pub(super) struct Rabbitmq {
     http: reqwest::Client,
@@ -87,14 +87,14 @@ impl Rabbitmq {
     pub(super) fn new(
         metrics: Option<String>,
         management: Option<&str>,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, ProbeError> {
         let http = reqwest::Client::builder().timeout(super::PATIENCE).build()?;
         let management = management.map(|address| {
-            let (base, credentials) = targets::credentials(address);
-            let (user, password) =
-                credentials.unwrap_or_else(|| ("guest".to_owned(), "guest".to_owned()));
-            Management { base, user, password }
+            let address = Service::Management.address(address)?;
+            let (user, password) = services::management::credentials(&address);
+            Ok::<_, AddressError>(Management { base: address.base(), user, password })
         });
+        let management = management.transpose()?;
         Ok(Self { http, metrics, management, connections_asked: None })
     }
 
@@ -150,7 +150,7 @@ impl Rabbitmq {
             }
         }
         if found == 0 {
-            let url = targets::redact(url);
+            let url = redact(url);
             return Err(format!("{url} has no rabbitmq_* totals; is it the broker's /metrics?"));
         }
         Ok(())
@@ -220,7 +220,7 @@ impl Rabbitmq {
 
 /// What went wrong at an address, without its password.
 fn failed(url: &str, error: reqwest::Error) -> String {
-    format!("{}: {}", targets::redact(url), super::whole(&error.without_url()))
+    format!("{}: {}", redact(url), super::whole(&error.without_url()))
 }
 
 impl Connection {

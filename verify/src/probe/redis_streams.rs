@@ -10,17 +10,16 @@
 //! A stream that does not exist has no entries when it alone is asked about; as
 //! soon as a group of it is wanted, it is missing.
 
-use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
 
 use crate::observe::ProbeObserver;
-use crate::redis_server::{self, field, number, text};
+use crate::redis_server::{Server, field, number, text};
 
 pub(super) struct RedisStreams {
     url: String,
     streams: Vec<String>,
     group: Option<String>,
-    connection: Option<MultiplexedConnection>,
+    server: Option<Server>,
 }
 
 /// What is known of one stream.
@@ -55,13 +54,13 @@ const TOTALS: [Total; 6] = [
 impl RedisStreams {
     pub(super) fn new(url: String, streams: &[String], group: Option<&str>) -> Self {
         let group = group.map(str::to_owned);
-        Self { url, streams: streams.to_vec(), group, connection: None }
+        Self { url, streams: streams.to_vec(), group, server: None }
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => redis_server::connect(&self.url, "probe").await.map_err(|e| e.to_string())?,
+        let mut server = match self.server.take() {
+            Some(server) => server,
+            None => Server::connect(&self.url, "probe").await.map_err(|e| e.to_string())?,
         };
         let mut pipe = redis::pipe();
         pipe.ignore_errors();
@@ -73,11 +72,11 @@ impl RedisStreams {
             }
         }
         let each = if self.group.is_some() { 3 } else { 2 };
-        let answer: RedisResult<Vec<RedisResult<Value>>> = pipe.query_async(&mut connection).await;
-        let replies =
-            answer.map_err(|error| redis_server::trouble(&self.url, &error).to_string())?;
+        let answer: RedisResult<Vec<RedisResult<Value>>> =
+            pipe.query_async(&mut server.connection).await;
+        let replies = server.answered("XINFO", answer).map_err(|trouble| trouble.to_string())?;
         // Only a connection that has answered is used again.
-        self.connection = Some(connection);
+        self.server = Some(server);
         let at = observer.now();
         let mut all = Vec::new();
         let mut troubles = Vec::new();

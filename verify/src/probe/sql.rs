@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use services::Trouble;
+
 use crate::observe::ProbeObserver;
 use crate::postgres::Session;
 
@@ -39,7 +41,7 @@ impl Sql {
             Ok(())
         });
         let answer = answer.await;
-        if answer.as_ref().err().is_none_or(|trouble| !trouble.is_lasting()) {
+        if answer.as_ref().err().is_none_or(Trouble::is_answer) {
             self.session = Some(session);
         }
         answer.map_err(|trouble| trouble.to_string())?;

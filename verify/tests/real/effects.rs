@@ -145,13 +145,13 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
         url: Template::new(&*url),
         stream: "dlq".to_owned(),
         field: "payload".to_owned(),
-        identity: Some("/message/clientMessageId".to_owned()),
+        identity: Some("/message/clientMessageId".parse().unwrap()),
     };
     let file = logs.path().join("effects.ndjson");
     std::fs::write(&file, "{\"id\":\"r/w/2500\"}\n{\"id\":\"r/w/2501\"}\nnot json\n").unwrap();
     let lines = Listing::Ndjson {
         file: Template::new(file.display().to_string()),
-        identity: Some("/id".to_owned()),
+        identity: Some("/id".parse().unwrap()),
     };
     let mut spec = spec(&lines, 60);
     spec.dead = Some(list(&dead));

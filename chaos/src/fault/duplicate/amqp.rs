@@ -13,16 +13,15 @@ use lapin::options::{
     QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, ExchangeKind};
+use lapin::{Channel, Confirmation, Connection, Consumer, ExchangeKind};
 use scenarios::plan::fault::Duplicate as Asked;
 use tokio::time::timeout;
 
 use super::End;
 use super::pen::{Pen, hash};
 use crate::FaultError;
-use crate::management::redacted;
-use crate::service::AMQP;
 use crate::timetable::ChoiceError;
+use services::{Address, Service, Trouble};
 
 /// The tools' own connections are never hit by faults.
 const OWN: &str = "shakedown:duplicate";
@@ -37,7 +36,7 @@ const LONGEST: i64 = 100_000;
 /// A connection with its tap.
 pub(super) struct Tap {
     connection: Connection,
-    shown: String,
+    address: Address,
     queue: String,
     exchange: String,
     routing_key: String,
@@ -47,7 +46,6 @@ pub(super) struct Tap {
 impl Tap {
     /// Connects and looks whether queue and exchange are there.
     pub(super) async fn connect(url: &str, asked: &Asked) -> Result<Self, FaultError> {
-        let shown = redacted(url);
         if asked.exchange.is_empty() {
             return Err(FaultError::Setting {
                 what: "exchange \"\"".to_owned(),
@@ -56,19 +54,12 @@ impl Tap {
                     .to_owned(),
             });
         }
-        let unreachable = |reason: String| FaultError::Unreachable {
-            service: &AMQP,
-            address: shown.clone(),
-            reason,
-        };
-        let properties = ConnectionProperties::default().with_connection_name(OWN.into());
-        let connection = timeout(CONNECT_WITHIN, Connection::connect(url, properties)).await;
-        let connection = connection
-            .map_err(|_| unreachable("no answer".to_owned()))?
-            .map_err(|error| refusal(&error, &shown))?;
+        let address = Service::Amqp.address(url).map_err(Trouble::from)?;
+        let connection =
+            services::amqp::connect(&address, "chaos:duplicate", CONNECT_WITHIN).await?;
         let tap = Self {
             connection,
-            shown,
+            address,
             queue: asked.from.clone(),
             exchange: asked.exchange.clone(),
             routing_key: asked.routing_key.clone(),
@@ -156,29 +147,11 @@ impl Tap {
         what: &str,
         asked: impl Future<Output = lapin::Result<T>>,
     ) -> Result<T, FaultError> {
-        let (service, address) = (&AMQP, self.shown.clone());
-        match timeout(ANSWER_WITHIN, asked).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let (request, answer) = (what.to_owned(), error.to_string());
-                Err(FaultError::Answer { service, address, request, answer })
-            }
-            Err(_) => {
-                let reason = format!("no answer to {what}");
-                Err(FaultError::Unreachable { service, address, reason })
-            }
-        }
+        let answer = timeout(ANSWER_WITHIN, asked).await;
+        let late = |_| self.address.unreachable(&format!("no answer to {what}"));
+        let answered = |error: lapin::Error| self.address.answered(what, &error.to_string());
+        Ok(answer.map_err(late)?.map_err(answered)?)
     }
-}
-
-/// Why there is no connection.
-fn refusal(error: &lapin::Error, shown: &str) -> FaultError {
-    let (service, address, answer) = (&AMQP, shown.to_owned(), error.to_string());
-    if answer.contains("ACCESS_REFUSED") {
-        let request = "a connection".to_owned();
-        return FaultError::Credentials { service, address, request, answer };
-    }
-    FaultError::Unreachable { service, address, reason: answer }
 }
 
 /// Publishes all of them as they are, then waits for the confirms.

@@ -14,7 +14,7 @@ mod tests;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::{Identity, pointed, text};
+use super::{Identity, pointed, text, usual};
 pub(crate) use awaited::{Unacked, Unconfirmed};
 pub(crate) use confirms::Confirms;
 
@@ -308,7 +308,7 @@ impl Message {
         match identity {
             Identity::Usual => match properties.message_id {
                 Some(id) => text(id),
-                None => pointed(&self.body(), "/id"),
+                None => usual(&self.body()),
             },
             Identity::Header(name) | Identity::Field(name) => {
                 let headers = properties.headers.map(Fields);

@@ -8,7 +8,7 @@ mod tests;
 use httparse::{EMPTY_HEADER, Header, Status};
 use serde_json::{Value, json};
 
-use super::{Identity, pointed, text};
+use super::{Identity, pointed, text, usual};
 
 /// No head and no line of a chunk is longer.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -273,7 +273,7 @@ pub(crate) fn identity_of(bytes: &[u8], number: u64, identity: &Identity) -> Val
     };
     let named = |name: &str| header(headers, name).map(text);
     let id = match identity {
-        Identity::Usual => named("idempotency-key").unwrap_or_else(|| pointed(&body(), "/id")),
+        Identity::Usual => named("idempotency-key").unwrap_or_else(|| usual(&body())),
         Identity::Header(name) | Identity::Field(name) => named(name).unwrap_or_default(),
         Identity::Pointer(pointer) => pointed(&body(), pointer),
     };

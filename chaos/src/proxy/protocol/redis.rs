@@ -7,7 +7,7 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use super::{Identity, pointed, text};
+use super::{Identity, pointed, text, usual};
 
 /// No line that says a length or an error is longer.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -162,17 +162,17 @@ pub(crate) fn id(words: &[&[u8]], identity: &Identity) -> Value {
         let behind = words.iter().skip(2).skip_while(|word| **word != name.as_bytes()).nth(1);
         behind.map(|value| text(value)).unwrap_or_default()
     };
-    let pointer = |pointer: &str| {
-        let found = words.iter().skip(2).map(|word| pointed(word, pointer));
+    let first = |look: &dyn Fn(&[u8]) -> Value| {
+        let found = words.iter().skip(2).map(|word| look(word));
         found.into_iter().find(|value| !value.is_null()).unwrap_or_default()
     };
     match identity {
         Identity::Usual => match field("id") {
-            Value::Null => pointer("/id"),
+            Value::Null => first(&usual),
             id => id,
         },
         Identity::Header(name) | Identity::Field(name) => field(name),
-        Identity::Pointer(place) => pointer(place),
+        Identity::Pointer(pointer) => first(&|word| pointed(word, pointer)),
     }
 }
 

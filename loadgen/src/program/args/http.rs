@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use loadgen::{Compare, Http, HttpVersion, Transport};
-use scenarios::plan::workload::{Hit, Pointer, Statuses};
+use scenarios::plan::workload::{Hit, Statuses};
+use scenarios::pointer::Pointer;
 
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;

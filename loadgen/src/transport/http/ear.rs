@@ -2,7 +2,8 @@
 //! compared. Others are not listened to, and their bodies are not kept.
 
 use http::header::HeaderName;
-use scenarios::plan::workload::{Hit, Pointer, Statuses};
+use scenarios::plan::workload::{Hit, Statuses};
+use scenarios::pointer::Pointer;
 use serde_json::Value as Json;
 
 use super::setting;
@@ -86,7 +87,7 @@ impl<'a> Ear<'a> {
             true => serde_json::from_slice(&self.body).unwrap_or_default(),
             false => Json::Null,
         };
-        let at = |pointer: &Pointer| body.pointer(pointer.as_str()).filter(|at| !at.is_null());
+        let at = |pointer: &Pointer| pointer.find(&body).filter(|at| !at.is_null());
         Said {
             value: match &self.compare.same {
                 None => Value::Unasked,

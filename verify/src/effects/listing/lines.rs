@@ -2,21 +2,20 @@
 
 use std::io::{BufRead, BufReader};
 
+use scenarios::pointer::Pointer;
+use scenarios::redact::redact;
 use serde_json::Value;
-
-use crate::targets;
 
 /// A line without an end is given up beyond this length.
 const LONGEST: usize = 1 << 20;
 
 /// Hands over the identity in a text: all of it, or what a JSON pointer points
 /// at.
-pub(super) fn identity_in(text: &str, pointer: Option<&str>, take: &mut impl FnMut(&str)) {
+pub(super) fn identity_in(text: &str, pointer: Option<&Pointer>, take: &mut impl FnMut(&str)) {
     match pointer {
         None => take(text.trim().trim_matches('"')),
         Some(pointer) => {
-            let Ok(value) = serde_json::from_str::<Value>(text) else { return };
-            if let Some(text) = value.pointer(pointer).and_then(Value::as_str) {
+            if let Some(text) = pointer.find_in(text.as_bytes()).as_ref().and_then(Value::as_str) {
                 take(text);
             }
         }
@@ -26,7 +25,7 @@ pub(super) fn identity_in(text: &str, pointer: Option<&str>, take: &mut impl FnM
 /// Reads a file.
 pub(super) async fn read_file(
     path: &str,
-    pointer: Option<&str>,
+    pointer: Option<&Pointer>,
     take: &mut impl FnMut(&str),
 ) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{path}: {error}");
@@ -40,10 +39,10 @@ pub(super) async fn read_file(
 /// Reads an answer as it comes.
 pub(super) async fn read_url(
     url: &str,
-    pointer: Option<&str>,
+    pointer: Option<&Pointer>,
     take: &mut impl FnMut(&str),
 ) -> Result<(), String> {
-    let shown = targets::redact(url);
+    let shown = redact(url);
     let failed = |error: reqwest::Error| format!("{shown}: {}", error.without_url());
     let answer = reqwest::get(url).await.and_then(reqwest::Response::error_for_status);
     let mut answer = answer.map_err(failed)?;
@@ -73,7 +72,8 @@ mod tests {
     fn an_identity_is_the_text_or_a_part_of_it() {
         let found = |text: &str, pointer: Option<&str>| {
             let mut found = Vec::new();
-            identity_in(text, pointer, &mut |id| found.push(id.to_owned()));
+            let pointer = pointer.map(|pointer| pointer.parse().unwrap());
+            identity_in(text, pointer.as_ref(), &mut |id| found.push(id.to_owned()));
             found
         };
         assert_eq!(found(" r/w/1\r", None), ["r/w/1"]);

@@ -1,9 +1,10 @@
 //! Entries of a Redis stream, read a page at a time and left where they are.
 
 use redis::streams::StreamRangeReply;
+use scenarios::pointer::Pointer;
 
 use super::lines::identity_in;
-use crate::redis_server::{self, text};
+use crate::redis_server::{Server, text};
 
 /// Entries that are asked for at once.
 const PAGE: usize = 1_000;
@@ -14,17 +15,16 @@ pub(super) async fn read(
     url: &str,
     stream: &str,
     field: &str,
-    pointer: Option<&str>,
+    pointer: Option<&Pointer>,
     take: &mut impl FnMut(&str),
 ) -> Result<(), String> {
-    let mut connection =
-        redis_server::connect(url, "effects").await.map_err(|error| error.to_string())?;
+    let mut server = Server::connect(url, "effects").await.map_err(|error| error.to_string())?;
     let mut from = "-".to_owned();
     loop {
         let mut range = redis::cmd("XRANGE");
         range.arg(stream).arg(&from).arg("+").arg("COUNT").arg(PAGE);
-        let page: Result<StreamRangeReply, _> = range.query_async(&mut connection).await;
-        let page = page.map_err(|error| redis_server::trouble(url, &error).to_string())?;
+        let page: Result<StreamRangeReply, _> = range.query_async(&mut server.connection).await;
+        let page = server.answered("XRANGE", page).map_err(|trouble| trouble.to_string())?;
         for entry in &page.ids {
             if let Some(text) = entry.map.get(field).and_then(text) {
                 identity_in(text, pointer, take);
