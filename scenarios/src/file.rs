@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 use toml::de::DeTable;
 
-use crate::plan::{CheckKind, PLAN_VERSION, Place, Plan};
+use crate::plan::{PLAN_VERSION, Place, Plan};
 use crate::problem::{Problem, Problems};
 use crate::read::{At, Context, Table};
 use crate::units::Span;
@@ -269,23 +269,17 @@ impl File {
 /// Takes what is left out of the lists of the checks that stay. A list of which
 /// nothing would remain is kept: its check has no data and says so.
 fn prune(plan: &mut Plan) {
-    fn retain(list: &mut Vec<String>, is_there: impl Fn(&str) -> bool) {
-        if list.iter().any(|name| is_there(name)) {
-            list.retain(|name| is_there(name));
-        }
-    }
     let workload = |name: &str| plan.workloads.iter().any(|workload| workload.name == name);
     let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
     let checks = &plan.checks;
     plan.safety.stop_if.retain(|name| checks.iter().any(|check| check.name == *name));
     for check in &mut plan.checks {
-        match &mut check.kind {
-            CheckKind::Growth(growth) => retain(&mut growth.workloads, workload),
-            CheckKind::Effects(effects) => retain(&mut effects.workloads, workload),
-            CheckKind::Order(order) => retain(&mut order.workloads, workload),
-            CheckKind::Absence(absence) => absence.excused_by.retain(|name| fault(name)),
-            _ => {}
+        let mut states = check.kind.statement();
+        if states.workloads.iter().any(workload) {
+            states.workloads.retain(workload);
         }
+        // No fault is needed to excuse anything.
+        states.excused_by.retain(fault);
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use check::{Check, CheckKind, Severity};
+pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
 pub use phase::{Phase, Timeline};

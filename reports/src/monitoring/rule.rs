@@ -65,7 +65,16 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
             let (max, min) = (Some(ratio.max.0), ratio.min.map(|min| min.0));
             Ok(Rule { value, max, min, lasting: None, unit: Unit::Share })
         }
-        kind => Err(format!("its {} needs a run, with its load and its ledger", kind.word())),
+        kind @ (CheckKind::Growth(_)
+        | CheckKind::Trend(_)
+        | CheckKind::Latency(_)
+        | CheckKind::Twin(_)
+        | CheckKind::Effects(_)
+        | CheckKind::Answers(_)
+        | CheckKind::Order(_)
+        | CheckKind::Drain(_)
+        | CheckKind::Recovery(_)
+        | CheckKind::Equal(_)) => Err(format!("{} check: needs a run", kind.word())),
     }
 }
 

@@ -154,3 +154,6 @@ impl Links {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
     );
     let stop_if = table.list_or_empty(
         "stop_if",
-        "Checks (bound, absence, ratio or latency) that are judged while faults are ahead or under way: when one is violated, nothing more is broken, what is there is taken back, and the run ends.",
+        "Checks that are judged while faults are ahead or under way: when one is violated, no more faults are injected, those under way are healed, and the run ends. A check of which only the end of the run decides cannot stand here.",
     );
     links.enter("safety", "safety");
     let stop_if = links.refer_weakly(table.context, Kind::LiveCheck, stop_if);

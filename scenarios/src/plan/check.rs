@@ -1,9 +1,13 @@
 //! Checks: what must hold, as values. How each one judges is written where it
-//! judges.
+//! judges; what it reads to do so is stated in `statement.rs`.
+
+mod statement;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Quantity, Share, Span};
+
+pub use statement::{Live, Names, Phases, Statement};
 
 /// Something that must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,31 +86,6 @@ impl CheckKind {
             Self::Drain(_) => "drain",
             Self::Recovery(_) => "recovery",
             Self::Equal(_) => "equal",
-        }
-    }
-
-    /// The kinds that can be judged while the run goes on: a breach so far is
-    /// final there, or is worth to stop for. The others compare with what comes
-    /// at the end.
-    pub const LIVE: [&str; 4] = ["bound", "absence", "ratio", "latency"];
-
-    /// Whether it is one of [`CheckKind::LIVE`]. A least share is not: it may
-    /// still be reached.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let may_still_rise = matches!(self, Self::Ratio(ratio) if ratio.min.is_some());
-        Self::LIVE.contains(&self.word()) && !may_still_rise
-    }
-
-    /// The phases that are judged, of the kinds that can be judged while the run
-    /// goes on.
-    pub fn live_phases(&mut self) -> Option<&mut Vec<String>> {
-        match self {
-            Self::Bound(bound) => Some(&mut bound.phases),
-            Self::Absence(absence) => Some(&mut absence.phases),
-            Self::Ratio(ratio) => Some(&mut ratio.phases),
-            Self::Latency(latency) => Some(&mut latency.phases),
-            _ => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use scenarios::Plan;
-use scenarios::plan::{Check, CheckKind};
+use scenarios::plan::Check;
 use tokio::sync::oneshot;
 
 use super::ConductError;
@@ -114,8 +114,9 @@ impl Watch {
         let before = self.suspected.take();
         for check in &self.checks {
             let Some(breach) = so_far(check, &self.plan, follower.history()) else { continue };
-            let excusable = matches!(&check.kind, CheckKind::Absence(absence) if !absence.excused_by.is_empty());
-            if excusable && before.as_ref() != Some(&check.name) {
+            let mut kind = check.kind.clone();
+            let is_excusable = kind.statement().excused_by.iter().next().is_some();
+            if is_excusable && before.as_ref() != Some(&check.name) {
                 self.suspected.get_or_insert_with(|| check.name.clone());
                 continue;
             }

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use scenarios::plan::{Check, CheckKind, Plan};
+use scenarios::plan::{Check, Plan};
 
 use super::read::{Facts, apply};
 use super::{Folder, FolderError};
@@ -39,19 +39,12 @@ impl Follower {
         let mut series = BTreeSet::new();
         let mut workloads = BTreeSet::new();
         for check in checks {
-            match &check.kind {
-                CheckKind::Bound(bound) => drop(series.insert(bound.series.clone())),
-                CheckKind::Absence(absence) => drop(series.insert(absence.series.clone())),
-                CheckKind::Ratio(ratio) => series.extend([ratio.of.clone(), ratio.to.clone()]),
-                CheckKind::Latency(latency) => drop(workloads.insert(latency.workload.clone())),
-                _ => {}
-            }
+            let mut kind = check.kind.clone();
+            let states = kind.statement();
+            series.extend(states.series().map(str::to_owned));
+            let known = plan.workloads.iter().map(|workload| &workload.name);
+            workloads.extend(known.filter(|name| states.is_of(name)).cloned());
         }
-        let prefixes: Vec<&str> =
-            series.iter().filter_map(|name| Some(name.rsplit_once('.')?.0)).collect();
-        let named = |name: &str| prefixes.contains(&name);
-        let known = plan.workloads.iter().map(|workload| &workload.name);
-        workloads.extend(known.filter(|name| named(name)).cloned());
         let mut history = History::default();
         for name in &workloads {
             let told = WorkloadHistory::with_times(name, Vec::new());

@@ -11,7 +11,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reports::record::{PhaseRecord, Verdict};
-use scenarios::plan::{Check, CheckKind, Plan};
+use scenarios::plan::{Check, Live, Plan, Statement};
 use scenarios::units::Span;
 
 use super::opinion::Opinion;
@@ -30,7 +30,7 @@ pub struct Breach {
 /// and a check that crashes, are not.
 #[must_use]
 pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
-    let judged_to = known_to(&check.kind, history)?;
+    let judged_to = known_to(&check.kind.clone().statement(), history)?;
     let opinion = catch_unwind(AssertUnwindSafe(|| at(check, plan, history, judged_to))).ok()??;
     let (measured, bound) = (&opinion.measured, &opinion.bound);
     let why = format!("{measured}, where {bound} is allowed. {}", opinion.why);
@@ -45,27 +45,29 @@ const BEHIND: f64 = 5e-7;
 pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
     let (mut plan, phases) = cut_plan(plan, to);
     let mut check = check.clone();
-    let judged = check.kind.live_phases()?;
-    judged.retain(|name| phases.iter().any(|phase| phase.name == *name));
-    if judged.is_empty() {
+    let mut judged = check.kind.statement().phases;
+    if !judged.begin(|name| phases.iter().any(|phase| phase.name == name)) {
         return None;
     }
     plan.checks.clear();
-    let history = cut_history(&check.kind, history, phases, to);
+    let history = cut_history(&check.kind.statement(), history, phases, to);
     Some(super::weigh_whole(&check, &plan, &history))
         .filter(|opinion| opinion.verdict == Verdict::Violated)
 }
 
-/// The last moment of which everything is known. Counts of operations belong to
-/// whole seconds; a sample belongs to what is before the cut.
-fn known_to(kind: &CheckKind, history: &History) -> Option<f64> {
-    let last = |series: &str| history.samples.get(series)?.last().map(|sample| sample.at);
-    match kind {
-        CheckKind::Bound(bound) => Some(last(&bound.series)? + BEHIND),
-        CheckKind::Absence(absence) => Some(last(&absence.series)? + BEHIND),
-        CheckKind::Ratio(ratio) => Some(last(&ratio.of)?.min(last(&ratio.to)?).floor()),
-        CheckKind::Latency(latency) => Some(last(&format!("{}.acked", latency.workload))?.floor()),
-        _ => None,
+/// The last moment of which everything is known that the check reads. A sample
+/// belongs to what is before the cut.
+fn known_to(states: &Statement<'_>, history: &History) -> Option<f64> {
+    let of_workloads = states.workloads.iter().map(|workload| format!("{workload}.acked"));
+    let mut known = f64::INFINITY;
+    for series in states.series().map(str::to_owned).chain(of_workloads) {
+        known = known.min(history.samples.get(&series)?.last()?.at);
+    }
+    match states.live {
+        _ if known.is_infinite() => None,
+        Live::BySample => Some(known + BEHIND),
+        Live::BySecond => Some(known.floor()),
+        Live::No => None,
     }
 }
 
@@ -88,7 +90,12 @@ fn cut_plan(plan: &Plan, to: f64) -> (Plan, Vec<PhaseRecord>) {
 }
 
 /// What the check needs of the history, up to the cut.
-fn cut_history(kind: &CheckKind, history: &History, phases: Vec<PhaseRecord>, to: f64) -> History {
+fn cut_history(
+    states: &Statement<'_>,
+    history: &History,
+    phases: Vec<PhaseRecord>,
+    to: f64,
+) -> History {
     let mut cut = History {
         phases,
         faults: history.faults.clone(),
@@ -96,21 +103,10 @@ fn cut_history(kind: &CheckKind, history: &History, phases: Vec<PhaseRecord>, to
         troubles: history.troubles.clone(),
         ..History::default()
     };
-    let (series, workload) = match kind {
-        CheckKind::Bound(bound) => (vec![&bound.series], None),
-        CheckKind::Absence(absence) => (vec![&absence.series], None),
-        CheckKind::Ratio(ratio) => (vec![&ratio.of, &ratio.to], None),
-        CheckKind::Latency(latency) => (Vec::new(), Some(&latency.workload)),
-        _ => (Vec::new(), None),
-    };
-    let of_series = series.iter().filter_map(|series| series.rsplit_once('.'));
-    let workloads: Vec<&str> = of_series
-        .map(|(workload, _)| workload)
-        .chain(workload.map(String::as_str))
-        .filter(|name| history.workloads.contains_key(*name))
-        .collect();
+    let known = history.workloads.keys().map(String::as_str);
+    let workloads: Vec<&str> = known.filter(|name| states.is_of(name)).collect();
     let is_known = |name: &str| {
-        series.iter().any(|series| *series == name)
+        states.series().any(|series| series == name)
             || name.rsplit_once('.').is_some_and(|(workload, _)| workloads.contains(&workload))
     };
     let until = |samples: &[Sample]| {

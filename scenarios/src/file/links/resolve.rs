@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::Item;
-use crate::plan::CheckKind;
 use crate::read::{Context, nearest_help};
 use crate::series::{SeriesInfo, WORKLOAD};
 use crate::units::Unit;
@@ -180,10 +179,16 @@ impl Names {
         let found = self.find_item(context, "check", "checks", link)?;
         if let Some(word) = self.late_checks.get(&link.name.value) {
             let message = format!(
-                "check {:?} is of the kind {word}, which says nothing before the end of the run",
+                "check {:?} ({word}) says nothing before the end of the run",
                 link.name.value
             );
-            let help = format!("kinds that can stop a run: {}", CheckKind::LIVE.join(", "));
+            let known = self.items.get("check").into_iter().flatten();
+            let live = known.filter(|name| !self.late_checks.contains_key(*name));
+            let live: Vec<&str> = live.map(String::as_str).collect();
+            let help = match live[..] {
+                [] => "no check of this file can stop a run".to_owned(),
+                _ => format!("checks that can stop a run: {}", live.join(", ")),
+            };
             context.problem(Some(link.name.span.clone()), message, Some(help));
         }
         Some(found)

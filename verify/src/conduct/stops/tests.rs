@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chaos::conduct::{Entry, Setting, Step, conduct};
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
-use scenarios::plan::check::Absence;
+use scenarios::plan::check::{Absence, CheckKind};
 use scenarios::{Settings, plan};
 
 use super::*;
