@@ -31,7 +31,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// A file or folder cannot be made or written.
-    #[error("cannot write {path}: {why}; see that there is space and that you may write there", path = path.display())]
+    #[error("cannot write {path}: {why}; see that there is space and that you may write there, or choose another place with --out DIR", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -7,10 +7,11 @@
 //! Evidence: the first log lines, or the labels that rose; in full, all of them.
 //! Inconclusive when nothing rose for certain but the samples are too few or
 //! have long holes, a label goes silent, a rise may belong to a phase that is
-//! not judged, the counter falls for no reason, or a rise may be the doing of a
+//! not judged (unless that phase begins there and brings faults or a load of its
+//! own, which is why it is not judged), the counter falls for no reason, or a rise may be the doing of a
 //! fault of whose time the record is not sure.
 
-use reports::record::Evidence;
+use reports::record::{Evidence, PhaseRecord};
 use scenarios::plan::Plan;
 use scenarios::plan::check::Absence;
 use serde_json::json;
@@ -50,7 +51,8 @@ pub(super) fn judge(check: &Absence, plan: &Plan, history: &History) -> Opinion 
             rose_between(&series, rise)
         );
         Opinion::inconclusive(&bound, why)
-    } else if let Some(rise) = doubtful(sorted, excuses) {
+    } else if let Some(rise) = doubtful(sorted, excuses, |rise| brought(rise, check, plan, history))
+    {
         let why = format!(
             "{}, and nobody knows in which phase, or whether it did.",
             rose_between(&series, &rise)
@@ -152,13 +154,32 @@ fn rose_between(series: &Series<'_>, rise: &Rise) -> String {
 }
 
 /// A rise that may have happened in the window, and that nothing excuses.
-fn doubtful(sorted: Sorted, mut excuses: Excuses) -> Option<Rise> {
+fn doubtful(
+    sorted: Sorted,
+    mut excuses: Excuses,
+    is_brought: impl Fn(&Rise) -> bool,
+) -> Option<Rise> {
     let mut all = sorted.inside;
-    all.extend(sorted.edge);
+    all.extend(sorted.edge.into_iter().filter(|rise| !is_brought(rise)));
     all.extend(sorted.doubtful);
     all.sort_by(|a, b| a.at.total_cmp(&b.at));
     let (guilty, unsure) = excuses.use_up(all);
     guilty.into_iter().chain(unsure).next()
+}
+
+/// Whether a rise at the end of the window goes with the start of a phase that
+/// is not judged because it brings faults, or a load that was not there before.
+fn brought(rise: &Rise, check: &Absence, plan: &Plan, history: &History) -> bool {
+    let starts = |phase: &&PhaseRecord| rise.from < phase.from && phase.from <= rise.at;
+    let Some(index) = history.phases.iter().position(|phase| starts(&phase)) else { return false };
+    let name = &history.phases[index].name;
+    let before = index.checked_sub(1).map(|before| &history.phases[before].name);
+    let is_new = |phases: &[String]| {
+        phases.contains(name) && !before.is_some_and(|before| phases.contains(before))
+    };
+    !check.phases.contains(name)
+        && (plan.faults.iter().any(|fault| fault.phase == *name)
+            || plan.workloads.iter().any(|workload| is_new(&workload.phases)))
 }
 
 /// What faults explain.

@@ -296,7 +296,7 @@ async fn a_server_that_is_kept_down_is_felt_until_it_is_let_go() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(refused() && ground.lab.process(SERVER).unwrap().restarts == restarts);
     let healed = injected.heal().await.unwrap();
-    assert_eq!(healed.seen.as_deref(), Some("1 of 1 processes of \"broker\" run"));
+    assert_eq!(healed.seen.as_deref(), Some("1 of 1 processes of \"redis\" run"));
     redis.wait_until_ready(&ground.lab, patience()).unwrap();
 
     // Dropped in the middle: the end of the lab is the end of it.
