@@ -125,7 +125,7 @@ fn a_stranger_is_told_so(system: &OwnSystem) {
             }
         }
         let ended = verify(&sandbox, &words(&["--scenario", "channel-leak"], &targets));
-        expect(&ended, exit::ENVIRONMENT, &[key, "refuses the user name or password"]);
+        expect(&ended, exit::ENVIRONMENT, &[key, "refuses us", "USER:PASSWORD"]);
         assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
         sandbox.expect_nothing_left().unwrap();
     }
