@@ -45,6 +45,7 @@ pub use management::http_client;
 pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
 pub use timetable::{ChoiceError, Planned, choose, expand};
+pub use undo::leash::leashed;
 pub use undo::{Undo, UndoError};
 pub use world::World;
 

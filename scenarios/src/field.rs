@@ -6,8 +6,8 @@ mod word;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::locator::Locator;
 use crate::plan::check::DeadLetters;
-use crate::plan::effects::IdentityAt;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
@@ -69,7 +69,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Share>(&mut all);
     enter::<Size>(&mut all);
     enter::<Statuses>(&mut all);
-    enter::<IdentityAt>(&mut all);
+    enter::<Locator>(&mut all);
     enter::<Quantity>(&mut all);
     enter::<Pick>(&mut all);
     enter::<String>(&mut all);
@@ -185,13 +185,13 @@ parsed!(
     Statuses::none()
 );
 parsed!(
-    IdentityAt,
-    "identity",
-    "a place of the identity",
-    "message_id",
-    r"^(message_id|/.*)$|\$\{",
-    "The property \"message_id\", or a JSON pointer into the body: \"/order/id\".",
-    IdentityAt::MessageId
+    Locator,
+    "locator",
+    "a place in a record",
+    "field:payload /order/id",
+    r"^(message_id|property:|header:|field:|/|regex:)|\$\{",
+    "Where a text stands in a record: a part (property:NAME, header:NAME, field:NAME; the body, line or first column without one), then a JSON pointer into it, then regex:EXPRESSION, whose first group is taken; each may be left out: \"/id\", \"field:payload /order/id\", \"header:trace regex:op=([^;]+)\".",
+    Locator::default()
 );
 parsed!(
     Sizes,

@@ -8,6 +8,7 @@
 
 mod field;
 pub mod file;
+pub mod locator;
 pub mod plan;
 pub mod pointer;
 pub mod problem;

@@ -19,6 +19,7 @@ pub mod observe;
 mod postgres;
 pub mod preflight;
 pub mod probe;
+pub mod program;
 pub mod progress;
 pub mod record;
 mod redis_server;

@@ -3,12 +3,14 @@
 //! One file a kind. A probe that cannot see says so once for each reason and
 //! sends no sample: an unknown value is never a zero.
 
+mod command;
 mod health;
 mod logs;
 mod process;
 mod prometheus;
 mod promql;
 mod rabbitmq;
+mod redis_keys;
 mod redis_streams;
 mod sql;
 
@@ -44,6 +46,9 @@ pub enum ProbeError {
     /// An address that is none.
     #[error(transparent)]
     Address(#[from] services::AddressError),
+    /// A program that is none.
+    #[error(transparent)]
+    Program(#[from] crate::program::ProgramError),
 }
 
 /// A probe that is ready to sample.
@@ -62,6 +67,8 @@ enum Kind {
     Sql(sql::Sql),
     Prometheus(prometheus::Prometheus),
     Promql(promql::Promql),
+    RedisKeys(redis_keys::RedisKeys),
+    Command(command::Command),
 }
 
 impl Prober {
@@ -111,6 +118,13 @@ impl Prober {
             ProbeKind::Promql { url, query, .. } => {
                 Kind::Promql(promql::Promql::new(&url.fill(targets)?, query)?)
             }
+            ProbeKind::RedisKeys { url, keys } => {
+                Kind::RedisKeys(redis_keys::RedisKeys::new(url.fill(targets)?, keys))
+            }
+            ProbeKind::Command { run, timeout, series } => {
+                let words = crate::program::words(run, targets)?;
+                Kind::Command(command::Command::new(words, timeout.0, series.keys()))
+            }
         };
         let observer = ProbeObserver::new(observer, &probe.name);
         Ok(Self { observer, every: probe.every.0, kind })
@@ -151,6 +165,8 @@ impl Prober {
             Kind::Sql(probe) => probe.sample(&self.observer).await,
             Kind::Prometheus(probe) => probe.sample(&self.observer).await,
             Kind::Promql(probe) => probe.sample(&self.observer).await,
+            Kind::RedisKeys(probe) => probe.sample(&self.observer).await,
+            Kind::Command(probe) => probe.sample(&self.observer).await,
         }
     }
 }

@@ -187,7 +187,9 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
             | ProbeKind::RedisStreams { .. }
             | ProbeKind::Sql { .. }
             | ProbeKind::Prometheus { .. }
-            | ProbeKind::Promql { .. } => {}
+            | ProbeKind::Promql { .. }
+            | ProbeKind::RedisKeys { .. }
+            | ProbeKind::Command { .. } => {}
         }
     }
     tables

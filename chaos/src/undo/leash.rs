@@ -12,8 +12,8 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 const SUBCOMMAND: &str = "__chaos-leash";
 
-/// A program that dies with this one.
-pub(super) fn leashed(program: impl AsRef<OsStr>) -> tokio::process::Command {
+/// A program that dies with this one, whose `main` calls [`crate::hidden`].
+pub fn leashed(program: impl AsRef<OsStr>) -> tokio::process::Command {
     let mut command = tokio::process::Command::new("/proc/self/exe");
     command.arg(SUBCOMMAND).arg(std::process::id().to_string()).arg(program);
     command

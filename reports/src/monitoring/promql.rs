@@ -70,7 +70,9 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
         ProbeKind::Promql { .. }
         | ProbeKind::Health { .. }
         | ProbeKind::Logs { .. }
-        | ProbeKind::Sql { .. } => unknown(),
+        | ProbeKind::Sql { .. }
+        | ProbeKind::RedisKeys { .. }
+        | ProbeKind::Command { .. } => unknown(),
     }
 }
 

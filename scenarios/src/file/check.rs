@@ -290,7 +290,7 @@ fn order(table: &mut Table<'_, '_>, links: &Links) -> OrderCheck {
     let workloads = table.list("workloads", "The workloads whose operations are in order.");
     OrderCheck {
         source: links
-            .refer(Kind::Effects, table.req_at("source", "The source of effects, with an order.")),
+            .refer(Kind::Ordered, table.req_at("source", "The source of effects, with an order.")),
         workloads: links.refer_all(table.context, Kind::Workload, workloads),
         at_least: table
             .or("at_least", "The fewest pairs of operations that make a verdict.", 100_u64)

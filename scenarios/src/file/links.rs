@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Compared,
     Fault,
     Effects,
+    /// A source of effects that gives an order.
+    Ordered,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

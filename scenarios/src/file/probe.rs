@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::links::Links;
-use crate::plan::probe::{Metric, MetricRead};
+use crate::plan::probe::{Metric, MetricRead, Printed};
 use crate::plan::{Probe, ProbeKind};
 use crate::pointer::Pointer;
 use crate::read::Table;
@@ -53,6 +53,22 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
             ),
         ),
         ("promql", table.opt_table("promql", "A query to a Prometheus server.", promql)),
+        (
+            "redis_keys",
+            table.opt_table(
+                "redis_keys",
+                "How many elements Redis lists, sets, sorted sets, hashes or streams have.",
+                redis_keys,
+            ),
+        ),
+        (
+            "command",
+            table.opt_table(
+                "command",
+                "A number, or lines of series, that a program prints.",
+                command,
+            ),
+        ),
     ];
     let kind = table.one_of("probe", kinds).unwrap_or(ProbeKind::Process { role: String::new() });
     Probe { name: name.to_owned(), every: every.value, kind }
@@ -155,6 +171,33 @@ fn promql(table: &mut Table<'_, '_>) -> ProbeKind {
         counter: counter(table),
         unit: unit(table),
     }
+}
+
+fn redis_keys(table: &mut Table<'_, '_>) -> ProbeKind {
+    let url = table.req("url", "The server: redis://user:password@host:6379.");
+    let keys = table.list::<String>("keys", "The keys. One that does not exist has 0 elements.");
+    ProbeKind::RedisKeys { url, keys: keys.into_iter().map(|at| at.value).collect() }
+}
+
+fn command(table: &mut Table<'_, '_>) -> ProbeKind {
+    let run = table.req("run", "Program and arguments, without a shell; it prints one number, or lines of SERIES{LABEL} NUMBER, and ends with exit code 0.");
+    let timeout = table.or("timeout", "How long it may take.", Span::seconds(5));
+    let (has_unit, has_counter) = (table.has("unit"), table.has("counter"));
+    let value = Printed { counter: counter(table), unit: unit(table) };
+    let series =
+        table.named("series", "A series that it prints; NAME is the series' name.", |_, table| {
+            Printed { counter: counter(table), unit: unit(table) }
+        });
+    let mut series: BTreeMap<String, Printed> =
+        series.into_iter().map(|(name, at)| (name, at.value)).collect();
+    if series.is_empty() {
+        series.insert("value".to_owned(), value);
+    } else if has_unit || has_counter {
+        let key = if has_unit { "unit" } else { "counter" };
+        let message = format!("{key:?} belongs into the table of a series here");
+        table.context.problem(Some(table.place_of(key)), message, None);
+    }
+    ProbeKind::Command { run, timeout, series }
 }
 
 fn prometheus(table: &mut Table<'_, '_>) -> ProbeKind {

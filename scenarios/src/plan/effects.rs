@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pointer::Pointer;
+use crate::locator::{Locator, Part};
 use crate::template::Template;
 use crate::units::Span;
 
@@ -20,7 +20,7 @@ pub struct Effects {
     pub dead: Option<Listing>,
     /// Where it is read in which order the effects came to be.
     #[serde(default)]
-    pub order: Option<OrderQuery>,
+    pub order: Option<OrderSource>,
     /// How long after the load a missing effect is waited for.
     #[serde(default = "default_settle")]
     pub settle: Span,
@@ -44,7 +44,7 @@ pub enum EffectsSource {
         /// The binding key.
         routing_key: String,
         /// Where the identity stands in a message.
-        identity: IdentityAt,
+        identity: Locator,
     },
     /// A list that can be read again and again, until the system is quiet.
     Listing(Listing),
@@ -58,10 +58,13 @@ pub enum Listing {
     Sql {
         /// `postgres://user:password@host/database`.
         url: Template,
-        /// Gives an identity in its first column, in any order.
+        /// Gives an identity in each row, in any order.
         query: String,
         /// How long the query may take.
         timeout: Span,
+        /// Where it stands, unless it is the first column.
+        #[serde(default)]
+        identity: Locator,
     },
     /// Entries of a Redis stream.
     RedisStream {
@@ -69,25 +72,114 @@ pub enum Listing {
         url: Template,
         /// The stream.
         stream: String,
-        /// The field that holds the identity.
-        field: String,
-        /// A JSON pointer into the field, unless all of it is the identity.
-        identity: Option<Pointer>,
+        /// The field that `identity` looks into where it names none; so plans
+        /// were written when an identity had to be in a field by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// Where the identity stands in an entry.
+        #[serde(default)]
+        identity: Locator,
+    },
+    /// Elements of a Redis list, set or sorted set, or the fields of a hash.
+    RedisKey {
+        /// The server.
+        url: Template,
+        /// The key.
+        key: String,
+        /// Where the identity stands, unless it is the element or, in a hash,
+        /// the name of the field.
+        identity: Locator,
     },
     /// Lines of a file.
     Ndjson {
         /// The file.
         file: Template,
-        /// A JSON pointer into a line, unless all of it is the identity.
-        identity: Option<Pointer>,
+        /// Where the identity stands in a line, unless it is the line.
+        #[serde(default)]
+        identity: Locator,
     },
     /// Lines of an answer.
     Http {
         /// Answers with a line for each effect.
         url: Template,
-        /// A JSON pointer into a line, unless all of it is the identity.
-        identity: Option<Pointer>,
+        /// Where the identity stands in a line, unless it is the line.
+        #[serde(default)]
+        identity: Locator,
     },
+    /// Lines that a program writes.
+    Command {
+        /// Program and arguments, split as a POSIX shell splits words.
+        run: Template,
+        /// How long it may take.
+        timeout: Span,
+        /// Where the identity stands in a line, unless it is the line.
+        identity: Locator,
+    },
+}
+
+impl Listing {
+    /// The word by which the file names this kind.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Sql { .. } => "sql",
+            Self::RedisStream { .. } => "redis_stream",
+            Self::RedisKey { .. } => "redis_key",
+            Self::Ndjson { .. } => "ndjson",
+            Self::Http { .. } => "http",
+            Self::Command { .. } => "command",
+        }
+    }
+
+    /// The address that is read, or the program that is run.
+    #[must_use]
+    pub fn address(&self) -> &Template {
+        match self {
+            Self::Sql { url: address, .. }
+            | Self::RedisStream { url: address, .. }
+            | Self::RedisKey { url: address, .. }
+            | Self::Ndjson { file: address, .. }
+            | Self::Http { url: address, .. }
+            | Self::Command { run: address, .. } => address,
+        }
+    }
+
+    /// Where the identity stands in a record.
+    #[must_use]
+    pub fn identity(&self) -> Locator {
+        match self {
+            Self::RedisStream { field: Some(field), identity, .. }
+                if identity.part == Part::Whole =>
+            {
+                Locator { part: Part::Field(field.clone()), ..identity.clone() }
+            }
+            Self::Sql { identity, .. }
+            | Self::RedisStream { identity, .. }
+            | Self::RedisKey { identity, .. }
+            | Self::Ndjson { identity, .. }
+            | Self::Http { identity, .. }
+            | Self::Command { identity, .. } => identity.clone(),
+        }
+    }
+}
+
+/// Where it is read in which order effects came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OrderSource {
+    /// A query of its own says.
+    Query(OrderQuery),
+    /// The source gives its effects in that order.
+    Records(OrderKey),
+}
+
+/// The key of an effect, in a source that gives effects in the order in which
+/// they came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderKey {
+    /// Where it stands in a record.
+    pub key: Locator,
 }
 
 /// A query for the order in which effects came to be.
@@ -96,55 +188,9 @@ pub enum Listing {
 pub struct OrderQuery {
     /// The database.
     pub url: Template,
-    /// Gives a key and an identity: the rows of a key one after another, each
-    /// key's in the order in which they came to be.
+    /// Gives a key and an identity: the rows of each key in the order in which
+    /// they came to be.
     pub query: String,
     /// How long the query may take.
     pub timeout: Span,
-}
-
-/// Where the identity of an operation stands in a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdentityAt {
-    /// In the property `message_id`.
-    MessageId,
-    /// In a field of the JSON body, by JSON pointer (RFC 6901): `/order/id`.
-    JsonPointer(Pointer),
-}
-
-impl std::str::FromStr for IdentityAt {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "message_id" => Ok(Self::MessageId),
-            pointer if pointer.starts_with('/') => {
-                pointer.parse().map(Self::JsonPointer).map_err(|error| error.to_string())
-            }
-            other => Err(format!(
-                "{other:?} is no place of an identity; write \"message_id\" or a JSON pointer such as \"/id\""
-            )),
-        }
-    }
-}
-
-impl std::fmt::Display for IdentityAt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::MessageId => f.write_str("message_id"),
-            Self::JsonPointer(pointer) => pointer.fmt(f),
-        }
-    }
-}
-
-impl Serialize for IdentityAt {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for IdentityAt {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
 }

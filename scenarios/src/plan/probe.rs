@@ -98,6 +98,32 @@ pub enum ProbeKind {
         /// What the number is measured in.
         unit: Unit,
     },
+    /// How many elements Redis keys have.
+    RedisKeys {
+        /// The server.
+        url: Template,
+        /// The keys.
+        keys: Vec<String>,
+    },
+    /// What a program prints.
+    Command {
+        /// Program and arguments, split as a POSIX shell splits words.
+        run: Template,
+        /// How long it may take.
+        timeout: Span,
+        /// The series that it prints.
+        series: BTreeMap<String, Printed>,
+    },
+}
+
+/// A series that a program prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Printed {
+    /// What the values are measured in.
+    pub unit: Unit,
+    /// Whether they only rise.
+    pub counter: bool,
 }
 
 /// A metric of an endpoint as a series.
@@ -213,6 +239,22 @@ const PROMETHEUS: &[SeriesInfo] = &[
     RESETS,
 ];
 
+/// Series of [`ProbeKind::RedisKeys`]: of each key, labelled with it, and of all.
+const REDIS_KEYS: &[SeriesInfo] = &[
+    gauge("length", Unit::Count, "elements of a key; 0 where it does not exist"),
+    gauge("total_length", Unit::Count, "elements of all keys"),
+];
+
+/// Series of [`ProbeKind::Command`], as the reference shows them.
+const COMMAND: &[SeriesInfo] = &[
+    gauge(
+        "value",
+        Unit::Count,
+        "the number, where no `series` table names others; its unit, and whether it is a counter, say `unit` and `counter`",
+    ),
+    gauge("SERIES", Unit::Count, "one for each `series` table, a counter where it says so"),
+];
+
 /// A counter that began again may have counted something between the last look
 /// at it and its end, which nobody knows.
 const RESETS: SeriesInfo =
@@ -228,6 +270,8 @@ pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
     ("sql", SQL),
     ("prometheus", PROMETHEUS),
     ("promql", SQL),
+    ("redis_keys", REDIS_KEYS),
+    ("command", COMMAND),
 ];
 
 impl ProbeKind {
@@ -252,6 +296,8 @@ impl ProbeKind {
             Self::Sql { .. } => "sql",
             Self::Prometheus { .. } => "prometheus",
             Self::Promql { .. } => "promql",
+            Self::RedisKeys { .. } => "redis_keys",
+            Self::Command { .. } => "command",
         }
     }
 
@@ -276,6 +322,16 @@ impl ProbeKind {
                     about: "what the metric says",
                 };
                 metrics.iter().map(series).chain([RESETS]).collect()
+            }
+            Self::RedisKeys { .. } => REDIS_KEYS.to_vec(),
+            Self::Command { series, .. } => {
+                let info = |(name, printed): (&String, &Printed)| SeriesInfo {
+                    name: Cow::Owned(name.clone()),
+                    unit: printed.unit,
+                    counter: printed.counter,
+                    about: "what the program prints",
+                };
+                series.iter().map(info).collect()
             }
         }
     }

@@ -63,6 +63,28 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 - `@{id}`, `@{seq}`, `@{run}` and `@{time}` in a body differ for each operation.
 - `$${` stands for the two characters `${`.
 
+## Any store, by a program
+
+What no source or probe reads by itself, a program can: it is run without a shell (`sh -c '…'` asks for one), its standard output is read as it comes, and an exit code other than 0, with what it wrote to its standard error, is what is then known of the effects: nothing. It has to end within `timeout`, and dies with the run.
+
+```toml
+# SQLite
+command = { run = "sqlite3 -readonly orders.db 'select operation from orders'" }
+# MySQL: the customer's key orders the rows
+command = { run = "mysql -BN shop -e 'select json_object(\"id\", operation, \"customer\", customer) from orders order by number'", identity = "/id", order = "/customer" }
+# a topic of Kafka, to its end
+command = { run = "kafka-console-consumer.sh --bootstrap-server h:9092 --topic orders --from-beginning --timeout-ms 5000", identity = "/order/id" }
+# what a pod wrote
+command = { run = "kubectl logs -n shop deploy/orders", identity = "regex:stored ([^ ]+)" }
+```
+
+A probe's `command` prints one number, or lines of `SERIES{LABEL} NUMBER` where it has tables `series.NAME`:
+
+```toml
+command = { run = "sqlite3 -readonly orders.db 'select count(*) from outbox'" }
+command = { run = "./group-lag orders", series.lag = {} }   # prints lag{partition="0"} 12
+```
+
 ## What is left out of a run
 
 An item is left out, and the report says why, when `enabled` is off; when it needs the lab (`needs = "lab"`, or it names only a role of the lab) and the run has targets; when a target it cannot do without has no address; or when what it refers to is left out. A *check* goes with what it refers to only where `optional = true`; otherwise it stays, has no data, and is inconclusive. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.

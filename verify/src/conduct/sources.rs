@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use loadgen::Ledger;
 use scenarios::Plan;
+use scenarios::plan::effects::OrderSource;
 use scenarios::plan::{Effects, EffectsSource, Listing};
-use scenarios::template::TemplateError;
 
 use crate::effects::amqp_tap::{self, Tap};
-use crate::effects::listing::{self, List};
+use crate::effects::listing::{self, List, ListError, OrderOf};
 use crate::event::{Event, PartRead};
 use crate::history::{Dead, Seen};
 use crate::signal::Cancel;
@@ -37,7 +37,7 @@ struct Source {
 
 enum Kind {
     /// With the dead letters, which are read when the tap has ended.
-    Tap(Tap, Option<List>),
+    Tap(Tap, Option<Box<List>>),
     Listing(Box<listing::Spec>),
 }
 
@@ -54,8 +54,10 @@ impl Sources {
                 EffectsSource::AmqpTap { .. } => open_tap(effects, plan, run, targets).await,
                 EffectsSource::Listing(listing) => {
                     let spec = spec(effects, listing, plan, run, targets);
-                    let place =
-                        spec.as_ref().map_or_else(|_| address(listing), |s| s.effects.place());
+                    let place = spec.as_ref().map_or_else(
+                        |_| listing.address().as_str().to_owned(),
+                        |s| s.effects.place(),
+                    );
                     let spec = spec.map(|spec| Kind::Listing(Box::new(spec)));
                     (place, spec.map_err(|error| error.to_string()))
                 }
@@ -76,7 +78,7 @@ impl Sources {
         let names = &self.workloads;
         let read = self.list.into_iter().map(async |Source { name, place, kind }| {
             let seen = match kind {
-                Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead, ledgers, cancel).await),
+                Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead.as_deref(), ledgers, cancel).await),
                 Ok(Kind::Listing(spec)) => spec.finish(ledgers, cancel).await,
                 Err(error) => Err(error),
             };
@@ -109,24 +111,29 @@ async fn open_tap(
     };
     let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose();
     match (url.fill(targets), dead) {
-        (Err(error), _) | (_, Err(error)) => (url.as_str().to_owned(), Err(error.to_string())),
+        (Err(error), _) => (url.as_str().to_owned(), Err(error.to_string())),
+        (_, Err(error)) => (url.as_str().to_owned(), Err(error.to_string())),
         (Ok(url), Ok(dead)) => {
             let spec = amqp_tap::Spec {
                 url,
                 exchange: exchange.clone(),
                 routing_key: routing_key.clone(),
                 identity: identity.clone(),
+                order: effects.order.as_ref().and_then(|order| match order {
+                    OrderSource::Records(records) => Some(records.key.clone()),
+                    OrderSource::Query(_) => None,
+                }),
                 run: run.to_owned(),
                 workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
             };
-            (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead)))
+            (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead.map(Box::new))))
         }
     }
 }
 
 async fn finish_tap(
     tap: Tap,
-    dead: Option<List>,
+    dead: Option<&List>,
     ledgers: &BTreeMap<&str, &Ledger>,
     cancel: &Cancel,
 ) -> Seen {
@@ -135,7 +142,7 @@ async fn finish_tap(
     if let Some(list) = dead {
         let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
         let mut dead = Dead::default();
-        let read = list.read(|text| {
+        let read = list.read(|text, _| {
             if let Some(id) = loadgen::identity::parse(text.as_bytes())
                 && Some(id.run) == run
             {
@@ -154,25 +161,14 @@ fn spec(
     plan: &Plan,
     run: &str,
     targets: &BTreeMap<String, String>,
-) -> Result<listing::Spec, TemplateError> {
-    let order = |query: &scenarios::plan::effects::OrderQuery| {
-        Ok::<_, TemplateError>((query.clone(), query.url.fill(targets)?))
-    };
+) -> Result<listing::Spec, ListError> {
+    let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
     Ok(listing::Spec {
         effects: List::new(listing, targets)?,
         dead: effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?,
-        order: effects.order.as_ref().map(order).transpose()?,
+        order: order.transpose()?,
         settle: effects.settle.0,
         run: run.to_owned(),
         workloads: plan.workloads.iter().map(|workload| workload.name.clone()).collect(),
     })
-}
-
-/// The address as it stands in the plan.
-fn address(listing: &Listing) -> String {
-    let (Listing::Sql { url: address, .. }
-    | Listing::RedisStream { url: address, .. }
-    | Listing::Ndjson { file: address, .. }
-    | Listing::Http { url: address, .. }) = listing;
-    address.as_str().to_owned()
 }

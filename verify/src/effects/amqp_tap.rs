@@ -11,9 +11,11 @@
 //! ends when what was in the queue as the load ended has been read, and nothing
 //! of this run has come for a while.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
@@ -21,14 +23,15 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer};
-use scenarios::plan::effects::IdentityAt;
+use scenarios::locator::{Locator, Record};
 use scenarios::redact::redact;
 use services::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::history::Seen;
+use super::order;
+use crate::history::{Order, Seen};
 
 /// Messages that the broker sends ahead of their acknowledgement.
 const AHEAD: u16 = 2_000;
@@ -51,7 +54,9 @@ pub struct Spec {
     /// The binding key.
     pub routing_key: String,
     /// Where the identity stands in a message.
-    pub identity: IdentityAt,
+    pub identity: Locator,
+    /// Where the key stands, if the order of effects is wanted.
+    pub order: Option<Locator>,
     /// The run whose operations are looked for.
     pub run: String,
     /// The names of the plan's workloads.
@@ -172,6 +177,10 @@ async fn consume(spec: &Spec, connection: Connection, declare: bool) -> lapin::R
 async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>) -> Seen {
     let mut reader = Reader {
         seen: Seen::default(),
+        order: spec.order.is_some().then(|| order::Reader::new(&spec.run, &spec.workloads)),
+        found: 0,
+        other: 0,
+        keyless: 0,
         spec,
         unacked: 0,
         last_tag: 0,
@@ -193,7 +202,7 @@ async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>
         if finish.is_some_and(|finish| Instant::now() >= finish.deadline) {
             reader.seen.blind =
                 Some("the tap lost its connection and did not get it back".to_owned());
-            return reader.seen;
+            return reader.end();
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
         line = connect(&reader.spec, false).await.ok();
@@ -204,12 +213,19 @@ async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>
             open.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
         let _ = open.connection.close(200, "done".into()).await;
     }
-    reader.seen
+    reader.end()
 }
 
 struct Reader {
     spec: Spec,
     seen: Seen,
+    /// Where the order of effects is wanted.
+    order: Option<order::Reader>,
+    /// Messages with a text where the identity is looked for, and without.
+    found: u64,
+    other: u64,
+    /// Effects without a key.
+    keyless: u64,
     unacked: u32,
     last_tag: u64,
     /// When a message of this run came last.
@@ -296,16 +312,12 @@ impl Reader {
 
     /// Takes down one message.
     fn take(&mut self, delivery: &Delivery) {
-        let identity = match &self.spec.identity {
-            IdentityAt::MessageId => {
-                delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned())
-            }
-            IdentityAt::JsonPointer(pointer) => {
-                let found = pointer.find_in(&delivery.data);
-                found.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned)
-            }
+        let message = Message(&delivery.properties, &delivery.data);
+        let Some(text) = self.spec.identity.find(&message) else {
+            self.other += 1;
+            return;
         };
-        let text = identity.unwrap_or_default();
+        self.found += 1;
         // What is no identity, or one of another run, is somebody else's.
         let Some(id) = loadgen::identity::parse(text.as_bytes()) else { return };
         if id.run != self.spec.run {
@@ -319,10 +331,82 @@ impl Reader {
             }
             return;
         }
+        if let (Some(order), Some(key)) = (&mut self.order, &self.spec.order) {
+            match key.find(&message) {
+                Some(key) => order.take(&key, &text),
+                None => self.keyless += 1,
+            }
+        }
         let effects = self.seen.workloads.entry(id.workload.to_owned()).or_default();
         // Only the tap itself makes the broker deliver again.
         if !(delivery.redelivered && effects.once.contains(id.sequence)) {
             effects.add(id.sequence);
         }
     }
+
+    /// What was seen.
+    fn end(mut self) -> Seen {
+        if self.found == 0 && self.other > 0 {
+            self.seen.blind = Some(format!(
+                "none of {} messages has a text at {:?}, where the identity was looked for",
+                self.other,
+                self.spec.identity.to_string()
+            ));
+        }
+        let keyless = self.keyless;
+        self.seen.order = self.order.map(|order| Order {
+            workloads: order.finish(),
+            trouble: (keyless > 0).then(|| {
+                let place = self.spec.order.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{keyless} effects have no key at {place:?}")
+            }),
+        });
+        self.seen
+    }
+}
+
+/// A message with its properties.
+struct Message<'a>(&'a BasicProperties, &'a [u8]);
+
+impl Record for Message<'_> {
+    fn whole(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(self.1))
+    }
+
+    fn property(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let properties = self.0;
+        let text = match name {
+            "message_id" => properties.message_id(),
+            "correlation_id" => properties.correlation_id(),
+            "type" => properties.kind(),
+            "app_id" => properties.app_id(),
+            "user_id" => properties.user_id(),
+            "reply_to" => properties.reply_to(),
+            "content_type" => properties.content_type(),
+            _ => return None,
+        };
+        text.as_ref().map(|text| Cow::Borrowed(text.as_str().as_bytes()))
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        match self.0.headers().as_ref()?.inner().get(name)? {
+            AMQPValue::LongString(text) => Some(Cow::Borrowed(text.as_bytes())),
+            AMQPValue::ShortString(text) => Some(Cow::Borrowed(text.as_str().as_bytes())),
+            AMQPValue::ByteArray(bytes) => Some(Cow::Borrowed(bytes.as_slice())),
+            AMQPValue::Boolean(truth) => Some(written(truth)),
+            AMQPValue::ShortShortInt(number) => Some(written(number)),
+            AMQPValue::ShortShortUInt(number) => Some(written(number)),
+            AMQPValue::ShortInt(number) => Some(written(number)),
+            AMQPValue::ShortUInt(number) => Some(written(number)),
+            AMQPValue::LongInt(number) => Some(written(number)),
+            AMQPValue::LongUInt(number) => Some(written(number)),
+            AMQPValue::Timestamp(number) => Some(written(number)),
+            AMQPValue::LongLongInt(number) => Some(written(number)),
+            _ => None,
+        }
+    }
+}
+
+fn written(value: &dyn std::fmt::Display) -> Cow<'static, [u8]> {
+    Cow::Owned(value.to_string().into_bytes())
 }

@@ -1,5 +1,6 @@
 //! Effects as a list of identities that can be read again and again: rows of a
-//! database, entries of a stream, lines of a file or of an answer.
+//! database, entries of a stream, elements of a key, lines of a file, of an
+//! answer or of a program.
 //!
 //! A list is read in one pass, one identity at a time, into compressed bitmaps;
 //! neither the list nor the operations are ever in memory as such. Passes are
@@ -9,6 +10,7 @@
 //! effects still be coming, the source says that it did not see the end.
 
 mod lines;
+mod redis_key;
 mod redis_stream;
 mod sql;
 
@@ -16,13 +18,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use loadgen::{Fate, Ledger};
+use scenarios::locator::{Locator, Record};
 use scenarios::plan::Listing;
-use scenarios::plan::effects::OrderQuery;
+use scenarios::plan::effects::{OrderQuery, OrderSource};
 use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 
 use super::order;
 use crate::history::{Dead, Order, Seen, SeenWorkload};
+use crate::program::{self, ProgramError};
 use crate::signal::Cancel;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
@@ -33,60 +37,130 @@ const HURRY: Duration = Duration::from_secs(3);
 /// The most foreign identities that are kept.
 const FOREIGN: usize = 100;
 
+/// What takes down the records of a list.
+type Take<'a> = dyn FnMut(&dyn Record) + 'a;
+
 /// A list with its address filled in.
 #[derive(Debug, Clone)]
 pub struct List {
     kind: Listing,
-    address: String,
+    identity: Locator,
+    /// The address; of a program, its words.
+    address: Vec<String>,
 }
 
 impl List {
     /// A list of a plan.
     ///
     /// # Errors
-    /// When an address is missing.
-    pub fn new(
-        listing: &Listing,
-        targets: &BTreeMap<String, String>,
-    ) -> Result<Self, TemplateError> {
-        let (Listing::Sql { url: address, .. }
-        | Listing::RedisStream { url: address, .. }
-        | Listing::Ndjson { file: address, .. }
-        | Listing::Http { url: address, .. }) = listing;
-        Ok(Self { kind: listing.clone(), address: address.fill(targets)? })
+    /// When an address is missing, or a program is none.
+    pub fn new(listing: &Listing, targets: &BTreeMap<String, String>) -> Result<Self, ListError> {
+        let address = match listing {
+            Listing::Command { run, .. } => program::words(run, targets)?,
+            other => vec![other.address().fill(targets)?],
+        };
+        Ok(Self { kind: listing.clone(), identity: listing.identity(), address })
     }
 
     /// What is read, for people.
     #[must_use]
     pub fn place(&self) -> String {
-        let address = redact(&self.address);
+        let address = redact(&self.address.join(" "));
         match &self.kind {
             Listing::Sql { query, .. } => format!("{address}, {}", query.trim()),
             Listing::RedisStream { stream, .. } => format!("{address}, stream {stream}"),
-            Listing::Ndjson { .. } | Listing::Http { .. } => address,
+            Listing::RedisKey { key, .. } => format!("{address}, key {key}"),
+            Listing::Ndjson { .. } | Listing::Http { .. } | Listing::Command { .. } => address,
         }
     }
 
-    /// Reads the list once from its beginning to its end.
+    /// Reads the list once from its beginning to its end, and hands over each
+    /// record with the identity in it.
     ///
     /// # Errors
-    /// A text that says what was wrong.
-    pub async fn read(&self, mut take: impl FnMut(&str)) -> Result<(), String> {
+    /// A text that says what was wrong; also when there are records and the
+    /// identity is in none of them, because then it is looked for at the wrong
+    /// place.
+    pub async fn read(&self, mut take: impl FnMut(&str, &dyn Record)) -> Result<(), String> {
+        let (mut found, mut other) = (0_u64, 0_u64);
+        let mut each = |record: &dyn Record| match self.identity.find(record) {
+            Some(text) => {
+                found += 1;
+                take(&text, record);
+            }
+            None => other += 1,
+        };
+        self.read_records(&mut each).await?;
+        if found == 0 && other > 0 {
+            return Err(format!(
+                "none of {other} records has a text at {:?}, where the identity was looked for",
+                self.identity.to_string()
+            ));
+        }
+        Ok(())
+    }
+
+    async fn read_records(&self, take: &mut Take<'_>) -> Result<(), String> {
+        let address = self.address.first().map_or("", String::as_str);
         match &self.kind {
-            Listing::Sql { query, timeout, .. } => {
-                sql::read(&self.address, query, timeout.0, &mut take).await
-            }
-            Listing::RedisStream { stream, field, identity, .. } => {
-                let identity = identity.as_ref();
-                redis_stream::read(&self.address, stream, field, identity, &mut take).await
-            }
-            Listing::Ndjson { identity, .. } => {
-                lines::read_file(&self.address, identity.as_ref(), &mut take).await
-            }
-            Listing::Http { identity, .. } => {
-                lines::read_url(&self.address, identity.as_ref(), &mut take).await
+            Listing::Sql { query, timeout, .. } => sql::read(address, query, timeout.0, take).await,
+            Listing::RedisStream { stream, .. } => redis_stream::read(address, stream, take).await,
+            Listing::RedisKey { key, .. } => redis_key::read(address, key, take).await,
+            Listing::Ndjson { .. } => lines::read_file(address, take).await,
+            Listing::Http { .. } => lines::read_url(address, take).await,
+            Listing::Command { timeout, .. } => {
+                lines::read_program(&self.address, timeout.0, take).await
             }
         }
+    }
+
+    /// Whether its records come in the order in which they came to be.
+    async fn is_ordered(&self) -> Result<(), String> {
+        let address = self.address.first().map_or("", String::as_str);
+        match &self.kind {
+            Listing::RedisKey { key, .. } => redis_key::is_ordered(address, key).await,
+            Listing::Sql { .. } => Err("rows have no order without a query for it".to_owned()),
+            Listing::RedisStream { .. }
+            | Listing::Ndjson { .. }
+            | Listing::Http { .. }
+            | Listing::Command { .. } => Ok(()),
+        }
+    }
+}
+
+/// Why a list cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// An address is missing.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A program is none.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+}
+
+/// How the order of effects is read, with the address filled in.
+#[derive(Debug, Clone)]
+pub enum OrderOf {
+    /// A query of its own says.
+    Query(OrderQuery, String),
+    /// The records come in that order; the key of each stands here.
+    Records(Locator),
+}
+
+impl OrderOf {
+    /// That of a plan.
+    ///
+    /// # Errors
+    /// When an address is missing.
+    pub fn new(
+        source: &OrderSource,
+        targets: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        Ok(match source {
+            OrderSource::Query(query) => Self::Query(query.clone(), query.url.fill(targets)?),
+            OrderSource::Records(records) => Self::Records(records.key.clone()),
+        })
     }
 }
 
@@ -97,8 +171,8 @@ pub struct Spec {
     pub effects: List,
     /// Dead letters.
     pub dead: Option<List>,
-    /// The order, with the address filled in.
-    pub order: Option<(OrderQuery, String)>,
+    /// The order.
+    pub order: Option<OrderOf>,
     /// How long a missing effect is waited for.
     pub settle: Duration,
     /// The run whose operations are looked for.
@@ -154,12 +228,12 @@ impl Spec {
 
     async fn pass(&self) -> Result<Seen, String> {
         let mut seen = Seen::default();
-        self.effects.read(|text| self.take(text, &mut seen)).await?;
+        self.effects.read(|text, _| self.take(text, &mut seen)).await?;
         // Behind the effects: what moves between the two passes is then seen
         // at least once, and the next pass is the same again.
         if let Some(list) = &self.dead {
             let mut dead = Seen::default();
-            let trouble = list.read(|text| self.take(text, &mut dead)).await.err();
+            let trouble = list.read(|text, _| self.take(text, &mut dead)).await.err();
             seen.foreign_count += dead.foreign_count;
             seen.foreign.extend(dead.foreign);
             seen.foreign.truncate(FOREIGN);
@@ -191,12 +265,35 @@ impl Spec {
     }
 
     async fn read_order(&self) -> Option<Order> {
-        let (query, address) = self.order.as_ref()?;
+        let source = self.order.as_ref()?;
         let mut reader = order::Reader::new(&self.run, &self.workloads);
-        let mut take = |key: &str, text: &str| reader.take(key, text);
-        let read = sql::read_pairs(address, &query.query, query.timeout.0, &mut take);
-        let trouble = read.await.err();
+        let trouble = match source {
+            OrderOf::Query(query, address) => {
+                let take = |key: &str, text: &str| reader.take(key, text);
+                sql::read_pairs(address, &query.query, query.timeout.0, take).await.err()
+            }
+            OrderOf::Records(key) => self.read_keys(key, &mut reader).await.err(),
+        };
         Some(Order { workloads: reader.finish(), trouble })
+    }
+
+    async fn read_keys(&self, key: &Locator, reader: &mut order::Reader) -> Result<(), String> {
+        self.effects.is_ordered().await?;
+        let mut without = 0_u64;
+        let read = self.effects.read(|text, record| match key.find(record) {
+            Some(key) => reader.take(&key, text),
+            None => without += u64::from(self.is_ours(text)),
+        });
+        read.await?;
+        if without > 0 {
+            let place = key.to_string();
+            return Err(format!("{without} effects have no key at {place:?}"));
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, text: &str) -> bool {
+        loadgen::identity::parse(text.as_bytes()).is_some_and(|id| id.run == self.run)
     }
 }
 

@@ -340,8 +340,10 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
         Some(
             ProbeKind::Rabbitmq { .. }
             | ProbeKind::RedisStreams { .. }
+            | ProbeKind::RedisKeys { .. }
             | ProbeKind::Sql { .. }
-            | ProbeKind::Promql { .. },
+            | ProbeKind::Promql { .. }
+            | ProbeKind::Command { .. },
         ) => false,
         Some(ProbeKind::Process { .. }) => last == "restarts",
         // The probe adds up by itself what it saw since it began.
@@ -357,6 +359,9 @@ fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
         {
             Lifetimes::Whole(streams.iter().map(String::as_str).collect())
         }
+        Some(ProbeKind::RedisKeys { keys, .. }) if last != "total_length" => {
+            Lifetimes::Whole(keys.iter().map(String::as_str).collect())
+        }
         Some(ProbeKind::Rabbitmq { .. })
             if matches!(last, "connection_channels" | "client_connections") =>
         {
@@ -364,10 +369,21 @@ fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
         }
         // A process that does not run has neither.
         Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
-        Some(ProbeKind::Sql { .. } | ProbeKind::Prometheus { .. } | ProbeKind::Promql { .. }) => {
-            Lifetimes::Staying
-        }
-        _ => Lifetimes::Whole(Vec::new()),
+        Some(
+            ProbeKind::Sql { .. }
+            | ProbeKind::Prometheus { .. }
+            | ProbeKind::Promql { .. }
+            | ProbeKind::Command { .. },
+        ) => Lifetimes::Staying,
+        Some(
+            ProbeKind::RedisStreams { .. }
+            | ProbeKind::RedisKeys { .. }
+            | ProbeKind::Rabbitmq { .. }
+            | ProbeKind::Process { .. }
+            | ProbeKind::Health { .. }
+            | ProbeKind::Logs { .. },
+        )
+        | None => Lifetimes::Whole(Vec::new()),
     }
 }
 

@@ -5,11 +5,12 @@ use std::process::Command;
 
 use lab::{Postgres, PostgresOptions, Redis, RedisOptions};
 use loadgen::{Fate, Ledger};
+use scenarios::locator::Locator;
 use scenarios::plan::Listing;
 use scenarios::plan::effects::OrderQuery;
 use scenarios::template::Template;
 use scenarios::units::Span;
-use verify::effects::listing::{List, Spec};
+use verify::effects::listing::{List, OrderOf, Spec};
 use verify::signal::Cancel;
 
 use crate::support::{lab, patience};
@@ -20,7 +21,12 @@ fn psql(url: &str, statement: &str) {
 }
 
 fn rows(url: &str, query: &str) -> Listing {
-    Listing::Sql { url: Template::new(url), query: query.to_owned(), timeout: Span::seconds(60) }
+    Listing::Sql {
+        url: Template::new(url),
+        query: query.to_owned(),
+        timeout: Span::seconds(60),
+        identity: Locator::default(),
+    }
 }
 
 fn list(listing: &Listing) -> List {
@@ -66,7 +72,7 @@ async fn many_rows_are_read_one_at_a_time() {
     );
     let query = "select id, repeat('x', 1000) from rows";
     let mut spec = spec(&rows(&url, query), 0);
-    spec.order = Some((
+    spec.order = Some(OrderOf::Query(
         OrderQuery {
             url: Template::new(&*url),
             query: "select key, id from rows order by key, place".to_owned(),
@@ -97,10 +103,22 @@ async fn many_rows_are_read_one_at_a_time() {
     assert_eq!(ordered.inverted, 1);
     assert_eq!((ordered.inversions[0].sequence, ordered.inversions[0].after), (12, 195_012));
 
-    // Rows of a key that do not stand together are no order.
-    spec.order.as_mut().unwrap().0.query = "select key, id from rows order by place".to_owned();
+    // How the rows of different keys are mixed does not matter.
+    let Some(OrderOf::Query(query, _)) = &mut spec.order else { unreachable!() };
+    query.query = "select key, id from rows order by place".to_owned();
     let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
-    assert!(seen.order.unwrap().trouble.unwrap().contains("order by the key first"));
+    let order = seen.order.unwrap();
+    assert_eq!((order.trouble, &order.workloads["w"]), (None, ordered));
+    // An identity may stand in a column that is not the first.
+    let by_name = Listing::Sql {
+        url: Template::new(&*url),
+        query: "select key, id from rows".to_owned(),
+        timeout: Span::seconds(60),
+        identity: Locator::field("id"),
+    };
+    let by_name = self::spec(&by_name, 0);
+    let seen = by_name.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    assert_eq!(seen.workloads["w"].once.len(), ROWS - 1);
     // Nor is a query that fails an empty list.
     let broken = self::spec(&rows(&url, "select id from nowhere"), 0);
     let error = broken.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap_err();
@@ -144,14 +162,14 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
     let dead = Listing::RedisStream {
         url: Template::new(&*url),
         stream: "dlq".to_owned(),
-        field: "payload".to_owned(),
-        identity: Some("/message/clientMessageId".parse().unwrap()),
+        field: None,
+        identity: "field:payload /message/clientMessageId".parse().unwrap(),
     };
     let file = logs.path().join("effects.ndjson");
     std::fs::write(&file, "{\"id\":\"r/w/2500\"}\n{\"id\":\"r/w/2501\"}\nnot json\n").unwrap();
     let lines = Listing::Ndjson {
         file: Template::new(file.display().to_string()),
-        identity: Some("/id".parse().unwrap()),
+        identity: "/id".parse().unwrap(),
     };
     let mut spec = spec(&lines, 60);
     spec.dead = Some(list(&dead));
@@ -164,11 +182,89 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
     let nothing = Listing::RedisStream {
         url: Template::new("redis://127.0.0.1:1"),
         stream: "dlq".to_owned(),
-        field: "payload".to_owned(),
-        identity: None,
+        field: Some("payload".to_owned()),
+        identity: Locator::default(),
     };
     spec.dead = Some(list(&nothing));
     spec.settle = std::time::Duration::ZERO;
     let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
     assert!(seen.dead.unwrap().trouble.is_some());
+}
+
+/// The elements of a key and entries of a stream, with their order.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_keys_of_every_kind() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let url = Redis::start(&lab, &RedisOptions::default(), patience()).unwrap().url;
+    let client = redis::Client::open(&*url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut puts = redis::pipe();
+    // More than a page, and more than a set packs into one piece.
+    for number in 0..3_000_u32 {
+        let id = format!("r/w/{number}");
+        let json = format!("{{\"id\":\"{id}\",\"customer\":{}}}", number % 7);
+        puts.cmd("RPUSH").arg("list").arg(&json);
+        puts.cmd("SADD").arg("set").arg(&id);
+        puts.cmd("ZADD").arg("sorted").arg(number).arg(&json);
+        puts.cmd("HSET").arg("hash").arg(&id).arg("done");
+        puts.cmd("HSET").arg("by-number").arg(number).arg(&json);
+        puts.cmd("XADD").arg("stream").arg("*").arg("data").arg(&json).arg("id").arg(&id);
+        // No more than a slow machine answers within the client's patience.
+        if number % 100 == 99 {
+            std::mem::replace(&mut puts, redis::pipe()).exec_async(&mut connection).await.unwrap();
+        }
+    }
+    // 1 comes after 8, which is of the same customer.
+    puts.cmd("LREM").arg("list").arg(1).arg("{\"id\":\"r/w/1\",\"customer\":1}");
+    let (one, eight) = ("{\"id\":\"r/w/1\",\"customer\":1}", "{\"id\":\"r/w/8\",\"customer\":1}");
+    puts.cmd("LINSERT").arg("list").arg("AFTER").arg(eight).arg(one);
+    puts.exec_async(&mut connection).await.unwrap();
+    let known = ledger(3_000);
+    let read = async |listing: Listing, key: Option<&str>| {
+        let mut spec = spec(&listing, 0);
+        spec.order = key.map(|key| OrderOf::Records(key.parse().unwrap()));
+        spec.finish(&[("w", &known)].into(), &Cancel::default()).await
+    };
+    let key = |key: &str, identity: &str| Listing::RedisKey {
+        url: Template::new(&*url),
+        key: key.to_owned(),
+        identity: if identity.is_empty() { Locator::default() } else { identity.parse().unwrap() },
+    };
+    for (name, identity) in [
+        ("list", "/id"),
+        ("set", ""),
+        ("sorted", "/id"),
+        ("hash", ""),
+        ("hash", "field:name"),
+        ("by-number", "field:value /id"),
+        ("by-number", "field:value regex:r/w/[0-9]+"),
+    ] {
+        let seen = read(key(name, identity), None).await.unwrap();
+        let told = &seen.workloads["w"];
+        assert_eq!((told.once.len(), told.more.len()), (3_000, 0), "{name} {identity}");
+    }
+    let order = read(key("list", "/id"), Some("/customer")).await.unwrap().order.unwrap();
+    let told = &order.workloads["w"];
+    assert_eq!((order.trouble, told.keys, told.inverted), (None, 7, 1));
+    assert_eq!((told.inversions[0].sequence, told.inversions[0].after), (1, 8));
+    let order = read(key("sorted", "/id"), Some("/customer")).await.unwrap().order.unwrap();
+    assert_eq!((order.trouble, order.workloads["w"].inverted), (None, 0));
+    let order = read(key("hash", ""), Some("field:name")).await.unwrap().order.unwrap();
+    assert!(order.trouble.unwrap().contains("no order"));
+    let stream = Listing::RedisStream {
+        url: Template::new(&*url),
+        stream: "stream".to_owned(),
+        field: None,
+        identity: Locator::field("id"),
+    };
+    let order = read(stream.clone(), Some("field:data /customer")).await.unwrap().order.unwrap();
+    assert_eq!((order.trouble, order.workloads["w"].keys), (None, 7));
+    let order = read(stream, Some("field:data /nobody")).await.unwrap().order.unwrap();
+    assert!(order.trouble.unwrap().contains("3000 effects have no key"));
+    // What is looked for at the wrong place is not lost.
+    let error = read(key("list", "/number"), None).await.unwrap_err();
+    assert!(error.contains("none of 3000 records"), "{error}");
+    // A key that is not there has no elements.
+    assert!(read(key("nothing", ""), None).await.unwrap().workloads.is_empty());
 }

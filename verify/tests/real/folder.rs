@@ -166,7 +166,7 @@ fn a_folder_tells_what_was_judged() {
         for sequence in [key, key + 250] {
             // One key is stored the wrong way round, five seconds apart.
             let sequence = if key == 3 { 256 - sequence } else { sequence };
-            reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}")).unwrap();
+            reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}"));
         }
     }
     let seen = Seen {

@@ -25,6 +25,8 @@ struct Names {
     late_checks: BTreeMap<String, &'static str>,
     /// Workloads of which no answers are compared.
     incomparable: BTreeSet<String>,
+    /// Sources of effects at which no order is read.
+    orderless: BTreeSet<String>,
     /// The items that are not part of this run, with the reason.
     out: BTreeMap<Key, String>,
 }
@@ -102,7 +104,9 @@ impl Names {
         let incomparable = file.workloads.iter().filter(|item| !item.value.is_compared());
         let incomparable = incomparable.map(|item| item.name.value.clone()).collect();
         let series = series_of(context, file);
-        let mut names = Self { items, series, late_checks, incomparable, out };
+        let orderless = file.effects.iter().filter(|item| item.value.order.is_none());
+        let orderless = orderless.map(|item| item.name.value.clone()).collect();
+        let mut names = Self { items, series, late_checks, incomparable, orderless, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -146,6 +150,15 @@ impl Names {
             }
             Kind::Fault => self.find_item(context, "fault", "faults", link),
             Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
+            Kind::Ordered => {
+                let found = self.find_item(context, "effects", "sources of effects", link);
+                if found.is_some() && self.orderless.contains(&link.name.value) {
+                    let message = format!("no order is read at {:?}", link.name.value);
+                    let help = "give the table of its kind order = …: where the key of an effect stands, or for sql a query";
+                    context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
+                }
+                found
+            }
             Kind::Check => self.find_item(context, "check", "checks", link),
             Kind::LiveCheck => self.find_live_check(context, link),
             Kind::Level | Kind::Counter => self.find_series(context, link),

@@ -1,85 +1,121 @@
-//! Lines with an identity each: of a file, or of an HTTP answer.
+//! Lines: of a file, of an HTTP answer, or of a program's output.
 
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
 
-use scenarios::pointer::Pointer;
 use scenarios::redact::redact;
-use serde_json::Value;
+
+use super::Take;
+use crate::program;
 
 /// A line without an end is given up beyond this length.
 const LONGEST: usize = 1 << 20;
 
-/// Hands over the identity in a text: all of it, or what a JSON pointer points
-/// at.
-pub(super) fn identity_in(text: &str, pointer: Option<&Pointer>, take: &mut impl FnMut(&str)) {
-    match pointer {
-        None => take(text.trim().trim_matches('"')),
-        Some(pointer) => {
-            if let Some(text) = pointer.find_in(text.as_bytes()).as_ref().and_then(Value::as_str) {
-                take(text);
-            }
-        }
-    }
-}
-
 /// Reads a file.
-pub(super) async fn read_file(
-    path: &str,
-    pointer: Option<&Pointer>,
-    take: &mut impl FnMut(&str),
-) -> Result<(), String> {
+pub(super) async fn read_file(path: &str, take: &mut Take<'_>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{path}: {error}");
-    let file = BufReader::new(std::fs::File::open(path).map_err(failed)?);
-    for line in file.lines() {
-        identity_in(&line.map_err(failed)?, pointer, take);
+    let mut lines = Lines::default();
+    let mut file = BufReader::new(std::fs::File::open(path).map_err(failed)?);
+    loop {
+        let chunk = file.fill_buf().map_err(failed)?;
+        let length = chunk.len();
+        if length == 0 {
+            lines.end(take);
+            return Ok(());
+        }
+        lines.chunk(chunk, take).map_err(|why| format!("{path}: {why}"))?;
+        file.consume(length);
     }
-    Ok(())
 }
 
 /// Reads an answer as it comes.
-pub(super) async fn read_url(
-    url: &str,
-    pointer: Option<&Pointer>,
-    take: &mut impl FnMut(&str),
-) -> Result<(), String> {
+pub(super) async fn read_url(url: &str, take: &mut Take<'_>) -> Result<(), String> {
     let shown = redact(url);
     let failed = |error: reqwest::Error| format!("{shown}: {}", error.without_url());
     let answer = reqwest::get(url).await.and_then(reqwest::Response::error_for_status);
     let mut answer = answer.map_err(failed)?;
-    let mut unfinished: Vec<u8> = Vec::new();
+    let mut lines = Lines::default();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-        unfinished.extend_from_slice(&chunk);
-        let mut from = 0;
-        while let Some(length) = unfinished[from..].iter().position(|&byte| byte == b'\n') {
-            let line = String::from_utf8_lossy(&unfinished[from..from + length]);
-            identity_in(&line, pointer, take);
-            from += length + 1;
+        lines.chunk(&chunk, take).map_err(|why| format!("{shown}: {why}"))?;
+    }
+    lines.end(take);
+    Ok(())
+}
+
+/// Reads what a program writes, as it comes.
+pub(super) async fn read_program(
+    words: &[String],
+    within: Duration,
+    take: &mut Take<'_>,
+) -> Result<(), String> {
+    let mut lines = Lines::default();
+    program::stream(words, within, |chunk| lines.chunk(chunk, take)).await?;
+    lines.end(take);
+    Ok(())
+}
+
+/// Cuts what comes in pieces into lines. Empty ones are none.
+#[derive(Default)]
+struct Lines {
+    unfinished: Vec<u8>,
+}
+
+impl Lines {
+    fn chunk(&mut self, mut chunk: &[u8], take: &mut Take<'_>) -> Result<(), String> {
+        while let Some(length) = chunk.iter().position(|&byte| byte == b'\n') {
+            if self.unfinished.is_empty() {
+                line(&chunk[..length], take);
+            } else {
+                self.unfinished.extend_from_slice(&chunk[..length]);
+                self.end(take);
+            }
+            chunk = &chunk[length + 1..];
         }
-        unfinished.drain(..from);
-        if unfinished.len() > LONGEST {
-            return Err(format!("{shown}: a line is longer than 1 MiB"));
+        self.unfinished.extend_from_slice(chunk);
+        match self.unfinished.len() > LONGEST {
+            true => Err("a line is longer than 1 MiB".to_owned()),
+            false => Ok(()),
         }
     }
-    identity_in(&String::from_utf8_lossy(&unfinished), pointer, take);
-    Ok(())
+
+    fn end(&mut self, take: &mut Take<'_>) {
+        line(&self.unfinished, take);
+        self.unfinished.clear();
+    }
+}
+
+fn line(bytes: &[u8], take: &mut Take<'_>) {
+    let text = String::from_utf8_lossy(bytes);
+    if !text.trim().is_empty() {
+        take(&&*text);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use scenarios::locator::{Locator, Record};
+
     use super::*;
 
-    #[test]
-    fn an_identity_is_the_text_or_a_part_of_it() {
-        let found = |text: &str, pointer: Option<&str>| {
+    proptest! {
+        /// The lines are the same, however the text is cut into pieces.
+        #[test]
+        fn pieces_make_the_same_lines(
+            text in prop::collection::vec(prop_oneof![Just("r/w/1"), Just("é"), Just("\n"), Just("\r\n")], 0..40),
+            cut in 1_usize..7,
+        ) {
+            let text = text.concat();
             let mut found = Vec::new();
-            let pointer = pointer.map(|pointer| pointer.parse().unwrap());
-            identity_in(text, pointer.as_ref(), &mut |id| found.push(id.to_owned()));
-            found
-        };
-        assert_eq!(found(" r/w/1\r", None), ["r/w/1"]);
-        assert_eq!(found("\"r/w/1\"", None), ["r/w/1"]);
-        assert_eq!(found(r#"{"a":{"id":"r/w/2"}}"#, Some("/a/id")), ["r/w/2"]);
-        assert!(found(r#"{"a":1}"#, Some("/a")).is_empty());
-        assert!(found("torn {", Some("/a")).is_empty());
+            let mut take = |record: &dyn Record| found.extend(Locator::default().find(record));
+            let mut lines = Lines::default();
+            for chunk in text.as_bytes().chunks(cut) {
+                lines.chunk(chunk, &mut take).unwrap();
+            }
+            lines.end(&mut take);
+            let expected: Vec<&str> =
+                text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 }

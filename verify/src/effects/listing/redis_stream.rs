@@ -1,23 +1,31 @@
 //! Entries of a Redis stream, read a page at a time and left where they are.
 
-use redis::streams::StreamRangeReply;
-use scenarios::pointer::Pointer;
+use std::borrow::Cow;
 
-use super::lines::identity_in;
-use crate::redis_server::{Server, text};
+use redis::streams::{StreamId, StreamRangeReply};
+use scenarios::locator::Record;
+
+use super::Take;
+use crate::redis_server::{Server, bytes};
 
 /// Entries that are asked for at once.
 const PAGE: usize = 1_000;
 
-/// Hands over the identity of every entry. A stream that does not exist has no
-/// entries: it comes into being with its first one.
-pub(super) async fn read(
-    url: &str,
-    stream: &str,
-    field: &str,
-    pointer: Option<&Pointer>,
-    take: &mut impl FnMut(&str),
-) -> Result<(), String> {
+struct Entry<'a>(&'a StreamId);
+
+impl Record for Entry<'_> {
+    fn whole(&self) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.map.get(name).and_then(bytes).map(Cow::Borrowed)
+    }
+}
+
+/// Hands over every entry. A stream that does not exist has no entries: it comes
+/// into being with its first one.
+pub(super) async fn read(url: &str, stream: &str, take: &mut Take<'_>) -> Result<(), String> {
     let mut server = Server::connect(url, "effects").await.map_err(|error| error.to_string())?;
     let mut from = "-".to_owned();
     loop {
@@ -25,11 +33,7 @@ pub(super) async fn read(
         range.arg(stream).arg(&from).arg("+").arg("COUNT").arg(PAGE);
         let page: Result<StreamRangeReply, _> = range.query_async(&mut server.connection).await;
         let page = server.answered("XRANGE", page).map_err(|trouble| trouble.to_string())?;
-        for entry in &page.ids {
-            if let Some(text) = entry.map.get(field).and_then(text) {
-                identity_in(text, pointer, take);
-            }
-        }
+        page.ids.iter().for_each(|entry| take(&Entry(entry)));
         match page.ids.last() {
             Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
             _ => return Ok(()),

@@ -1,25 +1,41 @@
 //! Rows of a database, streamed: the server is held back while a row is taken
 //! down.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use scenarios::locator::Record;
+use tokio_postgres::SimpleQueryRow;
+
+use super::Take;
 use crate::postgres::Session;
 
-/// Hands over the first column of every row.
+struct Row<'a>(&'a SimpleQueryRow);
+
+impl Record for Row<'_> {
+    fn whole(&self) -> Option<Cow<'_, [u8]>> {
+        self.0.get(0).map(|text| Cow::Borrowed(text.as_bytes()))
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let text = self.0.try_get(name).ok().flatten();
+        text.map(|text| Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+/// Hands over every row.
 pub(super) async fn read(
     url: &str,
     query: &str,
     timeout: Duration,
-    take: &mut impl FnMut(&str),
+    take: &mut Take<'_>,
 ) -> Result<(), String> {
     let session = Session::open(url, "effects").await.map_err(|error| error.to_string())?;
     let read = session.ask(query, timeout, |row| {
         if row.is_empty() {
             return Err("the query gives no column".to_owned());
         }
-        if let Some(text) = row.get(0) {
-            take(text);
-        }
+        take(&Row(row));
         Ok(())
     });
     read.await.map(drop).map_err(|error| error.to_string())
@@ -30,17 +46,17 @@ pub(super) async fn read_pairs(
     url: &str,
     query: &str,
     timeout: Duration,
-    take: &mut impl FnMut(&str, &str) -> Result<(), String>,
+    mut take: impl FnMut(&str, &str),
 ) -> Result<(), String> {
     let session = Session::open(url, "effects").await.map_err(|error| error.to_string())?;
     let read = session.ask(query, timeout, |row| {
         if row.len() < 2 {
             return Err("the query for the order must give a key and an identity".to_owned());
         }
-        match (row.get(0), row.get(1)) {
-            (Some(key), Some(text)) => take(key, text),
-            _ => Ok(()),
+        if let (Some(key), Some(text)) = (row.get(0), row.get(1)) {
+            take(key, text);
         }
+        Ok(())
     });
     read.await.map(drop).map_err(|error| error.to_string())
 }

@@ -158,7 +158,7 @@ fn ordered(answer: impl Fn(u64, u64) -> (Fate, u64), swap: &[(u64, usize, usize)
             rows.swap(a, b);
         }
         for row in rows {
-            reader.take(&format!("key-{key}"), &format!("r/publish/{row}")).unwrap();
+            reader.take(&format!("key-{key}"), &format!("r/publish/{row}"));
         }
     }
     let order = Order { workloads: reader.finish(), trouble: None };
