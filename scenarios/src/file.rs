@@ -32,7 +32,8 @@ use links::Links;
 /// What the command line says about a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The keys of the addresses that were given; `None` means the lab.
+    /// The keys of the addresses that were given; `None` means the lab, or for a
+    /// scenario that has none, that all of them are taken to be given.
     pub targets: Option<BTreeSet<String>>,
     /// The variant of the reference system; only the default one goes with
     /// targets.
@@ -173,12 +174,11 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
         table.req("title", "What is proven, in one line.")
     };
     let description = table.or("description", "What breaks and why it matters.", String::new());
+    let read_system = |table: &mut Table<'_, '_>| system::read(table, settings, links);
     let system = if faults_only {
-        let read = |table: &mut Table<'_, '_>| system::read_targets(table, settings, links);
-        table.opt_table("system", "The system under test.", read).unwrap_or_default()
+        table.opt_table("system", "The system under test.", read_system).unwrap_or_default()
     } else {
-        table
-            .table("system", "The system under test.", |table| system::read(table, settings, links))
+        table.table("system", "The system under test.", read_system)
     };
     let why_phases = "a run lasts as long as its phases";
     let why_checks = "a scenario without checks proves nothing";
@@ -234,7 +234,10 @@ impl File {
             description: self.description,
             seed: settings.seed,
             variant: settings.variant.clone(),
-            place: if settings.targets.is_some() { Place::Targets } else { Place::Lab },
+            place: match (&settings.targets, &self.system.reference) {
+                (None, Some(_)) => Place::Lab,
+                (Some(_), _) | (None, None) => Place::Targets,
+            },
             system: self.system,
             params: context.param_values(),
             param_help: context.param_help(),

@@ -57,7 +57,7 @@ impl SetupError {
 /// # Errors
 /// When the lab has several such servers, or there is no such system.
 pub fn name_roles(plan: &mut Plan) -> Result<(), LabError> {
-    let system = reference::system(&plan.system.reference)?;
+    let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())?;
     for role in plan.roles_mut() {
         *role = system.role(role)?;
     }
@@ -87,7 +87,7 @@ impl Standing {
         keep: bool,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
-        let system = reference::system(&plan.system.reference)?;
+        let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())?;
         let options = StartOptions {
             variant: plan.variant.clone(),
             replicas: plan.system.replicas,

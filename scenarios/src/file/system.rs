@@ -7,30 +7,17 @@ use super::links::{Kind, Links};
 use crate::plan::{Expected, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
-const REFERENCE: &str = "The reference system in the lab: publisher or ingest.";
+const REFERENCE: &str = "The reference system in the lab: publisher or ingest. A scenario for a system of your own names none.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
-    let reference = table.req("reference", REFERENCE);
-    read_with(table, settings, links, reference)
-}
-
-/// The same for a file of which only the faults are carried out: it may name no
-/// reference system.
-pub(super) fn read_targets(
-    table: &mut Table<'_, '_>,
-    settings: &Settings,
-    links: &Links,
-) -> System {
-    let reference = table.or("reference", REFERENCE, String::new());
-    read_with(table, settings, links, reference)
-}
-
-fn read_with(
-    table: &mut Table<'_, '_>,
-    settings: &Settings,
-    links: &Links,
-    reference: String,
-) -> System {
+    let reference = table.opt("reference", REFERENCE);
+    if reference.is_none() {
+        for key in ["replicas", "proxied", "variants"].into_iter().filter(|key| table.has(key)) {
+            let message = format!("{key:?} is of a reference system, and this scenario names none");
+            let help = Some("name one, or leave this out".to_owned());
+            table.context.problem(Some(table.place_of(key)), message, help);
+        }
+    }
     let replicas = table.or(
         "replicas",
         "Copies of the service in the lab; of the ingest, its workers.",

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct System {
-    /// The name of the reference system in the lab: `publisher`.
-    pub reference: String,
+    /// The name of the reference system in the lab: `publisher`. Without one
+    /// there is no lab, and every run is one against addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// Copies of the service in the lab, each a process of its own.
     pub replicas: u16,
     /// The targets that the reference system reaches through a proxy, by which

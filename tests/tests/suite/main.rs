@@ -11,6 +11,7 @@ mod ingest;
 mod interrupts;
 mod kills;
 mod messages;
+mod own;
 mod refusals;
 mod stops;
 mod support;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::reference;
+use scenarios::plan::Place;
 use scenarios::redact::redact;
 use scenarios::{Plan, Settings};
 
-use super::{plan, source};
+use super::source;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::conduct::{ConductError, Order, conduct};
@@ -27,13 +28,17 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let source = source(scenario)?;
     let given =
         targets::read(&args.targets, args.targets_file.as_deref()).map_err(Failure::usage)?;
-    let settings = settings(args, &given)?;
-    let mut plan = plan(&source, &settings)?;
+    let mut settings = settings(args, &given)?;
+    let mut plan = super::plan(&source, &settings)?;
+    if plan.place == Place::Targets && settings.targets.is_none() {
+        // There is no lab to stand in for the addresses that are missing.
+        settings.targets = Some(BTreeSet::new());
+        plan = super::plan(&source, &settings)?;
+    }
     plan.safety.allowed.clone_from(&args.allow);
-    let targets = if given.is_empty() {
-        None
-    } else {
-        Some(targets::check(&plan.system, &given).map_err(Failure::usage)?)
+    let targets = match plan.place {
+        Place::Lab => None,
+        Place::Targets => Some(targets::check(&plan.system, &given).map_err(Failure::usage)?),
     };
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
@@ -140,7 +145,8 @@ fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings
 
 /// Sees to it that the lab's programs are there.
 fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Failure> {
-    let system = reference::system(&plan.system.reference).map_err(Failure::usage)?;
+    let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())
+        .map_err(Failure::usage)?;
     let missing: Vec<_> = system.all_needs().filter(|need| !need.is_installed()).collect();
     if missing.is_empty() {
         return Ok(());

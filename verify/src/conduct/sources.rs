@@ -78,7 +78,9 @@ impl Sources {
         let names = &self.workloads;
         let read = self.list.into_iter().map(async |Source { name, place, kind }| {
             let seen = match kind {
-                Ok(Kind::Tap(tap, dead)) => Ok(finish_tap(tap, dead.as_deref(), ledgers, cancel).await),
+                Ok(Kind::Tap(tap, dead)) => {
+                    Ok(finish_tap(tap, dead.as_deref(), ledgers, cancel).await)
+                }
                 Ok(Kind::Listing(spec)) => spec.finish(ledgers, cancel).await,
                 Err(error) => Err(error),
             };

@@ -63,7 +63,7 @@ impl Scene {
             variant: "correct".to_owned(),
             place: Place::Lab,
             system: System {
-                reference: "publisher".to_owned(),
+                reference: Some("publisher".to_owned()),
                 replicas: 2,
                 proxied: Vec::new(),
                 targets: BTreeMap::new(),
