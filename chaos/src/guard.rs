@@ -1,8 +1,9 @@
 //! What is refused whatever the order: processes and hosts that nobody meant.
 
 use hosts::{Guard, GuardError};
+use machine::process::{owner, stat};
 
-use crate::process::{Process, owner, stat};
+use crate::process::Process;
 use crate::{Aim, FaultError};
 
 /// Refuses the first process of the system, this program and its ancestors, and

@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use machine::process::Pinned;
+
 use crate::keeper::wire::{self, Event, ProcessSpec};
-use crate::keeper::{self, child, procfs, scratch};
+use crate::keeper::{self, child, scratch};
 use crate::{LabError, Patience};
 use table::{ProcessState, Table};
 
@@ -51,20 +53,11 @@ impl LabOptions {
     }
 }
 
-/// Which process keeps a lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeeperId {
-    /// Its process id.
-    pub pid: u32,
-    /// Its start time, in clock ticks since boot.
-    pub start_time: u64,
-}
-
 /// A running lab. Dropping it ends it: see [`Lab::stop`].
 #[derive(Debug)]
 pub struct Lab {
     options: LabOptions,
-    keeper: KeeperId,
+    keeper: Pinned,
     scratch: PathBuf,
     process: Mutex<Option<Child>>,
     commands: Mutex<Option<ChildStdin>>,
@@ -75,7 +68,7 @@ pub struct Lab {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Released {
     /// The keeper to end.
-    pub keeper: KeeperId,
+    pub keeper: Pinned,
     /// The folder that goes with it.
     pub scratch: PathBuf,
 }
@@ -127,7 +120,7 @@ impl Lab {
     }
 
     /// Which process keeps this lab.
-    pub fn keeper(&self) -> KeeperId {
+    pub fn keeper(&self) -> Pinned {
         self.keeper
     }
 
@@ -317,17 +310,16 @@ impl Released {
     /// # Errors
     /// Those of `patience`.
     pub fn stop(&self, patience: Patience<'_>) -> Result<(), LabError> {
-        let KeeperId { pid, start_time } = self.keeper;
-        let raw = rustix::process::Pid::from_raw(pid.cast_signed());
+        let raw = rustix::process::Pid::from_raw(self.keeper.pid.cast_signed());
         let held = raw.and_then(|pid| {
             rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
         });
         if let Some(held) = held
-            && procfs::is_alive(pid, start_time)
+            && self.keeper.is_alive()
         {
             let _ = rustix::process::pidfd_send_signal(&held, rustix::process::Signal::TERM);
         }
-        while procfs::is_alive(pid, start_time) {
+        while self.keeper.is_alive() {
             patience.check("the released lab's keeper to end")?;
             thread::park_timeout(Duration::from_millis(20));
         }

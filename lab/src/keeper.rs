@@ -11,7 +11,6 @@ mod backoff;
 pub(crate) mod child;
 mod cleanup;
 mod inputs;
-pub(crate) mod procfs;
 pub(crate) mod scratch;
 pub(crate) mod wire;
 
@@ -21,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use machine::process;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions};
 
 use child::{Child, Phase};
@@ -71,7 +71,7 @@ fn set_up() -> std::io::Result<(Receiver<Input>, Event, Scratch)> {
     rustix::process::set_child_subreaper(Some(me))?;
     raise_descriptor_limit();
     let pid = std::process::id();
-    let start_time = procfs::stat(pid).map_or(0, |stat| stat.start_time);
+    let start_time = process::stat(pid).map_or(0, |stat| stat.start_time);
     let scratch = Scratch::create(pid, start_time)?;
     let ready = Event::Ready { pid, start_time, scratch: scratch.path.clone() };
     Ok((inputs, ready, scratch))
@@ -154,7 +154,7 @@ impl Keeper {
                 child.phase = Phase::Up { pid, since: Instant::now() };
                 let restarts = child.restarts;
                 let pid = pid.as_raw_nonzero().get().cast_unsigned();
-                let start_time = procfs::stat(pid).map_or(0, |stat| stat.start_time);
+                let start_time = process::stat(pid).map_or(0, |stat| stat.start_time);
                 if let Some(error) = no_log {
                     let message = format!("the output of {name} is lost: {error}");
                     self.tell(Event::Warning { message });
@@ -183,7 +183,7 @@ impl Keeper {
     /// us, and plans the restarts.
     fn collect(&mut self) {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        for pid in procfs::children(std::process::id()) {
+        for pid in process::children(std::process::id()).unwrap_or_default() {
             let Some(pid) = Pid::from_raw(pid.cast_signed()) else { continue };
             if !matches!(rustix::process::waitid(WaitId::Pid(pid), look), Ok(Some(_))) {
                 continue;

@@ -25,7 +25,7 @@ pub mod server;
 
 pub use error::LabError;
 pub use handle::table::ProcessState;
-pub use handle::{KeeperId, Lab, LabOptions, Released};
+pub use handle::{Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
 pub use need::{Need, Package, Registry, Way, provision};
 pub use patience::Patience;

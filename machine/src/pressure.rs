@@ -14,7 +14,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use family::{Family, Process};
+pub use family::Family;
 pub use text::{Cpu, Memory, Stall, Unread};
 pub use watch::Watch;
 
@@ -156,7 +156,7 @@ fn programs(family: Option<(&Family, &Family)>, total: f64) -> Vec<(String, f64)
     let mut programs: BTreeMap<&str, u64> = BTreeMap::new();
     for (identity, process) in &after.others {
         let known = before.others.get(identity).map_or(0, |before| before.ticks);
-        *programs.entry(&process.program).or_default() += process.ticks.saturating_sub(known);
+        *programs.entry(&process.command).or_default() += process.ticks.saturating_sub(known);
     }
     let shares = programs.into_iter().map(|(name, ticks)| (name, ticks as f64 / total));
     let mut shares: Vec<_> = shares.filter(|(_, share)| *share >= WORTH).collect();

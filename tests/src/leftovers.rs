@@ -1,6 +1,7 @@
 //! What a run has left behind: processes that belong to its private folder,
 //! and entries of its private temporary folder.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use machine::process;
 
 use crate::wait;
 
@@ -24,8 +26,7 @@ pub struct Process {
 /// executable names `folder`, apart from this one.
 #[must_use]
 pub fn processes(folder: &Path) -> Vec<Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let pids = process::pids().unwrap_or_default().into_iter();
     pids.filter(|&pid| pid != std::process::id() && belongs(pid, folder))
         .map(|pid| Process { pid, command: command(pid) })
         .collect()
@@ -33,20 +34,18 @@ pub fn processes(folder: &Path) -> Vec<Process> {
 
 fn belongs(pid: u32, folder: &Path) -> bool {
     let needle = folder.as_os_str().as_bytes();
-    let contains = |text: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).is_ok_and(|t| contains(&t));
-    let link = |name: &str| {
-        fs::read_link(format!("/proc/{pid}/{name}"))
-            .is_ok_and(|path| contains(path.as_os_str().as_bytes()))
-    };
+    let contains = |text: &OsStr| text.as_bytes().windows(needle.len()).any(|part| part == needle);
+    let link = |path: Option<PathBuf>| path.is_some_and(|path| contains(path.as_os_str()));
     // Dead processes that wait for their parent have neither.
-    file("cmdline") || file("environ") || link("cwd") || link("exe")
+    process::command_line(pid).iter().any(|word| contains(word))
+        || process::environment(pid).is_ok_and(|all| all.iter().any(|(_, value)| contains(value)))
+        || link(process::working_folder(pid))
+        || link(process::executable(pid))
 }
 
 fn command(pid: u32) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&words).replace('\0', " ");
-    text.trim_end().chars().take(200).collect()
+    let words = process::command_line(pid).join(OsStr::new(" "));
+    words.to_string_lossy().trim_end().chars().take(200).collect()
 }
 
 /// The entries of a folder.

@@ -13,6 +13,7 @@ use lab::{
     Lab, LabOptions, Patience, ProcessSpec, Proxy, ProxyOptions, RabbitMq, RabbitMqOptions, Redis,
     RedisOptions, Restart,
 };
+use machine::process;
 use rustix::process::Signal;
 
 use crate::program::{Profile, Program};
@@ -324,22 +325,16 @@ fn end(run: &mut Run, random: &mut fastrand::Rng) -> Result<String> {
 }
 
 fn is_stopped(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && line.contains("T (stopped)"))
+    process::stat(pid).is_some_and(|stat| stat.is_stopped())
 }
 
 /// Processes of ours that take resources or watch, whoever started them.
 fn strangers() -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-        let first = line.split(|&byte| byte == 0).next()?;
-        let first = String::from_utf8_lossy(first).into_owned();
+    let names = process::all().unwrap_or_default().into_iter().filter_map(|stat| {
+        let pid = stat.pid;
+        let first = process::command_line(pid).into_iter().next()?.into_string().ok()?;
         let ours = matches!(first.as_str(), "chaos-burner" | "chaos-watchdog");
-        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let ended = status.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
-        (ours && !ended).then(|| format!("{first} ({pid})"))
+        (ours && stat.is_alive()).then(|| format!("{first} ({pid})"))
     });
     names.collect()
 }

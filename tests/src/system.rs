@@ -99,17 +99,10 @@ impl OwnSystem {
 /// When the broker does not run, or does not do it.
 pub fn rabbitmqctl(pid: u32, words: &[&str]) -> Result<String> {
     // The node's own settings lead to it: its name, cookie and port mapper.
-    let settings = std::fs::read(format!("/proc/{pid}/environ"))?;
+    let settings = machine::process::environment(pid)?;
     let mut command = std::process::Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
     command.env_clear().args(["--quiet"]).args(words);
-    for setting in settings.split(|&byte| byte == 0) {
-        let setting = String::from_utf8_lossy(setting);
-        if let Some((name, value)) = setting.split_once('=')
-            && name != "ERL_FLAGS"
-        {
-            command.env(name, value);
-        }
-    }
+    command.envs(settings.into_iter().filter(|(name, _)| name != "ERL_FLAGS"));
     let output = command.output().context("rabbitmqctl")?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);

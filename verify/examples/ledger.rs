@@ -79,9 +79,7 @@ fn fate(seq: u64) -> Fate {
 
 /// The memory of this program, in bytes.
 fn resident() -> anyhow::Result<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = statm.split(' ').nth(1).context("no resident pages")?.parse()?;
-    Ok(pages * rustix::param::page_size() as u64)
+    machine::process::resident(std::process::id()).context("no resident memory")
 }
 
 fn mib(bytes: u64) -> f64 {

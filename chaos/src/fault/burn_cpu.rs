@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use machine::process::Pinned;
 use scenarios::plan::fault::BurnCpu;
 
 use super::burner::{Burner, Takes};
 use super::{About, Strike};
 use crate::patience::Patience;
-use crate::process::processor_time;
 use crate::undo::Undo;
 use crate::{FaultError, World};
 
@@ -60,7 +60,7 @@ impl Strike for Burn {
         let patience = Patience::new(SEE_WITHIN, LOOK_EVERY);
         loop {
             let pinned = self.burner.as_ref().map(Burner::pinned);
-            let used = pinned.and_then(processor_time);
+            let used = pinned.and_then(Pinned::cpu_time);
             if used.is_some_and(|used| used >= Duration::from_millis(50)) {
                 return Ok(());
             }

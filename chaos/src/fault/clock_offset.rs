@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use scenarios::plan::fault::ClockOffset;
 
 use super::{About, Order, Strike};
-use crate::process::{Process, with_setting};
+use crate::process::Process;
 use crate::timetable::ChoiceError;
 use crate::undo::Undo;
 use crate::{FaultError, World};
@@ -39,7 +39,7 @@ pub(super) fn prepare(asked: &ClockOffset, order: &Order) -> Result<Box<dyn Stri
         let why = "write it with a sign, such as +30s, -1h or +0.5".to_owned();
         return Err(FaultError::Setting { what: format!("offset {offset:?}"), why });
     }
-    let victims = with_setting(VARIABLE, &path.to_string_lossy());
+    let victims = Process::with_variable(VARIABLE, path.as_os_str());
     if victims.is_empty() {
         let what = format!("process with {VARIABLE}={}", path.display());
         return Err(FaultError::Choice { what, source: ChoiceError::Nothing });

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use machine::pressure::Memory;
 use scenarios::plan::fault::FillMemory;
 use scenarios::units::Size;
 
 use super::burn_cpu::gone;
 use super::burner::{Burner, Takes};
 use super::{About, Strike};
-use crate::process::resident;
 use crate::undo::Undo;
 use crate::{FaultError, World};
 
@@ -29,8 +29,9 @@ pub(super) const ABOUT: About = About {
 const RESERVE: u64 = 256 << 20;
 
 pub(super) fn prepare(asked: &FillMemory) -> Result<Box<dyn Strike>, FaultError> {
-    let available = available()
-        .map_err(|source| FaultError::System { what: "read /proc/meminfo".to_owned(), source })?;
+    let available = Memory::now()
+        .map_err(|source| FaultError::System { what: "read /proc/meminfo".to_owned(), source })?
+        .available;
     if asked.size.0.saturating_add(RESERVE) > available {
         return Err(FaultError::Blocked {
             what: format!("taking {} of memory", asked.size),
@@ -42,14 +43,6 @@ pub(super) fn prepare(asked: &FillMemory) -> Result<Box<dyn Strike>, FaultError>
         });
     }
     Ok(Box::new(Fill { size: asked.size, lasts: asked.lasts.0, burner: None }))
-}
-
-/// `MemAvailable`, in bytes.
-fn available() -> std::io::Result<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.map(|kib| kib << 10).ok_or_else(|| std::io::Error::other("it has no MemAvailable"))
 }
 
 struct Fill {
@@ -79,7 +72,7 @@ impl Strike for Fill {
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        let has = self.burner.as_ref().and_then(|burner| resident(burner.pinned())).unwrap_or(0);
+        let has = self.burner.as_ref().and_then(|burner| burner.pinned().resident()).unwrap_or(0);
         if has >= self.size.0 {
             return Ok(());
         }

@@ -2,7 +2,10 @@
 //! surroundings: its name, cookie and port mapper are those of its process, so
 //! that no secret is written down.
 
+use std::ffi::OsString;
 use std::path::Path;
+
+use machine::process::environment;
 
 use super::UndoError;
 use super::leash::leashed;
@@ -15,23 +18,17 @@ const PLACES: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "/opt/rabbitmq/s
 
 /// Tells a node something and gives what `rabbitmqctl` answers.
 pub(crate) async fn rabbitmqctl(node: Pinned, words: &[String]) -> Result<Ran, String> {
-    let surroundings = std::fs::read(format!("/proc/{}/environ", node.pid))
-        .map_err(|error| format!("the surroundings of process {} : {error}", node.pid))?;
+    let surroundings = environment(node.pid)
+        .map_err(|error| format!("the environment of process {}: {error}", node.pid))?;
     if !node.is_alive() {
         return Err(format!("process {} does not run any more", node.pid));
     }
     let program = PLACES.into_iter().find(|place| Path::new(place).exists());
     let mut command = leashed(program.unwrap_or("rabbitmqctl"));
     command.env_clear().args(words);
-    for setting in surroundings.split(|&byte| byte == 0) {
-        let setting = String::from_utf8_lossy(setting);
-        // The flags of the node's own virtual machine are not for its client.
-        if let Some((name, value)) = setting.split_once('=')
-            && !name.starts_with("ERL_FLAGS")
-        {
-            command.env(name, value);
-        }
-    }
+    // The flags of the node's own virtual machine are not for its client.
+    let is_flag = |name: &OsString| name.as_encoded_bytes().starts_with(b"ERL_FLAGS");
+    command.envs(surroundings.into_iter().filter(|(name, _)| !is_flag(name)));
     finish(command).await
 }
 

@@ -6,7 +6,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::KeeperId;
+use machine::process::Pinned;
+
 use crate::keeper::wire::{Event, ProcessSpec};
 use crate::{LabError, Patience};
 
@@ -31,7 +32,7 @@ pub struct ProcessState {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// The keeper's own news: where it is, or why it refuses.
-    pub(crate) ready: Option<Result<(KeeperId, PathBuf), String>>,
+    pub(crate) ready: Option<Result<(Pinned, PathBuf), String>>,
     /// The keeper is gone.
     pub(crate) ended: bool,
     processes: BTreeMap<String, ProcessState>,
@@ -137,7 +138,7 @@ impl State {
     fn fold(&mut self, event: &Event) {
         match event {
             Event::Ready { pid, start_time, scratch } => {
-                let keeper = KeeperId { pid: *pid, start_time: *start_time };
+                let keeper = Pinned { pid: *pid, start_time: *start_time };
                 self.ready = Some(Ok((keeper, scratch.clone())));
             }
             Event::Refused { reason } => self.ready = Some(Err(reason.clone())),

@@ -3,11 +3,12 @@
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use machine::process;
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
 
+use super::child;
 use super::inputs::Input;
-use super::{child, procfs};
 
 /// A process that the kernel holds in a system call dies when the call ends.
 /// Longer than this nobody waits for it: its parent-death signal is pending.
@@ -22,7 +23,7 @@ pub(crate) fn kill_everything(inputs: &Receiver<Input>) {
     while begun.elapsed() < LONGEST {
         // The youngest first: a service that saw its broker die would complain
         // of it in its log.
-        for pid in procfs::children(me).into_iter().rev() {
+        for pid in process::children(me).unwrap_or_default().into_iter().rev() {
             if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
                 child::kill_group(pid);
             }

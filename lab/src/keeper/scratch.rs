@@ -7,10 +7,10 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use machine::process::{self, Pinned};
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::procfs;
 use crate::server;
 
 const PREFIX: &str = "shakedown-lab-";
@@ -82,8 +82,8 @@ pub(crate) fn sweep_one(path: &Path) -> io::Result<bool> {
     let metadata = fs::symlink_metadata(path)?;
     let mine = metadata.uid() == rustix::process::geteuid().as_raw();
     let name = path.file_name().and_then(|name| name.to_str());
-    let Some((pid, start_time)) = name.and_then(owner) else { return Ok(false) };
-    if !metadata.is_dir() || !mine || procfs::is_alive(pid, start_time) {
+    let Some(keeper) = name.and_then(owner) else { return Ok(false) };
+    if !metadata.is_dir() || !mine || keeper.is_alive() {
         return Ok(false);
     }
     let lock = File::open(path)?;
@@ -92,16 +92,24 @@ pub(crate) fn sweep_one(path: &Path) -> io::Result<bool> {
     {
         return Ok(false);
     }
-    procfs::pids().into_iter().for_each(|pid| kill_leftover(pid, path));
+    process::pids()?.into_iter().for_each(|pid| kill_leftover(pid, path));
     server::tidy(path);
     remove(path)?;
     Ok(true)
 }
 
-/// The keeper's process id and start time, from the name of its folder.
-fn owner(name: &str) -> Option<(u32, u64)> {
+/// The keeper, from the name of its folder.
+fn owner(name: &str) -> Option<Pinned> {
     let (pid, start_time) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    Some((pid.parse().ok()?, start_time.parse().ok()?))
+    Some(Pinned { pid: pid.parse().ok()?, start_time: start_time.parse().ok()? })
+}
+
+/// Whether a process belongs to `scratch`: its environment says so, or it works
+/// in a folder there. Servers that write a title for themselves write it over
+/// their environment.
+fn is_marked(pid: u32, scratch: &Path) -> bool {
+    process::has_variable(pid, super::MARKER, scratch)
+        || process::working_folder(pid).is_some_and(|folder| folder.starts_with(scratch))
 }
 
 /// Kills a process that belongs to the folder. The process is held by
@@ -109,7 +117,7 @@ fn owner(name: &str) -> Option<(u32, u64)> {
 fn kill_leftover(pid: u32, scratch: &Path) {
     let Some(raw) = Pid::from_raw(pid.cast_signed()) else { return };
     let Ok(held) = rustix::process::pidfd_open(raw, PidfdFlags::empty()) else { return };
-    if procfs::is_marked(pid, scratch) {
+    if is_marked(pid, scratch) {
         let _ = rustix::process::pidfd_send_signal(&held, Signal::KILL);
     }
 }
@@ -129,7 +137,7 @@ mod tests {
     fn only_the_folders_of_dead_keepers_are_swept() {
         let parent = tempfile::tempdir().unwrap();
         let me = std::process::id();
-        let start_time = procfs::stat(me).unwrap().start_time;
+        let start_time = Pinned::of(me).unwrap().start_time;
         let alive = folder(parent.path(), me, start_time);
         let dead = folder(parent.path(), me, start_time + 1);
         let kept = folder(parent.path(), me, start_time + 2);

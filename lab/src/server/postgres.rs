@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use machine::shared_memory::{Segment, segments};
+
 use super::{Class, Kind, Server, choose_port, wait_while_alive};
 use crate::keeper::wire::{ProcessSpec, Restart};
 use crate::need::Way;
@@ -185,9 +187,9 @@ fn tidy(scratch: &Path) {
     let lock: PathBuf = scratch.join(SERVER).join("data/postmaster.pid");
     let Ok(text) = fs::read_to_string(lock) else { return };
     let Some((key, id)) = segment(&text) else { return };
-    let known = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
     // Numbers are used again: it must still be that one, and nobody's any more.
-    if known.lines().any(|line| is_abandoned(line, key, id)) {
+    let abandoned = Segment { key, id, attached: 0 };
+    if segments().unwrap_or_default().contains(&abandoned) {
         let mut remove = Command::new("ipcrm");
         remove.args(["-m", &id.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
         let _ = remove.stderr(Stdio::null()).status();
@@ -195,15 +197,9 @@ fn tidy(scratch: &Path) {
 }
 
 /// Key and number of the segment: the seventh line of the lock file.
-fn segment(lock: &str) -> Option<(i64, i64)> {
+fn segment(lock: &str) -> Option<(i64, u64)> {
     let mut words = lock.lines().nth(6)?.split_whitespace();
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
-}
-
-/// Whether a line of `/proc/sysvipc/shm` is this segment, attached by nobody.
-fn is_abandoned(line: &str, key: i64, id: i64) -> bool {
-    let fields: Vec<i64> = line.split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    matches!(fields.as_slice(), [k, i, _, _, _, _, 0, ..] if (*k, *i) == (key, id))
 }
 
 #[cfg(test)]
@@ -213,12 +209,7 @@ mod tests {
     #[test]
     fn the_segment_of_a_dead_server_is_known_by_key_and_number() {
         let lock = "12\n/data\n1700000000\n5432\n\n127.0.0.1\n  1234567        42\nready   \n";
-        let (key, id) = segment(lock).unwrap();
-        assert_eq!((key, id), (1_234_567, 42));
-        let line = "1234567 42 600 56 12 12 0 65534 65534 65534 65534 1 2 3 4096 0";
-        assert!(is_abandoned(line, key, id));
-        assert!(!is_abandoned(line, key, 43));
-        assert!(!is_abandoned(&line.replace(" 0 65534", " 3 65534"), key, id));
+        assert_eq!(segment(lock), Some((1_234_567, 42)));
         assert_eq!(segment("12\n/data\n"), None);
     }
 }

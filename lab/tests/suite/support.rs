@@ -2,6 +2,7 @@
 //! host program that can be killed.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{Lab, LabOptions, Patience};
+use machine::process;
 
 pub(crate) const HOST: &str = env!("CARGO_BIN_EXE_lab-host");
 
@@ -40,19 +42,20 @@ pub(crate) fn lab(logs: &Path) -> Lab {
 /// The living processes whose environment or working folder mentions `path`.
 pub(crate) fn mentioning(path: &Path) -> BTreeSet<u32> {
     let needle = path.as_os_str().as_encoded_bytes().to_vec();
-    let mentions = |pid: &u32| {
-        fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environ| environ.windows(needle.len()).any(|window| window == needle))
-            || fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(path))
+    let has = |text: &OsString| {
+        text.as_encoded_bytes().windows(needle.len()).any(|window| window == needle)
     };
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mentions = |pid: &u32| {
+        let environment = process::environment(*pid).unwrap_or_default();
+        environment.iter().any(|(_, value)| has(value))
+            || process::working_folder(*pid).is_some_and(|folder| folder.starts_with(path))
+    };
+    let pids = process::pids().unwrap().into_iter();
     pids.filter(|pid| *pid != std::process::id()).filter(mentions).collect()
 }
 
 pub(crate) fn is_alive(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
+    process::stat(pid).is_some_and(|stat| stat.is_alive())
 }
 
 pub(crate) fn kill(pid: u32, signal: rustix::process::Signal) {

@@ -1,11 +1,13 @@
 //! Load that runs a program for each operation.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::{Command, Fate, Job, Report, Schedule, Transport, identity};
+use machine::process;
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -32,17 +34,10 @@ fn command(run: String) -> Command {
 }
 
 /// The numbers of the processes whose command line has this text.
-fn processes(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let name = entry.file_name().into_string().unwrap_or_default();
-        let number = name.bytes().all(|byte| byte.is_ascii_digit());
-        if number && String::from_utf8_lossy(&line).contains(text) {
-            found.push(name);
-        }
-    }
-    found
+fn processes(text: &str) -> Vec<u32> {
+    let has = |word: &OsString| word.to_string_lossy().contains(text);
+    let pids = process::pids().unwrap().into_iter();
+    pids.filter(|&pid| process::command_line(pid).iter().any(has)).collect()
 }
 
 fn lines(path: &Path) -> Vec<String> {

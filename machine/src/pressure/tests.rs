@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::text::io_bytes;
 use super::*;
+use crate::process::Stat;
 
 /// Two processors of a virtual machine, Linux 6.1, cut after the first lines.
 const STAT: &str = "\
@@ -45,17 +46,13 @@ VmallocTotal:   34359738367 kB
 VmallocUsed:       24076 kB
 ";
 
-/// A command whose name holds what separates fields.
-const PROCESS: &str = "18402 (a) R (b c) S 18395 18395 7291 0 -1 4194304 97 0 0 0 21 4 300 50 20 0 \
-                       1 0 333118 3133440 358 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 \
-                       0 0 0 0 0 0 0 0 0 0 0";
-
-fn process(pid: i32, parent: i32, ticks: u64, collected: u64) -> Process {
-    Process {
+fn process(pid: u32, parent: u32, ticks: u64, collected: u64) -> Stat {
+    Stat {
         pid,
         parent,
-        started: 7,
-        program: format!("p{pid}"),
+        start_time: 7,
+        command: format!("p{pid}"),
+        state: 'S',
         ticks,
         collected,
         pages: 10,
@@ -63,7 +60,7 @@ fn process(pid: i32, parent: i32, ticks: u64, collected: u64) -> Process {
     }
 }
 
-fn look(at: u64, cpu: Cpu, processes: Vec<Process>) -> Look {
+fn look(at: u64, cpu: Cpu, processes: Vec<Stat>) -> Look {
     Look {
         at: Duration::from_secs(at),
         cpu: Some(cpu),
@@ -109,16 +106,6 @@ fn bytes_to_and_from_disks_are_read() {
 }
 
 #[test]
-fn a_process_is_read_whatever_its_program_is_called() {
-    let process = Process::parse(PROCESS.as_bytes()).unwrap();
-    assert_eq!((process.pid, process.parent, process.started), (18_402, 18_395, 333_118));
-    assert_eq!((process.ticks, process.collected, process.pages), (25, 350, 358));
-    assert_eq!(process.program, "a) R (b c");
-    assert!(!process.is_kernel);
-    assert_eq!(Process::parse(b"1 (torn"), None);
-}
-
-#[test]
 fn descendants_are_own_and_what_they_left_behind_too() {
     let before = vec![process(10, 1, 100, 0), process(11, 10, 40, 0), process(12, 11, 30, 0)];
     // 12 ended after 20 ticks more, and 11 collected it.
@@ -153,7 +140,7 @@ fn what_was_not_read_is_unknown() {
 #[test]
 fn this_host_can_be_looked_at() {
     let watch = Watch::default();
-    let look = watch.look(&[i32::try_from(std::process::id()).unwrap()]);
+    let look = watch.look(&[std::process::id()]);
     assert!(look.cpu.is_some_and(|cpu| cpu.cpus > 0 && cpu.total() > 0));
     assert!(look.memory.is_some_and(|memory| memory.available <= memory.total));
     assert!(look.family.is_some_and(|family| !family.own.is_empty() && family.own_bytes > 0));
@@ -168,7 +155,7 @@ proptest! {
         second in (0_u64..2000, 0_u64..2000, 0_u64..2000),
         ticks in prop::collection::vec((0_u64..500, 0_u64..500), 4),
     ) {
-        let family = |late: bool| -> Vec<Process> {
+        let family = |late: bool| -> Vec<Stat> {
             let parents = [1, 10, 2, 1];
             let all = ticks.iter().zip(parents).zip([10, 11, 3, 99]);
             all.map(|((&(early, more), parent), pid)| {

@@ -2,6 +2,8 @@
 
 use procfs_core::{ExplicitSystemInfo, FromBufReadSI, KernelStats};
 
+use crate::text::field;
+
 /// A text that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file} could not be understood: {why}")]
@@ -115,6 +117,15 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The memory of this host now.
+    ///
+    /// # Errors
+    /// When `/proc/meminfo` cannot be read, or those of [`Memory::parse`].
+    pub fn now() -> std::io::Result<Self> {
+        let text = std::fs::read_to_string("/proc/meminfo")?;
+        Self::parse(&text).map_err(std::io::Error::other)
+    }
+
     /// Reads `/proc/meminfo`.
     ///
     /// # Errors
@@ -128,12 +139,6 @@ impl Memory {
         };
         Ok(Self { total: bytes("MemTotal:")?, available: bytes("MemAvailable:")? })
     }
-}
-
-/// The number behind a name, of a text with one of both on each line.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find(|line| line.split_ascii_whitespace().next() == Some(name))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// The bytes that went to and from disks since the host started: `pgpgin` and

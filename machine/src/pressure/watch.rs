@@ -7,8 +7,9 @@ use procfs_core::FromBufRead;
 use procfs_core::process::Io;
 
 use super::Look;
-use super::family::{Family, Process};
+use super::family::Family;
 use super::text::{Cpu, Memory, Stall, io_bytes};
+use crate::process;
 
 /// Looks at this host again and again.
 #[derive(Debug)]
@@ -27,12 +28,12 @@ impl Watch {
     /// A look at the host now; the own processes are the roots and their
     /// descendants. What cannot be read is absent.
     #[must_use]
-    pub fn look(&self, roots: &[i32]) -> Look {
+    pub fn look(&self, roots: &[u32]) -> Look {
         let read = |path: &str| fs::read_to_string(path).ok();
         let stall = |path: &str| read(path).and_then(|text| Stall::parse(&text).ok());
         // The processes first: what they use while they are walked through is
         // then foreign to nobody.
-        let family = processes().map(|processes| {
+        let family = process::all().ok().map(|processes| {
             let mut family = Family::of(processes, roots, self.page);
             family.own_io = family.own.iter().map(|&pid| io_of(pid)).sum();
             family
@@ -50,18 +51,10 @@ impl Watch {
     }
 }
 
-/// Every process that can be read; one that ends meanwhile is left out.
-fn processes() -> Option<Vec<Process>> {
-    let entries = fs::read_dir("/proc").ok()?.flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let stat = |pid| Process::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?);
-    Some(pids.filter_map(stat).collect())
-}
-
 /// The bytes that a process and its collected children had read from and
 /// written to disks. One that has ended meanwhile has none; one that may not be
 /// read makes the sum unknown.
-fn io_of(pid: i32) -> Option<u64> {
+fn io_of(pid: u32) -> Option<u64> {
     match fs::read(format!("/proc/{pid}/io")) {
         Ok(text) => {
             let told = Io::from_buf_read(&text[..]).ok()?;

@@ -1,9 +1,10 @@
-//! Processes of the lab: restarts, memory and processor time, from the
-//! supervisor and from `/proc`.
+//! Processes of the lab: restarts, from the supervisor, memory and processor
+//! time, from the machine.
 
 use std::sync::Arc;
 
-use lab::Lab;
+use lab::{Lab, ProcessState};
+use machine::process::Pinned;
 
 use crate::observe::ProbeObserver;
 
@@ -29,7 +30,7 @@ impl Process {
             observer.labelled(at, "restarts", name, process.restarts as f64);
             observer.labelled(at, "running", name, f64::from(u8::from(process.pid.is_some())));
             // A process that ends just now has no figures; the next sample will.
-            if let Some((resident, cpu)) = process.pid.and_then(usage) {
+            if let Some((resident, cpu)) = usage(&process) {
                 observer.labelled(at, "resident", name, resident);
                 observer.labelled(at, "cpu", name, cpu);
             }
@@ -38,24 +39,8 @@ impl Process {
     }
 }
 
-/// Resident bytes and processor milliseconds of a process, from
-/// `/proc/PID/stat` (see proc(5): fields 14, 15 and 24).
-fn usage(pid: u32) -> Option<(f64, f64)> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the command in brackets and may hold spaces.
-    let rest = text.rsplit_once(") ")?.1;
-    let field = |number: usize| rest.split(' ').nth(number - 3)?.parse::<f64>().ok();
-    let ticks = rustix::param::clock_ticks_per_second() as f64;
-    let page = rustix::param::page_size() as f64;
-    Some((field(24)? * page, (field(14)? + field(15)?) * 1e3 / ticks))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn this_process_uses_memory() {
-        let (resident, cpu) = super::usage(std::process::id()).unwrap();
-        assert!(resident > 100_000.0 && cpu >= 0.0);
-        assert_eq!(super::usage(u32::MAX), None);
-    }
+/// Resident bytes and processor milliseconds of a process.
+fn usage(process: &ProcessState) -> Option<(f64, f64)> {
+    let pinned = Pinned { pid: process.pid?, start_time: process.start_time };
+    Some((pinned.resident()? as f64, pinned.cpu_time()?.as_secs_f64() * 1e3))
 }

@@ -80,11 +80,7 @@ async fn many_rows_are_read_one_at_a_time() {
         },
         url.clone(),
     ));
-    let resident = || {
-        let text = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = text.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-    };
+    let resident = || machine::process::peak_resident(std::process::id()).unwrap() >> 10;
     let before = resident();
     let known = ledger(ROWS);
     let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();

@@ -5,18 +5,12 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use chaos::Pinned;
 
 use super::{Case, SECRET, burner, feel, words};
 use crate::program::Desk;
-
-/// Fields of `/proc/PID/stat` after the name, from the third one on.
-fn stat(process: Pinned) -> Option<Vec<u64>> {
-    let text = fs::read_to_string(format!("/proc/{}/stat", process.pid)).ok()?;
-    let fields = text.rsplit_once(')')?.1.split_whitespace();
-    process.is_alive().then(|| fields.map(|field| field.parse().unwrap_or(0)).collect())
-}
 
 fn is_gone(desk: &Desk) -> bool {
     burner(desk).is_none_or(|process| !process.is_alive())
@@ -31,8 +25,8 @@ impl Case for Burnt {
 
     /// More than a fifth of a second: the burner really burns.
     fn is_felt(&mut self, desk: &Desk) -> bool {
-        let ticks = burner(desk).and_then(stat).map(|fields| fields[11] + fields[12]);
-        ticks.is_some_and(|ticks| ticks > 20)
+        let used = burner(desk).and_then(Pinned::cpu_time);
+        used.is_some_and(|used| used > Duration::from_millis(200))
     }
 
     fn is_whole(&mut self, desk: &Desk) -> bool {
@@ -50,7 +44,7 @@ impl Case for Full {
     }
 
     fn is_felt(&mut self, desk: &Desk) -> bool {
-        let resident = burner(desk).and_then(stat).map(|fields| fields[21] * 4096);
+        let resident = burner(desk).and_then(Pinned::resident);
         resident.is_some_and(|resident| resident >= TAKEN)
     }
 
