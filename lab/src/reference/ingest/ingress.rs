@@ -7,10 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::{HeaderMap, Method, StatusCode};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -21,10 +22,9 @@ use super::message::Request;
 use super::streams;
 use super::variant::Variant;
 use crate::reference::diary::Diary;
-use crate::reference::server::{self, Answer, Service};
+use crate::reference::server::{self, Body, Service};
 use counts::Counts;
 
-const LARGEST_BODY: usize = 1 << 20;
 /// Without an answer in this time the lag is unknown.
 const LAG_WITHIN: Duration = Duration::from_secs(1);
 const CORRELATION: &str = "x-correlation-id";
@@ -63,6 +63,15 @@ pub(super) async fn run(
 }
 
 impl Service for Ingress {
+    const ROUTES: &'static str = "POST /api/messages, GET /health, GET /metrics";
+
+    fn routes() -> Router<Arc<Self>> {
+        Router::new()
+            .route("/api/messages", post(Self::messages))
+            .route("/health", get(Self::health))
+            .route("/metrics", get(Self::metrics))
+    }
+
     fn shared(&self) -> Option<&str> {
         Some(&self.listen)
     }
@@ -70,35 +79,28 @@ impl Service for Ingress {
     async fn ready(&self) {
         self.link.up().await;
     }
-
-    async fn respond(&self, request: hyper::Request<Incoming>) -> Answer {
-        match (request.method(), request.uri().path()) {
-            (&Method::POST, "/api/messages") => {
-                let answer = self.message(request).await;
-                self.counts.answered(answer.status());
-                answer
-            }
-            (&Method::GET, "/health") if self.link.get().is_some() => {
-                server::text(StatusCode::OK, "ok")
-            }
-            (&Method::GET, "/health") => {
-                server::text(StatusCode::SERVICE_UNAVAILABLE, "no connection to Redis")
-            }
-            (&Method::GET, "/metrics") => server::metrics(self.metrics().await),
-            _ => {
-                let routes = "POST /api/messages, GET /health, GET /metrics";
-                server::text(StatusCode::NOT_FOUND, routes)
-            }
-        }
-    }
 }
 
 impl Ingress {
-    async fn message(&self, request: hyper::Request<Incoming>) -> Answer {
-        let correlation_id = correlation_id(request.headers());
-        let body = match Limited::new(request.into_body(), LARGEST_BODY).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    async fn health(State(this): State<Arc<Self>>) -> Response {
+        if this.link.get().is_some() {
+            "ok".into_response()
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "no connection to Redis").into_response()
+        }
+    }
+
+    async fn messages(State(this): State<Arc<Self>>, headers: HeaderMap, body: Body) -> Response {
+        let answer = this.message(&headers, body).await;
+        this.counts.answered(answer.status());
+        answer
+    }
+
+    async fn message(&self, headers: &HeaderMap, body: Body) -> Response {
+        let correlation_id = correlation_id(headers);
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return refused(StatusCode::BAD_REQUEST, &error.body_text()),
         };
         let request = match Request::parse(&body) {
             Ok(request) => request,
@@ -123,21 +125,21 @@ impl Ingress {
 
     /// Its own figures, the lag of each partition as Redis knows it, and the
     /// figures of each worker that answers.
-    async fn metrics(&self) -> String {
+    async fn metrics(State(this): State<Arc<Self>>) -> Response {
         let lags = async {
-            let mut redis = self.link.get()?;
+            let mut redis = this.link.get()?;
             timeout(LAG_WITHIN, streams::backlogs(&mut redis)).await.ok()?.ok()
         };
-        let (lags, workers) = tokio::join!(lags, relay::pages(&self.workers));
-        let mut page = self.counts.page(&lags.unwrap_or_default());
+        let (lags, workers) = tokio::join!(lags, relay::pages(&this.workers));
+        let mut page = this.counts.page(&lags.unwrap_or_default());
         for (name, text) in workers {
             page.include(&text, "worker", &name);
         }
-        page.render()
+        server::metrics(page.render())
     }
 }
 
-fn accepted(receipt: &Receipt, hit: bool) -> Answer {
+fn accepted(receipt: &Receipt, hit: bool) -> Response {
     let mut body = json!({
         "messageId": receipt.message_id,
         "state": "pending",
@@ -152,7 +154,7 @@ fn accepted(receipt: &Receipt, hit: bool) -> Answer {
     answer
 }
 
-fn refused(status: StatusCode, reason: &str) -> Answer {
+fn refused(status: StatusCode, reason: &str) -> Response {
     server::json(status, &json!({ "error": reason }))
 }
 

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -18,7 +21,7 @@ use super::lane::{Common, Lane, Mode};
 use super::streams::PARTITIONS;
 use super::variant::Variant;
 use crate::reference::diary::Diary;
-use crate::reference::server::{self, Answer, Service};
+use crate::reference::server::{self, Service};
 use counts::Counts;
 
 /// Longer than a read waits for a message and a batch takes.
@@ -57,39 +60,48 @@ pub(super) async fn run(
 }
 
 impl Service for Worker {
+    const ROUTES: &'static str =
+        "GET /health, GET /metrics, POST /consumers/start, POST /consumers/stop";
+
+    fn routes() -> Router<Arc<Self>> {
+        Router::new()
+            .route("/health", get(Self::health))
+            .route("/metrics", get(Self::metrics))
+            .route("/consumers/start", post(Self::consume))
+            .route("/consumers/stop", post(Self::rest))
+    }
+
     fn shared(&self) -> Option<&str> {
         None
     }
 
     async fn ready(&self) {}
-
-    async fn respond(&self, request: Request<Incoming>) -> Answer {
-        match (request.method(), request.uri().path()) {
-            (&Method::GET, "/health") => self.health(),
-            (&Method::GET, "/metrics") => server::metrics(self.common.counts.page().render()),
-            (&Method::POST, "/consumers/start") => self.switch(Mode::Consume),
-            (&Method::POST, "/consumers/stop") => self.switch(Mode::Rest),
-            _ => {
-                let routes = "GET /health, GET /metrics, POST /consumers/start, \
-                              POST /consumers/stop";
-                server::text(StatusCode::NOT_FOUND, routes)
-            }
-        }
-    }
 }
 
 impl Worker {
-    fn health(&self) -> Answer {
-        if self.lanes.iter().all(|up| up.load(Ordering::Relaxed)) {
-            return server::text(StatusCode::OK, "ok");
+    async fn health(State(this): State<Arc<Self>>) -> Response {
+        if this.lanes.iter().all(|up| up.load(Ordering::Relaxed)) {
+            return "ok".into_response();
         }
         let words = "no connection to Redis or to the database";
-        server::text(StatusCode::SERVICE_UNAVAILABLE, words)
+        (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
     }
 
-    fn switch(&self, mode: Mode) -> Answer {
+    async fn metrics(State(this): State<Arc<Self>>) -> Response {
+        server::metrics(this.common.counts.page().render())
+    }
+
+    async fn consume(State(this): State<Arc<Self>>) -> String {
+        this.switch(Mode::Consume)
+    }
+
+    async fn rest(State(this): State<Arc<Self>>) -> String {
+        this.switch(Mode::Rest)
+    }
+
+    fn switch(&self, mode: Mode) -> String {
         self.common.mode.send_replace(mode);
         Diary.info("consumers_switched", &format!("the consumers are to {mode:?}"));
-        server::text(StatusCode::OK, format!("{mode:?}"))
+        format!("{mode:?}")
     }
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 
 use super::arguments::Arguments;
 use super::counts::Counts;
 use super::message::{Message, Outcome};
 use super::tactics::Tactics;
 use crate::reference::diary::Diary;
-use crate::reference::server::{self, Answer, Service};
-
-const LARGEST_BODY: usize = 1 << 20;
+use crate::reference::server::{self, Body, Service};
 
 /// What every request can reach.
 pub(super) struct Frontend {
@@ -41,6 +41,15 @@ impl Frontend {
 }
 
 impl Service for Frontend {
+    const ROUTES: &'static str = "POST /publish, GET /health, GET /metrics";
+
+    fn routes() -> Router<Arc<Self>> {
+        Router::new()
+            .route("/publish", post(Self::publish))
+            .route("/health", get(Self::health))
+            .route("/metrics", get(Self::metrics))
+    }
+
     fn shared(&self) -> Option<&str> {
         Some(&self.arguments.listen)
     }
@@ -52,42 +61,39 @@ impl Service for Frontend {
     fn joined(&self) {
         self.joined.store(true, Ordering::Relaxed);
     }
-
-    async fn respond(&self, request: Request<Incoming>) -> Answer {
-        match (request.method(), request.uri().path()) {
-            (&Method::POST, "/publish") => self.publish(request).await,
-            (&Method::GET, "/health") => {
-                if self.joined.load(Ordering::Relaxed) && self.tactics.is_up() {
-                    server::text(StatusCode::OK, "ok")
-                } else {
-                    server::text(StatusCode::SERVICE_UNAVAILABLE, "no connection to the broker")
-                }
-            }
-            (&Method::GET, "/metrics") => server::metrics(self.counts.render()),
-            _ => server::text(StatusCode::NOT_FOUND, "POST /publish, GET /health, GET /metrics"),
-        }
-    }
 }
 
 impl Frontend {
-    async fn publish(&self, request: Request<Incoming>) -> Answer {
-        let body = match Limited::new(request.into_body(), LARGEST_BODY).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return says(StatusCode::BAD_REQUEST, "error", &error.to_string()),
+    async fn health(State(this): State<Arc<Self>>) -> Response {
+        if this.joined.load(Ordering::Relaxed) && this.tactics.is_up() {
+            "ok".into_response()
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "no connection to the broker").into_response()
+        }
+    }
+
+    async fn metrics(State(this): State<Arc<Self>>) -> Response {
+        server::metrics(this.counts.render())
+    }
+
+    async fn publish(State(this): State<Arc<Self>>, body: Body) -> Response {
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return says(StatusCode::BAD_REQUEST, "error", &error.body_text()),
         };
-        let message = match Message::parse(body, &self.arguments) {
+        let message = match Message::parse(body, &this.arguments) {
             Ok(message) => message,
             Err(reason) => return says(StatusCode::BAD_REQUEST, "error", &reason),
         };
         let id = message.id.clone();
         // A task of its own: a client that goes away must not tear a publish
         // in two and take its channel with it.
-        let tactics = Arc::clone(&self.tactics);
+        let tactics = Arc::clone(&this.tactics);
         let publish = tokio::spawn(async move { tactics.publish(&message).await });
         let Ok(outcome) = publish.await else {
             return says(StatusCode::INTERNAL_SERVER_ERROR, "error", "the publish panicked");
         };
-        self.counts.count(&outcome);
+        this.counts.count(&outcome);
         let (status, problem) = match outcome {
             Outcome::Confirmed => return says(StatusCode::OK, "id", &id),
             Outcome::Refused(problem) => (StatusCode::UNPROCESSABLE_ENTITY, problem),
@@ -105,6 +111,6 @@ impl Frontend {
     }
 }
 
-fn says(status: StatusCode, key: &str, value: &str) -> Answer {
+fn says(status: StatusCode, key: &str, value: &str) -> Response {
     server::json(status, &serde_json::json!({ key: value }))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hyper::StatusCode;
+use axum::http::StatusCode;
 
 use super::super::exposition::{self, Page};
 use super::super::streams::PARTITIONS;
