@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
+use exposition::Page;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
@@ -56,7 +57,7 @@ pub async fn serve(server: Server, listener: TcpListener) -> Infallible {
 /// What is answered.
 enum Answer {
     Json(StatusCode, Value),
-    Text(String),
+    Metrics(Page),
     Empty,
 }
 
@@ -81,7 +82,7 @@ async fn answer(
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
     let (status, kind, body) = match answer {
         Answer::Json(status, value) => (status, "application/json", value.to_string()),
-        Answer::Text(text) => (StatusCode::OK, "text/plain; version=0.0.4", text),
+        Answer::Metrics(page) => (StatusCode::OK, exposition::CONTENT_TYPE, page.render()),
         Answer::Empty => (StatusCode::NO_CONTENT, "application/json", String::new()),
     };
     let mut response = Response::new(Full::new(body.into()));
@@ -100,7 +101,7 @@ async fn route(server: &Server, request: Request<Incoming>) -> Result<Answer, Pr
     let change = method == Method::POST || method == Method::PATCH;
     match (method.as_str(), &segments[..]) {
         ("GET", ["version"]) => ok(&json!({"version": VERSION})),
-        ("GET", ["metrics"]) => Ok(Answer::Text(metrics::text(&server.totals().await))),
+        ("GET", ["metrics"]) => Ok(Answer::Metrics(metrics::page(&server.totals().await))),
         ("POST", ["reset"]) => server.reset().await.map(|()| Answer::Empty),
         ("POST", ["populate"]) => {
             let asked: Vec<ProxyRequest> = body(request).await?;

@@ -1,45 +1,36 @@
-//! What has gone through the proxies, in the text format of Prometheus and
-//! under the names that Toxiproxy's dashboards know.
+//! What has gone through the proxies, under the names that Toxiproxy's
+//! dashboards know.
 
-use std::fmt::Write;
+use exposition::Page;
 
 use super::shared::{ProxyView, Totals};
 
-/// Writes all figures.
-pub(crate) fn text(proxies: &[(ProxyView, Totals)]) -> String {
-    let mut text = String::new();
-    let bytes =
-        |totals: &Totals, received: bool| if received { totals.received } else { totals.sent };
-    for (name, received) in [("received", true), ("sent", false)] {
-        let _ = writeln!(text, "# TYPE toxiproxy_proxy_{name}_bytes_total counter");
+/// All figures.
+pub(crate) fn page(proxies: &[(ProxyView, Totals)]) -> Page {
+    let mut page = Page::default();
+    let mut bytes = |name: &str, help: &str, of: fn(&Totals) -> [u64; 2]| {
+        let mut family = page.counter(name, help);
         for (proxy, totals) in proxies {
-            for (direction, bytes) in ["upstream", "downstream"].iter().zip(bytes(totals, received))
-            {
-                let labels = labels(proxy);
-                let _ = writeln!(
-                    text,
-                    "toxiproxy_proxy_{name}_bytes_total{{direction=\"{direction}\",{labels}}} {bytes}"
-                );
+            for (direction, bytes) in ["upstream", "downstream"].into_iter().zip(of(totals)) {
+                let [listener, name, upstream] = labels(proxy);
+                family.count(&[("direction", direction), listener, name, upstream], bytes);
             }
         }
-    }
-    let mut series = |name: &str, kind: &str, value: &dyn Fn(&Totals) -> u64| {
-        let _ = writeln!(text, "# TYPE {name} {kind}");
-        for (proxy, totals) in proxies {
-            let _ = writeln!(text, "{name}{{{}}} {}", labels(proxy), value(totals));
-        }
     };
-    series("shakedown_proxy_connections", "gauge", &|totals| totals.open as u64);
-    series("shakedown_proxy_connections_total", "counter", &|totals| totals.accepted);
-    text
+    bytes("toxiproxy_proxy_received_bytes_total", "Bytes that came in.", |all| all.received);
+    bytes("toxiproxy_proxy_sent_bytes_total", "Bytes that were passed on.", |all| all.sent);
+    let mut open = page.gauge("shakedown_proxy_connections", "Connections that are open.");
+    for (proxy, totals) in proxies {
+        open.count(&labels(proxy), totals.open as u64);
+    }
+    let help = "Connections that were accepted.";
+    let mut accepted = page.counter("shakedown_proxy_connections_total", help);
+    for (proxy, totals) in proxies {
+        accepted.count(&labels(proxy), totals.accepted);
+    }
+    page
 }
 
-fn labels(proxy: &ProxyView) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    format!(
-        "listener=\"{}\",proxy=\"{}\",upstream=\"{}\"",
-        escaped(&proxy.listen),
-        escaped(&proxy.name),
-        escaped(&proxy.upstream)
-    )
+fn labels(proxy: &ProxyView) -> [(&str, &str); 3] {
+    [("listener", &*proxy.listen), ("proxy", &*proxy.name), ("upstream", &*proxy.upstream)]
 }

@@ -22,7 +22,6 @@
 
 mod admission;
 mod arguments;
-mod exposition;
 mod ingress;
 mod lane;
 mod link;

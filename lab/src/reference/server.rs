@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
+use exposition::Page;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -139,7 +140,13 @@ pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// The text exposition format of Prometheus.
-pub(crate) fn metrics(body: String) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
+pub(crate) fn metrics(page: &Page) -> Response {
+    ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], page.render()).into_response()
+}
+
+/// The wall clock, as a process looks at it when it starts.
+pub(crate) fn since_epoch() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "a start time is a wall-clock time")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
 //! The figures of a run for Prometheus, while it goes on.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use exposition::Page;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -17,9 +17,6 @@ use loadgen::{Progress, Quantiles};
 use tokio::net::TcpListener;
 
 use super::recorder::Row;
-
-/// The format of the answers.
-const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Serves the figures.
 pub(crate) struct Exporter {
@@ -72,49 +69,40 @@ impl Figures {
         };
         let mut response = Response::new(Full::new(Bytes::from(text)));
         *response.status_mut() = status;
-        let format = hyper::header::HeaderValue::from_static(FORMAT);
+        let format = hyper::header::HeaderValue::from_static(exposition::CONTENT_TYPE);
         response.headers_mut().insert(CONTENT_TYPE, format);
         response
     }
 
     /// Shows the present figures.
     pub(crate) fn show(&self, progress: Progress, row: Option<&Row>) {
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        let _ = write(&mut text, progress, row);
+        let text = page(progress, row).render();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 }
 
-fn write(out: &mut String, progress: Progress, row: Option<&Row>) -> std::fmt::Result {
-    let mut head = |name, kind, help| {
-        writeln!(out, "# HELP loadgen_{name} {help}\n# TYPE loadgen_{name} {kind}")
-    };
-    head("operations_total", "counter", "Operations by what became of them.")?;
+fn page(progress: Progress, row: Option<&Row>) -> Page {
+    let mut page = Page::default();
+    let help = "Operations by what became of them.";
+    let mut operations = page.counter("loadgen_operations_total", help);
     for (outcome, count) in [
         ("acked", progress.acked),
         ("failed", progress.failed),
         ("indeterminate", progress.indeterminate),
         ("dropped", progress.dropped),
     ] {
-        writeln!(out, "loadgen_operations_total{{outcome=\"{outcome}\"}} {count}")?;
+        operations.count(&[("outcome", outcome)], count);
     }
-    for (name, kind, help, value) in [
-        ("due_total", "counter", "Operations that came due.", progress.due),
-        ("late_total", "counter", "Operations that were begun late.", progress.late),
-        ("in_flight", "gauge", "Operations that are under way.", progress.under_way),
-        ("waiting", "gauge", "Operations that are due and not begun.", progress.waiting()),
-    ] {
-        writeln!(
-            out,
-            "# HELP loadgen_{name} {help}\n# TYPE loadgen_{name} {kind}\nloadgen_{name} {value}"
-        )?;
-    }
-    let Some(row) = row else { return Ok(()) };
-    out.push_str(
-        "# HELP loadgen_latency_seconds Latencies of the last second that is settled.\n\
-         # TYPE loadgen_latency_seconds gauge\n",
-    );
+    page.counter("loadgen_due_total", "Operations that came due.").count(&[], progress.due);
+    let help = "Operations that were begun late.";
+    page.counter("loadgen_late_total", help).count(&[], progress.late);
+    let help = "Operations that are under way.";
+    page.gauge("loadgen_in_flight", help).count(&[], progress.under_way);
+    let help = "Operations that are due and not begun.";
+    page.gauge("loadgen_waiting", help).count(&[], progress.waiting());
+    let Some(row) = row else { return page };
+    let help = "Latencies of the last second that is settled.";
+    let mut latency = page.gauge("loadgen_latency_seconds", help);
     for (kind, q) in [("delay", row.delay), ("service", row.service), ("response", row.response)] {
         let Quantiles { count, p50, p90, p95, p99, p999, max } = q;
         if count == 0 {
@@ -123,12 +111,8 @@ fn write(out: &mut String, progress: Progress, row: Option<&Row>) -> std::fmt::R
         for (quantile, time) in
             [("0.5", p50), ("0.9", p90), ("0.95", p95), ("0.99", p99), ("0.999", p999), ("1", max)]
         {
-            writeln!(
-                out,
-                "loadgen_latency_seconds{{kind=\"{kind}\",quantile=\"{quantile}\"}} {}",
-                time.as_secs_f64()
-            )?;
+            latency.sample(&[("kind", kind), ("quantile", quantile)], time.as_secs_f64());
         }
     }
-    Ok(())
+    page
 }

@@ -130,12 +130,12 @@ impl Ingress {
             let mut redis = this.link.get()?;
             timeout(LAG_WITHIN, streams::backlogs(&mut redis)).await.ok()?.ok()
         };
-        let (lags, workers) = tokio::join!(lags, relay::pages(&this.workers));
+        let (lags, workers) = tokio::join!(lags, relay::tallies(&this.workers));
         let mut page = this.counts.page(&lags.unwrap_or_default());
-        for (name, text) in workers {
-            page.include(&text, "worker", &name);
+        for (name, tally) in workers {
+            page.merge(tally.page().labelled("worker", &name));
         }
-        server::metrics(page.render())
+        server::metrics(&page)
     }
 }
 

@@ -61,12 +61,13 @@ pub(super) async fn run(
 
 impl Service for Worker {
     const ROUTES: &'static str =
-        "GET /health, GET /metrics, POST /consumers/start, POST /consumers/stop";
+        "GET /health, GET /metrics, GET /counts, POST /consumers/start, POST /consumers/stop";
 
     fn routes() -> Router<Arc<Self>> {
         Router::new()
             .route("/health", get(Self::health))
             .route("/metrics", get(Self::metrics))
+            .route("/counts", get(Self::counts))
             .route("/consumers/start", post(Self::consume))
             .route("/consumers/stop", post(Self::rest))
     }
@@ -88,7 +89,12 @@ impl Worker {
     }
 
     async fn metrics(State(this): State<Arc<Self>>) -> Response {
-        server::metrics(this.common.counts.page().render())
+        server::metrics(&this.common.counts.tally().page())
+    }
+
+    /// The same for its ingress, which puts the metrics of all workers together.
+    async fn counts(State(this): State<Arc<Self>>) -> Response {
+        server::json(StatusCode::OK, &serde_json::json!(this.common.counts.tally()))
     }
 
     async fn consume(State(this): State<Arc<Self>>) -> String {

@@ -1,10 +1,12 @@
-//! What the replica counts, as Prometheus text.
+//! What the replica counts.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
+
+use exposition::Page;
 
 use super::message::Outcome;
+use crate::reference::server::since_epoch;
 
 /// Publishes by outcome, and when the process started.
 #[derive(Debug)]
@@ -18,10 +20,8 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a start time is a wall-clock time")]
-        let now = std::time::SystemTime::now();
         Self {
-            started: now.duration_since(UNIX_EPOCH).unwrap_or_default(),
+            started: since_epoch(),
             confirmed: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             not_sent: AtomicU64::new(0),
@@ -39,29 +39,20 @@ impl Counts {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The text exposition format, version 0.0.4.
-    pub(crate) fn render(&self) -> String {
-        let mut text = String::from(
-            "# HELP publisher_publishes_total Publish requests by outcome.\n\
-             # TYPE publisher_publishes_total counter\n",
-        );
+    pub(crate) fn page(&self) -> Page {
+        let mut page = Page::default();
+        let help = "Publish requests by outcome.";
+        let mut publishes = page.counter("publisher_publishes_total", help);
         for (outcome, counter) in [
             ("confirmed", &self.confirmed),
             ("refused", &self.refused),
             ("not_sent", &self.not_sent),
             ("unknown", &self.unknown),
         ] {
-            let value = counter.load(Ordering::Relaxed);
-            let _ = writeln!(text, "publisher_publishes_total{{outcome=\"{outcome}\"}} {value}");
+            publishes.count(&[("outcome", outcome)], counter.load(Ordering::Relaxed));
         }
-        let _ = write!(
-            text,
-            "# HELP process_start_time_seconds Start time of the process since the epoch.\n\
-             # TYPE process_start_time_seconds gauge\n\
-             process_start_time_seconds {:.3}\n",
-            self.started.as_secs_f64()
-        );
-        text
+        page.started(self.started);
+        page
     }
 }
 
@@ -76,7 +67,7 @@ mod tests {
         counts.count(&Outcome::Confirmed);
         counts.count(&Outcome::Confirmed);
         counts.count(&Outcome::Unknown(Problem::new("publish_unconfirmed", "lost")));
-        let text = counts.render();
+        let text = counts.page().render();
         assert!(text.contains("{outcome=\"confirmed\"} 2\n"), "{text}");
         assert!(text.contains("{outcome=\"unknown\"} 1\n"), "{text}");
         assert!(text.contains("{outcome=\"refused\"} 0\n"), "{text}");

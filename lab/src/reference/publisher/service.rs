@@ -73,7 +73,7 @@ impl Frontend {
     }
 
     async fn metrics(State(this): State<Arc<Self>>) -> Response {
-        server::metrics(this.counts.render())
+        server::metrics(&this.counts.page())
     }
 
     async fn publish(State(this): State<Arc<Self>>, body: Body) -> Response {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
+use exposition::Page;
 
-use super::super::exposition::{self, Page};
 use super::super::streams::PARTITIONS;
+use crate::reference::server::since_epoch;
 
 /// Requests by status, and accepted ones by partition.
 ///
@@ -16,7 +18,7 @@ use super::super::streams::PARTITIONS;
 /// accepted requests, and `new` the entries in the streams.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    started: f64,
+    started: Duration,
     requests: Mutex<BTreeMap<u16, u64>>,
     accepted: AtomicU64,
     hits: AtomicU64,
@@ -28,7 +30,7 @@ const RESULTS: [&str; 2] = ["new", "hit"];
 impl Counts {
     pub(crate) fn new() -> Self {
         Self {
-            started: exposition::seconds_now(),
+            started: since_epoch(),
             requests: Mutex::default(),
             accepted: AtomicU64::new(0),
             hits: AtomicU64::new(0),
@@ -51,32 +53,34 @@ impl Counts {
     /// `lags` are those of the partitions; what is unknown is left out.
     pub(crate) fn page(&self, lags: &[Option<usize>]) -> Page {
         let mut page = Page::default();
-        page.family("http_requests_total", "counter", "Requests to send a message, by status.");
+        let help = "Requests to send a message, by status.";
+        let mut requests = page.counter("http_requests_total", help);
         for (status, count) in &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {
-            page.sample("", &[("code", &status.to_string())], count);
+            requests.count(&[("code", &status.to_string())], *count);
         }
         let help = "Requests that were answered 200 or 202.";
-        page.family("http_requests_accepted_total", "counter", help);
-        page.sample("", &[], self.accepted.load(Ordering::Relaxed));
+        let mut accepted = page.counter("http_requests_accepted_total", help);
+        accepted.count(&[], self.accepted.load(Ordering::Relaxed));
         let help = "Accepted requests: entries put into a stream, and those there already.";
-        page.family("stream_enqueue_total", "counter", help);
+        let mut enqueued = page.counter("stream_enqueue_total", help);
         for (partition, results) in self.enqueued.iter().enumerate() {
+            let partition = partition.to_string();
             for (result, count) in RESULTS.iter().zip(results) {
-                let labels = [("partition", &*partition.to_string()), ("result", result)];
-                page.sample("", &labels, count.load(Ordering::Relaxed));
+                let labels = [("partition", &*partition), ("result", result)];
+                enqueued.count(&labels, count.load(Ordering::Relaxed));
             }
         }
         let help = "Messages that were known already, where that was found out.";
-        page.family("idempotency_hit_total", "counter", help);
-        page.sample("", &[("operation", "ingress")], self.hits.load(Ordering::Relaxed));
+        let mut hits = page.counter("idempotency_hit_total", help);
+        hits.count(&[("operation", "ingress")], self.hits.load(Ordering::Relaxed));
         let help = "Entries that no worker has acknowledged, delivered or not.";
-        page.family("stream_partition_lag", "gauge", help);
+        let mut backlog = page.gauge("stream_partition_lag", help);
         for (partition, lag) in lags.iter().enumerate() {
             if let Some(lag) = lag {
-                page.sample("", &[("partition", &partition.to_string())], lag);
+                backlog.count(&[("partition", &partition.to_string())], *lag as u64);
             }
         }
-        exposition::start_time(&mut page, self.started);
+        page.started(self.started);
         page
     }
 }

@@ -1,4 +1,4 @@
-//! The workers' figures, fetched when somebody asks the ingress for them.
+//! The workers' counts, fetched when somebody asks the ingress for them.
 
 use std::io;
 use std::time::Duration;
@@ -8,25 +8,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::worker::counts::Tally;
+
 /// A worker that takes longer is left out.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
-/// The page of each worker that answers, with its name.
-pub(crate) async fn pages(workers: &[(String, String)]) -> Vec<(String, String)> {
+/// What each worker that answers has counted, with its name.
+pub(crate) async fn tallies(workers: &[(String, String)]) -> Vec<(String, Tally)> {
     let asked = workers.iter().map(async |(name, address)| {
-        let page = timeout(ANSWER_WITHIN, page(address)).await.ok()?.ok()?;
-        Some((name.clone(), page))
+        let tally = timeout(ANSWER_WITHIN, tally(address)).await.ok()?.ok()?;
+        Some((name.clone(), tally))
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn page(address: &str) -> io::Result<String> {
+async fn tally(address: &str) -> io::Result<Tally> {
     let mut stream = TcpStream::connect(address).await?;
     // HTTP/1.0 forbids a chunked body, so the body ends where the stream ends.
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
+    stream.write_all(b"GET /counts HTTP/1.0\r\n\r\n").await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let body = answer.split_once("\r\n\r\n").filter(|(head, _)| head.contains(" 200 "));
-    body.map(|(_, body)| body.to_owned())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page of metrics"))
+    let (_, body) = body.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(serde_json::from_str(body)?)
 }

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::super::exposition::{self, Page};
+use exposition::Page;
+use serde::{Deserialize, Serialize};
+
+use crate::reference::server::since_epoch;
 
 /// What happened to a message, or to an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +34,18 @@ const STATUSES: [(Status, &str); 5] = [
 /// Upper bounds of the durations' buckets, in seconds.
 const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// What a worker has counted so far, as it tells its ingress.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    started: Duration,
+    processed: [u64; STATUSES.len()],
+    buckets: [u64; BOUNDS.len() + 1],
+    microseconds: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Counts {
-    started: f64,
+    started: Duration,
     processed: [AtomicU64; STATUSES.len()],
     /// The last bucket is for what is above all bounds.
     buckets: [AtomicU64; BOUNDS.len() + 1],
@@ -43,7 +55,7 @@ pub(crate) struct Counts {
 impl Counts {
     pub(crate) fn new() -> Self {
         Self {
-            started: exposition::seconds_now(),
+            started: since_epoch(),
             processed: std::array::from_fn(|_| AtomicU64::new(0)),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
             microseconds: AtomicU64::new(0),
@@ -64,37 +76,38 @@ impl Counts {
         self.microseconds.fetch_add(sum, Ordering::Relaxed);
     }
 
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            started: self.started,
+            processed: self.processed.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            buckets: self.buckets.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            microseconds: self.microseconds.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Tally {
     pub(crate) fn page(&self) -> Page {
         let mut page = Page::default();
-        let processed = |status: Status| self.processed[status as usize].load(Ordering::Relaxed);
+        let processed = |status: Status| self.processed[status as usize];
         let help = "Messages by what became of them; retry and error count attempts.";
-        page.family("stream_consumer_processed_total", "counter", help);
+        let mut by_status = page.counter("stream_consumer_processed_total", help);
         for (status, name) in STATUSES {
-            page.sample("", &[("status", name)], processed(status));
+            by_status.count(&[("status", name)], processed(status));
         }
         let help = "Messages that were known already, where that was found out.";
-        page.family("idempotency_hit_total", "counter", help);
-        page.sample("", &[("operation", "persist")], processed(Status::Duplicate));
+        let mut hits = page.counter("idempotency_hit_total", help);
+        hits.count(&[("operation", "persist")], processed(Status::Duplicate));
         let help = "Messages that were put to the dead letters.";
-        page.family("stream_dead_letter_total", "counter", help);
-        page.sample("", &[], processed(Status::DeadLetter));
-        self.durations(&mut page);
-        exposition::start_time(&mut page, self.started);
-        page
-    }
-
-    fn durations(&self, page: &mut Page) {
+        let mut dead = page.counter("stream_dead_letter_total", help);
+        dead.count(&[], processed(Status::DeadLetter));
         let help = "From the delivery of a message to its row.";
-        page.family("message_processing_duration_seconds", "histogram", help);
-        let mut below = 0;
-        let bounds = BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-        for (bound, bucket) in bounds.zip(&self.buckets) {
-            below += bucket.load(Ordering::Relaxed);
-            page.sample("_bucket", &[("le", &bound)], below);
-        }
-        let sum = Duration::from_micros(self.microseconds.load(Ordering::Relaxed));
-        page.sample("_sum", &[], sum.as_secs_f64());
-        page.sample("_count", &[], below);
+        let name = "message_processing_duration_seconds";
+        let [within @ .., above] = self.buckets;
+        let sum = Duration::from_micros(self.microseconds).as_secs_f64();
+        page.histogram(name, help, BOUNDS.into_iter().zip(within), above, sum);
+        page.started(self.started);
+        page
     }
 }
 
@@ -111,7 +124,7 @@ mod tests {
         counts.count(Status::DeadLetter, 2);
         counts.took(Duration::from_millis(4), 10);
         counts.took(Duration::from_secs(60), 1);
-        let text = counts.page().render();
+        let text = counts.tally().page().render();
         for line in [
             "stream_consumer_processed_total{status=\"dead_letter\"} 2",
             "stream_dead_letter_total 2",
