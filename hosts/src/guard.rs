@@ -10,6 +10,8 @@ use crate::refusal::{Ground, Host, Refusals, Use, refused};
 pub struct Guard {
     ground: Ground,
     allowed: Vec<String>,
+    /// Hosts that were named for themselves, and their addresses.
+    given: Vec<String>,
     own: Vec<IpAddr>,
 }
 
@@ -39,7 +41,20 @@ impl Guard {
     pub fn new(ground: Ground, allowed: &[String]) -> Self {
         let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
         let own = interfaces.iter().map(if_addrs::Interface::ip).collect();
-        Self { ground, allowed: allowed.to_owned(), own }
+        Self { ground, allowed: allowed.to_owned(), given: Vec::new(), own }
+    }
+
+    /// Lets hosts pass, too, that somebody has chosen by giving their addresses:
+    /// by name, and by every address that the name has now. A name that means
+    /// nothing is no error here; whoever uses it will see.
+    #[must_use]
+    pub fn with_given<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        for host in hosts {
+            let found = addresses_of(host).unwrap_or_default();
+            self.given.extend(found.iter().map(IpAddr::to_string));
+            self.given.push(host.to_owned());
+        }
+        self
     }
 
     /// What is allowed beyond the ground, as it was given.
@@ -59,7 +74,7 @@ impl Guard {
     ) -> Result<(), GuardError> {
         let (mut uses, mut unknown) = (Vec::new(), None);
         for (what, name) in named {
-            if self.allowed.iter().any(|word| word.eq_ignore_ascii_case(&name)) {
+            if self.names(&name) {
                 continue;
             }
             match addresses_of(&name) {
@@ -73,12 +88,20 @@ impl Guard {
         unknown.map_or(Ok(()), Err)
     }
 
+    /// Whether a host is allowed or given by its very name, so that nobody has to
+    /// be asked what it means.
+    #[must_use]
+    pub fn names(&self, host: &str) -> bool {
+        self.allowed.iter().chain(&self.given).any(|word| word.eq_ignore_ascii_case(host))
+    }
+
     /// Judges hosts whose addresses are known.
     ///
     /// # Errors
     /// Every refusal.
     pub fn judge(&self, uses: &[Use]) -> Result<(), Refusals> {
-        let list = refused(uses, self.ground, &self.allowed, &self.own);
+        let allowed = [&self.allowed[..], &self.given].concat();
+        let list = refused(uses, self.ground, &allowed, &self.own);
         if list.is_empty() { Ok(()) } else { Err(Refusals { ground: self.ground, list }) }
     }
 }

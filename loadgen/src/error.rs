@@ -2,6 +2,8 @@
 
 use std::io;
 
+use hosts::GuardError;
+
 use crate::ledger::LedgerError;
 use crate::payload::PayloadError;
 
@@ -30,6 +32,10 @@ pub enum LoadError {
         /// What the target said.
         problem: String,
     },
+    /// The target leads on to hosts that nobody allowed, or to a name that means
+    /// nothing.
+    #[error(transparent)]
+    Guard(GuardError),
     /// This build does not have it.
     #[error("this loadgen was built without {what}: {how}")]
     NotBuilt {

@@ -12,6 +12,7 @@ use crate::horizon::Horizon;
 use crate::identity;
 use crate::pace::Pace;
 use crate::payload::Calendar;
+use crate::reach::Unready;
 use crate::reader::Readers;
 use crate::running::Running;
 use crate::shape::Shape;
@@ -52,6 +53,9 @@ pub struct Job {
     pub warm_up: Duration,
     /// The part of the run's operations that is offered here.
     pub instance: Instance,
+    /// Hosts, by name or address, that the target may lead the load on to,
+    /// beside this machine and the hosts of the transport's address.
+    pub allowed: Vec<String>,
     /// How long, after the last operation was due, operations that are late
     /// may still be started. Those that are not are dropped, and counted.
     pub grace: Duration,
@@ -86,7 +90,8 @@ impl Instance {
 
 impl Job {
     /// A job with the usual settings: 16 connections, no consumers, 10 s for
-    /// an answer and for late operations, one worker, a plain shape.
+    /// an answer and for late operations, one worker, a plain shape, nothing
+    /// allowed.
     #[must_use]
     pub fn new(run: &str, workload: &str, pace: impl Into<Pace>, transport: Transport) -> Self {
         Self {
@@ -103,6 +108,7 @@ impl Job {
             late: Late::Queue,
             warm_up: Duration::ZERO,
             instance: Instance::ONLY,
+            allowed: Vec::new(),
             grace: Duration::from_secs(10),
         }
     }
@@ -122,11 +128,11 @@ impl Job {
     /// the time that operations count from should be chosen after it.
     ///
     /// # Errors
-    /// When a setting cannot be used, the target's host is unknown, or what has
-    /// to be there cannot be made.
+    /// When a setting cannot be used, the target's host is unknown, it leads on
+    /// to hosts that nobody allowed, or what has to be there cannot be made.
     pub fn ready(self) -> Result<Ready, LoadError> {
         check(&self)?;
-        let target = self.transport.prepare(&self.shape)?;
+        let target = self.transport.prepare(&self.shape, &self.allowed)?;
         setup(&target, self.timeout)?;
         Ok(Ready { job: self, target })
     }
@@ -241,7 +247,8 @@ fn setup(target: &Target, timeout: Duration) -> Result<(), LoadError> {
         let made = async { tokio::time::timeout(timeout, target.setup()).await };
         let problem = match runtime.block_on(made) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(problem)) => problem,
+            Ok(Err(Unready::Problem(problem))) => problem,
+            Ok(Err(Unready::Guard(error))) => return Err(LoadError::Guard(error)),
             Err(_) => "no answer within the timeout".to_owned(),
         };
         Err(LoadError::Setup { problem })

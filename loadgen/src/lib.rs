@@ -35,6 +35,7 @@ pub mod pace;
 pub mod payload;
 pub mod profile;
 mod pump;
+mod reach;
 mod reader;
 mod report;
 mod ring;

@@ -55,6 +55,8 @@ impl Answer {
 pub enum Reason {
     /// No connection could be made; nothing was sent.
     Unreachable(String),
+    /// The target leads on to a host that nobody allowed; nothing was sent.
+    Forbidden(String),
     /// Due for longer than the timeout while no connection stood; not sent.
     Unsent,
     /// No answer within the timeout.
@@ -89,12 +91,19 @@ impl Reason {
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Unsent | Self::Spawn(_))
     }
+
+    /// Whether it was refused here, and says nothing of the target.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Forbidden(_))
+    }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) => write!(f, "no connection: {error}"),
+            Self::Forbidden(why) => write!(f, "not allowed: {why}"),
             Self::Unsent => f.write_str("not sent: no connection within the timeout"),
             Self::Timeout => f.write_str("no answer within the timeout"),
             Self::Lost(error) => write!(f, "connection lost: {error}"),
@@ -123,6 +132,7 @@ pub struct Reasons {
     seen: Vec<(Reason, u64)>,
     other: u64,
     unreachable: u64,
+    forbidden: u64,
 }
 
 impl Reasons {
@@ -135,6 +145,9 @@ impl Reasons {
         if reason.is_unreachable() {
             self.unreachable += times;
         }
+        if reason.is_forbidden() {
+            self.forbidden += times;
+        }
         if let Some((_, count)) = self.seen.iter_mut().find(|(seen, _)| seen == reason) {
             *count += times;
         } else if self.seen.len() < DISTINCT {
@@ -146,19 +159,27 @@ impl Reasons {
 
     /// Adds what another worker counted.
     pub fn merge(&mut self, other: &Self) {
-        let known: u64 =
-            other.seen.iter().filter(|(r, _)| r.is_unreachable()).map(|(_, count)| count).sum();
+        let known = |is: fn(&Reason) -> bool| -> u64 {
+            other.seen.iter().filter(|(reason, _)| is(reason)).map(|(_, count)| count).sum()
+        };
         for (reason, count) in &other.seen {
             self.add(reason, *count);
         }
         self.other += other.other;
-        self.unreachable += other.unreachable - known;
+        self.unreachable += other.unreachable - known(Reason::is_unreachable);
+        self.forbidden += other.forbidden - known(Reason::is_forbidden);
     }
 
     /// How many operations met a target that could not be reached.
     #[must_use]
     pub fn unreachable(&self) -> u64 {
         self.unreachable
+    }
+
+    /// How many operations were led to a host that nobody allowed.
+    #[must_use]
+    pub fn forbidden(&self) -> u64 {
+        self.forbidden
     }
 
     /// The texts with their counts, the most frequent first.
@@ -198,8 +219,11 @@ mod tests {
         a.count(&Reason::Unreachable("refused".into()));
         let mut b = a.clone();
         b.count(&Reason::Unsent);
+        b.count(&Reason::Forbidden("elsewhere".into()));
         b.merge(&a);
-        assert_eq!(b.unreachable(), 3);
-        assert_eq!(b.top().iter().map(|(_, count)| count).sum::<u64>(), 5);
+        a.merge(&b);
+        assert_eq!((b.unreachable(), b.forbidden()), (3, 1));
+        assert_eq!((a.unreachable(), a.forbidden()), (4, 1));
+        assert_eq!(b.top().iter().map(|(_, count)| count).sum::<u64>(), 6);
     }
 }

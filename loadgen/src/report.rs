@@ -74,6 +74,8 @@ pub struct Report {
     pub errors: Vec<(String, u64)>,
     /// Operations that met a target which could not be reached at all.
     pub unreachable: u64,
+    /// Operations that the target led to a host that nobody allowed.
+    pub forbidden: u64,
     /// When the first operation was due, after T0.
     pub first_due: Duration,
     /// When the last operation was due, after T0.
@@ -101,6 +103,7 @@ impl Report {
             pump: Pump::default(),
             errors: Vec::new(),
             unreachable: 0,
+            forbidden: 0,
             first_due: Duration::ZERO,
             last_due: Duration::ZERO,
             last_settled: Duration::ZERO,

@@ -183,6 +183,7 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         pump,
         errors: reasons.top(),
         unreachable: reasons.unreachable(),
+        forbidden: reasons.forbidden(),
         first_due,
         last_due,
         duplicates,

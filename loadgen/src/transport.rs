@@ -18,6 +18,8 @@
 //!   within its timeout and a bounded number of times, before it has failed
 //!   for the reason that the last answer gave. Where one connection is links
 //!   to several nodes, each link is lost and made again for itself.
+//! - Nothing is connected to that the target alone named and nobody allowed
+//!   ([`crate::reach`]). What is sent there has *failed* as not allowed.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +29,7 @@ use scenarios::template::TemplateError;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::payload::Payload;
+use crate::reach::Unready;
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
@@ -105,12 +108,17 @@ impl Transport {
     }
 
     /// Checks every setting and splits every template, before the run.
-    pub(crate) fn prepare(&self, shape: &Shape) -> Result<Target, LoadError> {
+    /// `allowed` are the hosts that the target may lead on to.
+    pub(crate) fn prepare(&self, shape: &Shape, allowed: &[String]) -> Result<Target, LoadError> {
         Ok(match self {
             Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
             Self::Amqp(amqp) => Target::Amqp(Box::new(amqp::Target::new(amqp, shape)?)),
-            Self::Redis(redis) => Target::Redis(Box::new(redis::Target::new(redis, shape)?)),
-            Self::Kafka(kafka) => Target::Kafka(Box::new(kafka::Target::new(kafka, shape)?)),
+            Self::Redis(redis) => {
+                Target::Redis(Box::new(redis::Target::new(redis, shape, allowed)?))
+            }
+            Self::Kafka(kafka) => {
+                Target::Kafka(Box::new(kafka::Target::new(kafka, shape, allowed)?))
+            }
             Self::Command(command) => Target::Command(command::Target::new(command, shape)?),
         })
     }
@@ -145,16 +153,30 @@ impl Target {
 }
 
 impl Target {
-    /// Makes what has to be there before the first operation.
+    /// Judges what the target leads on to, then makes what has to be there
+    /// before the first operation.
     ///
     /// # Errors
-    /// When it cannot be made, and why.
-    pub(crate) async fn setup(&self) -> Result<(), String> {
+    /// When it leads to hosts that nobody allowed; or when something cannot be
+    /// made, and why.
+    pub(crate) async fn setup(&self) -> Result<(), Unready> {
+        self.led().await?;
         match self {
-            Self::Amqp(target) => amqp::setup(target).await,
-            Self::Kafka(target) => kafka::setup(target).await,
-            Self::Redis(target) => redis::setup(target).await,
-            Self::Http(_) | Self::Command(_) => Ok(()),
+            Self::Amqp(target) => Ok(amqp::setup(target).await?),
+            Self::Kafka(target) => Ok(kafka::setup(target).await?),
+            Self::Http(_) | Self::Redis(_) | Self::Command(_) => Ok(()),
+        }
+    }
+
+    /// Asks the target where it leads the load on to, and judges that. Every
+    /// transport says here what its targets can do; there is no default.
+    async fn led(&self) -> Result<(), Unready> {
+        match self {
+            Self::Redis(target) => redis::led(target).await,
+            Self::Kafka(target) => kafka::led(target).await,
+            // A redirect of HTTP is an answer like any other, and not followed;
+            // AMQP 0-9-1 has none; a program is its user's own.
+            Self::Http(_) | Self::Amqp(_) | Self::Command(_) => Ok(()),
         }
     }
 

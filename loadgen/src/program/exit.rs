@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hosts::GuardError;
 use loadgen::LoadError;
 
 use super::Offered;
@@ -51,7 +52,8 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
             LoadError::Address { .. }
             | LoadError::Payload { .. }
             | LoadError::Setting { .. }
-            | LoadError::NotBuilt { .. },
+            | LoadError::NotBuilt { .. }
+            | LoadError::Guard(GuardError::Refused(_)),
         ) => USAGE,
         _ => ENVIRONMENT,
     })

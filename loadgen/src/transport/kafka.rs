@@ -23,7 +23,7 @@ use client as backend;
 use without as backend;
 
 pub(crate) use backend::Target;
-pub(super) use backend::{consume, drive, setup};
+pub(super) use backend::{consume, drive, led, setup};
 
 #[cfg(feature = "kafka")]
 mod bell;

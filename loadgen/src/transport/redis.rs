@@ -28,6 +28,7 @@ use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
+use crate::reach::{Reach, Unready};
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
@@ -170,6 +171,7 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) struct Target {
     address: Address,
+    reach: Reach,
     user: String,
     password: Option<String>,
     database: u32,
@@ -185,7 +187,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(redis: &Redis, shape: &Shape) -> Result<Self, LoadError> {
+    pub(super) fn new(redis: &Redis, shape: &Shape, allowed: &[String]) -> Result<Self, LoadError> {
         let bad = |problem: &str| LoadError::Address {
             url: redact(&redis.url),
             problem: format!("{problem}; write redis://USER:PASSWORD@HOST:PORT/DB"),
@@ -222,8 +224,10 @@ impl Target {
         let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&redis.tls, &[]));
         let address = Address::new(&redis.url, host, url.port().unwrap_or(6379), tls)?;
         let seed = Endpoint { host: address.host.clone(), port: address.port };
+        let reach = Reach::new("a node of the Redis Cluster", [address.host.as_str()], allowed);
         Ok(Self {
             address,
+            reach,
             user: decode(url.username())?,
             password: url.password().map(decode).transpose()?,
             database,
@@ -253,12 +257,12 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Learns the topology of a cluster.
-pub(super) async fn setup(target: &Target) -> Result<(), String> {
-    match &target.cluster {
-        Some(cluster) => cluster.setup(target).await,
-        None => Ok(()),
-    }
+/// Learns the topology of a cluster, and judges all of its nodes: whichever
+/// serves no key now may do so later.
+pub(super) async fn led(target: &Target) -> Result<(), Unready> {
+    let Some(cluster) = &target.cluster else { return Ok(()) };
+    let nodes = cluster.learn(target).await?;
+    target.reach.see(&cluster.seed().to_string(), nodes.iter().map(|node| node.host.as_str()))
 }
 
 /// Drives one connection until there are no more operations.
@@ -354,7 +358,8 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart() {
         let target =
-            Target::new(&redis("redis://us%40er:p%2Fw@127.0.0.1:7/3"), &Shape::default()).unwrap();
+            Target::new(&redis("redis://us%40er:p%2Fw@127.0.0.1:7/3"), &Shape::default(), &[])
+                .unwrap();
         assert_eq!((target.address.host.as_str(), target.address.port), ("127.0.0.1", 7));
         assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
         assert_eq!(target.database, 3);
@@ -365,7 +370,7 @@ mod tests {
             ("redis://127.0.0.1/x", "no number"),
             ("redis://u:secret@no-such-host.invalid/", "is unknown"),
         ] {
-            let error = Target::new(&redis(bad), &Shape::default()).unwrap_err().to_string();
+            let error = Target::new(&redis(bad), &Shape::default(), &[]).unwrap_err().to_string();
             assert!(error.contains(hint), "{bad}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
@@ -373,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_cluster_has_one_database() {
-        let of = |url| Target::new(&Redis { cluster: true, ..redis(url) }, &Shape::default());
+        let of = |url| Target::new(&Redis { cluster: true, ..redis(url) }, &Shape::default(), &[]);
         assert!(of("redis://127.0.0.1:7/0").is_ok());
         let error = of("redis://127.0.0.1:7/3").unwrap_err().to_string();
         assert!(error.contains("leave /DB out"), "{error}");

@@ -96,7 +96,7 @@ impl Cluster {
 }
 
 impl Server {
-    fn demand(&self, words: &[&str]) {
+    pub(crate) fn demand(&self, words: &[&str]) {
         assert_eq!(self.ask(words).as_deref(), Some("+OK"), "{words:?}");
     }
 
@@ -142,7 +142,7 @@ fn words_of(reader: &mut impl BufRead, words: &mut Vec<String>) -> Option<()> {
 
 /// Waits until something holds.
 #[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
-fn wait(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
@@ -165,7 +165,7 @@ fn job_into(node: &Server, into: Into, rate: f64, length: Duration) -> Job {
     job_to(node.port, into, rate, length)
 }
 
-fn job_to(port: u16, into: Into, rate: f64, length: Duration) -> Job {
+pub(crate) fn job_to(port: u16, into: Into, rate: f64, length: Duration) -> Job {
     let redis = Redis {
         url: format!("redis://127.0.0.1:{port}/"),
         cluster: true,
@@ -442,12 +442,30 @@ fn a_server_that_is_no_node_is_told() {
 /// A node that says of itself that it serves every slot, and answers as
 /// `answer` wants, which is given the command and the one before it. Gives its
 /// port.
-fn pretend(answer: impl Fn(u16, &str, &str) -> String + Send + Clone + 'static) -> u16 {
+pub(crate) fn pretend(answer: impl Fn(u16, &str, &str) -> String + Send + Clone + 'static) -> u16 {
+    pretend_to_know(|port| slots(&[("127.0.0.1", port)]), answer)
+}
+
+/// The answer to `CLUSTER SLOTS` in which the first of these nodes serves every
+/// slot and the others are its replicas.
+pub(crate) fn slots(nodes: &[(&str, u16)]) -> String {
+    let node = |(host, port): &(&str, u16)| {
+        format!("\r\n*3\r\n${}\r\n{host}\r\n:{port}\r\n$1\r\na", host.len())
+    };
+    let nodes_of: String = nodes.iter().map(node).collect();
+    format!("*1\r\n*{}\r\n:0\r\n:16383{nodes_of}", nodes.len() + 2)
+}
+
+/// [`pretend`], with what it says of the cluster at its port.
+pub(crate) fn pretend_to_know(
+    knows: impl Fn(u16) -> String + Send + Clone + 'static,
+    answer: impl Fn(u16, &str, &str) -> String + Send + Clone + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, answer) = (stream.unwrap(), answer.clone());
+            let (mut stream, knows, answer) = (stream.unwrap(), knows.clone(), answer.clone());
             std::thread::spawn(move || {
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 let mut before = String::new();
@@ -458,10 +476,7 @@ fn pretend(answer: impl Fn(u16, &str, &str) -> String + Send + Clone + 'static) 
                     let command = words.swap_remove(0);
                     let text = match command.as_str() {
                         "CLIENT" => "+OK".to_owned(),
-                        "CLUSTER" => format!(
-                            "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$9\r\n127.0.0.1\r\n\
-                             :{port}\r\n$1\r\na"
-                        ),
+                        "CLUSTER" => knows(port),
                         command => answer(port, command, &before),
                     };
                     before = command;
@@ -473,7 +488,7 @@ fn pretend(answer: impl Fn(u16, &str, &str) -> String + Send + Clone + 'static) 
     port
 }
 
-fn pretended(port: u16, timeout: Duration) -> Report {
+pub(crate) fn pretended(port: u16, timeout: Duration) -> Report {
     let list = Into::List { name: "l".to_owned(), left: false };
     let job = Job { timeout, ..job_to(port, list, 20.0, SECOND) };
     complete(start(job).wait().unwrap())

@@ -15,6 +15,7 @@ mod offered;
 mod omission;
 mod output;
 mod program;
+mod reach;
 mod redis;
 mod server;
 mod support;

@@ -47,6 +47,10 @@ pub(super) struct LoadArgs {
     /// When to start: 2026-01-31T12:00:00Z [default: at once]
     #[arg(long, value_name = "TIME")]
     start_at: Option<Timestamp>,
+    /// Permits a host that the target leads on to and that is neither this machine nor one of the
+    /// address: a node of a Redis Cluster, an advertised Kafka broker; may be repeated
+    #[arg(long = "allow", value_name = "HOST", env = "SHAKEDOWN_ALLOW", value_delimiter = ' ')]
+    allow: Vec<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -114,6 +118,7 @@ impl LoadArgs {
             warm_up: self.warmup.0,
             instance: self.instance.unwrap_or(Instance::ONLY),
             grace: self.grace.0,
+            allowed: self.allow,
             ..Job::new(&run, workload, asked.pace, transport)
         };
         let start_at = self.start_at.map(SystemTime::from);

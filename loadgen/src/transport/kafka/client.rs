@@ -11,6 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::MetadataBroker;
 use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Producer as _, ProducerContext};
 
 use super::fate::steady;
@@ -21,6 +22,7 @@ use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::reach::{Reach, Unready};
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::transport::{body, template};
@@ -38,6 +40,9 @@ pub(super) type Producer = BaseProducer<Inbox>;
 #[derive(Debug)]
 pub(crate) struct Target {
     config: ClientConfig,
+    /// The brokers that are given, for messages.
+    brokers: String,
+    reach: Reach,
     pub(super) topic: String,
     partitions: Option<Partitions>,
     pub(super) key: Option<Payload>,
@@ -49,7 +54,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(in crate::transport) fn new(kafka: &Kafka, shape: &Shape) -> Result<Self, LoadError> {
+    pub(in crate::transport) fn new(
+        kafka: &Kafka,
+        shape: &Shape,
+        allowed: &[String],
+    ) -> Result<Self, LoadError> {
         let setting = |what, value: &str, problem: &str| LoadError::Setting {
             what,
             value: value.to_owned(),
@@ -65,8 +74,13 @@ impl Target {
             .headers
             .iter()
             .map(|(name, value)| Ok((name.clone(), template(&format!("header {name}"), value)?)));
+        let config = config(kafka);
+        let lists = ["bootstrap.servers", "metadata.broker.list"];
+        let given = lists.iter().filter_map(|name| config.get(name)).flat_map(hosts_of);
         let target = Self {
-            config: config(kafka),
+            reach: Reach::new("a broker of the Kafka cluster", given, allowed),
+            brokers: kafka.brokers.clone(),
+            config,
             topic: kafka.topic.clone(),
             partitions: kafka.partitions,
             key: kafka.key.as_deref().map(|key| template("key", key)).transpose()?,
@@ -103,6 +117,19 @@ impl Target {
         config.set("group.id", &self.group);
         config
     }
+}
+
+/// The hosts of `HOST:PORT,HOST`, each with a protocol before it or not.
+fn hosts_of(list: &str) -> impl Iterator<Item = &str> {
+    let brokers = list.split(',').map(str::trim).filter(|broker| !broker.is_empty());
+    brokers.map(|broker| {
+        let at = broker.split_once("://").map_or(broker, |(_, at)| at);
+        let host = match at.rsplit_once(':') {
+            Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+            _ => at,
+        };
+        host.trim_start_matches('[').trim_end_matches(']')
+    })
 }
 
 /// librdkafka's settings: ours, then those that the user gives.
@@ -215,19 +242,26 @@ impl ProducerContext<NoCustomPartitioner> for Inbox {
     }
 }
 
-/// Sees that the brokers answer; makes the topic if asked to.
-pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
+/// Asks the brokers that are given for all of the cluster, and judges where they
+/// say that they are.
+pub(in crate::transport) async fn led(target: &Target) -> Result<(), Unready> {
     let client: AdminClient<DefaultClientContext> =
         target.config.create().map_err(|error| error.to_string())?;
-    // A topic that is not made here may be made by the first record.
     let seen = client.inner().fetch_metadata(None, Duration::from_secs(5));
-    seen.map_err(|error| {
+    let seen = seen.map_err(|error| {
         let code = error.rdkafka_error_code().map_or(error.to_string(), |code| code.to_string());
         format!("no broker answers: {code}")
     })?;
+    target.reach.see(&target.brokers, seen.brokers().iter().map(MetadataBroker::host))
+}
+
+/// Makes the topic if asked to; otherwise the first record may make it.
+pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
     if let Some(Partitions { number, replication }) = target.partitions {
         let copies = i32::try_from(replication).map_err(|_| "--replication is too large")?;
         let partitions = i32::try_from(number).map_err(|_| "--partitions is too large")?;
+        let client: AdminClient<DefaultClientContext> =
+            target.config.create().map_err(|error| error.to_string())?;
         let topic = NewTopic::new(&target.topic, partitions, TopicReplication::Fixed(copies));
         let made = client.create_topics([&topic], &AdminOptions::new()).await;
         for result in made.map_err(|error| error.to_string())? {
@@ -273,4 +307,21 @@ pub(in crate::transport) async fn drive(target: &Target, lane: &Lane) {
 /// Reads what the operations became.
 pub(in crate::transport) async fn consume(target: &Target, reader: &Reader) {
     consumer::run(target, reader).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_brokers_are_taken_apart() {
+        for (list, hosts) in [
+            ("a:9092,b", &["a", "b"][..]),
+            (" SSL://a:1 , plaintext://[::1]:2,", &["a", "::1"]),
+            ("192.0.2.1:9092", &["192.0.2.1"]),
+            ("", &[]),
+        ] {
+            assert_eq!(hosts_of(list).collect::<Vec<_>>(), hosts, "{list}");
+        }
+    }
 }

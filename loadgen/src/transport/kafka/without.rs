@@ -3,6 +3,7 @@
 use super::Kafka;
 use crate::error::LoadError;
 use crate::lane::Lane;
+use crate::reach::Unready;
 use crate::reader::Reader;
 use crate::shape::Shape;
 
@@ -11,7 +12,7 @@ use crate::shape::Shape;
 pub(crate) enum Target {}
 
 impl Target {
-    pub(in crate::transport) fn new(_: &Kafka, _: &Shape) -> Result<Self, LoadError> {
+    pub(in crate::transport) fn new(_: &Kafka, _: &Shape, _: &[String]) -> Result<Self, LoadError> {
         Err(LoadError::NotBuilt {
             what: "Kafka",
             how: "install cmake, g++, pkg-config and zlib1g-dev, then build with `cargo build \
@@ -23,6 +24,10 @@ impl Target {
 }
 
 pub(in crate::transport) async fn drive(target: &Target, _: &Lane) {
+    match *target {}
+}
+
+pub(in crate::transport) async fn led(target: &Target) -> Result<(), Unready> {
     match *target {}
 }
 

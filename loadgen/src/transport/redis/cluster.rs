@@ -16,6 +16,8 @@
 //! - When a link cannot be made, one operation that waits for it has failed;
 //!   the others wait for the next attempt, or until another node serves their
 //!   slot, at most [`MOST_HELD`] of them and for no longer than the timeout.
+//! - A node that may not be reached is not connected to: what is routed to it has
+//!   failed at once, and the topology is learnt again, for it may change back.
 //! - When the pipeline to a node is full, and as many operations wait for it,
 //!   the connection takes no more: as elsewhere they wait where all
 //!   connections find them.
@@ -60,6 +62,8 @@ const SWEEP: Duration = Duration::from_millis(20);
 /// again: the node may hang, and be replaced.
 const STALLED: Duration = Duration::from_secs(1);
 
+const NOBODY: &str = "no node of the cluster serves the slot";
+
 /// What every connection knows of the cluster.
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -77,12 +81,16 @@ impl Cluster {
         Self { seed, slots, first: OnceLock::new() }
     }
 
-    /// Learns the topology, before the first operation is due.
-    pub(super) async fn setup(&self, target: &Target) -> Result<(), String> {
+    /// Learns the topology, before the first operation is due; gives all nodes.
+    pub(super) async fn learn(&self, target: &Target) -> Result<&[Endpoint], String> {
         let topology = topology::ask(target, &self.seed).await?;
         // Whoever was first has learnt the same.
-        let _ = self.first.set(topology);
-        Ok(())
+        Ok(self.first.get_or_init(|| topology).nodes())
+    }
+
+    /// The address that was given.
+    pub(super) fn seed(&self) -> &Endpoint {
+        &self.seed
     }
 
     /// The topology as it was before the first operation.
@@ -169,8 +177,8 @@ struct Router<'a> {
     cluster: &'a Cluster,
     lane: &'a Lane,
     nodes: Vec<Node<'a>>,
-    /// The node of each key; `None` while nobody serves its slot.
-    routes: Vec<Option<usize>>,
+    /// The node of each key, or why there is none.
+    routes: Vec<Result<usize, Reason>>,
     /// Refused operations that wait for another attempt.
     later: VecDeque<Held>,
     learning: Learning<'a>,
@@ -241,10 +249,14 @@ impl Router<'_> {
     fn route(&mut self, mut held: Held, now: Duration) {
         held.asking = false;
         match self.routes[held.part] {
-            Some(node) => self.give(node, held, now),
-            None => {
-                let nobody = "no node of the cluster serves the slot".to_owned();
-                held.why.get_or_insert(Reason::Unreachable(nobody));
+            Ok(node) => self.give(node, held, now),
+            Err(ref reason) if reason.is_forbidden() => {
+                held.why = Some(reason.clone());
+                self.learning.wanted = true;
+                held.fail(self.lane, now);
+            }
+            Err(ref reason) => {
+                held.why.get_or_insert_with(|| reason.clone());
                 self.learning.wanted = true;
                 self.postpone(held, now);
             }
@@ -307,7 +319,11 @@ impl Router<'_> {
                 self.drain(node, now);
             }
             node::Event::Dialled(Err(error)) => {
-                self.nodes[node].refused(&error, self.lane, now);
+                let at = &mut self.nodes[node];
+                match self.target.reach.refusal(&at.endpoint.host) {
+                    Some(why) => at.forbidden(&why, self.lane, now),
+                    None => at.refused(&error, self.lane, now),
+                }
                 self.learning.wanted = true;
             }
             node::Event::Read => match self.take(node, now) {
@@ -351,7 +367,12 @@ impl Router<'_> {
                 self.learning.wanted = true;
                 match self.node(&to) {
                     Ok(node) => self.reroute(slot, node),
-                    Err(error) => held.why = Some(Reason::Unreachable(error)),
+                    Err(reason @ Reason::Forbidden(_)) => {
+                        held.why = Some(reason);
+                        held.fail(self.lane, now);
+                        return;
+                    }
+                    Err(reason) => held.why = Some(reason),
                 }
                 if held.refused <= AT_ONCE {
                     self.route(held, now);
@@ -364,8 +385,8 @@ impl Router<'_> {
                     held.asking = true;
                     self.give(node, held, now);
                 }
-                Err(error) => {
-                    held.why = Some(Reason::Unreachable(error));
+                Err(reason) => {
+                    held.why = Some(reason);
                     held.fail(self.lane, now);
                 }
             },
@@ -379,21 +400,22 @@ impl Router<'_> {
     fn reroute(&mut self, slot: u16, node: usize) {
         for (route, of) in self.routes.iter_mut().zip(self.cluster.slots()) {
             if *of == slot {
-                *route = Some(node);
+                *route = Ok(node);
             }
         }
     }
 
-    /// The number of the node at an endpoint, which may be new.
-    fn node(&mut self, endpoint: &Endpoint) -> Result<usize, String> {
-        let known = self.nodes.iter().position(|node| node.endpoint == *endpoint);
-        known.map_or_else(
-            || {
-                self.nodes.push(Node::new(self.target, endpoint)?);
-                Ok(self.nodes.len() - 1)
-            },
-            Ok,
-        )
+    /// The number of the node at an endpoint, which may be new. One that may not
+    /// be reached is none.
+    fn node(&mut self, endpoint: &Endpoint) -> Result<usize, Reason> {
+        if let Some(known) = self.nodes.iter().position(|node| node.endpoint == *endpoint) {
+            return Ok(known);
+        }
+        if let Some(why) = self.target.reach.refusal(&endpoint.host) {
+            return Err(Reason::Forbidden(why));
+        }
+        self.nodes.push(Node::new(self.target, endpoint).map_err(Reason::Unreachable)?);
+        Ok(self.nodes.len() - 1)
     }
 
     /// The attempt to learn the topology has ended.
@@ -422,7 +444,10 @@ impl Router<'_> {
         self.nodes.retain(|node| node.is_awaited() || owners.contains(&Some(&node.endpoint)));
         self.routes = owners
             .iter()
-            .map(|owner| owner.and_then(|endpoint| self.node(endpoint).ok()))
+            .map(|owner| match owner {
+                Some(endpoint) => self.node(endpoint),
+                None => Err(Reason::Unreachable(NOBODY.to_owned())),
+            })
             .collect();
         self.learning.advisers = self.cluster.advisers(topology);
         for held in waiting {

@@ -31,12 +31,14 @@ impl Link {
     /// database it wants.
     ///
     /// # Errors
-    /// When there is no connection, or Redis refuses.
+    /// When the host may not be reached, there is no connection, or Redis
+    /// refuses.
     pub(super) async fn open(
         target: &Target,
         address: &Address,
         name: &str,
     ) -> Result<Self, String> {
+        target.reach.check(&address.host).await?;
         let stream = address.connect().await.map_err(|error| error.to_string())?;
         let mut link = Self {
             stream,

@@ -212,6 +212,16 @@ impl<'a> Node<'a> {
         lane.refused();
     }
 
+    /// The node may not be reached: whatever waits for it has failed.
+    pub(super) fn forbidden(&mut self, why: &str, lane: &Lane, now: Duration) {
+        self.state = State::Down(now + self.backoff.pause());
+        for mut held in self.queue.drain(..) {
+            held.why = Some(Reason::Forbidden(why.to_owned()));
+            held.fail(lane, now);
+        }
+        lane.refused();
+    }
+
     /// Settles what was answered; adds to `back` what was refused and may be
     /// sent again.
     pub(super) fn take(
