@@ -191,6 +191,8 @@ pub struct Setting {
     pub zero: Instant,
     /// The seed of the run, for the journal.
     pub seed: u64,
+    /// What the run is allowed beyond this machine, for the journal.
+    pub allowed: Vec<String>,
     /// The counts for faults that wait for the load; without them such a fault
     /// never comes to its turn.
     pub acked: Option<Acked>,
@@ -220,7 +222,11 @@ fn start<H: Hands>(entries: Vec<Entry>, hands: &H, setting: Setting) -> Conduct 
             tide: Arc::clone(&tide),
         };
         // In order, before any of them begins: the journal is the timetable.
-        let due = Due { seed: setting.seed, plan: life.entry.planned.fault.clone() };
+        let due = Due {
+            seed: setting.seed,
+            allowed: setting.allowed.clone(),
+            plan: life.entry.planned.fault.clone(),
+        };
         match life.hands.announce(due) {
             Ok(()) => drop(lives.spawn(life.live())),
             Err(error) => life.failed(&error),

@@ -46,7 +46,7 @@ use crate::undo::Undo;
 use crate::watchdog::Watchdog;
 use crate::{FaultError, World};
 
-pub use aims::{Aim, aims, aims_behind, aims_of_programs, hosts_of};
+pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
 
 /// A watchdog waits so much longer than the fault lasts: whoever has injected it

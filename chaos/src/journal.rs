@@ -49,6 +49,10 @@ pub struct Entry {
 pub struct Due {
     /// The seed of the run.
     pub seed: u64,
+    /// What the run was allowed beyond this machine, as it was typed. It allows
+    /// nothing to whoever reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
     /// The fault.
     pub plan: Fault,
 }

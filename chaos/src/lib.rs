@@ -37,7 +37,7 @@ use std::ffi::OsString;
 
 pub use error::FaultError;
 pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
-pub use fault::{Aim, aims, aims_behind, aims_of_programs, hosts_of};
+pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub use fault::{inject, prepare};
 pub use journal::{Journal, JournalError};
 pub use limits::Limits;

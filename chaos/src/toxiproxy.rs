@@ -86,6 +86,20 @@ impl Admin {
         }
     }
 
+    /// Every proxy: its name, where it listens and where it leads to.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(crate) async fn proxies(&self) -> Result<Vec<(String, String, String)>, FaultError> {
+        let answer = self.demand(Method::GET, &["proxies"], None).await?;
+        let proxies = answer.as_object().into_iter().flatten();
+        let told = proxies.filter_map(|(name, proxy)| {
+            let text = |field: &str| proxy[field].as_str().map(str::to_owned);
+            Some((name.clone(), text("listen")?, text("upstream")?))
+        });
+        Ok(told.collect())
+    }
+
     /// [`Admin::ask`] for what must succeed.
     pub(crate) async fn demand(
         &self,

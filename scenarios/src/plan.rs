@@ -5,6 +5,7 @@
 //! each other. Only `${target.key}` stays open, because the addresses of a lab
 //! are known when it stands; it also keeps secrets out of `plan.toml`.
 
+pub mod access;
 pub mod check;
 pub mod effects;
 pub mod fault;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::Access;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};

@@ -21,13 +21,14 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::folder::{Folder, FolderError, write::Writer};
+use crate::guards::GuardsError;
 use crate::observe::Observer;
 use crate::probe::{ProbeError, Prober};
 use crate::progress::Progress;
 use crate::setup::{SetupError, Standing};
 use crate::signal::Cancel;
 use crate::targets;
-use load::Loads;
+use load::{Loads, Waiting};
 use scribe::Scribe;
 use sources::Sources;
 use stops::Stops;
@@ -77,6 +78,9 @@ pub enum ConductError {
         /// What is wrong.
         why: String,
     },
+    /// Targets lead on to hosts that nobody allowed.
+    #[error(transparent)]
+    Guards(#[from] GuardsError),
     /// A fault has no place in time, which a plan that was read does not allow.
     #[error("{0}; the plan was changed by hand")]
     Timetable(String),
@@ -154,6 +158,8 @@ async fn perform(
 ) -> Result<(), ConductError> {
     let plan = &order.plan;
     let timeline = plan.timeline();
+    // Nothing is bound or sent before it is known where the targets lead.
+    let waiting = Waiting::prepare(order, &standing.targets)?;
     let sources = Sources::open(plan, &order.run, &standing.targets).await;
 
     let clock = Clock::starting_in(LEAD);
@@ -173,7 +179,7 @@ async fn perform(
         faults::follow_processes(lab, &observer);
     }
     writer.begin(clock)?;
-    let mut loads = Loads::start(order, &standing.targets, clock)?;
+    let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
     let mut breaking = faults::start(plan, standing, folder, &observer, acked)?;
     let mut stops = Stops::start(plan, folder)?;

@@ -192,6 +192,9 @@ pub struct WorkloadSummary {
     pub outages: Vec<Outage>,
     /// The commonest errors with their counts.
     pub errors: Vec<(String, u64)>,
+    /// Operations that the target led to a host that nobody allowed.
+    #[serde(default)]
+    pub forbidden: u64,
     /// How well the generator kept its own time.
     pub pump: PumpHistory,
     /// The second sendings of operations that are sent twice.

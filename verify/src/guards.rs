@@ -1,18 +1,21 @@
-//! What a run may reach. Load and faults go to this machine without asking;
-//! every other host must be allowed, by `--allow` or `SHAKEDOWN_ALLOW`, before
-//! anything starts. Probes and sources of effects only read and need no
-//! permission.
+//! What a run may reach. Load, faults, and whatever makes something where it
+//! looks go to this machine without asking; every other host must be allowed, by
+//! `--allow` or `SHAKEDOWN_ALLOW`, before anything starts. Probes and sources of
+//! effects that only read need no permission; which those are, each kind states
+//! ([`Access`]).
 //!
 //! It is asked twice: before the run for all that the scenario and the targets
 //! name ([`before`]), and, once the targets answer and before the load, for what
-//! only they can tell ([`behind`]).
+//! only they can tell: what stands behind a proxy ([`behind`]), and where the
+//! target of a load leads on to, which the generator asks for by the same guard
+//! when it makes itself ready.
 
 use std::collections::BTreeMap;
 
 use chaos::{FaultError, Limits};
 use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
-use scenarios::plan::{Transport, Workload};
+use scenarios::plan::{Access, Transport, Workload};
 use scenarios::template::{Template, TemplateError};
 use services::{AddressError, Host, Service};
 
@@ -22,19 +25,19 @@ pub enum GuardsError {
     /// Nobody allowed it, or a name means nothing.
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// An address of a workload cannot be read.
-    #[error("workload {workload}: {source}")]
+    /// An address of a workload or of a source cannot be read.
+    #[error("{what}: {source}")]
     Address {
-        /// The workload.
-        workload: String,
+        /// Whose it is: `workload load`.
+        what: String,
         /// What is wrong with the address.
         source: AddressError,
     },
-    /// A workload uses a target that has no address.
-    #[error("workload {workload}: {source}")]
+    /// A workload or a source uses a target that has no address.
+    #[error("{what}: {source}")]
     Target {
-        /// The workload.
-        workload: String,
+        /// Whose it is: `workload load`.
+        what: String,
         /// The target.
         source: TemplateError,
     },
@@ -82,7 +85,8 @@ pub fn guard(allowed: &[String]) -> Guard {
     Guard::new(Ground::Machine, allowed)
 }
 
-/// Judges every host that the load is sent to or that a fault is aimed at.
+/// Judges every host that the load is sent to, that a fault is aimed at, or where
+/// a probe or a source of effects makes something.
 ///
 /// # Errors
 /// Every refusal at once; else the first address that cannot be judged.
@@ -92,7 +96,7 @@ pub fn before(
     guard: &Guard,
 ) -> Result<(), GuardsError> {
     let wanted = wanted(plan, targets).into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(guard.check(wanted.into_iter().flatten())?)
+    Ok(guard.check(names(wanted.concat()))?)
 }
 
 /// [`before`] for what the scenario file itself names; addresses that are given
@@ -104,10 +108,11 @@ pub fn written_down(plan: &Plan, guard: &Guard) -> Result<(), GuardsError> {
     let is_open = |found: &Result<_, GuardsError>| matches!(found, Err(error) if error.is_open());
     let known = wanted(plan, &BTreeMap::new()).into_iter().filter(|found| !is_open(found));
     let known = known.collect::<Result<Vec<_>, _>>()?;
-    Ok(guard.check(known.into_iter().flatten())?)
+    Ok(guard.check(names(known.concat()))?)
 }
 
-/// Judges what only the targets can tell: what stands behind a proxy, and
+/// Judges what only the targets can tell: what stands behind a proxy that a fault
+/// or, by way of the same server of proxies, anything else goes through; and
 /// whether a cluster's namespace looks like production.
 ///
 /// # Errors
@@ -118,20 +123,28 @@ pub async fn behind(
     guard: &Guard,
 ) -> Result<(), GuardsError> {
     let limits = Limits::default().within(Vec::new(), guard.allowed().to_vec());
-    let mut wanted = Vec::new();
+    let (mut found, mut fronts) = (Vec::new(), Vec::new());
     for fault in &plan.faults {
         let failed = |source| GuardsError::fault(&fault.name, source);
         let http = chaos::http_client().map_err(failed)?;
         let aims = chaos::aims_behind(&fault.kind, targets, &http, &limits).await;
         for aim in aims.map_err(failed)? {
-            wanted.extend(named(&format!("fault {} ({})", fault.name, aim.what), &aim.hosts));
+            found.extend(named(&format!("fault {} ({})", fault.name, aim.what), &aim.hosts));
         }
+        fronts.extend(chaos::fronts(&fault.kind, targets, &http).await.map_err(failed)?);
     }
-    Ok(guard.check(wanted)?)
+    let direct = wanted(plan, targets).into_iter().collect::<Result<Vec<_>, _>>()?;
+    found.extend(chaos::through(&fronts, &direct.concat()));
+    Ok(guard.check(names(found))?)
 }
 
-/// What a host is wanted for, and its name.
-type Wanted = Vec<(String, String)>;
+/// Hosts, each with what it is wanted for.
+type Wanted = Vec<(String, Host)>;
+
+/// The guard asks for names: a permission is for all ports of a host.
+fn names(wanted: Wanted) -> impl Iterator<Item = (String, String)> {
+    wanted.into_iter().map(|(what, host)| (what, host.name))
+}
 
 fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted, GuardsError>> {
     let loads = plan.workloads.iter().map(|workload| loaded(workload, targets));
@@ -142,15 +155,44 @@ fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted,
             |aim: &chaos::Aim| named(&format!("fault {} ({})", fault.name, aim.what), &aim.hosts);
         Ok(aims.iter().flat_map(of).collect())
     });
-    loads.chain(faults).collect()
+    let probes = plan
+        .probes
+        .iter()
+        .map(|probe| written(&format!("probe {}", probe.name), probe.kind.access(), targets));
+    let effects = plan.effects.iter().flat_map(|effects| {
+        let what = format!("effects {}", effects.name);
+        effects.accesses().map(move |access| written(&what, access, targets))
+    });
+    loads.chain(faults).chain(probes).chain(effects).collect()
+}
+
+/// The hosts where a probe or a source of effects makes something or may do so.
+fn written(
+    what: &str,
+    access: Access<'_>,
+    targets: &BTreeMap<String, String>,
+) -> Result<Wanted, GuardsError> {
+    let open = |source| GuardsError::Target { what: what.to_owned(), source };
+    let wrong = |source| GuardsError::Address { what: what.to_owned(), source };
+    let hosts = match access {
+        Access::Reads => Ok(Vec::new()),
+        Access::Writes(address) => chaos::hosts_of(&address.fill(targets).map_err(open)?),
+        Access::Runs(program) => {
+            program.fill(targets).map_err(open)?;
+            let given = chaos::aims_of_programs(&[program], targets);
+            given.map(|aims| aims.into_iter().flat_map(|aim| aim.hosts).collect())
+        }
+    };
+    Ok(named(what, &hosts.map_err(wrong)?))
 }
 
 /// The hosts that the load of a workload is sent to. A program is taken to send
 /// it to every target that it is given.
 fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wanted, GuardsError> {
-    let address = |source| GuardsError::Address { workload: workload.name.clone(), source };
+    let what = format!("workload {}", workload.name);
+    let address = |source| GuardsError::Address { what: what.clone(), source };
     let filled = |template: &Template| {
-        let open = |source| GuardsError::Target { workload: workload.name.clone(), source };
+        let open = |source| GuardsError::Target { what: what.clone(), source };
         template.fill(targets).map_err(open)
     };
     let hosts = match &workload.transport {
@@ -173,7 +215,7 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
             given.map(|aims| aims.into_iter().flat_map(|aim| aim.hosts).collect())
         }
     };
-    Ok(named(&format!("workload {}", workload.name), &hosts.map_err(address)?))
+    Ok(named(&what, &hosts.map_err(address)?))
 }
 
 /// The part of a web address that names the host.
@@ -185,7 +227,7 @@ fn authority(url: &str) -> &str {
 }
 
 fn named(what: &str, hosts: &[Host]) -> Wanted {
-    hosts.iter().map(|host| (what.to_owned(), host.name.clone())).collect()
+    hosts.iter().map(|host| (what.to_owned(), host.clone())).collect()
 }
 
 #[cfg(test)]

@@ -142,6 +142,9 @@ pub struct WorkloadHistory {
     pub pump: PumpHistory,
     /// Set when the generator itself failed, with its words.
     pub broken: Option<String>,
+    /// Operations that the target led to a host that nobody allowed; they were
+    /// not sent.
+    pub forbidden: u64,
 }
 
 impl WorkloadHistory {
@@ -159,6 +162,7 @@ impl WorkloadHistory {
             outages: Vec::new(),
             pump: PumpHistory::default(),
             broken: None,
+            forbidden: 0,
         }
     }
 

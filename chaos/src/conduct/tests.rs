@@ -179,7 +179,8 @@ fn carry_out(
         let notes = Arc::new(Notes::default());
         let entries =
             manners.iter().enumerate().map(|(index, one)| entry(index, one, None)).collect();
-        let setting = Setting { zero, seed: 1, acked: None, watch: notes.clone() };
+        let setting =
+            Setting { zero, seed: 1, allowed: Vec::new(), acked: None, watch: notes.clone() };
         let mut running = start(entries, &fake, setting);
         let baton = running.baton();
         if let Some((at, take_back)) = stop {
@@ -304,7 +305,8 @@ fn triggered(acked: u32, at: u64, until: u64, load_ends: u64) -> (Vec<(u64, Deed
         let mut entry = entry(0, &manners, Some(after));
         entry.planned.until = Duration::from_millis(until);
         let (counts, seen) = watch::channel(BTreeMap::new());
-        let setting = Setting { zero, seed: 1, acked: Some(seen), watch: notes.clone() };
+        let setting =
+            Setting { zero, seed: 1, allowed: Vec::new(), acked: Some(seen), watch: notes.clone() };
         let mut running = start(vec![entry], &fake, setting);
         let baton = running.baton();
         tokio::spawn(async move {

@@ -69,9 +69,65 @@ pub async fn aims_behind(
 
 /// What stands behind a proxy.
 pub(super) async fn proxied(admin: &Admin, proxy: &str) -> Result<Aim, FaultError> {
-    let upstream = admin.upstream(proxy).await?;
-    let hosts = plain(&upstream).map_err(address)?;
+    behind(&admin.upstream(proxy).await?, proxy)
+}
+
+fn behind(upstream: &str, proxy: &str) -> Result<Aim, FaultError> {
+    let hosts = plain(upstream).map_err(address)?;
     Ok(Aim { what: format!("{upstream} behind the proxy {proxy}"), hosts })
+}
+
+/// A proxy that a fault's settings lead to, and what stands behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Front {
+    /// Where it listens.
+    pub listen: Host,
+    /// What it passes on to.
+    pub upstream: Aim,
+}
+
+/// All proxies of the server that a fault is aimed at; none for a fault that is
+/// aimed at no proxy.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub async fn fronts(
+    kind: &FaultKind,
+    targets: &BTreeMap<String, String>,
+    http: &Client,
+) -> Result<Vec<Front>, FaultError> {
+    let admin = match kind.harms() {
+        Harm::Proxy { admin, .. } => admin.fill(targets).map_err(FaultError::Target)?,
+        Harm::Service { .. }
+        | Harm::Role(_)
+        | Harm::Machine
+        | Harm::Programs(_)
+        | Harm::Cluster { .. } => return Ok(Vec::new()),
+    };
+    let mut found = Vec::new();
+    for (name, listen, upstream) in Admin::new(&admin, http.clone())?.proxies().await? {
+        let upstream = behind(&upstream, &name)?;
+        let listens = plain(&listen).map_err(address)?;
+        found
+            .extend(listens.into_iter().map(|listen| Front { listen, upstream: upstream.clone() }));
+    }
+    Ok(found)
+}
+
+/// What hosts that are aimed at lead to, because one of the proxies listens
+/// there, each with what it is wanted for. Ports alone are compared: a machine
+/// has many names.
+#[must_use]
+pub fn through(fronts: &[Front], aimed: &[(String, Host)]) -> Vec<(String, Host)> {
+    let mut found = Vec::new();
+    for (what, at) in aimed {
+        for Front { listen, upstream } in fronts.iter().filter(|front| front.listen.port == at.port)
+        {
+            let what = format!("{what}, which leads by {listen} to {}", upstream.what);
+            found.extend(upstream.hosts.iter().map(|host| (what.clone(), host.clone())));
+        }
+    }
+    found
 }
 
 fn named(service: Stated, address: &str) -> Service {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos::conduct::{Entry, Manner, Setting, conduct};
-use chaos::{About, Journal, Limits, Reach, Scene, World, catalogue, http_client};
+use chaos::{About, Aim, Journal, Limits, Order, Reach, Scene, World, catalogue, http_client};
 use hosts::GuardError;
 use scenarios::Plan;
 use scenarios::template::Template;
 use serde_json::json;
+use services::Host;
 use tokio::time::Instant;
 
 use super::arguments::{Common, Most, Surroundings};
@@ -62,7 +63,12 @@ pub(crate) fn targets(
 
 impl Campaign<'_> {
     /// Shows the timetable or carries it out.
-    pub(crate) fn start(self) -> Result<Exit, Trouble> {
+    pub(crate) fn start(mut self) -> Result<Exit, Trouble> {
+        // What an earlier run was allowed, this one is not.
+        let words = self.asked.allow.words.iter();
+        let given = words.filter(|word| !word.is_empty()).cloned().collect();
+        let then = std::mem::replace(&mut self.plan.safety.allowed, given);
+        self.tell_of_permissions(&then);
         let roles = Roles::new(self.asked);
         self.see_roles(&roles)?;
         let limits = Limits::new(self.most(&roles)?);
@@ -71,6 +77,9 @@ impl Campaign<'_> {
         let journal = Journal::open(place::journal_path(self.common)?, &run)?;
         if !self.asked.dry_run {
             self.see_hosts(&roles)?;
+        }
+        if !self.asked.dry_run {
+            place::block_on(self.see_behind(&roles, &limits))?;
         }
         let world = Arc::new(roles);
         let http = http_client()?;
@@ -82,6 +91,19 @@ impl Campaign<'_> {
         let journal = Arc::new(journal.copied_to(&folder.journal())?);
         let scene = Scene { world, journal, http, limits };
         place::block_on(self.carry_out(&scene, &folder, &run))
+    }
+
+    /// Says what the run that is repeated was allowed and this one is not.
+    fn tell_of_permissions(&self, then: &[String]) {
+        let now = &self.plan.safety.allowed;
+        let gone: Vec<_> = then.iter().filter(|word| !now.contains(word)).collect();
+        if !gone.is_empty() {
+            let flags: Vec<_> = gone.iter().map(|word| format!("--allow {word}")).collect();
+            self.say.warning(&format!(
+                "that run was allowed what this one is not unless you say so again: {}",
+                flags.join(" ")
+            ));
+        }
     }
 
     /// Every role of a fault must be played by somebody named.
@@ -102,17 +124,32 @@ impl Campaign<'_> {
     /// Every host of a fault must be this machine or be allowed, before the first
     /// of them happens.
     fn see_hosts(&self, roles: &Roles) -> Result<(), Trouble> {
-        let mut wanted = Vec::new();
+        check(roles, self.aimed()?)
+    }
+
+    /// The same for what stands behind proxies. One that cannot be asked now is
+    /// asked again when its fault is due.
+    async fn see_behind(&self, roles: &Roles, limits: &Limits) -> Result<(), Trouble> {
+        // Its connections belong to this runtime.
+        let http = &http_client()?;
+        let (mut found, mut fronts) = (Vec::new(), Vec::new());
         for Entry { order, .. } in &self.entries {
-            for aim in chaos::aims(&order.kind, &order.targets)? {
-                let what = format!("fault {} ({})", order.name, aim.what);
-                wanted.extend(aim.hosts.into_iter().map(|host| (what.clone(), host.name)));
-            }
+            let (kind, targets) = (&order.kind, &order.targets);
+            let aims = chaos::aims_behind(kind, targets, http, limits).await;
+            found.extend(wanted(order, aims.unwrap_or_default()));
+            fronts.extend(chaos::fronts(kind, targets, http).await.unwrap_or_default());
         }
-        roles.hosts().check(wanted).map_err(|error| match error {
-            GuardError::Unknown { .. } => Trouble::Unknown(error),
-            GuardError::Refused(_) => Trouble::Usage(error.to_string()),
-        })
+        found.extend(chaos::through(&fronts, &self.aimed()?));
+        check(roles, found)
+    }
+
+    /// Every host that the faults name, with what it is wanted for.
+    fn aimed(&self) -> Result<Vec<(String, Host)>, Trouble> {
+        let mut all = Vec::new();
+        for Entry { order, .. } in &self.entries {
+            all.extend(wanted(order, chaos::aims(&order.kind, &order.targets)?));
+        }
+        Ok(all)
     }
 
     /// The most victims at once; 0 is no limit.
@@ -204,7 +241,13 @@ impl Campaign<'_> {
             "again": again::command(self.plan.seed),
         }));
         self.begin(&chronicle, folder);
-        let setting = Setting { zero, seed: self.plan.seed, acked: None, watch: chronicle.clone() };
+        let setting = Setting {
+            zero,
+            seed: self.plan.seed,
+            allowed: self.plan.safety.allowed.clone(),
+            acked: None,
+            watch: chronicle.clone(),
+        };
         let mut running = conduct(self.entries, scene, setting);
         let baton = running.baton();
         let (mut interrupted, mut stopped) = (false, None);
@@ -246,20 +289,43 @@ impl Campaign<'_> {
     fn begin(&self, chronicle: &Chronicle, folder: &Folder) {
         let last = self.entries.iter().map(|entry| entry.planned.at + entry.order.lasts()).max();
         let over = last.unwrap_or(Duration::ZERO).as_secs_f64();
+        let allowed = &self.plan.safety.allowed;
+        let beyond = match allowed.is_empty() {
+            true => "nothing beyond this machine is allowed".to_owned(),
+            false => format!("allowed beyond this machine: {}", allowed.join(", ")),
+        };
         let text = format!(
-            "{} faults in {over:.0} s, seed {}; only the faults of the file are carried out, its \
-             workloads, probes and checks are not; everything is written to {}",
+            "{} faults in {over:.0} s, seed {}; {beyond}; only the faults of the file are carried \
+             out, its workloads, probes and checks are not; everything is written to {}",
             self.entries.len(),
             self.plan.seed,
             folder.path().display()
         );
         let value = json!({
             "state": "begins", "faults": self.entries.len(), "seed": self.plan.seed,
-            "folder": folder.path(),
+            "allowed": allowed, "folder": folder.path(),
         });
         self.say.step(&text, &value);
         self.entries.iter().for_each(|entry| chronicle.planned(&entry.planned));
     }
+}
+
+/// The hosts of a fault's aims, each with what it is wanted for.
+fn wanted(order: &Order, aims: Vec<Aim>) -> Vec<(String, Host)> {
+    let of = |aim: Aim| {
+        let what = format!("fault {} ({})", order.name, aim.what);
+        aim.hosts.into_iter().map(move |host| (what.clone(), host))
+    };
+    aims.into_iter().flat_map(of).collect()
+}
+
+/// Refuses whatever is neither on this machine nor allowed, all of it at once.
+fn check(roles: &Roles, wanted: Vec<(String, Host)>) -> Result<(), Trouble> {
+    let named = wanted.into_iter().map(|(what, host)| (what, host.name));
+    roles.hosts().check(named).map_err(|error| match error {
+        GuardError::Unknown { .. } => Trouble::Unknown(error),
+        GuardError::Refused(_) => Trouble::Usage(error.to_string()),
+    })
 }
 
 async fn violated(condition: Option<&Condition>) -> String {

@@ -18,3 +18,4 @@ mod proxy_clients;
 mod proxy_messages;
 mod run;
 mod sleeper;
+mod upstream;

@@ -290,6 +290,52 @@ fn faults_that_do_not_choose_are_repeated() {
     assert!(out.contains("every fault landed and is taken back"), "{out}");
 }
 
+/// A fault that is aimed at another machine, whose programs send nothing there.
+fn far(desk: &Desk) -> String {
+    let file = desk.0.path().join("broken");
+    format!(
+        r#"
+name = "far"
+[[phase]]
+name = "load"
+for = "60s"
+[[fault]]
+name = "own"
+phase = "load"
+run_command = {{ inject = "env FAR=${{target.far}} touch {0}", confirm = "test -e {0}", undo = "rm -f {0}", for = "100ms" }}
+"#,
+        file.display()
+    )
+}
+
+#[test]
+fn a_replay_asks_again_for_what_the_run_was_allowed() {
+    let run = Run::new(far, 0);
+    let target = ["--target", "far=tcp://192.0.2.1"];
+    let allow = ["--allow", "192.0.2.1"];
+    let (code, _, err) = run.run(&target);
+    assert_eq!(code, Some(2), "{err}");
+    let (code, out, err) = run.run(&[target, allow].concat());
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("allowed beyond this machine: 192.0.2.1"), "{out}");
+    let folder = run.folders().pop().unwrap();
+    let plan = fs::read_to_string(run.path("runs").join(&folder).join("plan.toml")).unwrap();
+    assert_eq!(scenarios::plan_from_toml(&plan).unwrap().safety.allowed, ["192.0.2.1"]);
+    // From the folder, and from the journal alone.
+    for lost in [false, true] {
+        if lost {
+            fs::remove_dir_all(run.path("runs")).unwrap();
+        }
+        let (code, _, err) = run.replay(&folder, &target);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains("unless you say so again: --allow 192.0.2.1"), "{err}");
+        assert!(err.contains("192.0.2.1 is not on this machine: fault own"), "{err}");
+        let (code, out, err) = run.replay(&folder, &[target, allow].concat());
+        assert_eq!(code, Some(0), "{out}{err}");
+        assert!(!err.contains("say so again"), "{err}");
+    }
+}
+
 #[test]
 fn a_replay_hits_nobody_in_the_place_of_one_who_is_gone() {
     let mut run = Run::new(two_pauses, 1);

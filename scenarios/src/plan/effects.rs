@@ -1,6 +1,7 @@
 //! Effects: where it is read what the system did in the end.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::locator::{Locator, Part};
 use crate::template::Template;
@@ -31,8 +32,9 @@ fn default_settle() -> Span {
 }
 
 /// Where effects are read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EffectsSource {
     /// Messages of an exchange, tapped by a queue of the tool's own that is
     /// bound before the load begins.
@@ -50,9 +52,15 @@ pub enum EffectsSource {
     Listing(Listing),
 }
 
+impl EffectsSource {
+    /// The words of all kinds.
+    pub const WORDS: &'static [&'static str] = Self::VARIANTS;
+}
+
 /// A list of identities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Listing {
     /// Rows of a database.
     Sql {
@@ -180,6 +188,11 @@ pub enum OrderSource {
 pub struct OrderKey {
     /// Where it stands in a record.
     pub key: Locator,
+}
+
+impl Listing {
+    /// The words of all kinds.
+    pub const WORDS: &'static [&'static str] = Self::VARIANTS;
 }
 
 /// A query for the order in which effects came to be.

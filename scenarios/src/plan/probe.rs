@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::series::SeriesInfo;
 use crate::template::Template;
@@ -23,8 +24,9 @@ pub struct Probe {
 }
 
 /// What a probe samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ProbeKind {
     /// A RabbitMQ node. Totals come from the Prometheus endpoint where its
     /// address is known and are exact then, otherwise from the management API.
@@ -275,12 +277,22 @@ pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
 ];
 
 impl ProbeKind {
+    /// The words of all kinds.
+    pub const WORDS: &'static [&'static str] = Self::VARIANTS;
+
     /// The role whose processes it looks at, if it looks at those of a role.
     pub fn role_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Process { role } => Some(role),
             Self::Logs { role, .. } => role.as_mut(),
-            _ => None,
+            Self::Rabbitmq { .. }
+            | Self::Health { .. }
+            | Self::RedisStreams { .. }
+            | Self::Sql { .. }
+            | Self::Prometheus { .. }
+            | Self::Promql { .. }
+            | Self::RedisKeys { .. }
+            | Self::Command { .. } => None,
         }
     }
 

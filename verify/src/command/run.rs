@@ -109,7 +109,7 @@ fn refused(error: &ConductError, folder: &Folder) -> Failure {
             leave_nothing();
             Failure::usage(error)
         }
-        ConductError::Setup(SetupError::Guards(error)) => {
+        ConductError::Setup(SetupError::Guards(error)) | ConductError::Guards(error) => {
             leave_nothing();
             unguarded(error)
         }

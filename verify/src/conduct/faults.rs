@@ -168,8 +168,13 @@ pub(super) fn start(
             let entry = |planned| Entry::new(planned, &standing.targets);
             let entries = timetable.into_iter().map(entry).collect();
             let zero = observer.clock().at(Duration::ZERO);
-            let setting =
-                Setting { zero, seed: plan.seed, acked: Some(acked), watch: Arc::new(reporter) };
+            let setting = Setting {
+                zero,
+                seed: plan.seed,
+                allowed: plan.safety.allowed.clone(),
+                acked: Some(acked),
+                watch: Arc::new(reporter),
+            };
             Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })
         }
         Err(why) => {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use hosts::{GuardError, Refusals, Refused};
 use loadgen::{
-    Answers, Arrival, Job, Ledger, Running, Schedule, Second, Segment, Shape, Transport, Window,
+    Answers, Arrival, Job, Ledger, LoadError, Ready, Running, Schedule, Second, Segment, Shape,
+    Transport, Window,
 };
 use scenarios::Plan;
 use scenarios::plan::workload;
@@ -16,7 +18,12 @@ use scenarios::redact::redact;
 use super::{ConductError, Order};
 use crate::clock::Clock;
 use crate::event::WorkloadSummary;
+use crate::guards::GuardsError;
 use crate::history::PumpHistory;
+
+/// Workloads that are checked, with targets that lead nowhere that nobody
+/// allowed. Nothing was sent yet.
+pub(super) struct Waiting(Vec<(String, Vec<Window>, Expect, Ready)>);
 
 /// Running workloads.
 pub(super) struct Loads {
@@ -40,27 +47,63 @@ pub(super) struct Report {
     pub(super) summary: WorkloadSummary,
 }
 
-impl Loads {
-    /// Starts every workload of the plan.
-    pub(super) fn start(
+impl Waiting {
+    /// Makes every workload of the plan ready, before anything begins.
+    ///
+    /// # Errors
+    /// Every host at once that targets lead on to and nobody allowed; else the
+    /// first workload that cannot be made ready.
+    pub(super) fn prepare(
         order: &Order,
         targets: &BTreeMap<String, String>,
-        clock: Clock,
     ) -> Result<Self, ConductError> {
-        let mut list = Vec::new();
+        let (mut list, mut refused) = (Vec::new(), Vec::new());
         for workload in &order.plan.workloads {
             let failed = |why: String| ConductError::Load { workload: workload.name.clone(), why };
             let windows = windows(&order.plan, workload);
             let job = job(order, workload, &windows, targets).map_err(failed)?;
-            let target = describe(&job.transport);
-            let running = loadgen::start(job, clock.zero(), clock.zero_wall())
-                .map_err(|error| failed(error.to_string()))?;
-            let (name, expect) = (workload.name.clone(), workload.expect);
-            list.push(Load { name, target, windows, expect, running });
+            match job.ready() {
+                Ok(ready) => list.push((workload.name.clone(), windows, workload.expect, ready)),
+                Err(LoadError::Guard(GuardError::Refused(refusals))) => {
+                    let of = |what| format!("workload {} ({what})", workload.name);
+                    let named = |known: Refused| Refused { what: of(known.what), ..known };
+                    refused.push(Refusals {
+                        list: refusals.list.into_iter().map(named).collect(),
+                        ..refusals
+                    });
+                }
+                Err(error) => return Err(failed(error.to_string())),
+            }
         }
-        Ok(Self { list, stopped: Cell::new(Duration::MAX) })
+        match refused.into_iter().reduce(|mut all, more| {
+            all.list.extend(more.list);
+            all
+        }) {
+            Some(refusals) => Err(GuardsError::from(GuardError::from(refusals)).into()),
+            None => Ok(Self(list)),
+        }
     }
 
+    /// Starts all of them.
+    ///
+    /// # Errors
+    /// When one has no threads.
+    pub(super) fn start(self, clock: Clock) -> Result<Loads, ConductError> {
+        let mut list = Vec::new();
+        for (name, windows, expect, ready) in self.0 {
+            let target = describe(&ready.job().transport);
+            let running = ready.start(clock.zero(), clock.zero_wall(), None);
+            let running = running.map_err(|error| ConductError::Load {
+                workload: name.clone(),
+                why: error.to_string(),
+            })?;
+            list.push(Load { name, target, windows, expect, running });
+        }
+        Ok(Loads { list, stopped: Cell::new(Duration::MAX) })
+    }
+}
+
+impl Loads {
     /// The seconds of each workload as they are settled.
     pub(super) fn seconds(&mut self) -> Vec<(String, Receiver<Second>)> {
         let sealed = |load: &mut Load| Some((load.name.clone(), load.running.sealed()?));
@@ -122,6 +165,7 @@ fn job(
             workload::Late::Drop => loadgen::Late::Drop,
         },
         grace: workload.timeout.0,
+        allowed: order.plan.safety.allowed.clone(),
         ..Job::new(&order.run, &workload.name, schedule, transport)
     })
 }
@@ -146,6 +190,7 @@ fn report(load: Load, stopped: Duration) -> Report {
                     })
                     .collect(),
                 errors: report.errors.clone(),
+                forbidden: report.forbidden,
                 resent: report.duplicates,
                 answers: report.answers.as_ref().map(|answers| answers.counts),
                 pump: PumpHistory {

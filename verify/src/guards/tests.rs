@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::fault::Harm;
-use scenarios::plan::{Fault, FaultKind};
+use scenarios::plan::{Effects, EffectsSource, Fault, FaultKind, Listing, Probe, ProbeKind};
 use scenarios::units::Span;
 use scenarios::{Plan, Settings};
 use serde::Deserialize;
@@ -19,6 +19,36 @@ amqp = { url = "amqp://192.0.2.1", exchange = "", routing_key = "q", body = "", 
 redis = { url = "redis://192.0.2.1", cluster = false, pipeline = 1, into = { list = { name = "l", left = false, body = "" } } }
 kafka = { brokers = "127.0.0.1:9092,192.0.2.1:9092", topic = "t", body = "", headers = {}, acks = "all", settings = {} }
 command = { run = "curl ${target.far}", refused = [] }
+"#;
+
+/// A probe of each kind, which looks at what nobody allowed.
+const PROBES: &str = r#"
+rabbitmq = { metrics = "http://192.0.2.1:15692/metrics", management = "http://192.0.2.1:15672" }
+process = { role = "far" }
+health = { url = "http://192.0.2.1" }
+logs = { file = "/var/log/far", containing = [] }
+redis_streams = { url = "redis://192.0.2.1", streams = ["s"] }
+sql = { url = "postgres://192.0.2.1/db", query = "DELETE FROM t", timeout = "1s", counter = false, unit = "count" }
+prometheus = { urls = ["http://192.0.2.1/metrics"], metrics = {} }
+promql = { url = "http://192.0.2.1", query = "up", counter = false, unit = "count" }
+redis_keys = { url = "redis://192.0.2.1", keys = ["k"] }
+command = { run = "curl ${target.far}", timeout = "1s", series = {} }
+"#;
+
+/// A source of effects of each kind.
+const SOURCES: &str = r#"
+amqp_tap = { url = "amqp://192.0.2.1", exchange = "e", routing_key = "", identity = "message_id" }
+listing = { http = { url = "http://192.0.2.1" } }
+"#;
+
+/// A list of each kind.
+const LISTINGS: &str = r#"
+sql = { url = "postgres://192.0.2.1/db", query = "DELETE FROM t", timeout = "1s" }
+redis_stream = { url = "redis://192.0.2.1", stream = "s", field = "id" }
+redis_key = { url = "redis://192.0.2.1", key = "k", identity = "/id" }
+ndjson = { file = "/var/far" }
+http = { url = "http://192.0.2.1" }
+command = { run = "curl ${target.far}", timeout = "1s", identity = "/id" }
 "#;
 
 const NOTHING: &str = r#"
@@ -64,8 +94,12 @@ fn read<T: for<'de> Deserialize<'de>>(line: &str) -> T {
     toml::from_str::<Only<T>>(&format!("it = {{ {line} }}")).unwrap().it
 }
 
+fn faults_text() -> impl Iterator<Item = &'static str> {
+    FAR.lines().filter(|line| !line.starts_with('#'))
+}
+
 fn faults() -> Vec<FaultKind> {
-    FAR.lines().filter(|line| !line.starts_with('#')).map(read).collect()
+    faults_text().map(read).collect()
 }
 
 fn breaking(kind: FaultKind) -> Plan {
@@ -186,6 +220,157 @@ fn every_kind_of_target_is_refused_where_nobody_allowed_it() {
         before(&plan, &near, &guard(&[])).unwrap();
     }
     assert_eq!(words, Transport::WORDS, "a kind of target has no case");
+}
+
+/// What becomes of a probe that looks at what nobody allowed. A kind without a
+/// case does not compile.
+fn case_of_probe(kind: &ProbeKind) -> Case {
+    match kind {
+        ProbeKind::Rabbitmq { .. }
+        | ProbeKind::Process { .. }
+        | ProbeKind::Health { .. }
+        | ProbeKind::Logs { .. }
+        | ProbeKind::RedisStreams { .. }
+        | ProbeKind::Sql { .. }
+        | ProbeKind::Prometheus { .. }
+        | ProbeKind::Promql { .. }
+        | ProbeKind::RedisKeys { .. } => Case::Free,
+        ProbeKind::Command { .. } => Case::Before,
+    }
+}
+
+/// The same of a source of effects, and of a list.
+fn case_of_source(source: &EffectsSource) -> Case {
+    match source {
+        EffectsSource::AmqpTap { .. } => Case::Before,
+        EffectsSource::Listing(listing) => match listing {
+            Listing::Sql { .. }
+            | Listing::RedisStream { .. }
+            | Listing::RedisKey { .. }
+            | Listing::Ndjson { .. }
+            | Listing::Http { .. } => Case::Free,
+            Listing::Command { .. } => Case::Before,
+        },
+    }
+}
+
+/// Each line with its first word.
+fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| (line.split(' ').next().unwrap(), line))
+}
+
+fn expect(case: &Case, plan: &Plan, word: &str) {
+    let found = before(plan, &targets(), &guard(&[]));
+    match case {
+        Case::Free => found.unwrap(),
+        Case::Before => {
+            let error = found.unwrap_err();
+            assert!(error.is_usage(), "{word}: {error}");
+            assert!(error.to_string().contains("--allow 192.0.2.1"), "{word}: {error}");
+            before(plan, &targets(), &guard(&["192.0.2.1".to_owned()])).unwrap();
+        }
+        Case::Behind => panic!("{word}: nothing of this kind stands behind something else"),
+    }
+}
+
+#[test]
+fn every_kind_of_probe_only_reads_or_is_refused_where_nobody_allowed_it() {
+    let mut words = Vec::new();
+    for (word, line) in lines(PROBES) {
+        let kind: ProbeKind = read(line);
+        let case = case_of_probe(&kind);
+        let probe = Probe { name: "seen".to_owned(), every: Span::seconds(1), kind };
+        expect(&case, &Plan { probes: vec![probe], ..nothing() }, word);
+        words.push(word);
+    }
+    assert_eq!(words, ProbeKind::WORDS, "a kind of probe has no case");
+}
+
+#[test]
+fn every_kind_of_source_only_reads_or_is_refused_where_nobody_allowed_it() {
+    let of = |source, dead| Effects {
+        name: "done".to_owned(),
+        source,
+        dead,
+        order: None,
+        settle: Span::seconds(1),
+    };
+    let mut words = Vec::new();
+    for (word, line) in lines(SOURCES) {
+        let source: EffectsSource = read(line);
+        let case = case_of_source(&source);
+        expect(&case, &Plan { effects: vec![of(source, None)], ..nothing() }, word);
+        words.push(word);
+    }
+    assert_eq!(words, EffectsSource::WORDS, "a kind of source has no case");
+    let mut words = Vec::new();
+    for (word, line) in lines(LISTINGS) {
+        let source = EffectsSource::Listing(read(line));
+        let case = case_of_source(&source);
+        let effects = of(source, Some(read(line)));
+        expect(&case, &Plan { effects: vec![effects], ..nothing() }, word);
+        words.push(word);
+    }
+    assert_eq!(words, Listing::WORDS, "a kind of list has no case");
+}
+
+/// A server of proxies in this process, one of which leads elsewhere; its admin
+/// API, and where they listen.
+async fn proxies() -> (chaos::proxy::Server, String, [String; 2]) {
+    use chaos::proxy::{ProxyRequest, Server, Settings, api};
+    let server = Server::new(&Settings::default()).unwrap();
+    let proxies: Vec<ProxyRequest> =
+        ["far=127.0.0.1:0->192.0.2.1:6379", "near=127.0.0.1:0->127.0.0.1:1"]
+            .map(|text| text.parse().unwrap())
+            .into();
+    let views = server.populate(&proxies).await.unwrap();
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let admin = format!("http://{}", socket.local_addr().unwrap());
+    let serving = server.clone();
+    tokio::spawn(async move { match api::serve(serving, socket).await {} });
+    (server, admin, [0, 1].map(|at: usize| views[at].listen.clone()))
+}
+
+#[tokio::test]
+async fn what_stands_behind_a_proxy_is_refused_where_nobody_allowed_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (server, admin, [far, near]) = proxies().await;
+    let toxic = |proxy: &str| {
+        let line = faults_text().find(|line| line.starts_with("toxic")).unwrap();
+        let line = line.replace("http://192.0.2.1:8474", &admin);
+        breaking(read(&line.replace("\"p\"", &format!("{proxy:?}"))))
+    };
+    let duplicate = |at: &str| {
+        let line = faults_text().find(|line| line.starts_with("duplicate")).unwrap();
+        let kind = read(&line.replace("amqp://192.0.2.1", &format!("redis://{at}")));
+        let name = "twice".to_owned();
+        Fault { name, ..breaking(kind).faults.remove(0) }
+    };
+    let load = |at: &str| {
+        let line = LOADS.lines().find(|line| line.starts_with("redis")).unwrap();
+        read::<Transport>(&line.replace("redis://192.0.2.1", &format!("redis://{at}")))
+    };
+    let with = |proxy: &str, duplicated: &str, loaded: &str| {
+        let mut plan = toxic(proxy);
+        plan.faults.push(duplicate(duplicated));
+        plan.workloads[0].transport = load(loaded);
+        plan
+    };
+    for (plan, by) in [
+        (with("far", &near, &near), "fault break (192.0.2.1:6379 behind the proxy far)"),
+        (with("near", &far, &near), "fault twice (Redis at redis://"),
+        (with("near", &near, &far), "workload load, which leads by 127.0.0.1:"),
+    ] {
+        before(&plan, &targets(), &guard(&[])).unwrap();
+        let error = behind(&plan, &targets(), &guard(&[])).await.unwrap_err();
+        assert!(error.is_usage(), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(by) && text.contains("--allow 192.0.2.1"), "{text}");
+        behind(&plan, &targets(), &guard(&["192.0.2.1".to_owned()])).await.unwrap();
+    }
+    behind(&with("near", &near, &near), &targets(), &guard(&[])).await.unwrap();
+    assert_eq!(server.connections("far").await.unwrap(), []);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 //!
 //! Every run has this finding, because a promise that was never put to the test
 //! is not kept. Never violated: a generator that falls short says nothing
-//! against the system. Inconclusive when a workload's generator broke down,
-//! nothing came due or much less than was asked, more than 1 % was never
-//! attempted, the generator lost more than 2 % of its time or slept for more
-//! than 2 s at once, or no workload had a single operation accepted. Evidence:
-//! what came due in each workload.
+//! against the system. Inconclusive when a workload's generator broke down, its
+//! target led to a host that nobody allowed, nothing came due or much less than
+//! was asked, more than 1 % was never attempted, the generator lost more than 2 %
+//! of its time or slept for more than 2 s at once, or no workload had a single
+//! operation accepted. Evidence: what came due in each workload.
 
 use reports::record::Evidence;
 use scenarios::plan::workload::Arrival;
@@ -89,6 +89,12 @@ fn shortfall(workload: &Workload, known: &WorkloadHistory, history: &History) ->
     };
     if let Some(broken) = &known.broken {
         Some(format!("the generator of {name} broke down: {broken}"))
+    } else if known.forbidden > 0 {
+        Some(format!(
+            "{} of {name} were not sent, because the target led to hosts that nobody allowed; its \
+             errors name them",
+            words::plural(known.forbidden, "operation")
+        ))
     } else if due == 0 {
         Some(format!("no operation of {name} came due; see its phases and its rate"))
     } else if (due as f64) < MUST_COME * asked - 1.0 - chance {

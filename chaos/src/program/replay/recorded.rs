@@ -40,7 +40,8 @@ pub(super) fn run(entries: &[Entry], run: &str) -> Option<(Plan, BTreeMap<String
             _ => {}
         }
     }
-    let seed = dues.values().next()?.seed;
+    let first = dues.values().next()?;
+    let (seed, allowed) = (first.seed, first.allowed.clone());
     let faults: Vec<_> = dues
         .into_iter()
         .map(|(name, due)| {
@@ -68,7 +69,7 @@ pub(super) fn run(entries: &[Entry], run: &str) -> Option<(Plan, BTreeMap<String
         phases: vec![Phase { name: PHASE.to_owned(), length, stretch: false }],
         workloads: Vec::new(),
         faults,
-        safety: Safety::default(),
+        safety: Safety { allowed, ..Safety::default() },
         probes: Vec::new(),
         effects: Vec::new(),
         checks: Vec::new(),

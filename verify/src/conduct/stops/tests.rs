@@ -86,7 +86,13 @@ fn breaking(plan: &Plan, journal: &std::path::Path, clock: Clock) -> Breaking {
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed).unwrap();
     let entries = timetable.into_iter().map(|planned| Entry::new(planned, &BTreeMap::new()));
     let zero = clock.at(Duration::ZERO);
-    let setting = Setting { zero, seed: plan.seed, acked: None, watch: Arc::new(Silent) };
+    let setting = Setting {
+        zero,
+        seed: plan.seed,
+        allowed: Vec::new(),
+        acked: None,
+        watch: Arc::new(Silent),
+    };
     Breaking::of(conduct(entries.collect(), &scene, setting))
 }
 

@@ -52,6 +52,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             outages: summary.outages.clone(),
             pump: summary.pump,
             broken: summary.broken.clone(),
+            forbidden: summary.forbidden,
         };
         history.workloads.insert(workload.name.clone(), told);
     }

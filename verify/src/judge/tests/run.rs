@@ -112,8 +112,9 @@ fn an_interrupted_run_never_holds() {
 #[test]
 fn a_generator_that_falls_short_is_found_out() {
     type Change = fn(&mut Scene);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("broke down", |scene| told(scene).broken = Some("panic".to_owned())),
+        ("hosts that nobody allowed", |scene| told(scene).forbidden = 1),
         ("could not keep up", |scene| told(scene).pump.lost_seconds = 2.0),
         ("could not keep up", |scene| told(scene).pump.worst_seconds = 2.5),
         ("nobody knows", |scene| told(scene).pump.lost_seconds = f64::NAN),

@@ -163,6 +163,7 @@ impl Scene {
             outages: Vec::new(),
             pump,
             broken: None,
+            forbidden: 0,
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {
