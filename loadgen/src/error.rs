@@ -3,6 +3,7 @@
 use std::io;
 
 use hosts::GuardError;
+use services::AddressError;
 
 use crate::ledger::LedgerError;
 use crate::payload::PayloadError;
@@ -11,17 +12,12 @@ use crate::payload::PayloadError;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The address is not one that this transport can use.
-    #[error("{url:?} cannot be used: {problem}")]
-    Address {
-        /// The address, without user and password.
-        url: String,
-        /// What is wrong and what to do about it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The host's name means nothing to the resolver.
     #[error("the host of {url:?} is unknown: {source}; check the name, or give an IP address")]
     Host {
-        /// The address.
+        /// The address, without its secrets.
         url: String,
         /// The resolver's answer.
         source: io::Error,

@@ -72,7 +72,7 @@ pub(crate) fn offer_and_report(load: Load) -> ExitCode {
     });
     match outcome {
         Ok(offered) => exit::of(&offered),
-        Err(error) => exit::failure(&error),
+        Err(error) => exit::failure(&error, &title.secrets),
     }
 }
 
@@ -98,7 +98,11 @@ fn offer(
     let running = job.start(t0, unix_t0, Some(sender))?;
     let interrupted =
         runtime.block_on(watch(&running, &mut live, &mut recorder, exporter, output))?;
-    let report = running.wait()?;
+    let mut report = running.wait()?;
+    let read = report.received.iter_mut().flat_map(|received| &mut received.errors);
+    for (said, _) in report.errors.iter_mut().chain(read) {
+        *said = title.secrets.hide(said);
+    }
     live.end();
     let (rows, kept, logged) = recorder.finish(&report);
     Ok(Offered { report, rows, kept, interrupted, logged })

@@ -233,7 +233,7 @@ fn run(
             while let Some(joined) = tasks.join_next().await {
                 joined.map_err(LoadError::panicked)?;
             }
-            Ok(())
+            Ok::<_, LoadError>(())
         };
         let ended = tokio::time::timeout(FAREWELL, all).await.unwrap_or(Ok(()));
         tasks.shutdown().await;

@@ -24,6 +24,7 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan;
+use scenarios::redact::Secrets;
 use scenarios::template::TemplateError;
 
 use crate::error::LoadError;
@@ -105,6 +106,38 @@ impl Transport {
                 body: String::new(),
             }),
         })
+    }
+
+    /// What of its addresses and settings may not be shown.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let mut add = |name: &str, value: &str| secrets.add_setting(name, value);
+        match self {
+            Self::Http(Http { url, headers, body, .. }) => {
+                [url, body].into_iter().for_each(|text| add("", text));
+                headers.iter().for_each(|(name, value)| add(name, value));
+            }
+            Self::Amqp(Amqp { url, headers, body, .. }) => {
+                [url, body].into_iter().for_each(|text| add("", text));
+                headers.iter().for_each(|(name, value)| add(name, value));
+            }
+            Self::Redis(Redis { url, fields, .. }) => {
+                add("", url);
+                fields.iter().for_each(|(name, value)| add(name, value));
+            }
+            Self::Kafka(Kafka { brokers, headers, settings, body, security, .. }) => {
+                [brokers, body].into_iter().for_each(|text| add("", text));
+                headers.iter().chain(settings).for_each(|(name, value)| add(name, value));
+                if let Some(sasl) = &security.sasl {
+                    add("password", &sasl.password);
+                }
+            }
+            Self::Command(Command { run, body, .. }) => {
+                [run, body].into_iter().for_each(|text| add("", text));
+            }
+        }
+        secrets
     }
 
     /// Checks every setting and splits every template, before the run.

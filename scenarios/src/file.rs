@@ -25,6 +25,7 @@ use toml::de::DeTable;
 use crate::plan::{PLAN_VERSION, Place, Plan};
 use crate::problem::{Problem, Problems};
 use crate::read::{At, Context, Table};
+use crate::redact::Secrets;
 use crate::units::Span;
 use item::Item;
 use links::Links;
@@ -119,8 +120,13 @@ fn plan_for(
     settings: &Settings,
     purpose: Purpose,
 ) -> Result<Plan, Problems> {
-    let problems =
-        |list: Vec<Problem>| Problems { file: file.to_owned(), source: source.to_owned(), list };
+    let problems = |list: Vec<Problem>| {
+        let mut secrets = Secrets::of(source);
+        for (name, value) in &settings.set {
+            secrets.add_setting(name, value);
+        }
+        Problems { file: file.to_owned(), source: source.to_owned(), list, secrets }
+    };
     let (document, errors) = DeTable::parse_recoverable(source);
     if !errors.is_empty() {
         return Err(problems(syntax::problems(source, &errors)));

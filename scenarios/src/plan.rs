@@ -12,6 +12,7 @@ pub mod fault;
 pub mod phase;
 pub mod probe;
 pub mod safety;
+mod secrets;
 pub mod shape;
 pub mod system;
 pub mod workload;

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::redact::Secrets;
+
 /// One thing that is wrong with a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -26,6 +28,8 @@ pub struct Problems {
     pub source: String,
     /// The problems in the order of their places; never empty in an error.
     pub list: Vec<Problem>,
+    /// What stands in the file or was given for it and may not be shown.
+    pub secrets: Secrets,
 }
 
 impl Problems {
@@ -67,7 +71,7 @@ impl Problems {
         let count = self.list.len();
         let noun = if count == 1 { "problem" } else { "problems" };
         out.push_str(&format!("{}: {count} {noun}; nothing was run\n", self.file));
-        out
+        self.secrets.hide(&out)
     }
 }
 
@@ -82,9 +86,9 @@ impl fmt::Display for Problems {
                 Some((line, column)) => write!(f, "{}:{line}:{column}: ", self.file)?,
                 None => write!(f, "{}: ", self.file)?,
             }
-            f.write_str(&problem.message)?;
+            f.write_str(&self.secrets.hide(&problem.message))?;
             if let Some(help) = &problem.help {
-                write!(f, " ({help})")?;
+                write!(f, " ({})", self.secrets.hide(help))?;
             }
         }
         Ok(())

@@ -23,7 +23,11 @@ pub const MASK: &str = "***";
 /// stays as it is.
 #[must_use]
 pub fn redact(text: &str) -> String {
-    let spans = spans(text);
+    masked(text, spans(text))
+}
+
+/// The text with a mask in place of each span.
+fn masked(text: &str, spans: Vec<Range<usize>>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for span in spans {
@@ -33,6 +37,15 @@ pub fn redact(text: &str) -> String {
     }
     out.push_str(&text[done..]);
     out
+}
+
+/// [`redact`] for a text that is given as one address, right or wrong: all up to
+/// its end is taken for a part of it.
+#[must_use]
+pub fn redact_address(text: &str) -> String {
+    let mut found = spans(text);
+    address::whole(text, &mut found);
+    masked(text, merged(found))
 }
 
 /// Whether the value of what is called so is a secret: of a setting, a field or

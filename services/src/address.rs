@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use scenarios::redact::redact;
+use scenarios::redact::redact_address;
 
 use crate::service::{Scheme, Service};
 use escape::decoded;
@@ -68,7 +68,7 @@ impl fmt::Display for Address {
 impl Address {
     /// Reads an address of a service.
     pub(crate) fn read(service: Service, text: &str) -> Result<Self, AddressError> {
-        let wrong = |reason: String| AddressError { service, shown: redact(text), reason };
+        let wrong = |reason: String| AddressError { service, shown: redact_address(text), reason };
         let mut address = parts(service, text).map_err(wrong)?;
         (service.about().read)(&mut address).map_err(wrong)?;
         Ok(address)
@@ -77,7 +77,7 @@ impl Address {
     /// The address as people may see it.
     #[must_use]
     pub fn shown(&self) -> String {
-        redact(&self.text)
+        redact_address(&self.text)
     }
 
     /// The address as it was given, with its secrets.

@@ -25,10 +25,20 @@ fn read(address: &mut Address) -> Result<(), String> {
     address.one_host()?;
     address.name()?;
     address.only(&PARAMETERS)?;
-    match address.query.iter().find(|(_, value)| value.parse::<u32>().is_err()) {
-        Some((name, value)) => Err(format!("{name}={value} is no number")),
-        None => Ok(()),
+    for (name, value) in &address.query {
+        let number: u32 = value.parse().map_err(|_| format!("{name}={value} is no number"))?;
+        if matches!(name.as_str(), "heartbeat" | "channel_max") && u16::try_from(number).is_err() {
+            return Err(format!("{name}={value} is more than 65535"));
+        }
     }
+    Ok(())
+}
+
+/// User and password, `guest` where they are not named, as the broker has it.
+#[must_use]
+pub fn credentials(address: &Address) -> (String, String) {
+    let or_guest = |text: &Option<String>| text.clone().unwrap_or_else(|| "guest".to_owned());
+    (or_guest(&address.user), or_guest(&address.password))
 }
 
 /// The virtual host, `/` where none is named.

@@ -14,6 +14,15 @@ pub(crate) const ABOUT: About = About {
     read,
 };
 
+/// The settings of a client that name the brokers once more.
+pub const SETTINGS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
+
+/// The brokers as a client takes them: `host:port,host:port`.
+#[must_use]
+pub fn bootstrap(address: &Address) -> String {
+    address.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 fn read(address: &mut Address) -> Result<(), String> {
     if address.user.is_some() || address.password.is_some() {
         return Err("user and password are settings of the client, not of the address".to_owned());

@@ -11,8 +11,8 @@ pub mod address;
 pub mod amqp;
 #[cfg(feature = "check")]
 mod check;
-mod http;
-mod kafka;
+pub mod http;
+pub mod kafka;
 pub mod management;
 mod mongodb;
 pub mod postgres;

@@ -196,12 +196,13 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
         template.fill(targets).map_err(open)
     };
     let hosts = match &workload.transport {
-        // What follows the host is a payload template, and no part of an address.
-        Transport::Http(http) => Service::Http.hosts(authority(&filled(&http.url)?)),
+        Transport::Http(http) => {
+            services::http::split(&filled(&http.url)?).map(|(address, _)| address.hosts)
+        }
         Transport::Amqp(amqp) => Service::Amqp.hosts(&filled(&amqp.url)?),
         Transport::Redis(redis) => Service::Redis.hosts(&filled(&redis.url)?),
         Transport::Kafka(kafka) => {
-            let others = ["bootstrap.servers", "metadata.broker.list"];
+            let others = services::kafka::SETTINGS;
             let set = others.iter().filter_map(|name| kafka.settings.get(*name).cloned());
             let lists = std::iter::once(filled(&kafka.brokers)?).chain(set);
             lists
@@ -216,14 +217,6 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
         }
     };
     Ok(named(&what, &hosts.map_err(address)?))
-}
-
-/// The part of a web address that names the host.
-fn authority(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| start + at);
-    // A backslash is for some programs a slash; it stays in, and is refused.
-    if url[end..].starts_with('\\') { url } else { &url[..end] }
 }
 
 fn named(what: &str, hosts: &[Host]) -> Wanted {

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use loadgen::Job;
+use scenarios::redact::Secrets;
 
 use super::compare::CompareArgs;
 use super::find_max::FindMaxArgs;
@@ -110,8 +111,10 @@ pub(crate) struct Load {
 
 /// What the summary says about the load.
 pub(crate) struct Title {
-    /// The target, without a password.
+    /// The target, without its secrets.
     pub(crate) target: String,
+    /// What may not be shown of whatever the target says.
+    pub(crate) secrets: Secrets,
     /// Operations per second that were asked for in the mean; `None` in a
     /// closed loop.
     pub(crate) rate: Option<f64>,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use hosts::GuardError;
 use loadgen::LoadError;
+use scenarios::redact::{Secrets, redact};
 
 use super::Offered;
 
@@ -40,16 +41,16 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
 
 /// Says what is wrong with the arguments.
 pub(crate) fn usage(error: &anyhow::Error) -> ExitCode {
-    eprintln!("loadgen: {error:#}");
+    eprintln!("loadgen: {}", redact(&format!("{error:#}")));
     ExitCode::from(USAGE)
 }
 
 /// Says why the run could not be started or ended.
-pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
-    eprintln!("loadgen: {error:#}");
+pub(crate) fn failure(error: &anyhow::Error, secrets: &Secrets) -> ExitCode {
+    eprintln!("loadgen: {}", secrets.hide(&format!("{error:#}")));
     ExitCode::from(match error.downcast_ref::<LoadError>() {
         Some(
-            LoadError::Address { .. }
+            LoadError::Address(_)
             | LoadError::Payload { .. }
             | LoadError::Setting { .. }
             | LoadError::NotBuilt { .. }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Parser as _;
 use loadgen::LoadError;
 use loadgen::search::{Found, Next, Search};
+use scenarios::redact::Secrets;
 use scenarios::units::{Rate, Share, Span, Unit};
 
 use super::Offered;
@@ -58,7 +59,7 @@ enum Went {
 pub(crate) fn main(args: &FindMaxArgs) -> ExitCode {
     match run(args) {
         Ok(code) => code,
-        Err(error) if error.is::<LoadError>() => super::exit::failure(&error),
+        Err(error) if error.is::<LoadError>() => super::exit::failure(&error, &Secrets::default()),
         Err(error) => super::exit::usage(&error),
     }
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail, ensure};
 use loadgen::{Ledger, Quantiles, hlog};
+use scenarios::redact::Secrets;
 use scenarios::units::Unit;
 
 use super::output::Destination;
@@ -40,7 +41,7 @@ pub(crate) fn main(args: &MergeArgs) -> ExitCode {
     });
     match printed {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Unwritable>() => super::exit::failure(&error),
+        Err(error) if error.is::<Unwritable>() => super::exit::failure(&error, &Secrets::default()),
         Err(error) => super::exit::usage(&error),
     }
 }

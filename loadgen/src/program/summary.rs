@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use loadgen::{Quantiles, Report, Tally};
+use scenarios::redact::Secrets;
 use scenarios::units::Unit;
 
 use super::Offered;
@@ -52,7 +53,7 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
         let share = Unit::Share.show(count as f64 / totals.due.max(1) as f64);
         writeln!(out, "  {name:<14}{count:>12}  {share:>7}")?;
     }
-    write_rest_of_counts(out, report)?;
+    write_rest_of_counts(out, report, &title.secrets)?;
     let [p50, p95, p99, max] = ["p50", "p95", "p99", "max"];
     writeln!(out, "  {:<14}{p50:>12}{p95:>12}{p99:>12}{max:>12}", "latency")?;
     for (name, histogram) in report.latency.named() {
@@ -92,7 +93,7 @@ pub(crate) fn counts(tally: &Tally) -> [(&'static str, u64); 6] {
     ]
 }
 
-fn write_rest_of_counts(out: &mut String, report: &Report) -> std::fmt::Result {
+fn write_rest_of_counts(out: &mut String, report: &Report, secrets: &Secrets) -> std::fmt::Result {
     let again = report.duplicates;
     if again.planned() > 0 {
         writeln!(
@@ -121,7 +122,9 @@ fn write_rest_of_counts(out: &mut String, report: &Report) -> std::fmt::Result {
             counts.premature
         )?;
         for row in answers.guilty(report.ledger.run(), report.ledger.workload()).take(GUILTY) {
-            let value = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+            let value = |value: Option<String>| {
+                value.map_or_else(|| "nothing".to_owned(), |value| secrets.hide(&value))
+            };
             let (first, second) = (value(row.first), value(row.second));
             writeln!(out, "  {} {:?}: {first}, then {second}", row.id, row.kind)?;
         }

@@ -21,9 +21,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use amq_protocol_uri::{AMQPScheme, AMQPUri};
-
-use scenarios::redact::redact;
+use services::Service;
 
 use super::stream::Address;
 use super::{body, template};
@@ -36,7 +34,7 @@ use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
 pub use consumer::Acks;
-use opening::Wanted;
+use opening::{Login, Wanted};
 use publish::{Properties, Publish, Routes};
 use session::{End, Session};
 pub use topology::Topology;
@@ -123,7 +121,7 @@ impl Amqp {
 /// Publishes that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
-    uri: AMQPUri,
+    login: Login,
     address: Address,
     exchange: String,
     publish: Publish,
@@ -140,23 +138,8 @@ pub(crate) struct Target {
 
 impl Target {
     pub(super) fn new(amqp: &Amqp, shape: &Shape) -> Result<Self, LoadError> {
-        let address = |problem: &str| LoadError::Address {
-            url: redact(&amqp.url),
-            problem: format!("{problem}; write amqp://USER:PASSWORD@HOST:PORT/VHOST"),
-        };
-        // The parser takes localhost where there is no host. Load must never
-        // go to a broker that nobody named.
-        let named = url::Url::parse(&amqp.url).is_ok_and(|url| {
-            matches!(url.scheme(), "amqp" | "amqps")
-                && url.host_str().is_some_and(|h| !h.is_empty())
-        });
-        if !named || !amqp.url.contains("://") {
-            return Err(address("it names no AMQP broker"));
-        }
-        let uri: AMQPUri = amqp.url.parse().map_err(|error: String| address(&error))?;
-        let tls: Option<(&Tls, &[&[u8]])> =
-            (uri.scheme == AMQPScheme::AMQPS).then_some((&amqp.tls, &[]));
-        let broker = Address::new(&amqp.url, &uri.authority.host, uri.authority.port, tls)?;
+        let given = Service::Amqp.address(&amqp.url)?;
+        let broker = Address::new(&given, &amqp.tls, &[])?;
         let setting = |what, value: String, problem: &str| LoadError::Setting {
             what,
             value,
@@ -176,7 +159,7 @@ impl Target {
             queues.push(amqp.routing_key.clone());
         }
         Ok(Self {
-            uri,
+            login: Login::of(&given),
             address: broker,
             exchange: amqp.exchange.clone(),
             publish: Publish::new(routes(amqp)?, properties(amqp)?),
@@ -280,7 +263,7 @@ async fn connect(target: &Target, lane: &Lane) -> Result<(Wire, Duration), Reaso
     let name = format!("shakedown:loadgen:{}", lane.workload());
     let wanted =
         Wanted { name: &name, channels: target.channels, confirms: target.window.is_some() };
-    let open = opening::open(&target.address, &target.uri, &wanted);
+    let open = opening::open(&target.address, &target.login, &wanted);
     match lane.limit(lane.now() + lane.timeout(), open).await {
         Some(Ok(open)) => Ok(open),
         Some(Err(error)) => Err(Reason::Unreachable(error)),
@@ -302,10 +285,15 @@ mod tests {
             Target::new(&amqp("amqp://guest:guest@127.0.0.1:5672/%2f"), &Shape::default()).is_ok()
         );
         for (url, hint) in [
-            ("http://127.0.0.1/", "amqp://USER"),
-            ("amqp:///%2f", "names no AMQP broker"),
-            ("amqp:/127.0.0.1", "names no AMQP broker"),
-            ("127.0.0.1:5672", "names no AMQP broker"),
+            ("http://127.0.0.1/", "amqp or amqps"),
+            ("amqp:///%2f", "a host is missing"),
+            ("amqp:/127.0.0.1", "no scheme"),
+            ("127.0.0.1:5672", "no scheme"),
+            ("amqp://127.0.0.1:56z2", "from 1 to 65535"),
+            ("amqp://127.0.0.1:99999", "from 1 to 65535"),
+            ("amqp://a,b", "one host"),
+            ("amqp://127.0.0.1/a/b", "one name"),
+            ("amqp://127.0.0.1?heartbeat=99999", "more than 65535"),
             ("amqp://u:p@no-such-host.invalid/", "is unknown"),
         ] {
             let error = Target::new(&amqp(url), &Shape::default()).unwrap_err().to_string();
@@ -313,6 +301,22 @@ mod tests {
         }
         let closed = Amqp { channels: 0, ..amqp("amqp://127.0.0.1") };
         assert!(Target::new(&closed, &Shape::default()).is_err());
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        for (url, host, port, user, password, vhost) in [
+            ("amqp://us%40er:p%2Fw@127.0.0.1:7/%2f", "127.0.0.1", 7, "us@er", "p/w", "/"),
+            ("amqp://[::1]", "::1", 5672, "guest", "guest", "/"),
+            ("AMQP://[::1]:9/a%20b?heartbeat=5", "::1", 9, "guest", "guest", "a b"),
+        ] {
+            let target = Target::new(&amqp(url), &Shape::default()).unwrap();
+            assert_eq!((target.address.host.as_str(), target.address.port), (host, port));
+            let login = &target.login;
+            let read = [login.user.as_str(), login.password.as_str(), login.vhost.as_str()];
+            assert_eq!(read, [user, password, vhost]);
+            assert_eq!(login.heartbeat, url.contains('?').then_some(5));
+        }
     }
 
     #[test]

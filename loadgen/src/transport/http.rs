@@ -19,9 +19,7 @@ use http::header::{HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
-use scenarios::redact::redact;
-
-use super::stream::Address;
+use super::stream::{Address, refused};
 use super::{body, template};
 use crate::answers::Said;
 use crate::error::LoadError;
@@ -114,7 +112,12 @@ enum Form {
 
 impl Target {
     pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
-        let Parts { secure, authority, path } = split(&http.url)?;
+        let (given, path) = services::http::split(&http.url)?;
+        if given.user.is_some() || given.password.is_some() {
+            let why = "user and password do not belong here; use an Authorization header";
+            return Err(refused(&given, why).into());
+        }
+        let authority = authority(&given)?;
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
@@ -124,15 +127,9 @@ impl Target {
             HttpVersion::Http1 => &[b"http/1.1"],
             HttpVersion::Http2 { .. } => &[b"h2"],
         };
-        let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
         Ok(Self {
-            address: Address::new(
-                &http.url,
-                authority.host(),
-                port,
-                secure.then_some((&http.tls, protocols)),
-            )?,
-            path: self::path(&http.url, &path)?,
+            address: Address::new(&given, &http.tls, protocols)?,
+            path: self::path(&given, path)?,
             body: body(&http.body, shape)?,
             has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
             accepted: http.accepted.clone(),
@@ -141,9 +138,13 @@ impl Target {
             compare: http.compare.clone(),
             form: match http.version {
                 HttpVersion::Http1 => Form::One(h1::Form::new(&method, &authority, headers)),
-                HttpVersion::Http2 { streams } => {
-                    Form::Two(h2::Form::new(method, secure, &authority, headers, streams)?)
-                }
+                HttpVersion::Http2 { streams } => Form::Two(h2::Form::new(
+                    method,
+                    given.scheme.tls,
+                    &authority,
+                    headers,
+                    streams,
+                )?),
             },
         })
     }
@@ -195,51 +196,24 @@ fn setting(what: &'static str, value: &str, problem: String) -> LoadError {
     LoadError::Setting { what, value: value.to_owned(), problem }
 }
 
-fn address(url: &str, problem: impl Into<String>) -> LoadError {
-    LoadError::Address { url: redact(url), problem: problem.into() }
-}
-
-/// The parts of an address.
-struct Parts {
-    secure: bool,
-    /// The host with its port.
-    authority: Authority,
-    /// The template of the path with its query.
-    path: String,
-}
-
-/// Splits `http://host:port/path?query#fragment`.
-fn split(url: &str) -> Result<Parts, LoadError> {
-    let (scheme, rest) = url
-        .split_once("://")
-        .ok_or_else(|| address(url, "write the whole address, such as http://127.0.0.1:8080/"))?;
-    let secure = match scheme.to_ascii_lowercase().as_str() {
-        "http" => false,
-        "https" => true,
-        _ => {
-            return Err(address(url, format!("{scheme} is not HTTP; write http://HOST:PORT/PATH")));
-        }
+/// The host with its port, unless that is the usual one.
+fn authority(given: &services::Address) -> Result<Authority, LoadError> {
+    let host = given.host();
+    let text = match host.port == given.scheme.port {
+        true => host.bracketed(),
+        false => host.to_string(),
     };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    if authority.contains('@') {
-        return Err(address(
-            url,
-            "user and password do not belong here; use an Authorization header",
-        ));
-    }
-    let authority: Authority = authority
-        .parse()
-        .map_err(|_| address(url, "there is no valid host; write http://HOST:PORT/PATH"))?;
-    let path = path.split('#').next().unwrap_or_default();
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    Ok(Parts { secure, authority, path })
+    text.parse().map_err(|error: http::uri::InvalidUri| refused(given, error.to_string()).into())
 }
 
-fn path(url: &str, text: &str) -> Result<Payload, LoadError> {
-    let payload = template("URL", text)?;
-    PathAndQuery::try_from(sample(&payload).as_slice())
-        .map_err(|error| address(url, format!("its path has an illegal character ({error})")))?;
+/// The template of the path with its query. A fragment is not for the server.
+fn path(given: &services::Address, text: &str) -> Result<Payload, LoadError> {
+    let text = text.split('#').next().unwrap_or_default();
+    let slash = if text.starts_with('/') { "" } else { "/" };
+    let payload = template("URL", &format!("{slash}{text}"))?;
+    PathAndQuery::try_from(sample(&payload).as_slice()).map_err(|error| {
+        refused(given, format!("the path behind it has an illegal character ({error})"))
+    })?;
     Ok(payload)
 }
 
@@ -348,9 +322,13 @@ mod tests {
     #[test]
     fn unusable_settings_say_what_to_do() {
         for (url, hint) in [
-            ("127.0.0.1:80", "whole address"),
-            ("redis://127.0.0.1/", "not HTTP"),
-            ("http:///x", "no valid host"),
+            ("127.0.0.1:80", "no scheme"),
+            ("redis://127.0.0.1/", "http or https"),
+            ("http:///x", "a host is missing"),
+            ("http://127.0.0.1:8O80/", "\"8O80\" is not a number from 1 to 65535"),
+            ("http://127.0.0.1:99999/", "from 1 to 65535"),
+            ("http://a,b/", "one host"),
+            ("http://::1/", "brackets"),
             ("http://u:p@127.0.0.1/", "Authorization"),
             ("http://127.0.0.1/a b", "illegal character"),
             ("http://127.0.0.1/@{nope}", "@{id}"),
@@ -358,7 +336,7 @@ mod tests {
         ] {
             let error = Target::new(&http(url), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
-            assert!(!error.contains("u:p"), "{error}");
+            assert!(!error.contains("u:p@"), "{error}");
         }
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
         assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 use scenarios::plan::workload as plan;
 use scenarios::template::TemplateError;
+use services::kafka::{SETTINGS, bootstrap};
+use services::{AddressError, Service};
 
 use crate::tls::Tls;
 
@@ -96,6 +98,21 @@ impl Kafka {
     }
 }
 
+impl Kafka {
+    /// The settings that name brokers, each address read whole.
+    ///
+    /// # Errors
+    /// When one is not an address of brokers.
+    fn addresses(&self) -> Result<Vec<(&str, String)>, AddressError> {
+        let others = self.settings.iter().filter(|(name, _)| SETTINGS.contains(&name.as_str()));
+        let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
+        std::iter::once((SETTINGS[0], self.brokers.as_str()))
+            .chain(others)
+            .map(|(name, text)| Ok((name, bootstrap(&Service::Kafka.address(text)?))))
+            .collect()
+    }
+}
+
 /// How a topic is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partitions {
@@ -128,5 +145,51 @@ pub struct Sasl {
 impl std::fmt::Debug for Sasl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sasl({} as {})", self.mechanism, self.user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kafka(brokers: &str, settings: &[(&str, &str)]) -> Kafka {
+        let settings = settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        Kafka {
+            brokers: brokers.to_owned(),
+            topic: "t".to_owned(),
+            partitions: None,
+            key: None,
+            partition: None,
+            body: String::new(),
+            headers: Vec::new(),
+            queue: 1,
+            group: "g".to_owned(),
+            settings: settings.collect(),
+            security: Security::default(),
+        }
+    }
+
+    #[test]
+    fn every_broker_is_read_or_refused() {
+        let brokers =
+            kafka("kafka://a,[::1]:9093", &[("acks", "all"), ("metadata.broker.list", "b:1,c:2")]);
+        let read = brokers.addresses().unwrap();
+        assert_eq!(read[0], ("bootstrap.servers", "a:9092,[::1]:9093".to_owned()));
+        assert_eq!(read[1..], [("metadata.broker.list", "b:1,c:2".to_owned())]);
+        for (bad, hint) in [
+            ("a:9O92", "from 1 to 65535"),
+            ("a:1,b:99999", "from 1 to 65535"),
+            ("a:1,,b:2", "a host is missing"),
+            ("::1", "brackets"),
+            ("u:secret@a:1", "settings of the client"),
+            ("a:1/x", "nothing must follow"),
+        ] {
+            for wrong in [kafka(bad, &[]), kafka("a:1", &[("bootstrap.servers", bad)])] {
+                let error = wrong.addresses().unwrap_err().to_string();
+                assert!(error.contains(hint) && !error.contains("secret"), "{error}");
+                let shape = crate::shape::Shape::default();
+                assert!(matches!(Target::new(&wrong, &shape), Err(crate::LoadError::Address(_))));
+            }
+        }
     }
 }

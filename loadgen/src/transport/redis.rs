@@ -19,11 +19,10 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::workload as plan;
-use scenarios::redact::redact;
 use scenarios::template::TemplateError;
-use url::Url;
+use services::Service;
 
-use super::stream::Address;
+use super::stream::{Address, refused};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::lane::Lane;
@@ -188,23 +187,9 @@ pub(crate) struct Target {
 
 impl Target {
     pub(super) fn new(redis: &Redis, shape: &Shape, allowed: &[String]) -> Result<Self, LoadError> {
-        let bad = |problem: &str| LoadError::Address {
-            url: redact(&redis.url),
-            problem: format!("{problem}; write redis://USER:PASSWORD@HOST:PORT/DB"),
-        };
-        let url = Url::parse(&redis.url).map_err(|error| bad(&error.to_string()))?;
-        let secure = match url.scheme() {
-            "redis" => false,
-            "rediss" => true,
-            _ => return Err(bad("it names no Redis server")),
-        };
-        let host = url.host_str().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| bad("it has no host"))?;
-        let database = match url.path().trim_matches('/') {
-            "" => 0,
-            number => number.parse().map_err(|_| bad("the database is no number"))?,
-        };
-        let decode = |text: &str| percent_decode(text).ok_or_else(|| bad("a bad % escape"));
+        let given = Service::Redis.address(&redis.url)?;
+        let database =
+            services::redis::database(&given).map_err(|reason| refused(&given, reason))?;
         let setting = |what, value: u32, problem: &str| LoadError::Setting {
             what,
             value: value.to_string(),
@@ -221,15 +206,14 @@ impl Target {
                 "a cluster has database 0 only: leave /DB out of the address, or --cluster";
             return Err(setting("database", database, problem));
         }
-        let tls: Option<(&Tls, &[&[u8]])> = secure.then_some((&redis.tls, &[]));
-        let address = Address::new(&redis.url, host, url.port().unwrap_or(6379), tls)?;
+        let address = Address::new(&given, &redis.tls, &[])?;
         let seed = Endpoint { host: address.host.clone(), port: address.port };
         let reach = Reach::new("a node of the Redis Cluster", [address.host.as_str()], allowed);
         Ok(Self {
             address,
             reach,
-            user: decode(url.username())?,
-            password: url.password().map(decode).transpose()?,
+            user: given.user.unwrap_or_default(),
+            password: given.password,
             database,
             cluster: redis.cluster.then(|| Cluster::new(seed, &redis.into)),
             template: Template::new(redis, shape)?,
@@ -240,21 +224,6 @@ impl Target {
             fields: redis.fields.iter().map(|(name, _)| name.clone()).collect(),
         })
     }
-}
-
-/// Replaces `%2f` and its like.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' {
-            let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
-            (digit(rest.next())? << 4 | digit(rest.next())?) as u8
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Learns the topology of a cluster, and judges all of its nodes: whichever
@@ -363,11 +332,19 @@ mod tests {
         assert_eq!((target.address.host.as_str(), target.address.port), ("127.0.0.1", 7));
         assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
         assert_eq!(target.database, 3);
+        let six = Redis { cluster: true, ..redis("redis://[::1]") };
+        let six = Target::new(&six, &Shape::default()).unwrap();
+        assert_eq!((six.address.host.as_str(), six.address.port), ("::1", 6379));
         for (bad, hint) in [
-            ("http://127.0.0.1/", "no Redis server"),
-            ("127.0.0.1:6379", "redis://USER"),
-            ("redis:///", "host"),
+            ("http://127.0.0.1/", "redis or rediss"),
+            ("127.0.0.1:6379", "no scheme"),
+            ("redis:///", "a host is missing"),
+            ("redis://127.0.0.1:6E79/", "from 1 to 65535"),
+            ("redis://127.0.0.1:99999/", "from 1 to 65535"),
             ("redis://127.0.0.1/x", "no number"),
+            ("redis://u:secret@127.0.0.1/1/2", "one name"),
+            ("redis://u:%zzsecret@127.0.0.1", "two hexadecimal digits"),
+            ("redis://a,b", "one host"),
             ("redis://u:secret@no-such-host.invalid/", "is unknown"),
         ] {
             let error = Target::new(&redis(bad), &Shape::default(), &[]).unwrap_err().to_string();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use scenarios::redact::redact;
+use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -25,29 +25,27 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// An address whose host is known to the resolver. `tls` holds the
-    /// protocols to be agreed on; `None` is plain TCP. `url` is for messages.
+    /// The first host of an address, which the resolver must know; encrypted
+    /// if the address is, with the protocols to be agreed on.
     pub(super) fn new(
-        url: &str,
-        host: &str,
-        port: u16,
-        tls: Option<(&Tls, &[&[u8]])>,
+        address: &services::Address,
+        tls: &Tls,
+        protocols: &[&[u8]],
     ) -> Result<Self, LoadError> {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        std::net::ToSocketAddrs::to_socket_addrs(&(host, port))
-            .map_err(|source| LoadError::Host { url: redact(url), source })?;
-        let tls = match tls {
-            None => None,
-            Some((tls, protocols)) => {
-                let name =
-                    ServerName::try_from(host.to_owned()).map_err(|error| LoadError::Address {
-                        url: redact(url),
-                        problem: format!("{host} cannot stand in a certificate: {error}"),
-                    })?;
+        let services::Host { name: host, port } = address.host().clone();
+        std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), port))
+            .map_err(|source| LoadError::Host { url: address.shown(), source })?;
+        let tls = match address.scheme.tls {
+            false => None,
+            true => {
+                let name = ServerName::try_from(host.clone()).map_err(|error| {
+                    let reason = format!("{host} cannot stand in a certificate: {error}");
+                    refused(address, reason)
+                })?;
                 Some((tls.client(protocols)?, name))
             }
         };
-        Ok(Self { host: host.to_owned(), port, tls })
+        Ok(Self { host, port, tls })
     }
 
     /// The address of another server that is reached in the same way.
@@ -80,6 +78,11 @@ impl Address {
             }
         }
     }
+}
+
+/// An address that is one, and that load cannot be sent to.
+pub(super) fn refused(address: &services::Address, reason: impl Into<String>) -> AddressError {
+    AddressError { service: address.service, shown: address.shown(), reason: reason.into() }
 }
 
 /// A byte stream.

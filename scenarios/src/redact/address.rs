@@ -9,11 +9,36 @@ const NAMED: [&str; 5] = ["amqp", "redis", "postgres", "mongodb", "kafka"];
 
 /// Finds them.
 pub(super) fn spans(text: &str, out: &mut Vec<Range<usize>>) {
+    if is_one(text) {
+        return within(text, 0..text.len(), out);
+    }
     let mut from = 0;
     while let Some(word) = next_word(text, from) {
         from = word.end;
         within(text, word, out);
     }
+}
+
+/// Finds them in a text that is one address and nothing else, whatever stands
+/// in it.
+pub(super) fn whole(text: &str, out: &mut Vec<Range<usize>>) {
+    match text.find("://") {
+        Some(end) => out.extend(password(text, end + 3..text.len(), is_named(&text[..end]))),
+        None => bare(text, 0..text.len(), out),
+    }
+}
+
+/// Whether one name stands after the hosts of a scheme's addresses.
+fn is_named(scheme: &str) -> bool {
+    NAMED.iter().any(|name| is_prefix(name, scheme))
+}
+
+/// Whether a text is one address, or the setting `name=address`: then a quote
+/// is no end of it.
+fn is_one(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || "+-._=".contains(c);
+    let begins = text.split_once("://").is_some_and(|(before, _)| before.chars().all(part));
+    begins && !text.contains(char::is_whitespace)
 }
 
 /// What may stand together in an address. A quote `'` may, unlike the others.
@@ -35,8 +60,7 @@ fn within(text: &str, word: Range<usize>, out: &mut Vec<Range<usize>>) {
             Some(next) => scheme_before(text, start, start + next),
             None => word.end,
         };
-        let named = NAMED.iter().any(|name| is_prefix(name, &text[scheme..at + found]));
-        out.extend(password(text, start..end, named));
+        out.extend(password(text, start..end, is_named(&text[scheme..at + found])));
         at = end;
         if text[at..word.end].find("://").is_none() {
             return;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Secrets, redact};
+use super::{Secrets, redact, redact_address};
 
 /// Every byte that is no letter or digit percent-encoded.
 fn encoded(text: &str) -> String {
@@ -16,6 +16,11 @@ fn encoded(text: &str) -> String {
 /// A secret that no form has as part of its own text.
 fn secret() -> impl Strategy<Value = String> {
     "zQ[a-zA-Z0-9!$%&'()*+,;=:@/?#~._-]{0,12}Qz"
+}
+
+/// A secret of any letters, quotes, spaces and others.
+fn any_secret() -> impl Strategy<Value = String> {
+    "zQ[a-z0-9\"'`<> @:/?#%&=+\\\\äß漢🔑-]{0,12}Qz"
 }
 
 /// Forms in which the secret stands percent-encoded, as it must in an address.
@@ -35,6 +40,11 @@ fn addresses(secret: &str) -> Vec<String> {
         format!("http://h/metrics?token={s}"),
         format!("kafka://joe:{s}@h:9092,i:9092"),
         format!("joe:{s}@h:1"),
+        format!("https://h:8443/a/b?api_key={s}&x=1"),
+        format!("http://h/a?access_token={s}#top"),
+        format!("kafka://joe:{s}@[::1]:9092,i"),
+        format!("http://joe:{s}@[fd00::1]:8474/proxies"),
+        format!("key=amqp://joe:{s}@h/v"),
     ]
 }
 
@@ -48,6 +58,9 @@ fn others(secret: &str) -> Vec<String> {
         format!("--set db_password={secret}"),
         format!("--password {secret}"),
         format!("Authorization: Bearer {secret}"),
+        format!("X-Api-Key: {secret}"),
+        format!("PGPASSWORD={secret}"),
+        format!("redis-cli --pass {secret}"),
         format!("password: \"{secret}\""),
         format!("{{\"secret\":\"{secret}\"}}"),
         format!("{{\\\"secret\\\":\\\"{secret}\\\"}}"),
@@ -93,6 +106,40 @@ proptest! {
             let shown = redact(&form);
             prop_assert!(!shown.contains("Qz"), "{} -> {}", form, shown);
         }
+    }
+
+    /// Nor does one whose password has a quote, a space or any letter in it.
+    #[test]
+    fn a_wrong_address_of_any_letters_shows_no_secret(secret in any_secret()) {
+        for form in [
+            format!("amqp://guest:{secret}@h:5672/v"),
+            format!("rediss://:{secret}@h"),
+            format!("postgres://joe:{secret}@a:1,b/db"),
+            format!("mongodb://joe:{secret}@a:1,b:2/db"),
+            format!("kafka://joe:{secret}@h:9092,i:9092"),
+        ] {
+            let shown = redact_address(&form);
+            prop_assert!(!shown.contains("zQ") && !shown.contains("Qz"), "{} -> {}", form, shown);
+            if !secret.contains(char::is_whitespace) && !secret.contains("://") {
+                prop_assert_eq!(redact(&form), shown);
+                let pair = redact(&format!("key={form}"));
+                prop_assert!(!pair.contains("zQ") && !pair.contains("Qz"), "{}", pair);
+            }
+        }
+    }
+
+    /// Whatever a run knows as a secret is hidden in every text of a value, and
+    /// in what it was found in.
+    #[test]
+    fn a_value_hides_its_own_secrets(secret in any_secret()) {
+        let value = serde_json::json!({
+            "settings": {"db_password": secret},
+            "url": format!("redis://:{}@h", encoded(&secret)),
+            "said": [format!("refused {secret}"), format!("at {}", encoded(&secret))],
+        });
+        let hidden: serde_json::Value = Secrets::of_value(&value).hidden(&value).unwrap();
+        let text = hidden.to_string();
+        prop_assert!(!text.contains("zQ") && !text.contains("Qz"), "{}", text);
     }
 
     /// What is named like a secret is masked, in whatever text it stands.

@@ -4,9 +4,11 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{MASK, is_secret, merged, redact, spans};
+use super::{MASK, is_secret, masked, merged, redact, spans};
 
 /// What is masked even if nothing around tells that it is a secret.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -25,8 +27,11 @@ impl std::fmt::Debug for Secrets {
 /// Shorter ones would be found everywhere: no text could be read any more.
 const SHORTEST: usize = 4;
 
-/// Passwords that everybody knows, and that are names of other things as well.
-const PUBLIC: [&str; 7] = ["guest", "postgres", "redis", "admin", "root", "user", "test"];
+/// Passwords that everybody knows, and that are names of other things as well,
+/// and words that say that there is none.
+const PUBLIC: [&str; 11] = [
+    "guest", "postgres", "redis", "admin", "root", "user", "test", "none", "null", "true", "false",
+];
 
 impl Secrets {
     /// The secrets that stand in a text, as [`redact`] finds them.
@@ -37,6 +42,35 @@ impl Secrets {
             all.add(&text[span]);
         }
         all
+    }
+
+    /// The secrets of every text of a value, as of [`Secrets::of`], and the
+    /// texts that are named like secrets.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Self {
+        let mut all = Self::default();
+        all.gather("", value);
+        all
+    }
+
+    fn gather(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::String(text) => self.add_setting(name, text),
+            Value::Array(items) => items.iter().for_each(|item| self.gather(name, item)),
+            Value::Object(fields) => fields.iter().for_each(|(name, v)| self.gather(name, v)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Those of a setting, a field or a parameter: all of it where it is named
+    /// like a secret. A placeholder `${name}` stands for one, and is none.
+    pub fn add_setting(&mut self, name: &str, value: &str) {
+        let whole = is_secret(name).then_some(0..value.len());
+        for span in spans(value).into_iter().chain(whole) {
+            if !value[span.clone()].contains("${") {
+                self.add(&value[span]);
+            }
+        }
     }
 
     /// One more, in the way in which it was written. Decoded it is one as well.
@@ -69,10 +103,19 @@ impl Secrets {
         self
     }
 
-    /// Every text of a value hidden as by [`Secrets::hide`], and whatever is
-    /// named like a secret.
+    /// Hides every text of a value as [`Secrets::hide`] does, and all of what
+    /// is named like a secret. The names themselves stay.
     pub fn hide_in(&self, value: &mut Value) {
         walk(value, &|text| self.hide(text));
+    }
+
+    /// A value with its texts hidden so; `None` where a word that it is made of
+    /// is one of the secrets.
+    #[must_use]
+    pub fn hidden<T: Serialize + DeserializeOwned>(&self, value: &T) -> Option<T> {
+        let mut value = serde_json::to_value(value).ok()?;
+        self.hide_in(&mut value);
+        serde_json::from_value(value).ok()
     }
 
     /// The text without these secrets, whatever stands around them and however
@@ -96,37 +139,25 @@ impl Secrets {
             return redact(text);
         }
         found.extend(spans(text));
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for span in merged(found) {
-            out.push_str(&text[done..span.start]);
-            out.push_str(MASK);
-            done = span.end;
-        }
-        out.push_str(&text[done..]);
-        redact(&out)
+        redact(&masked(text, merged(found)))
     }
 }
 
-/// Applies a change to every text of a value, names included, and masks the
-/// texts that are named like secrets.
+/// Applies a change to every text of a value, and masks the texts that are
+/// named like secrets.
 fn walk(value: &mut Value, change: &dyn Fn(&str) -> String) {
     match value {
         Value::String(text) => *text = change(text),
         Value::Array(items) => items.iter_mut().for_each(|item| walk(item, change)),
         Value::Object(fields) => {
-            *fields = std::mem::take(fields)
-                .into_iter()
-                .map(|(name, mut value)| {
-                    match &mut value {
-                        Value::String(text) if is_secret(&name) && !text.is_empty() => {
-                            MASK.clone_into(text);
-                        }
-                        value => walk(value, change),
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if is_secret(name) && !text.is_empty() => {
+                        MASK.clone_into(text);
                     }
-                    (change(&name), value)
-                })
-                .collect();
+                    value => walk(value, change),
+                }
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -184,6 +215,30 @@ mod tests {
             assert!(shown.contains(MASK) && !shown.contains("sword"), "{shown}");
         }
         assert!(!format!("{secrets:?}").contains("sword"));
+    }
+
+    #[test]
+    fn the_secrets_of_a_value_are_hidden_in_it_and_its_names_stay() {
+        let mut value = serde_json::json!({
+            "url": "redis://u:hunter%202@h",
+            "headers": {"X-Api-Key": "a b c d"},
+            "token": ["${target.token}"],
+            "said": ["hunter 2 and a%20b%20c+d", 5, "${target.token}"],
+        });
+        let known = Secrets::of_value(&value);
+        let hidden: Value = known.hidden(&value).unwrap();
+        known.hide_in(&mut value);
+        assert_eq!(value, hidden);
+        assert_eq!(
+            value,
+            serde_json::json!({
+                "url": "redis://u:***@h",
+                "headers": {"X-Api-Key": "***"},
+                "token": ["${target.token}"],
+                "said": ["*** and ***", 5, "${target.token}"],
+            })
+        );
+        assert!(Secrets::of("redis://:h%20w@h").hidden(&String::new()).is_some());
     }
 
     #[test]

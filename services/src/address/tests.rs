@@ -61,6 +61,7 @@ fn what_could_be_read_in_two_ways_is_refused_and_says_what_to_write() {
         (Amqp, "amqp://u:12/secret@h", "one name"),
         (Amqp, "amqp://h?host=evil", "none of"),
         (Amqp, "amqp://h?heartbeat=x", "no number"),
+        (Amqp, "amqp://h?heartbeat=65536", "more than 65535"),
         (Postgres, "postgres://a/db?host=evil", "before it"),
         (Postgres, "postgres://a/db?ho%73t=evil", "before it"),
         (Postgres, "postgres://a/db?hostaddr=192.0.2.7", "before it"),

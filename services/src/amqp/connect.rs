@@ -28,7 +28,7 @@ pub async fn connect(
 
 fn uri(address: &Address) -> AMQPUri {
     let host = address.host();
-    let or_guest = |text: &Option<String>| text.clone().unwrap_or_else(|| "guest".to_owned());
+    let (username, password) = super::credentials(address);
     let number = |name: &str| address.parameter(name)?.parse::<u32>().ok();
     AMQPUri {
         scheme: match address.scheme.tls {
@@ -36,10 +36,7 @@ fn uri(address: &Address) -> AMQPUri {
             false => AMQPScheme::AMQP,
         },
         authority: AMQPAuthority {
-            userinfo: AMQPUserInfo {
-                username: or_guest(&address.user),
-                password: or_guest(&address.password),
-            },
+            userinfo: AMQPUserInfo { username, password },
             host: host.name.clone(),
             port: host.port,
         },

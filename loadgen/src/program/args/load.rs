@@ -122,7 +122,8 @@ impl LoadArgs {
             ..Job::new(&run, workload, asked.pace, transport)
         };
         let start_at = self.start_at.map(SystemTime::from);
-        let title = Title { target, rate: asked.rate };
+        let secrets = job.transport.secrets();
+        let title = Title { target: secrets.hide(&target), rate: asked.rate, secrets };
         let output = self.output.read()?;
         Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }

@@ -30,7 +30,11 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
         "warm_up_seconds": report.warm_up.as_secs(),
         "measured": report.measured,
         "duplicates": report.duplicates,
-        "answers": report.answers.as_ref().map(|answers| self::answers(answers, report)),
+        "answers": report.answers.as_ref().map(|answers| {
+            let mut value = self::answers(answers, report);
+            title.secrets.hide_in(&mut value);
+            value
+        }),
         "rates": {
             "asked_per_second": title.rate,
             "due_per_second": report.rate_asked(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amq_protocol_uri::AMQPUri;
+use services::amqp::{credentials, vhost};
 
 use super::frame::{self, Fields};
 use super::wire::Wire;
@@ -15,6 +15,31 @@ const HEARTBEAT: u16 = 30;
 
 /// The longest frame that is asked for, in bytes.
 const LONGEST: u32 = 128 * 1024;
+
+/// Who comes, and where to.
+pub(super) struct Login {
+    pub(super) user: String,
+    pub(super) password: String,
+    pub(super) vhost: String,
+    /// The heartbeat that was asked for, in seconds.
+    pub(super) heartbeat: Option<u16>,
+}
+
+/// Without the password.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Login({} to {})", self.user, self.vhost)
+    }
+}
+
+impl Login {
+    /// What an address says of it.
+    pub(super) fn of(address: &services::Address) -> Self {
+        let (user, password) = credentials(address);
+        let heartbeat = address.parameter("heartbeat").and_then(|number| number.parse().ok());
+        Self { user, password, vhost: vhost(address), heartbeat }
+    }
+}
 
 /// What a connection is to be.
 #[derive(Debug)]
@@ -31,19 +56,18 @@ pub(super) struct Wanted<'a> {
 /// When the broker cannot be reached or refuses, and why.
 pub(super) async fn open(
     address: &Address,
-    uri: &AMQPUri,
+    login: &Login,
     wanted: &Wanted<'_>,
 ) -> Result<(Wire, Duration), String> {
     let stream = address.connect().await.map_err(|error| error.to_string())?;
     let mut wire = Wire::new(stream);
     wire.out().extend_from_slice(b"AMQP\x00\x00\x09\x01");
     wire.call(0, frame::CONNECTION_START).await?;
-    let user = &uri.authority.userinfo;
     frame::put_method(wire.out(), 0, frame::CONNECTION_START_OK, |out| {
         put_properties(out, wanted.name);
         frame::put_short(out, |out| out.extend_from_slice(b"PLAIN"));
         frame::put_long(out, |out| {
-            for part in [&user.username, &user.password] {
+            for part in [&login.user, &login.password] {
                 out.push(0);
                 out.extend_from_slice(part.as_bytes());
             }
@@ -51,9 +75,9 @@ pub(super) async fn open(
         frame::put_short(out, |out| out.extend_from_slice(b"en_US"));
     });
     let tune = wire.call(0, frame::CONNECTION_TUNE).await?;
-    let heartbeat = answer_tune(&mut wire, &tune, uri, wanted.channels)?;
+    let heartbeat = answer_tune(&mut wire, &tune, login.heartbeat, wanted.channels)?;
     frame::put_method(wire.out(), 0, frame::CONNECTION_OPEN, |out| {
-        frame::put_short(out, |out| out.extend_from_slice(uri.vhost.as_bytes()));
+        frame::put_short(out, |out| out.extend_from_slice(login.vhost.as_bytes()));
         out.extend_from_slice(&[0, 0]);
     });
     wire.call(0, frame::CONNECTION_OPEN_OK).await?;
@@ -94,7 +118,7 @@ fn put_properties(out: &mut Vec<u8>, name: &str) {
 fn answer_tune(
     wire: &mut Wire,
     tune: &[u8],
-    uri: &AMQPUri,
+    asked: Option<u16>,
     channels: u16,
 ) -> Result<Duration, String> {
     let mut fields = Fields(tune);
@@ -106,7 +130,7 @@ fn answer_tune(
         return Err(format!("the broker allows {most} channels a connection; use fewer"));
     }
     let longest = if longest == 0 { LONGEST } else { longest.clamp(4096, LONGEST) };
-    let beat = match (uri.query.heartbeat, beat) {
+    let beat = match (asked, beat) {
         (Some(asked), _) => asked,
         (None, 0) => HEARTBEAT,
         (None, beat) => beat.min(HEARTBEAT),

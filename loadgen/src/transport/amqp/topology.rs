@@ -34,7 +34,7 @@ pub struct Topology {
 pub(super) async fn declare(target: &Target) -> Result<(), String> {
     let topology = &target.topology;
     let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
-    let (mut wire, _) = opening::open(&target.address, &target.uri, &wanted).await?;
+    let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
     if let Some(kind) = &topology.exchange_type {
         frame::put_method(wire.out(), 1, EXCHANGE_DECLARE, |out| {
             out.extend_from_slice(&[0, 0]);

@@ -74,7 +74,7 @@ impl Target {
             .headers
             .iter()
             .map(|(name, value)| Ok((name.clone(), template(&format!("header {name}"), value)?)));
-        let config = config(kafka);
+        let config = config(kafka)?;
         let lists = ["bootstrap.servers", "metadata.broker.list"];
         let given = lists.iter().filter_map(|name| config.get(name)).flat_map(hosts_of);
         let target = Self {
@@ -133,9 +133,8 @@ fn hosts_of(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// librdkafka's settings: ours, then those that the user gives.
-fn config(kafka: &Kafka) -> ClientConfig {
+fn config(kafka: &Kafka) -> Result<ClientConfig, LoadError> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &kafka.brokers);
     config.set("client.id", "shakedown-loadgen");
     config.set("queue.buffering.max.kbytes", MOST_KIB);
     // So that a broker that is back is found soon.
@@ -175,7 +174,10 @@ fn config(kafka: &Kafka) -> ClientConfig {
     for (name, value) in &kafka.settings {
         config.set(name, value);
     }
-    config
+    for (name, brokers) in kafka.addresses()? {
+        config.set(name, brokers);
+    }
+    Ok(config)
 }
 
 /// Where a producer's deliveries and troubles come in.

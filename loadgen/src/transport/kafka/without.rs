@@ -12,7 +12,12 @@ use crate::shape::Shape;
 pub(crate) enum Target {}
 
 impl Target {
-    pub(in crate::transport) fn new(_: &Kafka, _: &Shape, _: &[String]) -> Result<Self, LoadError> {
+    pub(in crate::transport) fn new(
+        kafka: &Kafka,
+        _: &Shape,
+        _: &[String],
+    ) -> Result<Self, LoadError> {
+        kafka.addresses()?;
         Err(LoadError::NotBuilt {
             what: "Kafka",
             how: "install cmake, g++, pkg-config and zlib1g-dev, then build with `cargo build \
