@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scenarios::plan::FaultKind;
+use scenarios::redact::Secrets;
 use scenarios::template::Template;
 use serde::Serialize;
 
@@ -74,6 +75,17 @@ impl Order {
     #[must_use]
     pub fn lasts(&self) -> Duration {
         self.kind.lasts().0
+    }
+
+    /// The secrets of its settings and of the addresses.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        let settings = serde_json::to_value(&self.kind).unwrap_or_default();
+        let mut known = Secrets::of_value(&settings);
+        for (key, address) in &self.targets {
+            known.add_setting(key, address);
+        }
+        known
     }
 
     /// A text with its addresses.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scenarios::plan::Fault;
+use scenarios::redact::Secrets;
 use serde::{Deserialize, Serialize};
 
 use crate::process::Pinned;
@@ -36,7 +37,8 @@ pub struct Entry {
     /// What is done: `kill_process`.
     pub kind: String,
     /// The fault itself, where it is [`State::Planned`]: enough to do it again.
-    /// Its addresses are open, so no password is in it.
+    /// Addresses of targets are open in it, and secrets that were written out
+    /// are masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Box<Due>>,
     /// What became of it.
@@ -99,6 +101,22 @@ pub enum State {
     },
 }
 
+impl State {
+    /// The state as it may be written down.
+    fn without(self, secrets: &Secrets) -> Self {
+        let hide = |text: String| secrets.hide(&text);
+        match self {
+            Self::Planned | Self::Injecting { .. } | Self::Confirmed => self,
+            Self::Injected { victims } => {
+                Self::Injected { victims: victims.into_iter().map(hide).collect() }
+            }
+            Self::Undone { how } => Self::Undone { how: hide(how) },
+            Self::Healed { how } => Self::Healed { how: hide(how) },
+            Self::Failed { why } => Self::Failed { why: hide(why) },
+        }
+    }
+}
+
 /// A fault that may still be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Open {
@@ -146,6 +164,7 @@ pub struct Journal {
     by: String,
     file: File,
     copy: Option<File>,
+    secrets: Secrets,
 }
 
 impl Journal {
@@ -157,7 +176,7 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, run: impl Into<String>) -> Result<Self, JournalError> {
         let path = path.into();
         let file = open(&path).map_err(failure("open", &path))?;
-        Ok(Self { path, run: run.into(), by: who(), file, copy: None })
+        Ok(Self { path, run: run.into(), by: who(), file, copy: None, secrets: Secrets::default() })
     }
 
     /// Has every line written to a second file as well, for whoever looks at
@@ -168,6 +187,14 @@ impl Journal {
     pub fn copied_to(mut self, path: &Path) -> Result<Self, JournalError> {
         self.copy = Some(open(path).map_err(failure("open", path))?);
         Ok(self)
+    }
+
+    /// Masks these in every line. An undo is written as it is, because it is
+    /// carried out as it stands; no undo has a secret in it.
+    #[must_use]
+    pub fn hiding(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// The file.
@@ -196,6 +223,9 @@ impl Journal {
     /// When the line may not have reached the disk.
     pub fn plan(&self, due: Due) -> Result<(), JournalError> {
         let (fault, kind) = (due.plan.name.clone(), due.plan.kind.word());
+        let rule = Secrets::default();
+        let hidden = self.secrets.hidden(&due.plan).or_else(|| rule.hidden(&due.plan));
+        let due = Due { plan: hidden.unwrap_or(due.plan), ..due };
         let entry = self.entry(&self.run, &fault, kind, State::Planned);
         let entry = Entry { due: Some(Box::new(due)), ..entry };
         self.append(&entry).map_err(failure("write to", &self.path))
@@ -217,6 +247,7 @@ impl Journal {
         #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
         let ts = Timestamp::now();
         let (run, fault, kind) = (run.to_owned(), fault.to_owned(), kind.to_owned());
+        let state = state.without(&self.secrets);
         Entry { ts, by: self.by.clone(), run, fault, kind, due: None, state }
     }
 

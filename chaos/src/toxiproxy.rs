@@ -3,6 +3,7 @@
 
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
+use services::{Service, Trouble};
 
 use crate::FaultError;
 use crate::service::PROXY;
@@ -21,15 +22,12 @@ pub(crate) struct Admin {
 
 impl Admin {
     pub(crate) fn new(address: &str, http: reqwest::Client) -> Result<Self, FaultError> {
-        let wrong = |reason: String| FaultError::Address {
+        let read = Service::Proxy.address(address).map_err(Trouble::from)?;
+        let base = Url::parse(read.text()).map_err(|error| FaultError::Address {
             service: &PROXY,
-            address: address.to_owned(),
-            reason,
-        };
-        let base = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(wrong("it is not http://HOST:PORT".to_owned()));
-        }
+            address: read.shown(),
+            reason: error.to_string(),
+        })?;
         Ok(Self { http, base })
     }
 

@@ -19,6 +19,12 @@ pub(crate) use node::rabbitmqctl;
 pub(crate) use program::run;
 
 /// How a fault is taken back. Carrying it out twice is harmless.
+///
+/// No undo has a secret in it, because it is written to the journal as it is and
+/// carried out from there: a process is found by its number, a node by the
+/// environment of its process, a cluster by the kubeconfig; a proxy's address
+/// with a user or password is refused, and so is a program's line that has a
+/// secret in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Undo {

@@ -130,6 +130,10 @@ mod tests {
             ("authorization: Basic dTpwdw==\nhost: h", "authorization: Basic ***\nhost: h"),
             ("a Basic dTpwdw== and bearer x, y", "a Basic *** and bearer ***, y"),
             ("secret = \"s\"", "secret = \"***\""),
+            ("--password 'it'\\''s' x", "--password '***' x"),
+            ("\"--password 'it'\\\\''s' x\"", "\"--password '***' x\""),
+            ("'token=***' 'n=1'", "'token=***' 'n=1'"),
+            ("token=***more x", "token=*** x"),
             ("password=", "password="),
             ("= = 5", "= = 5"),
         ] {

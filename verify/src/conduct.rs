@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
+use scenarios::redact::Secrets;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -54,6 +55,8 @@ pub struct Order {
     pub targets: Option<BTreeMap<String, String>>,
     /// The command that does it again.
     pub again: String,
+    /// What is known before the run and may not be written down.
+    pub secrets: Secrets,
     /// Whether the lab's scratch folder is kept.
     pub keep: bool,
 }
@@ -107,9 +110,11 @@ pub async fn conduct(
     cancel: &Cancel,
 ) -> Result<(), ConductError> {
     let begun = Instant::now();
-    let mut writer = Writer::open(folder.clone(), &order.run, &order.plan)?;
+    let secrets = order.secrets.clone();
+    let mut writer = Writer::open(folder.clone(), &order.run, &order.plan, secrets)?;
     writer.start(env!("CARGO_PKG_VERSION"), &order.again)?;
     let standing = set_up(order, folder, progress, cancel).await?;
+    writer.hide(&order.plan.secrets(&standing.targets));
     let ready = Event::SystemReady {
         targets: targets::redact_all(&standing.targets),
         brokers: standing.brokers.clone(),
@@ -181,7 +186,8 @@ async fn perform(
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
-    let mut breaking = faults::start(plan, standing, folder, &observer, acked)?;
+    let secrets = writer.secrets().clone();
+    let mut breaking = faults::start(plan, standing, folder, &secrets, &observer, acked)?;
     let mut stops = Stops::start(plan, folder)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
@@ -222,7 +228,8 @@ async fn perform(
     for (workload, report) in reports? {
         folder.put_ledger(&workload, &report.ledger)?;
         if let Some(answers) = &report.answers {
-            folder.put_answers(&workload, answers.guilty(report.ledger.run(), &workload))?;
+            let guilty = answers.guilty(report.ledger.run(), &workload);
+            folder.put_answers(&workload, guilty, &secrets)?;
         }
         writer.event(Event::WorkloadEnded { workload, summary: Box::new(report.summary) })?;
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use loadgen::{Compared, Resent};
 use reports::record::{FaultRecord, Outage};
+use scenarios::redact::Secrets;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Line, PumpHistory, Stopped};
@@ -156,6 +157,24 @@ pub enum Event {
         #[serde(default)]
         written: Option<Written>,
     },
+}
+
+impl Event {
+    /// The event as it may be written down.
+    #[must_use]
+    pub(crate) fn without(self, secrets: &Secrets) -> Self {
+        match self {
+            // It is masked already, and its digest is that of what was written.
+            Self::PlanWritten { .. } => self,
+            event => {
+                let Ok(mut value) = serde_json::to_value(&event) else { return event };
+                let word = value["event"].take();
+                secrets.hide_in(&mut value);
+                value["event"] = word;
+                serde_json::from_value(value).unwrap_or(event)
+            }
+        }
+    }
 }
 
 /// The version of the record, raised when it tells more of itself: from 1 on

@@ -1,6 +1,7 @@
 //! Exit codes, the same for every program of the workspace.
 
 use reports::record::Verdict;
+use scenarios::redact::Secrets;
 
 /// Everything held.
 pub const HELD: u8 = 0;
@@ -42,6 +43,13 @@ impl Failure {
     /// The command line or a file is wrong.
     pub fn usage(message: impl ToString) -> Self {
         Self { code: USAGE, message: message.to_string(), is_rendered: false }
+    }
+
+    /// The same without secrets.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.hide(&self.message);
+        self
     }
 
     /// A file is wrong, and the message shows where.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::System;
-use scenarios::redact::redact;
+use scenarios::redact::{redact, redact_address};
 use services::Service;
 
 /// Why an address cannot be used.
@@ -110,7 +110,7 @@ pub fn check(
         let service = service_of(text, schemes);
         let error = |why: String| TargetError::NotAnAddress {
             key: key.clone(),
-            text: redact(text),
+            text: redact_address(text),
             why,
             example: service.about().example.to_owned(),
         };
@@ -134,7 +134,7 @@ pub(crate) fn service_of(text: &str, schemes: &[String]) -> Service {
 /// The addresses as they may be shown.
 #[must_use]
 pub fn redact_all(targets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    targets.iter().map(|(key, url)| (key.clone(), redact(url))).collect()
+    targets.iter().map(|(key, url)| (key.clone(), redact_address(url))).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{About, Order, Strike};
 use crate::patience::Patience;
 use crate::undo::{Undo, run};
 use crate::{FaultError, World};
-use scenarios::redact::redact;
+use scenarios::redact::Secrets;
 
 pub(super) const ABOUT: About = About {
     kind: "run_command",
@@ -29,28 +29,30 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn prepare(asked: &RunCommand, order: &Order) -> Result<Box<dyn Strike>, FaultError> {
     let undo = order.fill(&asked.undo)?;
+    let secrets = order.secrets();
     // The undo is written to the journal as it stands.
-    if redact(&undo) != undo {
+    if secrets.hide(&undo) != undo {
         let why = "it would be written to the journal with its password; let the program read \
                    the password from a file or from its environment"
             .to_owned();
         return Err(FaultError::Setting { what: "the undo".to_owned(), why });
     }
     let inject = order.fill(&asked.inject)?;
-    Ok(Box::new(Run { inject, confirm: order.fill(&asked.confirm)?, undo }))
+    Ok(Box::new(Run { inject, confirm: order.fill(&asked.confirm)?, undo, secrets }))
 }
 
 struct Run {
     inject: String,
     confirm: String,
     undo: String,
+    secrets: Secrets,
 }
 
 #[async_trait]
 impl Strike for Run {
     fn victims(&self) -> Vec<String> {
         let words: Vec<&str> = self.inject.split_whitespace().collect();
-        vec![redact(&words.join(" "))]
+        vec![self.secrets.hide(&words.join(" "))]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {

@@ -4,9 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use scenarios::redact::redact;
+use scenarios::redact::{Secrets, redact};
 
 use super::exit::Trouble;
+
+/// What pairs of the command line give and may not be shown.
+pub(crate) fn secrets<'a>(pairs: impl IntoIterator<Item = &'a String>) -> Secrets {
+    let mut secrets = Secrets::default();
+    for pair in pairs {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        secrets.add_setting(name, value);
+    }
+    secrets
+}
 
 /// Reads `KEY=URL` pairs, and a file of them.
 pub(crate) fn read(

@@ -1,9 +1,9 @@
 //! The command line that does the same again.
 
-use scenarios::redact::redact;
+use scenarios::redact::Secrets;
 
-/// The words of this command line, without passwords, and with the seed.
-pub(crate) fn command(seed: u64) -> String {
+/// The words of this command line, without secrets, and with the seed.
+pub(crate) fn command(seed: u64, secrets: &Secrets) -> String {
     let mut words: Vec<String> = vec!["chaos".to_owned()];
     let given = std::env::args_os().skip(1);
     words.extend(given.map(|word| word.to_string_lossy().into_owned()));
@@ -12,6 +12,5 @@ pub(crate) fn command(seed: u64) -> String {
     if is_run && !has_seed {
         words.extend(["--seed".to_owned(), seed.to_string()]);
     }
-    let shown = |word: &String| if word.contains("://") { redact(word) } else { word.clone() };
-    shell_words::join(words.iter().map(shown))
+    shell_words::join(words.iter().map(|word| secrets.hide(word)))
 }

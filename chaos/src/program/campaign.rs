@@ -74,7 +74,9 @@ impl Campaign<'_> {
         let limits = Limits::new(self.most(&roles)?);
         let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));
         let run = place::run_name();
+        let secrets = self.say.secrets();
         let journal = Journal::open(place::journal_path(self.common)?, &run)?;
+        let journal = journal.hiding(secrets.clone());
         if !self.asked.dry_run {
             self.see_hosts(&roles)?;
         }
@@ -87,7 +89,7 @@ impl Campaign<'_> {
             let scene = Scene { world, journal: Arc::new(journal), http, limits };
             return place::block_on(async { Ok(self.show(&scene).await) });
         }
-        let folder = Folder::create(self.asked.out.join(&run), &self.plan)?;
+        let folder = Folder::create(self.asked.out.join(&run), &self.plan, &secrets)?;
         let journal = Arc::new(journal.copied_to(&folder.journal())?);
         let scene = Scene { world, journal, http, limits };
         place::block_on(self.carry_out(&scene, &folder, &run))
@@ -238,7 +240,7 @@ impl Campaign<'_> {
         let chronicle = Arc::new(Chronicle::open(folder, self.say.clone(), zero)?);
         chronicle.event(json!({
             "event": "run-started", "run": run, "version": env!("CARGO_PKG_VERSION"),
-            "again": again::command(self.plan.seed),
+            "again": again::command(self.plan.seed, &self.say.secrets()),
         }));
         self.begin(&chronicle, folder);
         let setting = Setting {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chaos::Planned;
 use chaos::conduct::{Manner, Step, Watch};
 use scenarios::Plan;
+use scenarios::redact::Secrets;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -64,15 +65,17 @@ impl Folder {
         Self(path.into())
     }
 
-    /// Makes a folder and writes the plan into it.
-    pub(crate) fn create(path: PathBuf, plan: &Plan) -> Result<Self, Trouble> {
+    /// Makes a folder and writes the plan into it, without the secrets.
+    pub(crate) fn create(path: PathBuf, plan: &Plan, secrets: &Secrets) -> Result<Self, Trouble> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| Trouble::Folder { path, source }
         };
         fs::create_dir_all(&path).map_err(failed(&path))?;
         let folder = Self(path);
-        let text = toml::to_string(plan).map_err(io::Error::other);
+        let shown = plan.without(secrets);
+        let shown = shown.ok_or_else(|| io::Error::other("it is no plan without its secrets"));
+        let text = shown.and_then(|plan| toml::to_string(&plan).map_err(io::Error::other));
         let file = folder.plan();
         text.and_then(|text| fs::write(&file, text)).map_err(failed(&file))?;
         Ok(folder)
@@ -154,7 +157,10 @@ impl Chronicle {
 
     /// The run goes on when the disk is full: what stands in the journal is
     /// what counts.
-    fn write(&self, inner: &mut Inner, event: Value) {
+    fn write(&self, inner: &mut Inner, mut event: Value) {
+        let word = event["event"].take();
+        self.say.secrets().hide_in(&mut event);
+        event["event"] = word;
         let at = (self.now() * 1e6).round() / 1e6;
         let mut line = json!({"at": at, "time": place::stamp()});
         if let (Some(line), Value::Object(event)) = (line.as_object_mut(), event) {

@@ -11,8 +11,10 @@ use std::time::Duration;
 use chaos::conduct::{Entry, Expected};
 use scenarios::Plan;
 use scenarios::plan::fault::Choice;
+use scenarios::redact::MASK;
 use serde_json::Value;
 
+use super::addresses;
 use super::arguments::{Common, Replay};
 use super::campaign::{Campaign, targets};
 use super::chronicle::{Folder, Told};
@@ -23,17 +25,36 @@ use super::say::Say;
 /// Reads what a run did and does it again.
 pub(crate) fn run(asked: &Replay, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let surroundings = &asked.surroundings;
+    say.hide(&addresses::secrets(&surroundings.targets));
     let (plan, told) = match find(&asked.run, &surroundings.out) {
         Some(folder) => from_folder(&Folder::at(folder))?,
         None => from_journal(asked, common)?,
     };
+    see_whole(&plan)?;
     let targets = targets(&plan, surroundings)?;
+    say.hide(&plan.secrets(&targets));
     let entries = entries(&plan, &told, &targets, asked.by_name, say)?;
     if entries.is_empty() {
         let why = format!("no fault was injected in {}", asked.run.display());
         return Err(Trouble::Usage(why));
     }
     Campaign { plan, entries, asked: surroundings, common, say }.start()
+}
+
+/// Secrets that were written out in a scenario are masked in what its run has
+/// left.
+fn see_whole(plan: &Plan) -> Result<(), Trouble> {
+    for fault in &plan.faults {
+        if toml::to_string(&fault.kind).unwrap_or_default().contains(MASK) {
+            return Err(Trouble::Usage(format!(
+                "fault {} had a secret written out in its scenario, which is not kept; run the \
+                 scenario again with --seed {}, or write the address as ${{target.KEY}} there and \
+                 give it with --target",
+                fault.name, plan.seed
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The folder that is meant: itself, or its name among the others.

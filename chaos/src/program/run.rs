@@ -7,6 +7,7 @@ use std::io::{IsTerminal, stderr};
 use chaos::conduct::Entry;
 use scenarios::{Plan, Settings, plan_faults};
 
+use super::addresses;
 use super::arguments::{Common, Run};
 use super::campaign::{Campaign, targets};
 use super::exit::{Exit, Trouble};
@@ -15,8 +16,9 @@ use super::say::Say;
 
 /// Plans the faults of a file and carries them out.
 pub(crate) fn run(asked: &Run, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    let mut plan = plan(asked)?;
     let surroundings = &asked.surroundings;
+    say.hide(&addresses::secrets(asked.set.iter().chain(&surroundings.targets)));
+    let mut plan = plan(asked)?;
     let stop_if = std::mem::take(&mut plan.safety.stop_if);
     if !stop_if.is_empty() && surroundings.stop_if.is_none() {
         let names = stop_if.join(", ");
@@ -29,6 +31,7 @@ pub(crate) fn run(asked: &Run, common: &Common, say: &Say) -> Result<Exit, Troub
         say.warning(&format!("fault {} is left out: {}", item.name, item.why));
     }
     let targets = targets(&plan, surroundings)?;
+    say.hide(&plan.secrets(&targets));
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
         .map_err(|error| Trouble::Usage(error.to_string()))?;
     let entries = timetable.into_iter().map(|planned| Entry::new(planned, &targets)).collect();

@@ -21,19 +21,20 @@ const HEAL_WITHIN: Duration = Duration::from_secs(20);
 /// Runs one fault from its beginning to its end.
 pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let asked = command.asked();
-    let world = Targets::find(asked.processes, asked.allow)?;
-    let scene = Scene {
-        world: Arc::new(world),
-        journal: Arc::new(place::journal(common)?),
-        http: http_client()?,
-        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.words.clone())),
-    };
     let order = Order {
         name: asked.kind.word().replace('_', "-"),
         seed: asked.choice.seed.unwrap_or_else(place::fresh_seed),
         heal_within: asked.heal_within.map_or(HEAL_WITHIN, |span| span.0),
         kind: asked.kind,
         targets: Default::default(),
+    };
+    let secrets = order.secrets();
+    say.hide(&secrets);
+    let scene = Scene {
+        world: Arc::new(Targets::find(asked.processes, asked.allow)?),
+        journal: Arc::new(place::journal(common)?.hiding(secrets)),
+        http: http_client()?,
+        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.words.clone())),
     };
     place::block_on(async {
         let mut signals = Signals::listen()?;

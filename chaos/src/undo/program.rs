@@ -43,7 +43,9 @@ impl Ran {
         let words: Vec<&str> = words.split_whitespace().collect();
         let words = redact(&words.join(" "));
         let from = words.char_indices().rev().nth(SHOWN).map_or(0, |(at, _)| at);
-        format!("{}: {}", self.status, &words[from..])
+        // A part of a word could be the rest of a secret.
+        let from = if from == 0 { 0 } else { words[from..].find(' ').map_or(from, |at| from + at) };
+        format!("{}: {}", self.status, words[from..].trim_start())
     }
 }
 

@@ -63,7 +63,12 @@ mod tests {
         for shipped in suite::ALL {
             let plan = crate::plan(shipped.name, shipped.source, &Settings::default()).unwrap();
             let known = plan.secrets(&BTreeMap::new());
-            assert_eq!(plan.without(&known).as_ref(), Some(&plan), "{}", shipped.name);
+            let mut written = plan.without(&known).unwrap();
+            // They show what an address looks like.
+            for (key, target) in &plan.system.targets {
+                written.system.targets.get_mut(key).unwrap().help.clone_from(&target.help);
+            }
+            assert!(written == plan, "{}", shipped.name);
         }
     }
 

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::MASK;
+
 /// The ends of names of secrets, in lower case and without what joins words.
 const SECRETS: [&str; 19] = [
     "password",
@@ -125,6 +127,13 @@ fn value(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let start = at(rest);
+    // What is masked already ends with its mask.
+    let masked = rest.strip_prefix(MASK).map(|after| after.chars().next());
+    if masked
+        .is_some_and(|after| after.is_none_or(|c| c.is_whitespace() || "'\"`,;&)]}\\".contains(c)))
+    {
+        return Some(start..start + MASK.len());
+    }
     Some(match quote(rest) {
         Some((open, quote)) => {
             let inner = start + open.len();
@@ -147,10 +156,20 @@ fn quote(rest: &str) -> Option<(&str, char)> {
 }
 
 /// Where the quote closes that was opened so: one with as many backslashes, or
-/// in an outermost text one without an odd number of them.
+/// in an outermost text one without an odd number of them; but not one of a
+/// shell's `'\''`.
 fn closing(inner: &str, open: &str, quote: char) -> usize {
     let opened = open.len() - 1;
+    let mut within = 0;
     let closes = inner.match_indices(quote).find_map(|(at, _)| {
+        if at < within {
+            return None;
+        }
+        let after = inner[at + 1..].trim_start_matches('\\');
+        if quote == '\'' && after.len() < inner.len() - at - 1 && after.starts_with("''") {
+            within = inner.len() - after.len() + 2;
+            return None;
+        }
         let slashes = at - inner[..at].trim_end_matches('\\').len();
         let even = opened == 0 && slashes.is_multiple_of(2);
         (slashes == opened || even).then(|| at - opened)

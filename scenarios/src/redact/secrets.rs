@@ -29,8 +29,9 @@ const SHORTEST: usize = 4;
 
 /// Passwords that everybody knows, and that are names of other things as well,
 /// and words that say that there is none.
-const PUBLIC: [&str; 11] = [
-    "guest", "postgres", "redis", "admin", "root", "user", "test", "none", "null", "true", "false",
+const PUBLIC: [&str; 14] = [
+    "guest", "postgres", "redis", "admin", "root", "user", "test", "password", "PASSWORD",
+    "secret", "none", "null", "true", "false",
 ];
 
 impl Secrets {
@@ -73,12 +74,14 @@ impl Secrets {
         }
     }
 
-    /// One more, in the way in which it was written. Decoded it is one as well.
+    /// One more, in the way in which it was written. Decoded it is one as well,
+    /// and without the quotes of a shell.
     pub fn add(&mut self, secret: &str) {
-        let decoded = decoded(secret);
-        for secret in [secret, decoded.as_str()] {
+        let (decoded, unquoted) = (decoded(secret), secret.replace("'\\''", "'"));
+        for secret in [secret, decoded.as_str(), unquoted.as_str()] {
             let is_known = self.known.iter().any(|known| known == secret);
-            let usable = secret.len() >= SHORTEST && !PUBLIC.contains(&secret) && secret != MASK;
+            let letters = secret.bytes().filter(|byte| *byte != b'\\').count();
+            let usable = letters >= SHORTEST && !PUBLIC.contains(&secret) && secret != MASK;
             if usable && !is_known {
                 self.known.push(secret.to_owned());
             }
@@ -126,12 +129,12 @@ impl Secrets {
         for secret in &self.known {
             let mut from = 0;
             while from < text.len() {
-                match spelled(text, from, secret) {
-                    Some(end) => {
+                match spelled(text.as_bytes(), from, secret.as_bytes()) {
+                    Some(end) if text.is_char_boundary(end) => {
                         found.push(from..end);
                         from = end;
                     }
-                    None => from += text[from..].chars().next().map_or(1, char::len_utf8),
+                    _ => from += text[from..].chars().next().map_or(1, char::len_utf8),
                 }
             }
         }
@@ -163,25 +166,41 @@ fn walk(value: &mut Value, change: &dyn Fn(&str) -> String) {
     }
 }
 
-/// Where a secret ends that begins here, each of its bytes as it is, as `%2F`,
-/// or with a backslash before it as in JSON.
-fn spelled(text: &str, from: usize, secret: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    for &wanted in secret.as_bytes() {
-        at = if bytes.get(at) == Some(&wanted) {
-            at + 1
-        } else if bytes.get(at) == Some(&b'%') && hex(bytes, at + 1) == Some(wanted) {
-            at + 3
-        } else if bytes.get(at) == Some(&b'\\') && bytes.get(at + 1) == Some(&wanted) {
-            at + 2
-        } else if bytes.get(at) == Some(&b'+') && wanted == b' ' {
-            at + 1
-        } else {
-            return None;
+/// Where a secret ends that begins here, each of its bytes as it is or as `%2F`.
+/// Backslashes count for nothing: a text within a text has many. A quote may be
+/// one within quotes of a shell: `'\''`.
+fn spelled(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
+    let Some((&wanted, rest)) = secret.split_first() else { return Some(at) };
+    if wanted == b'\\' {
+        return spelled(text, at, rest);
+    }
+    let at = plain(text, at);
+    let is = |byte: u8| text.get(at) == Some(&byte);
+    let ways = [
+        is(wanted).then_some(at + 1),
+        (is(b'%') && hex(text, at + 1) == Some(wanted)).then_some(at + 3),
+        (is(b'+') && wanted == b' ').then_some(at + 1),
+        quote_of_a_shell(text, at).filter(|_| wanted == b'\''),
+    ];
+    ways.into_iter().flatten().find_map(|next| spelled(text, next, rest))
+}
+
+/// The next byte that is no backslash, in either spelling.
+fn plain(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at += match text.get(at) {
+            Some(b'\\') => 1,
+            Some(b'%') if hex(text, at + 1) == Some(b'\\') => 3,
+            _ => return at,
         };
     }
-    text.is_char_boundary(at).then_some(at)
+}
+
+/// Where `'\''` ends that begins here.
+fn quote_of_a_shell(text: &[u8], at: usize) -> Option<usize> {
+    let second = plain(text, at + 1);
+    let is = text.get(at) == Some(&b'\'') && second > at + 1;
+    (is && text.get(second..second + 2) == Some(b"''")).then_some(second + 2)
 }
 
 fn hex(bytes: &[u8], at: usize) -> Option<u8> {
@@ -215,6 +234,11 @@ mod tests {
             assert!(shown.contains(MASK) && !shown.contains("sword"), "{shown}");
         }
         assert!(!format!("{secrets:?}").contains("sword"));
+        let quoted = Secrets::of("run --password 'it'\\''s \\it' x");
+        for text in ["it's \\it", "'it'\\''s \\it'", "\"'it'\\\\''s \\\\it'\"", "it%27s%20%5Cit"] {
+            let shown = quoted.hide(text);
+            assert!(shown.contains(MASK) && !shown.contains("it"), "{text} -> {shown}");
+        }
     }
 
     #[test]

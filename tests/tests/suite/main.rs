@@ -13,5 +13,6 @@ mod kills;
 mod messages;
 mod own;
 mod refusals;
+mod secrets;
 mod stops;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab::reference;
 use scenarios::plan::Place;
-use scenarios::redact::redact;
+use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::{Plan, Settings};
 
 use super::source;
@@ -22,8 +22,24 @@ use crate::{report, targets};
 /// Runs a scenario and gives the exit code of its verdict.
 ///
 /// # Errors
-/// Bad usage, surroundings that do not allow a run, or a signal.
+/// Bad usage, surroundings that do not allow a run, or a signal; in words that
+/// show no secret of the command line, of the targets or of the scenario.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
+    let mut secrets = given(args);
+    attempt(args, &mut secrets).map_err(|failure| failure.without(&secrets))
+}
+
+/// What the command line gives and may not be shown.
+fn given(args: &RunArgs) -> Secrets {
+    let mut secrets = Secrets::default();
+    for pair in args.targets.iter().chain(&args.set) {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        secrets.add_setting(name, value);
+    }
+    secrets
+}
+
+fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
     let scenario = args.scenario.as_deref().unwrap_or_default();
     let source = source(scenario)?;
     let given =
@@ -35,6 +51,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         settings.targets = Some(BTreeSet::new());
         plan = super::plan(&source, &settings)?;
     }
+    *secrets = plan.secrets(&given);
     plan.safety.allowed.clone_from(&args.allow);
     let targets = match plan.place {
         Place::Lab => None,
@@ -53,8 +70,9 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let time = clock::compact(clock::wall());
     let folder =
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
-    let again = again(args, &plan);
-    let order = Order { run, plan, targets, again, keep: args.keep };
+    let again = again(args, &plan, secrets);
+    let secrets = secrets.clone();
+    let order = Order { run, plan, targets, again, secrets, keep: args.keep };
     let result = execute(&order, &folder, &progress);
     progress.finish();
     let interrupted = match result {
@@ -172,20 +190,26 @@ fn random() -> u64 {
 }
 
 /// The command line that does the same again, without secrets.
-fn again(args: &RunArgs, plan: &Plan) -> String {
+fn again(args: &RunArgs, plan: &Plan, secrets: &Secrets) -> String {
     let mut words = vec!["verify".to_owned(), "--scenario".to_owned()];
     words.push(args.scenario.clone().unwrap_or_default());
     if args.variant != "correct" {
         words.extend(["--variant".to_owned(), args.variant.clone()]);
     }
+    let shown = |pair: &String| match pair.split_once('=') {
+        Some((name, value)) if is_secret(name) && !value.contains("://") => {
+            format!("{name}={MASK}")
+        }
+        _ => secrets.hide(pair),
+    };
     for target in &args.targets {
-        words.extend(["--target".to_owned(), redact(target)]);
+        words.extend(["--target".to_owned(), shown(target)]);
     }
     for allowed in &args.allow {
         words.extend(["--allow".to_owned(), allowed.clone()]);
     }
     for set in &args.set {
-        words.extend(["--set".to_owned(), redact(set)]);
+        words.extend(["--set".to_owned(), shown(set)]);
     }
     if let Some(duration) = &args.duration {
         words.extend(["--duration".to_owned(), duration.clone()]);

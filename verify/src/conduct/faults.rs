@@ -10,6 +10,7 @@ use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
 use hosts::Guard;
 use reports::record::FaultRecord;
 use scenarios::Plan;
+use scenarios::redact::Secrets;
 use services::Host;
 
 use super::{ConductError, LabHandle};
@@ -153,6 +154,7 @@ pub(super) fn start(
     plan: &Plan,
     standing: &Standing,
     folder: &Folder,
+    secrets: &Secrets,
     observer: &Observer,
     acked: Acked,
 ) -> Result<Breaking, ConductError> {
@@ -163,7 +165,7 @@ pub(super) fn start(
         observer.event(Event::FaultPlanned { fault: fault.clone() });
     }
     let reporter = Reporter { observer: observer.clone(), records: Mutex::new(records) };
-    match scene(plan, standing, folder, observer) {
+    match scene(plan, standing, folder, secrets, observer) {
         Ok(scene) => {
             let entry = |planned| Entry::new(planned, &standing.targets);
             let entries = timetable.into_iter().map(entry).collect();
@@ -189,6 +191,7 @@ fn scene(
     plan: &Plan,
     standing: &Standing,
     folder: &Folder,
+    secrets: &Secrets,
     observer: &Observer,
 ) -> Result<Scene, String> {
     let world: Arc<dyn World> = match &standing.lab {
@@ -197,6 +200,7 @@ fn scene(
     };
     let run = folder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
     let journal = Journal::open(folder.journal(), &run).map_err(|error| error.to_string());
+    let journal = journal.map(|journal| journal.hiding(secrets.clone()));
     if let Err(error) = &journal {
         observer.event(Event::Warning { text: error.clone() });
     }

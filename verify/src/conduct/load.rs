@@ -238,10 +238,13 @@ fn describe(transport: &Transport) -> String {
             amqp.routing_key
         ),
         Transport::Redis(redis) => format!("add to {}", redact(&redis.url)),
-        Transport::Kafka(kafka) => format!("write to topic {} of {}", kafka.topic, kafka.brokers),
+        Transport::Kafka(kafka) => {
+            format!("write to topic {} of {}", kafka.topic, redact(&kafka.brokers))
+        }
         Transport::Command(command) => {
-            let shown: String = command.run.chars().take(120).collect();
-            format!("run {}", redact(&shown))
+            // A part of a secret could not be told any more.
+            let shown: String = redact(&command.run).chars().take(120).collect();
+            format!("run {shown}")
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Writing a run down while it happens. Every line is handed to the system at
 //! once or within a second, so that a killed run leaves a readable folder.
+//!
+//! No secret that the run knows gets into the folder, whoever says it: what is
+//! written here is masked here. Verdict, evidence and reports are made from what
+//! the folder says.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,6 +12,7 @@ use std::path::PathBuf;
 use loadgen::answers::Guilty;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
+use scenarios::redact::Secrets;
 
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
@@ -17,6 +22,7 @@ use crate::history::{Ordered, Sample, Seen, SeenWorkload};
 /// The open files of a run that is going on.
 pub struct Writer {
     folder: Folder,
+    secrets: Secrets,
     clock: Option<Clock>,
     run: String,
     plan: String,
@@ -31,15 +37,21 @@ fn failed(path: PathBuf) -> impl FnOnce(std::io::Error) -> FolderError {
 }
 
 impl Writer {
-    /// Opens the files of a run and writes the plan.
+    /// Opens the files of a run and writes the plan, without the secrets.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn open(folder: Folder, run: &str, plan: &Plan) -> Result<Self, FolderError> {
-        let text = toml::to_string(plan).map_err(|error| FolderError::Garbled {
-            path: folder.plan(),
-            why: error.to_string(),
+    pub fn open(
+        folder: Folder,
+        run: &str,
+        plan: &Plan,
+        secrets: Secrets,
+    ) -> Result<Self, FolderError> {
+        let garbled = |why: String| FolderError::Garbled { path: folder.plan(), why };
+        let shown = plan.without(&secrets).ok_or_else(|| {
+            garbled("it is no plan any more without its secrets; give them by --target".to_owned())
         })?;
+        let text = toml::to_string(&shown).map_err(|error| garbled(error.to_string()))?;
         folder.put(&folder.plan(), text.as_bytes())?;
         let open = |path: PathBuf| File::create(&path).map_err(failed(path));
         let events = open(folder.events())?;
@@ -48,7 +60,7 @@ impl Writer {
         let (run, plan) = (run.to_owned(), String::new());
         let written = Written::default();
         let mut writer =
-            Self { folder, clock: None, run, plan, events, samples, written, hlog: None };
+            Self { folder, secrets, clock: None, run, plan, events, samples, written, hlog: None };
         // So that samples of another run are never taken for this one's.
         let of = Sample { at: 0.0, label: writer.run.as_str().into(), value: 1.0 };
         writer.sample(RUN_ROW, &of)?;
@@ -70,6 +82,17 @@ impl Writer {
         let text = std::mem::take(&mut self.plan);
         let digest = super::digest(&text);
         self.event(Event::PlanWritten { text, digest })
+    }
+
+    /// Masks these from now on as well.
+    pub fn hide(&mut self, secrets: &Secrets) {
+        self.secrets = std::mem::take(&mut self.secrets).and(secrets);
+    }
+
+    /// What is masked.
+    #[must_use]
+    pub const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// How much was written so far.
@@ -100,6 +123,7 @@ impl Writer {
     pub fn event(&mut self, event: Event) -> Result<(), FolderError> {
         // Microseconds are enough, and keep the lines short.
         let at = self.clock.map(|clock| (clock.now() * 1e6).round() / 1e6);
+        let event = event.without(&self.secrets);
         let stamped = Stamped { at, time: clock::stamp(clock::wall()), event };
         let mut line = serde_json::to_string(&stamped).map_err(|error| FolderError::Garbled {
             path: self.folder.events(),
@@ -115,7 +139,8 @@ impl Writer {
     /// # Errors
     /// When it cannot be written.
     pub fn sample(&mut self, series: &str, sample: &Sample) -> Result<(), FolderError> {
-        let label = quoted(&sample.label);
+        let label = self.secrets.hide(&sample.label);
+        let label = quoted(&label);
         self.written.samples += 1;
         writeln!(self.samples, "{:.6},{series},{label},{}", sample.at, sample.value)
             .map_err(failed(self.folder.samples()))
@@ -159,7 +184,7 @@ impl Folder {
     }
 
     /// Writes the answers that something is wrong with, one a line, as they
-    /// are made: there may be a million.
+    /// are made: there may be a million. What they said is masked.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -167,10 +192,13 @@ impl Folder {
         &self,
         workload: &str,
         guilty: impl Iterator<Item = Guilty>,
+        secrets: &Secrets,
     ) -> Result<(), FolderError> {
         let path = self.answers_of(workload);
         let mut file = BufWriter::new(File::create(&path).map_err(failed(path.clone()))?);
+        let masked = |said: Option<String>| said.map(|said| secrets.hide(&said));
         for row in guilty {
+            let row = Guilty { first: masked(row.first), second: masked(row.second), ..row };
             serde_json::to_writer(&mut file, &row)
                 .map_err(std::io::Error::from)
                 .and_then(|()| file.write_all(b"\n"))

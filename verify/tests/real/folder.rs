@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use loadgen::{Fate, Ledger};
 use reports::record::Verdict;
+use scenarios::redact::Secrets;
 use verify::clock::Clock;
 use verify::effects::order::Reader;
 use verify::event::{Event, PartRead, WorkloadSummary};
@@ -123,7 +124,7 @@ fn a_folder_tells_what_was_judged() {
     let plan = scenarios::plan("ingest", SCENARIO, &scenarios::Settings::default()).unwrap();
     let place = tempfile::tempdir().unwrap();
     let folder = Folder::create(place.path(), "ingest", "now", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan, Secrets::default()).unwrap();
     writer.start("0.1.0", "verify").unwrap();
     writer.begin(Clock::starting_in(std::time::Duration::ZERO)).unwrap();
     for (phase, from, to) in [("load", 0.0, 10.0), ("settle", 10.0, 20.0)] {

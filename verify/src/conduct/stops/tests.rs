@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chaos::conduct::{Entry, Setting, Step, conduct};
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
 use scenarios::plan::check::{Absence, CheckKind};
+use scenarios::redact::Secrets;
 use scenarios::{Settings, plan};
 
 use super::*;
@@ -107,7 +108,7 @@ async fn a_breach_stops_the_run_and_says_when() {
     let out = tempfile::tempdir().unwrap();
     let plan = plan("f", SCENARIO, &Settings::default()).unwrap();
     let folder = Folder::create(out.path(), "stops", "t", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan, Secrets::default()).unwrap();
     writer.start("0.1.0", "verify").unwrap();
     let clock = Clock::starting_in(Duration::ZERO);
     writer.begin(clock).unwrap();
@@ -151,7 +152,7 @@ fn what_a_fault_may_excuse_is_looked_at_twice() {
     });
     let out = tempfile::tempdir().unwrap();
     let folder = Folder::create(out.path(), "stops", "t", "r").unwrap();
-    let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+    let mut writer = Writer::open(folder.clone(), "r", &plan, Secrets::default()).unwrap();
     writer.start("0.1.0", "verify").unwrap();
     let mut follower = Follower::new(&folder, &plan, &plan.checks);
     let mut watch = Watch { checks: plan.checks.clone(), plan, suspected: None };

@@ -1,0 +1,594 @@
+//! Generated secrets in every form of every address, header and parameter that
+//! the programs take: none of them is in a file that they write or on a stream.
+//!
+//! Each secret begins and ends with letters that stand nowhere else and that no
+//! encoding changes, so a part of it is found as well, however it is spelled.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use tests::program::Program;
+use tests::run::{Ended, Run};
+use tests::sandbox::Sandbox;
+use verify::exit;
+
+use crate::support::{expect, sandbox, verify};
+
+/// What stands between the marks of a secret. A payload template and a
+/// placeholder begin with `@{` and `${`, so there is no brace.
+const ALPHABETS: [&str; 5] =
+    ["abcxyz0189", "%@:/?#[]&=+~", "\"'`\\<>|^ab", "äßñéλж漢字🔑", "!$*(),;.-_@:/'%"];
+
+/// Secrets as they are given away, all different.
+struct Secrets {
+    random: RefCell<fastrand::Rng>,
+    given: RefCell<Vec<String>>,
+}
+
+impl Secrets {
+    fn new(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed).into(), given: RefCell::default() }
+    }
+
+    /// Another one, of the next alphabet.
+    fn raw(&self) -> String {
+        let mut random = self.random.borrow_mut();
+        let mut given = self.given.borrow_mut();
+        let letters: Vec<char> = ALPHABETS[given.len() % ALPHABETS.len()].chars().collect();
+        let mark = random.u32(..);
+        let middle: String = (0..8).map(|_| letters[random.usize(..letters.len())]).collect();
+        let secret = format!("zQ{mark:08x}{middle}{mark:08x}Qz");
+        given.push(secret.clone());
+        secret
+    }
+
+    /// Another one, percent-encoded.
+    fn encoded(&self) -> String {
+        let one = |byte: u8| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02x}"),
+        };
+        self.raw().bytes().map(one).collect()
+    }
+
+    /// Another one as a TOML string.
+    fn toml(&self) -> String {
+        quoted(&self.raw())
+    }
+
+    /// Demands that none of them, nor its begin or end, is in the text.
+    #[track_caller]
+    fn expect_none(&self, place: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        for secret in self.given.borrow().iter() {
+            let secret = secret.to_lowercase();
+            for part in [&secret[..10], &secret[secret.len() - 10..]] {
+                if let Some(at) = text.find(part) {
+                    let start = text.floor_char_boundary(at.saturating_sub(160));
+                    let end = text.ceil_char_boundary((at + 80).min(text.len()));
+                    panic!("{place} shows {secret:?}: …{}…", &text[start..end]);
+                }
+            }
+        }
+    }
+
+    /// Demands that a program has shown none of them.
+    #[track_caller]
+    fn expect_none_said(&self, ended: &Ended) {
+        self.expect_none("standard output", ended.stdout.as_bytes());
+        self.expect_none("standard error", ended.stderr.as_bytes());
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
+
+    /// Demands that none of them is in a file below a folder; tells how many
+    /// files there are. What the test itself wrote is passed over.
+    #[track_caller]
+    fn expect_none_below(&self, folder: &Path, own: &[&Path]) -> usize {
+        let mut count = 0;
+        let mut open = vec![folder.to_owned()];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(tests::leftovers::entries(&path));
+            } else if path.is_file() && !own.contains(&path.as_path()) {
+                self.expect_none(&path.display().to_string(), &std::fs::read(&path).unwrap());
+                count += 1;
+            }
+            self.expect_none("a file's name", path.as_os_str().as_encoded_bytes());
+        }
+        count
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A port that nobody listens at.
+fn closed() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A service that repeats secrets: in its answers, each another one, and in the
+/// labels of its metrics. It ends with the test's process.
+fn service(secret: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let secret = secret.clone();
+            thread::spawn(move || answer(stream, &secret));
+        }
+    });
+    port
+}
+
+fn answer(mut stream: TcpStream, secret: &str) {
+    let (mut buffer, mut seen, mut number) = ([0; 4096], Vec::new(), 0);
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        seen.extend_from_slice(&buffer[..count]);
+        while let Some(end) = seen.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&seen[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).unwrap_or("0");
+            let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+            if seen.len() < end + 4 + length {
+                break;
+            }
+            seen.drain(..end + 4 + length);
+            number += 1;
+            let body = if head.starts_with("get /metrics") {
+                let label = secret.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("up{{dsn=\"redis://joe:{label}@h\",said=\"{label}\"}} 1\n")
+            } else {
+                serde_json::json!({"id": format!("{secret} {number}")}).to_string()
+            };
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A scenario with a secret wherever one may stand; addresses are written out
+/// or come from `--target`.
+fn scenario(s: &Secrets, port: u16, dead: u16, log: &Path) -> String {
+    let at =
+        |scheme: &str, rest: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}{rest}", s.encoded());
+    let token = || format!("token={}", s.encoded());
+    let log = quoted(&log.display().to_string());
+    format!(
+        r#"
+name = "secrets"
+title = "nothing shows"
+description = {description}
+
+[params.db_password]
+default = {default}
+help = "given by the command line"
+
+[params.dsn]
+default = "none"
+help = "an address"
+
+[system]
+reference = "publisher"
+
+[system.targets.service]
+help = "the service"
+schemes = ["http"]
+
+[[phase]]
+name = "load"
+for = "2s"
+
+[[workload]]
+name = "ask"
+rate = "80/s"
+phases = ["load"]
+duplicates = "50%"
+duplicates_when = "at-once"
+
+[workload.http]
+url = "http://127.0.0.1:{port}/send?{token_1}&n=@{{seq}}"
+headers = {{ Authorization = {bearer}, X-Api-Key = {api_key}, X-Other = "${{db_password}}" }}
+body = {body}
+same = "/id"
+
+[[workload]]
+name = "of-target"
+rate = "5/s"
+phases = ["load"]
+http = {{ url = "${{target.service}}&n=@{{seq}}", method = "GET" }}
+
+[[workload]]
+name = "publish"
+rate = "5/s"
+phases = ["load"]
+amqp = {{ url = "{amqp}", routing_key = "q", body = "@{{id}}" }}
+
+[[workload]]
+name = "add"
+rate = "5/s"
+phases = ["load"]
+redis = {{ url = "{redis}", stream = "s" }}
+
+[[workload]]
+name = "run"
+rate = "2/s"
+phases = ["load"]
+command = {{ run = "false --password {word} {amqp_2} ${{dsn}}" }}
+
+[[probe]]
+name = "lines"
+logs = {{ file = {log}, containing = ["failed"] }}
+
+[[probe]]
+name = "broker"
+rabbitmq = {{ management = "{management}" }}
+
+[[probe]]
+name = "figures"
+[probe.prometheus]
+url = ["http://127.0.0.1:{port}/metrics?{token_2}"]
+metric.up = {{ metric = "up", by = "dsn" }}
+metric.said = {{ metric = "up", by = "said" }}
+
+[[probe]]
+name = "streams"
+redis_streams = {{ url = "{redis_2}", streams = ["s"] }}
+
+[[probe]]
+name = "rows"
+sql = {{ url = "{postgres}", query = "select 1" }}
+
+[[probe]]
+name = "asked"
+promql = {{ url = "{promql}", query = "up" }}
+
+[[probe]]
+name = "healthy"
+health = {{ url = "http://127.0.0.1:{dead}/health?{token_3}" }}
+
+[[effects]]
+name = "tapped"
+settle = "1s"
+amqp_tap = {{ url = "{amqp_3}", exchange = "e", routing_key = "" }}
+
+[[effects]]
+name = "stored"
+settle = "1s"
+sql = {{ url = "{postgres_2}", query = "select 1" }}
+
+[[effects]]
+name = "streamed"
+settle = "1s"
+redis_stream = {{ url = "{redis_3}", stream = "s", field = "id" }}
+
+[[effects]]
+name = "listed"
+settle = "1s"
+http = {{ url = "http://127.0.0.1:{dead}/list?{token_4}" }}
+
+{faults}
+
+[[check]]
+name = "accepted"
+title = "few requests fail"
+ratio = {{ of = "ask.unsuccessful", to = "ask.due", phases = ["load"], max = "10%" }}
+
+[[check]]
+name = "same"
+title = "answers agree"
+ratio = {{ of = "ask.disagreed", to = "ask.due", phases = ["load"], max = "1%" }}
+
+[[check]]
+name = "quiet"
+title = "nothing fails"
+absence = {{ series = "lines.matches", phases = ["load"] }}
+"#,
+        description = quoted(&format!("{} --password hidden", at("mongodb", "/db"))),
+        default = s.toml(),
+        token_1 = token(),
+        token_2 = token(),
+        token_3 = token(),
+        token_4 = token(),
+        bearer = quoted(&format!("Bearer {}", s.raw())),
+        api_key = s.toml(),
+        body = quoted(&serde_json::json!({"password": s.raw(), "id": "@{id}"}).to_string()),
+        word = s.encoded(),
+        amqp = at("amqp", "/%2f"),
+        amqp_2 = at("amqp", "/v"),
+        amqp_3 = at("amqp", ""),
+        redis = at("redis", "/1"),
+        redis_2 = at("redis", ""),
+        redis_3 = at("redis", "/0"),
+        management = at("http", ""),
+        promql = at("http", ""),
+        postgres = at("postgres", "/db?sslmode=disable"),
+        postgres_2 = at("postgresql", "/db"),
+        faults = faults(s, dead),
+    )
+}
+
+/// A fault for each service, at an address that is written out.
+fn faults(s: &Secrets, dead: u16) -> String {
+    let at = |scheme: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}", s.encoded());
+    // A shell word in single quotes, within a TOML string.
+    let word = |text: String| format!("'{}'", text.replace('\'', "'\\''"));
+    let said =
+        quoted(&format!("sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}", word(s.raw())));
+    let given = quoted(&format!("true --password {}", word(s.raw())));
+    let all = [
+        ("pause", format!("redis_pause = {{ url = \"{}\", for = \"1s\" }}", at("redis"))),
+        ("end", format!("postgres_end_backends = {{ url = \"{}/db\" }}", at("postgres"))),
+        ("close", format!("close_connections = {{ management = \"{}\" }}", at("http"))),
+        (
+            "twice",
+            format!(
+                "duplicate = {{ url = \"{}/%2f\", from = \"q\", exchange = \"e\", share = \"5%\", for = \"1s\" }}",
+                at("amqp")
+            ),
+        ),
+        (
+            "fails",
+            format!(
+                "run_command = {{ inject = {said}, confirm = \"true\", undo = \"true\", for = \"100ms\" }}"
+            ),
+        ),
+        (
+            "lands",
+            format!(
+                "run_command = {{ inject = {given}, confirm = \"true\", undo = \"true\", for = \"100ms\" }}"
+            ),
+        ),
+    ];
+    let item = |(name, kind): &(&str, String)| {
+        format!("[[fault]]\nname = \"{name}\"\nphase = \"load\"\nheal_within = \"1s\"\n{kind}\n")
+    };
+    all.iter().map(item).collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a program in a place to its end.
+fn run(sandbox: &Sandbox, program: Program, words: &[&str]) -> Ended {
+    Run::start(&mut sandbox.command(program, words).unwrap()).unwrap().end().unwrap()
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_run_and_what_is_made_of_it_show_no_secret() {
+    let (sandbox, s) = (sandbox(), Secrets::new(1));
+    let log = sandbox.path().join("service.log");
+    let port = service(s.raw());
+    // The service's secret is one of the run's: otherwise nobody could know it.
+    let echoed = s.given.borrow()[0].clone();
+    let file = sandbox.file("secrets.toml", &scenario(&s, port, closed(), &log)).unwrap();
+    let (password, dsn) = (s.raw(), format!("dsn=postgres://u:{}@h/db", s.encoded()));
+    std::fs::write(&log, "").unwrap();
+    let target = format!("service=http://127.0.0.1:{port}/a?api_key={}", s.encoded());
+    let set = format!("db_password={password}");
+    let also = format!("own_token={echoed}");
+    let source = std::fs::read_to_string(&file).unwrap();
+    let param =
+        "[params.own_token]\ndefault = \"none\"\nhelp = \"what the service repeats\"\n\n[system]";
+    std::fs::write(&file, source.replacen("[system]", param, 1)).unwrap();
+    let words = [
+        "--scenario",
+        &*text(&file),
+        "--target",
+        &target,
+        "--set",
+        &set,
+        "--set",
+        &dsn,
+        "--set",
+        &also,
+    ];
+    let writing = log.clone();
+    let lines = [password, echoed].map(|secret| format!("failed to log in with {secret}\n"));
+    let mut verify_run = sandbox.verify(&words).unwrap();
+    let phase = "\"event\":\"phase-started\"";
+    let begun = verify_run.wait_for("the load", |_| {
+        let events = sandbox.run().map(|folder| folder.events());
+        events
+            .is_ok_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(phase)))
+    });
+    assert!(begun.unwrap(), "{}", verify_run.said().unwrap());
+    std::fs::write(&writing, lines.concat()).unwrap();
+    let ended = verify_run.end().unwrap();
+    s.expect_none_said(&ended);
+    assert_eq!(ended.code, Some(i32::from(exit::VIOLATED)), "{}\n{}", ended.stdout, ended.stderr);
+    let folder = sandbox.run().unwrap();
+    let place = text(folder.path());
+    let events = std::fs::read_to_string(folder.events()).unwrap();
+    // What was to be seen was there to be seen.
+    for shown in ["failed to log in with ***", "redis://joe:***@", "postgres://u:***@h/db"] {
+        assert!(events.contains(shown), "{shown}");
+    }
+    let answers = std::fs::read_to_string(folder.answers_of("ask")).unwrap();
+    assert!(answers.contains("***"), "{answers}");
+
+    let again = verify(&sandbox, &["recheck", &place]);
+    s.expect_none_said(&again);
+    assert_eq!(again.code, ended.code, "{}", again.stderr);
+    assert!(!again.stdout.contains("is not the plan"), "{}", again.stdout);
+    for format in ["terminal", "html", "markdown", "junit", "csv", "json"] {
+        let drawn = verify(&sandbox, &["render", &place, "--format", format]);
+        s.expect_none_said(&drawn);
+        expect(&drawn, exit::HELD, &[]);
+    }
+    for command in [&["lint"][..], &["show"], &["export", "alerts"], &["export", "dashboard"]] {
+        s.expect_none_said(&verify(&sandbox, &[command, &[&*text(&file)]].concat()));
+    }
+    // Its faults cannot be repeated without what was masked, and it is said so.
+    let replayed = run(&sandbox, Program::Chaos, &["replay", &place, "--dry-run"]);
+    s.expect_none_said(&replayed);
+    expect(&replayed, exit::USAGE, &["${target.KEY}"]);
+    let count = s.expect_none_below(sandbox.path(), &[&file, &log]);
+    assert!(count > 20, "{count} files");
+}
+
+#[test]
+fn what_is_refused_is_shown_without_its_secrets() {
+    let (sandbox, s) = (sandbox(), Secrets::new(2));
+    let port = closed();
+    let file = sandbox.file("secrets.toml", &scenario(&s, port, port, Path::new("/none"))).unwrap();
+    let file = text(&file);
+    for _ in ALPHABETS {
+        let broken = std::fs::read_to_string(&file).unwrap().replace("rate = ", "rat = ");
+        let broken = text(&sandbox.file("broken.toml", &broken).unwrap());
+        for words in
+            [vec!["--scenario".to_owned(), broken.clone()], vec!["lint".to_owned(), broken]]
+        {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let ended = verify(&sandbox, &words);
+            expect(&ended, exit::USAGE, &["rat"]);
+            s.expect_none_said(&ended);
+        }
+        let nobody = format!("service=http://127.0.0.1:{port}/?token={}", s.encoded());
+        for (targets, sets) in [
+            (vec![nobody.clone()], vec![format!("db_password={}", s.raw())]),
+            (vec![nobody.clone()], vec![format!("no_such_password={}", s.raw())]),
+            (vec![format!("service=amqp://joe:{}@h/", s.encoded())], vec![]),
+            (vec![format!("service=amqp://joe:{}@h/", s.raw())], vec![]),
+            (vec![format!("service=redis://:{}@h:8O/", s.raw())], vec![]),
+            (vec![format!("servise=postgres://joe:{}@a,b/db", s.raw())], vec![]),
+            (vec![nobody], vec![format!("dsn=mongodb://joe:{}@a,b/db", s.raw())]),
+        ] {
+            let mut words = vec!["--scenario", &*file];
+            targets.iter().for_each(|target| words.extend(["--target", target]));
+            sets.iter().for_each(|set| words.extend(["--set", set]));
+            let ended = verify(&sandbox, &words);
+            s.expect_none_said(&ended);
+            let code = ended.code.unwrap();
+            assert!([exit::USAGE, exit::ENVIRONMENT].map(i32::from).contains(&code), "{code}");
+        }
+    }
+    s.expect_none_below(&sandbox.out(), &[]);
+    s.expect_none_below(&sandbox.tmp(), &[]);
+}
+
+#[test]
+fn a_load_shows_no_secret() {
+    let (sandbox, s) = (sandbox(), Secrets::new(3));
+    let (port, dead) = (service(s.raw()), closed());
+    let out = sandbox.out();
+    let at = |name: &str| text(&out.join(name));
+    for round in 0..ALPHABETS.len() {
+        let to = |scheme: &str, rest: &str| {
+            format!("{scheme}://joe:{}@127.0.0.1:{dead}{rest}", s.encoded())
+        };
+        let wrong = |scheme: &str| format!("{scheme}://joe:{}@127.0.0.1:8O80/", s.raw());
+        let url = format!("http://127.0.0.1:{port}/a?token={}", s.encoded());
+        let header = format!("Authorization: Bearer {}", s.raw());
+        let key = format!("X-Api-Key: {}", s.raw());
+        let body = serde_json::json!({"password": s.raw()}).to_string();
+        let [json, csv, html] =
+            ["json", "csv", "html"].map(|k| format!("{k}={}", at(&format!("{round}.{k}"))));
+        let (hlog, ledger) = (at(&format!("{round}.hlog")), at(&format!("{round}.ledger")));
+        let brief = ["-r", "50/s", "-z", "200ms", "--timeout", "1s", "--grace", "0s"];
+        let kafka = format!("joe:{}@127.0.0.1:{dead}", s.raw());
+        let (user, password) = ("joe".to_owned(), s.raw());
+        for (words, codes) in [
+            (
+                vec![
+                    "http", &*url, "--header", &header, "--header", &key, "--body", &body, "--out",
+                    &json, "--out", &csv, "--out", &html, "--hlog", &hlog, "--ledger", &ledger,
+                ],
+                &[0][..],
+            ),
+            (vec!["http", &*url, "--json", "--quiet", "--header", &header], &[0]),
+            (vec!["http", &*to("http", "/")], &[2]),
+            (vec!["http", &*wrong("http")], &[2]),
+            (vec!["amqp", &*to("amqp", "/%2f"), "--queue", "q"], &[4]),
+            (vec!["amqp", &*to("amqp", "/%2f"), "--queue", "q", "--predeclared", "--json"], &[4]),
+            (vec!["amqp", &*wrong("amqp"), "--queue", "q"], &[2]),
+            (vec!["redis", &*to("redis", "/3"), "--stream", "s"], &[4]),
+            (vec!["redis", &*to("redis", "/"), "--list", "l", "--json"], &[4]),
+            (vec!["redis", &*to("redis", "/"), "--stream", "s", "--cluster"], &[4]),
+            (vec!["redis", &*to("redis", "/x"), "--stream", "s"], &[2]),
+            (vec!["redis", &*wrong("redis"), "--stream", "s"], &[2]),
+            (vec!["kafka", &*kafka, "--topic", "t"], &[2]),
+            (
+                vec![
+                    "kafka",
+                    "127.0.0.1:1",
+                    "--topic",
+                    "t",
+                    "--sasl",
+                    "PLAIN",
+                    "--user",
+                    &user,
+                    "--password",
+                    &password,
+                ],
+                &[2, 4],
+            ),
+            (vec!["command", "--", "false", "--password", &password, &to("redis", "/")], &[0]),
+        ] {
+            let words = [&words[..1], &brief, &words[1..]].concat();
+            let ended = run(&sandbox, Program::Loadgen, &words);
+            s.expect_none_said(&ended);
+            let code = ended.code.unwrap();
+            assert!(codes.contains(&code), "{words:?}: {code} {}", ended.stderr);
+        }
+    }
+    assert!(s.expect_none_below(sandbox.path(), &[]) >= 5 * ALPHABETS.len());
+}
+
+#[test]
+fn faults_show_no_secret() {
+    let (sandbox, s) = (sandbox(), Secrets::new(4));
+    let dead = closed();
+    let text_of = |faults: String, more: &str| {
+        format!(
+            "name = \"faults\"\n[params.db_password]\ndefault = \"none\"\nhelp = \"it\"\n[[phase]]\nname = \"load\"\nfor = \"2s\"\n{more}\n{faults}"
+        )
+    };
+    let of_target = "[[fault]]\nname = \"of-target\"\nphase = \"load\"\nredis_pause = { url = \"${target.redis}\", for = \"1s\" }\n\
+                     [[fault]]\nname = \"proxied\"\nphase = \"load\"\ntoxic = { admin = \"${target.proxy}\", proxy = \"p\", type = \"latency\", for = \"1s\" }";
+    let file = sandbox.file("faults.toml", &text_of(faults(&s, dead), of_target)).unwrap();
+    let undo = format!(
+        "[[fault]]\nname = \"undone\"\nphase = \"load\"\nrun_command = {{ inject = \"true\", confirm = \"true\", undo = \"true --password ${{db_password}}\", for = \"100ms\" }}"
+    );
+    let undone = sandbox.file("undone.toml", &text_of(String::new(), &undo)).unwrap();
+    let journal = text(&sandbox.out().join("journal.ndjson"));
+    let (name, other) = (text(&file), text(&undone));
+    let redis = format!("redis=redis://:{}@127.0.0.1:{dead}", s.encoded());
+    let proxy = format!("proxy=http://127.0.0.1:{dead}");
+    let user = format!("proxy=http://joe:{}@127.0.0.1:{dead}", s.encoded());
+    let set = format!("db_password={}", s.raw());
+    let wrong = format!("redis=redis://:{}@127.0.0.1:8O80", s.raw());
+    let url = format!("redis://:{}@127.0.0.1:{dead}", s.encoded());
+    let api = format!("http://joe:{}@127.0.0.1:{dead}", s.encoded());
+    let common = ["--journal", &*journal];
+    for words in [
+        vec!["run", &*name, "--target", &redis, "--target", &proxy],
+        vec!["run", &*name, "--target", &redis, "--target", &proxy, "--dry-run", "--json"],
+        vec!["run", &*name, "--target", &redis, "--target", &proxy, "--json"],
+        vec!["run", &*name, "--target", &redis, "--target", &user],
+        vec!["run", &*name, "--target", &wrong, "--target", &proxy],
+        vec!["run", &*other, "--set", &set],
+        vec!["run", &*other, "--set", &set, "--dry-run"],
+        vec!["redis-pause", "--url", &url, "--for", "1s"],
+        vec!["close-connections", "--management", &api],
+        vec!["log"],
+        vec!["log", "--json"],
+        vec!["recover", "--list"],
+        vec!["recover"],
+    ] {
+        let ended = run(&sandbox, Program::Chaos, &[&words[..], &common].concat());
+        s.expect_none_said(&ended);
+        assert!(ended.code.is_some(), "{words:?}: {}", ended.stderr);
+    }
+    let lines = std::fs::read_to_string(&journal).unwrap();
+    assert!(lines.contains("redis://joe:***@127.0.0.1"), "{lines}");
+    let runs: Vec<PathBuf> = sandbox.runs().into_iter().filter(|path| path.is_dir()).collect();
+    assert!(!runs.is_empty());
+    assert!(s.expect_none_below(sandbox.path(), &[&file, &undone]) > 3);
+}
