@@ -24,7 +24,8 @@ pub(super) fn spans(text: &str, out: &mut Vec<Range<usize>>) {
 pub(super) fn whole(text: &str, out: &mut Vec<Range<usize>>) {
     match text.find("://") {
         Some(end) => out.extend(password(text, end + 3..text.len(), is_named(&text[..end]))),
-        None => bare(text, 0..text.len(), out),
+        // There is no telling where the hosts end.
+        None => out.extend(password(text, 0..text.len(), true)),
     }
 }
 

@@ -13,7 +13,7 @@ use loadgen::{
 use scenarios::Plan;
 use scenarios::plan::workload;
 use scenarios::plan::{Expect, Workload};
-use scenarios::redact::redact;
+use scenarios::redact::{Secrets, redact};
 
 use super::{ConductError, Order};
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use crate::history::PumpHistory;
 
 /// Workloads that are checked, with targets that lead nowhere that nobody
 /// allowed. Nothing was sent yet.
-pub(super) struct Waiting(Vec<(String, Vec<Window>, Expect, Ready)>);
+pub(super) struct Waiting(Vec<(String, String, Vec<Window>, Expect, Ready)>);
 
 /// Running workloads.
 pub(super) struct Loads {
@@ -62,8 +62,11 @@ impl Waiting {
             let failed = |why: String| ConductError::Load { workload: workload.name.clone(), why };
             let windows = windows(&order.plan, workload);
             let job = job(order, workload, &windows, targets).map_err(failed)?;
+            let target = describe(&job.transport, &order.secrets);
             match job.ready() {
-                Ok(ready) => list.push((workload.name.clone(), windows, workload.expect, ready)),
+                Ok(ready) => {
+                    list.push((workload.name.clone(), target, windows, workload.expect, ready));
+                }
                 Err(LoadError::Guard(GuardError::Refused(refusals))) => {
                     let of = |what| format!("workload {} ({what})", workload.name);
                     let named = |known: Refused| Refused { what: of(known.what), ..known };
@@ -90,8 +93,7 @@ impl Waiting {
     /// When one has no threads.
     pub(super) fn start(self, clock: Clock) -> Result<Loads, ConductError> {
         let mut list = Vec::new();
-        for (name, windows, expect, ready) in self.0 {
-            let target = describe(&ready.job().transport);
+        for (name, target, windows, expect, ready) in self.0 {
             let running = ready.start(clock.zero(), clock.zero_wall(), None);
             let running = running.map_err(|error| ConductError::Load {
                 workload: name.clone(),
@@ -228,7 +230,7 @@ fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
 }
 
 /// What a workload does, for people.
-fn describe(transport: &Transport) -> String {
+fn describe(transport: &Transport, secrets: &Secrets) -> String {
     match transport {
         Transport::Http(http) => format!("{} {}", http.method, redact(&http.url)),
         Transport::Amqp(amqp) => format!(
@@ -243,7 +245,7 @@ fn describe(transport: &Transport) -> String {
         }
         Transport::Command(command) => {
             // A part of a secret could not be told any more.
-            let shown: String = redact(&command.run).chars().take(120).collect();
+            let shown: String = secrets.hide(&command.run).chars().take(120).collect();
             format!("run {shown}")
         }
     }

@@ -202,7 +202,9 @@ mod tests {
             second: None,
         };
         let rows = vec![row(Flaw::Disagreed, Some("\"a\"")), row(Flaw::Unmarked, None)];
-        folder.put_answers("checkout", rows.iter().cloned()).unwrap();
+        folder
+            .put_answers("checkout", rows.iter().cloned(), &scenarios::redact::Secrets::default())
+            .unwrap();
         let path = folder.answers_of("checkout");
         assert_eq!(read_rows::<Guilty>(&path).unwrap(), rows);
         let first = std::fs::read_to_string(&path).unwrap();
