@@ -15,6 +15,7 @@ use std::path::Path;
 
 use reports::Record;
 use reports::format::{Format, Options, render as draw};
+use scenarios::redact::Secrets;
 use scenarios::{Plan, Settings, suite};
 
 use crate::exit::Failure;
@@ -55,6 +56,23 @@ fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
         let shown = problems.render(wants_color(&std::io::stderr()));
         Failure::rendered(shown.trim_end().to_owned())
     })
+}
+
+/// Plans a scenario to show it, without the secrets that are written out in it.
+fn shown(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
+    let plan = plan(source, settings)?;
+    let masked = plan.without(&plan.secrets(&BTreeMap::new()));
+    let mut masked = masked.ok_or_else(|| {
+        Failure::usage("the scenario cannot be shown without its secrets; write ${target.KEY}")
+    })?;
+    for (key, target) in &mut masked.system.targets {
+        // What an address looks like is no secret.
+        let help = plan.system.targets.get(key).map(|target| &target.help);
+        if let Some(help) = help.filter(|help| Secrets::of(help) == Secrets::default()) {
+            target.help.clone_from(help);
+        }
+    }
+    Ok(masked)
 }
 
 /// Whether a stream is a terminal that wants colours (<https://no-color.org>).

@@ -106,6 +106,11 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
+/// A word of a shell, in single quotes.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// A port that nobody listens at.
 fn closed() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -245,6 +250,10 @@ name = "rows"
 sql = {{ url = "{postgres}", query = "select 1" }}
 
 [[probe]]
+name = "printed"
+command = {{ run = {prints}, timeout = "5s" }}
+
+[[probe]]
 name = "asked"
 promql = {{ url = "{promql}", query = "up" }}
 
@@ -289,6 +298,10 @@ name = "quiet"
 title = "nothing fails"
 absence = {{ series = "lines.matches", phases = ["load"] }}
 "#,
+        prints = quoted(&format!(
+            "sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}",
+            word(&s.raw())
+        )),
         description = quoted(&format!("{} --password hidden", at("mongodb", "/db"))),
         default = s.toml(),
         token_1 = token(),
@@ -316,11 +329,9 @@ absence = {{ series = "lines.matches", phases = ["load"] }}
 /// A fault for each service, at an address that is written out.
 fn faults(s: &Secrets, dead: u16) -> String {
     let at = |scheme: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}", s.encoded());
-    // A shell word in single quotes, within a TOML string.
-    let word = |text: String| format!("'{}'", text.replace('\'', "'\\''"));
     let said =
-        quoted(&format!("sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}", word(s.raw())));
-    let given = quoted(&format!("true --password {}", word(s.raw())));
+        quoted(&format!("sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}", word(&s.raw())));
+    let given = quoted(&format!("true --password {}", word(&s.raw())));
     let all = [
         ("pause", format!("redis_pause = {{ url = \"{}\", for = \"1s\" }}", at("redis"))),
         ("end", format!("postgres_end_backends = {{ url = \"{}/db\" }}", at("postgres"))),

@@ -26,7 +26,7 @@ pub fn export(what: Export) -> Result<u8, Failure> {
 /// The plan as for the lab, where nothing is left out.
 fn plan(of: &Exported) -> Result<Plan, Failure> {
     let settings = Settings { set: super::pairs(&of.set)?, ..Settings::default() };
-    super::plan(&super::source(&of.scenario)?, &settings)
+    super::shown(&super::source(&of.scenario)?, &settings)
 }
 
 /// Prints completions for a shell.

@@ -17,7 +17,7 @@ pub fn show(scenario: &str, as_source: bool) -> Result<u8, Failure> {
         super::print(source.text.as_bytes())?;
         return Ok(exit::HELD);
     }
-    let plan = super::plan(&source, &Settings::default())?;
+    let plan = super::shown(&source, &Settings::default())?;
     super::print(describe(&plan).as_bytes())?;
     Ok(exit::HELD)
 }
