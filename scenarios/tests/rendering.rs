@@ -74,8 +74,12 @@ fn colors_are_only_added_where_they_are_wanted() {
 fn a_span_outside_of_the_text_is_no_panic() {
     for span in [3..4, 4..5, 90..95, 0..90, 4..4] {
         let problem = Problem { message: "x".to_owned(), help: None, span: Some(span) };
-        let problems =
-            Problems { file: "f".to_owned(), source: "a €\n".to_owned(), list: vec![problem] };
+        let problems = Problems {
+            file: "f".to_owned(),
+            source: "a €\n".to_owned(),
+            list: vec![problem],
+            secrets: scenarios::redact::Secrets::default(),
+        };
         assert!(problems.render(false).contains('x'));
         assert!(problems.to_string().starts_with("f:"));
     }
