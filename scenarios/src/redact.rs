@@ -161,6 +161,8 @@ mod tests {
             "http://user@h",
             "amqp://guest@h and user@example.org",
             "amqp://host:1",
+            "give it as amqp://USER:PASSWORD@HOST:PORT/VHOST",
+            "the database, as postgres://user:password@host/name",
             "not an address",
             "http://127.0.0.1:8O80/",
             "http://h:80/@{id}",

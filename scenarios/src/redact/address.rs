@@ -7,6 +7,9 @@ use std::ops::Range;
 /// virtual host.
 const NAMED: [&str; 5] = ["amqp", "redis", "postgres", "mongodb", "kafka"];
 
+/// What messages and help write where user and password belong.
+const EXAMPLES: [&str; 2] = ["user:password", "USER:PASSWORD"];
+
 /// Finds them.
 pub(super) fn spans(text: &str, out: &mut Vec<Range<usize>>) {
     if is_one(text) {
@@ -115,7 +118,8 @@ fn password(text: &str, address: Range<usize>, named: bool) -> Option<Range<usiz
         None if colon == 0 => last_at(whole)?,
         None => return None,
     };
-    (colon < end).then(|| address.start + colon + 1..address.start + end)
+    let example = EXAMPLES.iter().any(|example| whole.get(..end) == Some(*example));
+    (colon < end && !example).then(|| address.start + colon + 1..address.start + end)
 }
 
 /// The last `@` that is no mark of a payload such as `@{id}`, nor that of an
