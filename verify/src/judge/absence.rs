@@ -7,13 +7,14 @@
 //! Evidence: the first log lines, or the labels that rose; in full, all of them.
 //! Inconclusive when nothing rose for certain but the samples are too few or
 //! have long holes, a label goes silent, a rise may belong to a phase that is
-//! not judged (unless that phase begins there and brings faults or a load of its
-//! own, which is why it is not judged), the counter falls for no reason, or a rise may be the doing of a
-//! fault of whose time the record is not sure.
+//! not judged (unless that phase begins there with a load of its own, or a fault
+//! of it was injected before the rise was seen: that is what it is not judged
+//! for), the counter falls for no reason, or a rise may be the doing of a fault of
+//! whose time the record is not sure.
 
 use reports::record::{Evidence, PhaseRecord};
-use scenarios::plan::Plan;
 use scenarios::plan::check::Absence;
+use scenarios::plan::{Fault, Plan};
 use serde_json::json;
 
 use super::anomalies::Rows;
@@ -168,7 +169,9 @@ fn doubtful(
 }
 
 /// Whether a rise at the end of the window goes with the start of a phase that
-/// is not judged because it brings faults, or a load that was not there before.
+/// is not judged: that phase brings a load that was not there before, or one of
+/// its faults was injected before the rise was seen. A fault that comes later
+/// has nothing to do with it.
 fn brought(rise: &Rise, check: &Absence, plan: &Plan, history: &History) -> bool {
     let starts = |phase: &&PhaseRecord| rise.from < phase.from && phase.from <= rise.at;
     let Some(index) = history.phases.iter().position(|phase| starts(&phase)) else { return false };
@@ -177,9 +180,14 @@ fn brought(rise: &Rise, check: &Absence, plan: &Plan, history: &History) -> bool
     let is_new = |phases: &[String]| {
         phases.contains(name) && !before.is_some_and(|before| phases.contains(before))
     };
+    let has_struck = |fault: &Fault| {
+        let record = history.faults.iter().find(|record| record.name == fault.name);
+        let injected = record.and_then(|record| record.injected);
+        injected.is_some_and(|injected| rise.from < injected && injected <= rise.at)
+    };
     !check.phases.contains(name)
-        && (plan.faults.iter().any(|fault| fault.phase == *name)
-            || plan.workloads.iter().any(|workload| is_new(&workload.phases)))
+        && (plan.workloads.iter().any(|workload| is_new(&workload.phases))
+            || plan.faults.iter().any(|fault| fault.phase == *name && has_struck(fault)))
 }
 
 /// What faults explain.

@@ -192,6 +192,46 @@ fn what_happened_at_the_edge_of_a_phase_belongs_to_neither_for_certain() {
     assert_eq!(errors(35.4).find(before()).verdict, Violated);
 }
 
+/// Errors that are first seen when the faults have begun, at 36.1 s.
+fn errors_at_the_start_of_the_faults() -> Scene {
+    Scene::new().labelled("errors.matches", "a", |at| Some(if at > 35.9 { 1.0 } else { 0.0 }))
+}
+
+#[test]
+fn what_an_unjudged_phase_brings_at_its_start_is_not_held_against_the_phase_before() {
+    let check = || absence("errors.matches", &["load"], &[]);
+    // A fault that was injected before the rise was seen.
+    let mut struck = errors_at_the_start_of_the_faults().fault("kill", 36.05);
+    assert_eq!(struck.find(check()).verdict, Held);
+    // A load that is new in that phase.
+    let mut new = errors_at_the_start_of_the_faults().good_workload("publish");
+    new.plan.workloads[0].phases = names(&["faults"]);
+    assert_eq!(new.find(check()).verdict, Held);
+    // Where that phase is judged as well, nothing excuses it.
+    let mut judged = errors_at_the_start_of_the_faults().fault("kill", 36.05);
+    assert_eq!(judged.find(absence("errors.matches", &["load", "faults"], &[])).verdict, Violated);
+}
+
+#[test]
+fn what_happens_in_a_phases_last_half_second_is_not_excused_by_a_later_fault() {
+    let check = || absence("errors.matches", &["load"], &[]);
+    for injected in [36.2, 37.0, 41.0] {
+        let mut later = errors_at_the_start_of_the_faults().fault("kill", injected);
+        assert_eq!(later.find(check()).verdict, Inconclusive, "injected at {injected} s");
+    }
+    // Nor by one that did not come to pass, nor by a load that went on.
+    let mut never = errors_at_the_start_of_the_faults().fault("kill", 36.05);
+    never.history.faults[0].injected = None;
+    assert_eq!(never.find(check()).verdict, Inconclusive);
+    let mut old = errors_at_the_start_of_the_faults().good_workload("publish");
+    assert_eq!(old.find(check()).verdict, Inconclusive);
+    // What is certain of the judged phase stays a violation.
+    let mut certain = Scene::new()
+        .labelled("errors.matches", "a", |at| Some(if at > 35.4 { 1.0 } else { 0.0 }))
+        .fault("kill", 36.05);
+    assert_eq!(certain.find(check()).verdict, Violated);
+}
+
 #[test]
 fn a_fault_at_the_wrong_time_has_not_landed() {
     let moved = |fault: &mut reports::record::FaultRecord, by: f64| {
