@@ -226,17 +226,16 @@ async fn perform(
     written?;
 
     for (workload, report) in reports? {
-        folder.put_ledger(&workload, &report.ledger)?;
+        writer.ledger(&workload, &report.ledger)?;
         if let Some(answers) = &report.answers {
-            let guilty = answers.guilty(report.ledger.run(), &workload);
-            folder.put_answers(&workload, guilty, &secrets)?;
+            writer.answers(&workload, answers.guilty(report.ledger.run(), &workload))?;
         }
         writer.event(Event::WorkloadEnded { workload, summary: Box::new(report.summary) })?;
     }
     let names: Vec<String> = plan.workloads.iter().map(|workload| workload.name.clone()).collect();
     for (event, source, seen) in seen {
         if let Some(seen) = seen {
-            folder.put_effects(&source, &names, &seen)?;
+            writer.effects(&source, &names, &seen)?;
         }
         writer.event(event)?;
     }

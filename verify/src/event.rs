@@ -116,6 +116,11 @@ pub enum Event {
         /// Which one, and why.
         stop: Stopped,
     },
+    /// Files were written that say nothing of their run themselves.
+    FilesWritten {
+        /// The SHA-256 of each in hexadecimal digits, by its name in the folder.
+        files: BTreeMap<String, String>,
+    },
     /// A workload came to its end.
     WorkloadEnded {
         /// The workload.
@@ -179,8 +184,9 @@ impl Event {
 
 /// The version of the record, raised when it tells more of itself: from 1 on
 /// samples and latencies carry the run's identity, every source of effects has a
-/// file for each workload, and the last event says how much was written.
-pub const RECORD: u32 = 1;
+/// file for each workload, and the last event says how much was written; from 2
+/// on the events have the digest of every file of ledgers and effects.
+pub const RECORD: u32 = 2;
 
 /// How much a run has written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 /// the run's identity.
 const RUN_ROW: &str = "run";
 
-/// The SHA-256 of a text, in hexadecimal digits.
+/// The SHA-256 of a text or a file, in hexadecimal digits.
 #[must_use]
-pub fn digest(text: &str) -> String {
+pub fn digest(bytes: impl AsRef<[u8]>) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A run's folder and the names of its files.
@@ -90,6 +90,12 @@ impl Folder {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// A file's name inside the folder.
+    #[must_use]
+    pub fn name_of(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).display().to_string()
     }
 
     /// Everything resolved, enough to run it again.

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use scenarios::Plan;
 
-use super::{Folder, FolderError};
+use super::{Folder, FolderError, digest};
 use crate::event::{WorkloadSummary, Written};
 use crate::history::{Flaw, History};
 
@@ -42,6 +42,8 @@ pub struct Facts {
     pub has_ended: bool,
     /// How much was written.
     pub written: Option<Written>,
+    /// The digests of the files that say nothing of their run themselves.
+    pub files: BTreeMap<String, String>,
     /// The addresses, without passwords.
     pub targets: BTreeMap<String, String>,
     /// What the brokers are.
@@ -97,19 +99,60 @@ fn plan(
     let read = std::fs::read_to_string(&path)
         .map_err(|why| FolderError::Read { path: path.clone(), why })
         .and_then(|text| Ok((scenarios::plan_from_toml(&text).map_err(garbled)?, text)));
-    match (read, &facts.plan) {
-        (Ok(read), _) => Ok(read),
-        (Err(error), Some((text, _))) => {
-            history
-                .flaws
-                .push(Flaw::of("plan.toml", format!("{error}; the plan in events.jsonl is taken")));
-            Ok((scenarios::plan_from_toml(text).map_err(garbled)?, text.clone()))
-        }
-        (Err(error), None) => Err(error),
+    let followed = facts.plan.as_ref().map(|(text, _)| text);
+    let (error, text) = match (read, followed) {
+        (Ok((plan, text)), Some(followed)) => match is_of_run(&plan, &text, followed) {
+            Ok(()) => return Ok((plan, text)),
+            Err(why) => (why.to_owned(), followed),
+        },
+        (Ok(read), None) => return Ok(read),
+        (Err(error), Some(followed)) => (error.to_string(), followed),
+        (Err(error), None) => return Err(error),
+    };
+    let plan = scenarios::plan_from_toml(text).map_err(garbled)?;
+    let why = format!("{error}; the plan in events.jsonl is taken");
+    history.flaws.push(Flaw::of("plan.toml", why));
+    Ok((plan, text.clone()))
+}
+
+/// Whether a plan can be one by which the run is judged: that which it followed,
+/// or one with other checks. What was loaded and broken cannot be changed later.
+fn is_of_run(plan: &Plan, text: &str, followed: &str) -> Result<(), &'static str> {
+    if text == followed {
+        return Ok(());
+    }
+    if followed.starts_with(text) {
+        return Err("its end is missing");
+    }
+    let Ok(followed) = scenarios::plan_from_toml(followed) else { return Ok(()) };
+    let rechecked = Plan {
+        checks: followed.checks.clone(),
+        title: followed.title.clone(),
+        description: followed.description.clone(),
+        ..plan.clone()
+    };
+    if rechecked == followed {
+        Ok(())
+    } else {
+        Err("it differs in more than its checks from the plan that the run followed")
     }
 }
 
-/// A file's name inside the run's folder.
-fn name_of(folder: &Folder, path: &Path) -> String {
-    path.strip_prefix(folder.path()).unwrap_or(path).display().to_string()
+/// Whether a file is the one that the run wrote, as far as the record tells.
+///
+/// # Errors
+/// What is wrong with it.
+fn is_as_written(
+    folder: &Folder,
+    facts: &Facts,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), &'static str> {
+    match facts.files.get(&folder.name_of(path)) {
+        // Older records have no digests.
+        _ if facts.record < 2 => Ok(()),
+        Some(known) if *known == digest(bytes) => Ok(()),
+        Some(_) => Err("it is not the file that the run wrote"),
+        None => Err("the events do not say that the run wrote it"),
+    }
 }

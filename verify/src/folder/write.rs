@@ -5,14 +5,17 @@
 //! written here is masked here. Verdict, evidence and reports are made from what
 //! the folder says.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use loadgen::Ledger;
 use loadgen::answers::Guilty;
 use roaring::RoaringTreemap;
 use scenarios::Plan;
 use scenarios::redact::Secrets;
+use sha2::{Digest as _, Sha256};
 
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
@@ -171,16 +174,17 @@ impl Writer {
             None => Ok(()),
         }
     }
-}
 
-impl Folder {
     /// Writes a workload's ledger.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn put_ledger(&self, workload: &str, ledger: &loadgen::Ledger) -> Result<(), FolderError> {
-        let path = self.outcomes_of(workload);
-        ledger.save(&path).map_err(|error| FolderError::Garbled { path, why: error.to_string() })
+    pub fn ledger(&mut self, workload: &str, ledger: &Ledger) -> Result<(), FolderError> {
+        let path = self.folder.outcomes_of(workload);
+        let bytes = ledger
+            .to_bytes()
+            .map_err(|why| FolderError::Garbled { path: path.clone(), why: why.to_string() })?;
+        self.files([(path, bytes)])
     }
 
     /// Writes the answers that something is wrong with, one a line, as they
@@ -188,23 +192,26 @@ impl Folder {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn put_answers(
-        &self,
+    pub fn answers(
+        &mut self,
         workload: &str,
         guilty: impl Iterator<Item = Guilty>,
-        secrets: &Secrets,
     ) -> Result<(), FolderError> {
-        let path = self.answers_of(workload);
-        let mut file = BufWriter::new(File::create(&path).map_err(failed(path.clone()))?);
-        let masked = |said: Option<String>| said.map(|said| secrets.hide(&said));
+        let path = self.folder.answers_of(workload);
+        let file = File::create(&path).map_err(failed(path.clone()))?;
+        let mut out = Hashed { out: BufWriter::new(file), hash: Sha256::new() };
+        let masked = |said: Option<String>| said.map(|said| self.secrets.hide(&said));
         for row in guilty {
             let row = Guilty { first: masked(row.first), second: masked(row.second), ..row };
-            serde_json::to_writer(&mut file, &row)
+            serde_json::to_writer(&mut out, &row)
                 .map_err(std::io::Error::from)
-                .and_then(|()| file.write_all(b"\n"))
+                .and_then(|()| out.write_all(b"\n"))
                 .map_err(failed(path.clone()))?;
         }
-        file.flush().map_err(failed(path))
+        out.flush().map_err(failed(path.clone()))?;
+        let digest = out.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let files = [(self.folder.name_of(&path), digest)].into();
+        self.event(Event::FilesWritten { files })
     }
 
     /// Writes the effects that a source saw: a file for each workload, whether
@@ -212,38 +219,71 @@ impl Folder {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn put_effects(
-        &self,
+    pub fn effects(
+        &mut self,
         source: &str,
         workloads: &[String],
         seen: &Seen,
     ) -> Result<(), FolderError> {
         let (nothing, none) = (SeenWorkload::default(), RoaringTreemap::new());
+        let mut files = Vec::new();
         for workload in workloads {
             let effects = seen.workloads.get(workload).unwrap_or(&nothing);
-            let (once, more) = self.effects_of(source, workload);
-            self.put(&once, &bitmap(&effects.once))?;
+            let (once, more) = self.folder.effects_of(source, workload);
+            files.push((once, bitmap(&effects.once)));
             let mut lines = String::new();
             for (sequence, times) in &effects.more {
                 lines.push_str(&format!("{{\"sequence\":{sequence},\"effects\":{times}}}\n"));
             }
-            self.put(&more, lines.as_bytes())?;
+            files.push((more, lines.into_bytes()));
         }
         for (workload, dead) in workloads.iter().zip(seen.dead.iter().cycle()) {
             let found = dead.workloads.get(workload).unwrap_or(&none);
-            self.put(&self.dead_of(source, workload), &bitmap(found))?;
+            files.push((self.folder.dead_of(source, workload), bitmap(found)));
         }
         let unordered = Ordered::default();
         for (workload, order) in workloads.iter().zip(seen.order.iter().cycle()) {
-            let path = self.order_of(source, workload);
+            let path = self.folder.order_of(source, workload);
             let order = order.workloads.get(workload).unwrap_or(&unordered);
             let text = serde_json::to_vec(order).map_err(|error| FolderError::Garbled {
                 path: path.clone(),
                 why: error.to_string(),
             })?;
-            self.put(&path, &text)?;
+            files.push((path, text));
         }
-        Ok(())
+        self.files(files)
+    }
+
+    /// Writes whole files, and their digests into the events: they say nothing
+    /// of their run themselves.
+    fn files(
+        &mut self,
+        files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>,
+    ) -> Result<(), FolderError> {
+        let mut digests = BTreeMap::new();
+        for (path, bytes) in files {
+            self.folder.put(&path, &bytes)?;
+            digests.insert(self.folder.name_of(&path), super::digest(&bytes));
+        }
+        self.event(Event::FilesWritten { files: digests })
+    }
+}
+
+/// A file and the hash of what was written to it.
+struct Hashed<W> {
+    out: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -146,7 +146,7 @@ fn a_folder_tells_what_was_judged() {
     let mut ledger = Ledger::new("r", "publish");
     ledger.add_due(500);
     (0..500).for_each(|sequence| ledger.record(sequence, Fate::Acked));
-    folder.put_ledger("publish", &ledger).unwrap();
+    writer.ledger("publish", &ledger).unwrap();
     let summary = WorkloadSummary::default();
     writer
         .event(Event::WorkloadEnded { workload: "publish".to_owned(), summary: Box::new(summary) })
@@ -183,7 +183,7 @@ fn a_folder_tells_what_was_judged() {
         order: Some(Order { workloads: reader.finish(), trouble: None }),
         ..Seen::default()
     };
-    folder.put_effects("rows", &["publish".to_owned()], &seen).unwrap();
+    writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
     let event = Event::EffectsRead {
         source: "rows".to_owned(),
         place: "postgres://h/d".to_owned(),

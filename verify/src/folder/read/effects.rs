@@ -9,7 +9,7 @@ use scenarios::plan::Plan;
 use serde::Deserialize;
 
 use super::lines::whole_lines;
-use super::{Facts, Folder, name_of};
+use super::{Facts, Folder, is_as_written};
 use crate::history::{Flaw, History, Seen, SeenWorkload};
 
 /// Reads what every source saw.
@@ -23,7 +23,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
         for workload in &plan.workloads {
             let name = &workload.name;
             let known = workloads.get(name);
-            let reading = Reading { folder, source: &source.name, workload: name };
+            let reading = Reading { folder, facts, source: &source.name, workload: name };
             let is_written = written.as_ref().is_some_and(|list| list.contains(name));
             let has_attempts =
                 known.is_some_and(|known| known.ledger.due() > known.ledger.count(Fate::Dropped));
@@ -44,13 +44,14 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
 /// The files of one workload at one source.
 struct Reading<'a> {
     folder: &'a Folder,
+    facts: &'a Facts,
     source: &'a str,
     workload: &'a str,
 }
 
 impl Reading<'_> {
     fn flaw(&self, path: &Path, why: impl ToString) -> Flaw {
-        Flaw::of(&name_of(self.folder, path), why)
+        Flaw::of(&self.folder.name_of(path), why)
     }
 
     fn effects(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
@@ -66,6 +67,7 @@ impl Reading<'_> {
         let mut told = SeenWorkload { once: self.bitmap(&once)?, ..SeenWorkload::default() };
         let lines = whole_lines(&more).map_err(|error| self.flaw(&more, error))?;
         let lines = lines.ok_or_else(|| self.flaw(&more, MISSING))?;
+        self.read(&more)?;
         if lines.is_torn {
             return Err(self.flaw(&more, "its last line is torn"));
         }
@@ -101,8 +103,7 @@ impl Reading<'_> {
         if !is_due && !path.exists() {
             return Ok(());
         }
-        let read = std::fs::read(&path).map_err(|error| self.flaw(&path, missing(&error)));
-        let ordered = read.and_then(|bytes| {
+        let ordered = self.read(&path).and_then(|bytes| {
             serde_json::from_slice(&bytes).map_err(|error| self.flaw(&path, error))
         });
         let ordered = ordered.inspect_err(|flaw| {
@@ -112,8 +113,15 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {
+    /// A file as the run wrote it.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, Flaw> {
         let bytes = std::fs::read(path).map_err(|error| self.flaw(path, missing(&error)))?;
+        is_as_written(self.folder, self.facts, path, &bytes).map_err(|why| self.flaw(path, why))?;
+        Ok(bytes)
+    }
+
+    fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {
+        let bytes = self.read(path)?;
         let mut rest = &bytes[..];
         let map = RoaringTreemap::deserialize_from(&mut rest)
             .map_err(|error| self.flaw(path, format!("it is damaged: {error}")))?;

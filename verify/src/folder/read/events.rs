@@ -67,6 +67,7 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             facts.brokers = brokers;
         }
         Event::PlanWritten { text, digest } => facts.plan = Some((text, digest)),
+        Event::FilesWritten { files } => facts.files.extend(files),
         Event::PhaseStarted { .. } => {}
         Event::Process { name, .. } => {
             history.processes.extend(stamped.at.map(|at| Turn { at, process: name }));

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use loadgen::answers::Guilty;
 use loadgen::{Latency, Ledger, Shape, hlog};
 use scenarios::plan::{Plan, Workload};
 
 use super::lines::whole_lines;
-use super::{Facts, Folder, name_of};
+use super::{Facts, Folder, is_as_written};
 use crate::history::{self, AnswersHistory, Flaw, History, Times, WorkloadHistory};
 
 /// The file, as a flaw names it.
@@ -34,9 +35,9 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
         let shape = Shape::from_plan(workload, plan.seed);
         let answers = summary.answers.map(|counts| {
             let path = folder.answers_of(&workload.name);
-            let guilty = read_rows(&path).unwrap_or_else(|why| {
+            let guilty = read_answers(folder, facts, &path).unwrap_or_else(|why| {
                 // The counts say what the verdict is; this is the evidence.
-                history.flaws.push(Flaw::of(&name_of(folder, &path), why));
+                history.flaws.push(Flaw::of(&folder.name_of(&path), why));
                 Vec::new()
             });
             AnswersHistory { counts, guilty }
@@ -60,7 +61,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
 
 fn ledger(folder: &Folder, workload: &Workload, facts: &Facts) -> Result<Ledger, Flaw> {
     let path = folder.outcomes_of(&workload.name);
-    let flaw = |why: String| Flaw::of(&name_of(folder, &path), why);
+    let flaw = |why: String| Flaw::of(&folder.name_of(&path), why);
     if !path.exists() {
         return Err(flaw("it is missing".to_owned()));
     }
@@ -73,7 +74,17 @@ fn ledger(folder: &Folder, workload: &Workload, facts: &Facts) -> Result<Ledger,
         let why = format!("it is of workload {of} of run {run}, and this is run {}", facts.run);
         return Err(flaw(why));
     }
+    let bytes = std::fs::read(&path).map_err(|error| flaw(error.to_string()))?;
+    is_as_written(folder, facts, &path, &bytes).map_err(|why| flaw(why.to_owned()))?;
     Ok(ledger)
+}
+
+/// The answers that something is wrong with.
+fn read_answers(folder: &Folder, facts: &Facts, path: &Path) -> Result<Vec<Guilty>, String> {
+    let rows = read_rows(path)?;
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    is_as_written(folder, facts, path, &bytes)?;
+    Ok(rows)
 }
 
 /// The lines of a file, each a JSON object.
@@ -190,11 +201,16 @@ mod tests {
     use loadgen::answers::{Flaw, Guilty};
 
     use super::*;
+    use crate::folder::write::Writer;
 
     #[test]
     fn answers_read_back_as_they_were_written() {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::create(parent.path(), "shop", "now", "r").unwrap();
+        let source = scenarios::suite::find("channel-leak").unwrap().source;
+        let plan = scenarios::plan("f", source, &scenarios::Settings::default()).unwrap();
+        let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+        writer.start("0.1.0", "verify").unwrap();
         let row = |kind, first: Option<&str>| Guilty {
             id: "r/checkout/7".to_owned(),
             kind,
@@ -202,12 +218,16 @@ mod tests {
             second: None,
         };
         let rows = vec![row(Flaw::Disagreed, Some("\"a\"")), row(Flaw::Unmarked, None)];
-        folder
-            .put_answers("checkout", rows.iter().cloned(), &scenarios::redact::Secrets::default())
-            .unwrap();
+        writer.answers("checkout", rows.iter().cloned()).unwrap();
         let path = folder.answers_of("checkout");
-        assert_eq!(read_rows::<Guilty>(&path).unwrap(), rows);
+        let mut facts = Facts::default();
+        super::super::events::read(&folder, &mut facts, &mut History::default());
+        assert_eq!(read_answers(&folder, &facts, &path).unwrap(), rows);
         let first = std::fs::read_to_string(&path).unwrap();
         assert!(first.starts_with("{\"id\":\"r/checkout/7\",\"kind\":\"disagreed\",\"first\":"));
+        // Another file in its place is not believed.
+        std::fs::write(&path, first.replace("checkout/7", "checkout/8")).unwrap();
+        let why = read_answers(&folder, &facts, &path).unwrap_err();
+        assert_eq!(why, "it is not the file that the run wrote");
     }
 }
