@@ -44,6 +44,9 @@ pub trait System: fmt::Debug + Send + Sync {
     /// server's target of the same name.
     fn targets(&self) -> &'static [&'static str];
 
+    /// The roles of its own parts' processes.
+    fn roles(&self) -> &'static [&'static str];
+
     /// What must be installed beside its servers' programs.
     fn needs(&self) -> &'static [&'static Need] {
         &[]
@@ -202,6 +205,12 @@ impl dyn System {
     /// [`LabError::ManyServers`] if there are several.
     pub fn role(&self, asked: &str) -> Result<String, LabError> {
         crate::server::role(asked, self.servers())
+    }
+
+    /// Every role in a lab of this system.
+    pub fn all_roles(&self) -> Vec<&'static str> {
+        let servers = self.servers().iter().map(|kind| kind.name);
+        self.roles().iter().copied().chain(servers).collect()
     }
 
     /// Starts its servers and its parts, and waits until all of them answer.

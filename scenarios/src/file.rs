@@ -9,6 +9,7 @@ mod effects;
 mod fault;
 mod item;
 mod links;
+mod missing;
 mod params;
 mod phase;
 mod probe;
@@ -27,8 +28,8 @@ use crate::problem::{Problem, Problems};
 use crate::read::{At, Context, Table};
 use crate::redact::Secrets;
 use crate::units::Span;
-use item::Item;
-use links::Links;
+use item::{Item, Out};
+use links::{Key, Links};
 
 /// What the command line says about a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub struct Settings {
     pub variant: String,
     /// `--set NAME=VALUE`.
     pub set: BTreeMap<String, String>,
+    /// `--skip`: the checks that are left out.
+    pub skip: BTreeSet<String>,
+    /// `--skip-fault`: the faults that are left out.
+    pub skip_faults: BTreeSet<String>,
     /// `--duration`: the length of the phases marked `stretch`.
     pub duration: Option<Span>,
     /// Where every random choice comes from.
@@ -53,8 +58,21 @@ impl Default for Settings {
             targets: None,
             variant: "correct".to_owned(),
             set: BTreeMap::new(),
+            skip: BTreeSet::new(),
+            skip_faults: BTreeSet::new(),
             duration: None,
             seed: 1,
+        }
+    }
+}
+
+impl Settings {
+    /// The option that leaves out the item of this kind and name, if one does.
+    fn skips(&self, kind: &str, name: &str) -> Option<&'static str> {
+        match kind {
+            "check" if self.skip.contains(name) => Some("--skip"),
+            "fault" if self.skip_faults.contains(name) => Some("--skip-fault"),
+            _ => None,
         }
     }
 }
@@ -136,7 +154,7 @@ fn plan_for(
     let mut table = Table::new(&context, document.get_ref(), 0..0);
     let read = read(&mut table, settings, &links, purpose);
     table.finish();
-    let plan = read.into_plan(&context, settings, &links);
+    let plan = read.into_plan(&context, settings, &links, purpose);
     let list = context.into_problems();
     if list.is_empty() { Ok(plan) } else { Err(problems(list)) }
 }
@@ -229,9 +247,17 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
 }
 
 impl File {
-    fn into_plan(self, context: &Context, settings: &Settings, links: &Links) -> Plan {
+    fn into_plan(
+        self,
+        context: &Context,
+        settings: &Settings,
+        links: &Links,
+        purpose: Purpose,
+    ) -> Plan {
         self.check_duration(context, settings);
-        let resolved = links.resolve(context, &self);
+        missing::check_skips(context, &self, settings);
+        let out = links.resolve(context, &self);
+        missing::report(context, &self, &out, purpose);
         let mut left_out = Vec::new();
         let mut plan = Plan {
             plan_version: PLAN_VERSION,
@@ -248,19 +274,33 @@ impl File {
             params: context.param_values(),
             param_help: context.param_help(),
             phases: self.phases.into_iter().map(phase::Read::into_phase).collect(),
-            workloads: item::keep(self.workloads, &resolved, &mut left_out),
-            faults: item::keep(self.faults, &resolved, &mut left_out),
+            workloads: item::keep(self.workloads, &out, &mut left_out),
+            faults: item::keep(self.faults, &out, &mut left_out),
             safety: self.safety,
-            probes: item::keep(self.probes, &resolved, &mut left_out),
-            effects: item::keep(self.effects, &resolved, &mut left_out),
-            checks: item::keep(self.checks, &resolved, &mut left_out),
+            probes: item::keep(self.probes, &out, &mut left_out),
+            effects: item::keep(self.effects, &out, &mut left_out),
+            checks: item::keep(self.checks, &out, &mut left_out),
             left_out,
         };
         prune(&mut plan);
-        if plan.checks.is_empty() && plan.left_out.iter().any(|item| item.kind == "check") {
+        let is_wanted = |(kind, _): &Key, out: &Out| kind == "check" && !out.may;
+        if plan.checks.is_empty()
+            && plan.left_out.iter().any(|item| item.kind == "check")
+            && !out.iter().any(|(key, out)| is_wanted(key, out))
+        {
             context.problem(None, "every check is left out; nothing would be judged", None);
         }
         plan
+    }
+
+    /// The items that may be left out where the run cannot do them.
+    fn optional(&self) -> BTreeSet<Key> {
+        fn of<T>(items: &[Item<T>]) -> impl Iterator<Item = Key> {
+            let optional = items.iter().filter(|item| item.optional);
+            optional.map(|item| (item.kind.to_owned(), item.name.value.clone()))
+        }
+        let means = of(&self.probes).chain(of(&self.effects)).chain(of(&self.workloads));
+        means.chain(of(&self.faults)).chain(of(&self.checks)).collect()
     }
 
     fn check_duration(&self, context: &Context, settings: &Settings) {

@@ -9,6 +9,7 @@ pub mod access;
 pub mod check;
 pub mod effects;
 pub mod fault;
+mod left_out;
 pub mod phase;
 pub mod probe;
 pub mod safety;
@@ -25,6 +26,7 @@ pub use access::Access;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
+pub use left_out::{Cause, LeftOut, skipped};
 pub use phase::{Phase, Timeline};
 pub use probe::{Probe, ProbeKind};
 pub use safety::Safety;
@@ -102,16 +104,4 @@ pub enum Place {
     Lab,
     /// Somebody's own system, reached by addresses.
     Targets,
-}
-
-/// An item of the scenario that is not part of this run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeftOut {
-    /// `workload`, `fault`, `probe`, `effects` or `check`.
-    pub kind: String,
-    /// The item's name.
-    pub name: String,
-    /// Why it is left out, and what would bring it in.
-    pub why: String,
 }

@@ -102,6 +102,11 @@ fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
         let given = targets.filter(|(key, target)| target.required || optional.contains(key));
         given.map(|(key, _)| key).collect()
     });
+    // The service's own figures need an address, or are switched off.
+    let has_metrics = settings.targets.as_ref().is_none_or(|given| given.contains("metrics"));
+    if known.params.contains_key("metrics") && !has_metrics {
+        settings.set.insert("metrics".to_owned(), "off".to_owned());
+    }
     settings
 }
 

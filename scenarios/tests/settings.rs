@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scenarios::plan::{CheckKind, FaultKind, Place, ProbeKind, Transport};
+use scenarios::plan::{Cause, CheckKind, FaultKind, Place, ProbeKind, Transport};
 use scenarios::units::{Rate, Span};
 use scenarios::{Plan, Settings, plan, suite};
 
@@ -154,18 +154,120 @@ fn a_stable_version_and_a_log_bring_their_checks_back() {
     assert_eq!(left_out(&plan), expected);
 }
 
+fn skipping(checks: &[&str], faults: &[&str]) -> Settings {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Settings { skip: names(checks), skip_faults: names(faults), ..Settings::default() }
+}
+
 #[test]
-fn a_probe_without_an_address_is_left_out_with_what_reads_it() {
+fn checks_and_faults_are_skipped_by_name() {
+    let plan = planned(&skipping(&["response-time", "healthy"], &["kill-one-process"]));
+    assert_eq!(
+        left_out(&plan),
+        [
+            "fault kill-one-process: --skip-fault kill-one-process",
+            "check response-time: --skip response-time",
+            "check healthy: --skip healthy",
+        ]
+    );
+    assert!(plan.left_out.iter().all(|item| item.cause == Cause::Skipped));
+    assert_eq!((plan.checks.len(), plan.faults.len()), (15, 1));
+    // Nothing else is excused by a fault that is not there.
+    let restarts = plan.checks.iter().find(|check| check.name == "restarts").unwrap();
+    let CheckKind::Absence(absence) = &restarts.kind else { panic!("not absence") };
+    assert!(absence.excused_by.is_empty());
+    let text = toml::to_string(&plan).unwrap();
+    assert_eq!(scenarios::plan_from_toml(&text).unwrap().left_out, plan.left_out);
+}
+
+#[test]
+fn skipping_what_is_not_there_names_the_nearest() {
+    assert_eq!(
+        refused(&skipping(&["response-tine", "kill-one-process"], &["close-one-conection"])),
+        [
+            "--skip kill-one-process: there is no such check (write --skip-fault kill-one-process)",
+            "--skip response-tine: there is no such check (did you mean \"response-time\"?)",
+            "--skip-fault close-one-conection: there is no such fault (did you mean \"close-one-connection\"?)",
+        ]
+    );
+}
+
+#[test]
+fn a_run_without_any_check_does_not_start() {
+    let plan = planned(&Settings::default());
+    let all: Vec<&str> = plan.checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(refused(&skipping(&all, &[])), ["every check is left out; nothing would be judged"]);
+}
+
+#[test]
+fn what_cannot_be_done_is_told_at_once_with_what_to_give_or_skip() {
+    let source = suite::find("idempotent-ingest").unwrap().source;
+    let told = |settings: &Settings| {
+        let problems = plan("f", source, settings).unwrap_err().to_string();
+        problems.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let needed = ["service", "redis", "database"];
+    assert_eq!(
+        told(&targets(&needed)),
+        [
+            "f: there is no --target metrics, and check duplicates-seen, check hit-share, check enqueue-rate, check lag-told, check processing-time, check worker-errors and check no-resets need it (give --target metrics=http://… (the Prometheus endpoint of the service and its workers), or leave it out with --set metrics=off)"
+        ]
+    );
+    // A switch and names do the same; the names are known to the end of the run.
+    let checks = [
+        "duplicates-seen",
+        "hit-share",
+        "enqueue-rate",
+        "lag-told",
+        "processing-time",
+        "worker-errors",
+        "no-resets",
+    ];
+    let settings = Settings { targets: targets(&needed).targets, ..skipping(&checks, &[]) };
+    let without = plan("f", source, &settings).unwrap_or_else(|problems| panic!("{problems}"));
+    let skipped = without.left_out.iter().filter(|item| item.cause == Cause::Skipped);
+    assert_eq!(skipped.count(), checks.len());
+    // A check that counts from a fault does not go with it by itself.
+    assert_eq!(
+        told(&skipping(&[], &["stop-workers"])),
+        [
+            "f: fault stop-workers cannot be part of this run: --skip-fault stop-workers; check works-off needs it (leave it out with --skip works-off)"
+        ]
+    );
+    assert!(plan("f", source, &skipping(&["works-off"], &["stop-workers"])).is_ok());
+}
+
+#[test]
+fn a_fault_that_needs_the_lab_goes_only_where_the_file_says_so() {
+    let needed = targets(&["service", "rabbitmq", "management"]);
+    let source = source()
+        .replace("name = \"kill-one-process\"\nneeds = \"lab\"\n", "name = \"kill-one-process\"\n");
+    let problems = plan("f", &source, &needed).unwrap_err().to_string();
+    assert_eq!(
+        problems,
+        "f: fault kill-one-process cannot be part of this run: it needs the lab (mark it in the file with needs = \"lab\" or optional = true, or leave it out with --skip-fault kill-one-process)"
+    );
+    let skipped = Settings { skip_faults: ["kill-one-process".to_owned()].into(), ..needed };
+    assert!(plan("f", &source, &skipped).is_ok());
+}
+
+#[test]
+fn a_probe_without_an_address_takes_what_reads_it_along_only_where_the_file_says_so() {
     let source = source().replace(
         "management = \"${target.management}\" }\n\n[[probe]]\nname = \"process\"",
         "}\n\n[[probe]]\nname = \"process\"",
     );
     let settings = targets(&["service", "rabbitmq", "management"]);
-    let plan = plan("f", &source, &settings).unwrap_or_else(|problems| panic!("{problems}"));
-    let why = "none of its addresses is given";
-    assert!(left_out(&plan).contains(&format!("probe broker: {why}")), "{:?}", left_out(&plan));
-    // A check that is not optional stays, and is inconclusive without data.
-    assert!(plan.checks.iter().any(|check| check.name == "channels-trend"));
+    let problems = plan("f", &source, &settings).unwrap_err().to_string();
+    let message = "f: there is no --target metrics, and check channels-per-1000, check channels-after-faults, ";
+    assert!(problems.starts_with(message), "{problems}");
+    assert!(problems.contains("--skip channels-trend") && !problems.contains('\n'), "{problems}");
+    let optional = source.replace(
+        "[[check]]\nname = \"channels-per-1000\"",
+        "[[check]]\nname = \"channels-per-1000\"\noptional = true",
+    );
+    let problems = plan("f", &optional, &settings).unwrap_err().to_string();
+    assert!(!problems.contains("channels-per-1000"), "{problems}");
 }
 
 /// The admin API of the proxy stands nowhere in the file: it is a default.
@@ -176,7 +278,7 @@ fn a_fault_whose_usual_address_is_not_given_is_left_out() {
         let planned = plan("f", source, &targets(keys));
         planned.unwrap_or_else(|problems| panic!("{problems}"))
     };
-    let needed = ["service", "redis", "database"];
+    let needed = ["service", "redis", "database", "metrics"];
     let without = planned(&needed);
     let why = "fault slow-network: there is no --target proxy=URL".to_owned();
     assert!(left_out(&without).contains(&why), "{:?}", left_out(&without));

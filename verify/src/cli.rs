@@ -26,6 +26,8 @@ Examples:
          --target management=http://user:password@127.0.0.1:15672
       run it against your own service and broker
       (add --allow HOST for each host that is not this machine)
+  verify --scenario channel-leak --skip response-time --skip-fault close-one-connection
+      leave out a check and a fault; the headline says so
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
 
@@ -69,6 +71,12 @@ pub struct RunArgs {
     /// Gives a parameter of the scenario another value (see `verify show NAME`)
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+    /// Leaves out a check of the scenario; may be repeated
+    #[arg(long = "skip", value_name = "CHECK")]
+    pub skip: Vec<String>,
+    /// Leaves out a fault of the scenario; may be repeated
+    #[arg(long = "skip-fault", value_name = "FAULT")]
+    pub skip_faults: Vec<String>,
     /// Where every random choice comes from [default: chosen anew, and reported]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,

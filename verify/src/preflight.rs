@@ -16,9 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Looks at every address once.
 ///
 /// # Errors
-/// The first address at which nobody answers, or that refuses us.
+/// Every address at which nobody answers, or that refuses us.
 pub async fn reach(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<(), TargetError> {
     let management = management_keys(plan);
+    let mut troubles = Vec::new();
     for (key, text) in targets {
         let declared = plan.system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = match management.contains(key) {
@@ -29,9 +30,16 @@ pub async fn reach(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<()
             let address = service.address(text)?;
             services::check(&address, "preflight", PATIENCE).await
         };
-        looked.await.map_err(|trouble| told(key, trouble))?;
+        troubles.extend(looked.await.err().map(|trouble| told(key, trouble)));
     }
-    Ok(())
+    match troubles.pop() {
+        None => Ok(()),
+        Some(only) if troubles.is_empty() => Err(only),
+        Some(last) => {
+            troubles.push(last);
+            Err(TargetError::Several(troubles))
+        }
+    }
 }
 
 /// The keys of the targets that the plan uses as management APIs.

@@ -29,6 +29,9 @@ pub enum SetupError {
     /// Something may not be reached.
     #[error(transparent)]
     Guards(#[from] GuardsError),
+    /// Roles that the lab does not have, one a line.
+    #[error("{0}")]
+    Roles(String),
     /// A signal came first.
     #[error("interrupted during set-up")]
     Interrupted,
@@ -55,13 +58,35 @@ impl SetupError {
 /// say `broker` or `database` for the only server of that class.
 ///
 /// # Errors
-/// When the lab has several such servers, or there is no such system.
-pub fn name_roles(plan: &mut Plan) -> Result<(), LabError> {
+/// Every role that the lab does not have, or of which it has several, with what
+/// to write or skip; or that there is no such system.
+pub fn name_roles(plan: &mut Plan) -> Result<(), SetupError> {
     let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())?;
-    for role in plan.roles_mut() {
-        *role = system.role(role)?;
+    let known = system.all_roles();
+    let mut problems = Vec::new();
+    let mut name = |role: &mut String, what: &str, without: &str| {
+        match system.role(role) {
+        Ok(meant) if known.contains(&meant.as_str()) => *role = meant,
+        Ok(_) => problems.push(format!(
+            "{what}: there is no role {role:?} in a lab of {}; write one of {}, or leave out {without}",
+            system.name(),
+            known.join(", ")
+        )),
+        Err(error) => problems.push(format!("{what}: {error}")),
     }
-    Ok(())
+    };
+    for fault in &mut plan.faults {
+        if let Some(role) = fault.kind.role_mut() {
+            let without = format!("the fault with --skip-fault {}", fault.name);
+            name(role, &format!("fault {}", fault.name), &without);
+        }
+    }
+    for probe in &mut plan.probes {
+        if let Some(role) = probe.kind.role_mut() {
+            name(role, &format!("probe {}", probe.name), "the probe and the checks that read it");
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(SetupError::Roles(problems.join("\n"))) }
 }
 
 /// A system that stands.
@@ -131,7 +156,7 @@ impl Standing {
     /// in.
     ///
     /// # Errors
-    /// The first address at which nobody answers, or that refuses us.
+    /// Every address at which nobody answers, or that refuses us.
     pub async fn targets(
         plan: &Plan,
         targets: BTreeMap<String, String>,
@@ -187,6 +212,27 @@ mod tests {
         assert_ne!(old, plan);
         name_roles(&mut old).unwrap();
         assert_eq!(old, plan);
+    }
+
+    /// All at once, with what to write or skip.
+    #[test]
+    fn roles_that_a_lab_does_not_have_are_told_before_anything_starts() {
+        let mut plan = shipped(|text| {
+            let text = text.replace("role = \"redis\"", "role = \"redsi\"");
+            text.replace("role = \"ingress\"", "role = \"entrance\"")
+        });
+        let told = name_roles(&mut plan).unwrap_err().to_string();
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(
+            lines[0],
+            "fault redis-dies: there is no role \"redsi\" in a lab of ingest; write one of ingress, \
+             worker, redis, postgres, or leave out the fault with --skip-fault redis-dies"
+        );
+        assert!(
+            lines[1].contains("ingress-dies") && lines[2].starts_with("probe ingress"),
+            "{told}"
+        );
+        assert_eq!(lines.len(), 3);
     }
 
     #[test]

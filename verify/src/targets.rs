@@ -51,6 +51,9 @@ pub enum TargetError {
         /// What the system says.
         why: String,
     },
+    /// More than one address cannot be used; one a line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<TargetError>),
     /// The system there does not let us in.
     #[error("{key}: {address} refuses us ({why}); {advice}")]
     Unauthorized {

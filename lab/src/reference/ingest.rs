@@ -67,6 +67,10 @@ impl System for Entry {
         &[&redis::KIND, &postgres::KIND]
     }
 
+    fn roles(&self) -> &'static [&'static str] {
+        &[INGRESS, WORKER]
+    }
+
     fn targets(&self) -> &'static [&'static str] {
         &["service", "metrics"]
     }

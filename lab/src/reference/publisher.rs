@@ -55,6 +55,10 @@ impl System for Entry {
         &[&rabbitmq::KIND]
     }
 
+    fn roles(&self) -> &'static [&'static str] {
+        &[SERVICE, STABLE]
+    }
+
     fn targets(&self) -> &'static [&'static str] {
         &[SERVICE, STABLE]
     }

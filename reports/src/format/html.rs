@@ -20,6 +20,7 @@ use super::standing::{Standing, standing_so};
 use super::text;
 use crate::record::Record;
 use escape::text as safe;
+use scenarios::plan::skipped;
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -43,7 +44,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     faults::write(out, record)?;
     about::write_series(out, record)?;
     about::write_tables(out, record)?;
-    about::write_left_out(out, record)?;
+    about::write_skipped(out, record)?;
     about::write_run(out, record)?;
     out.push_str("</main>\n</body>\n</html>\n");
     Ok(())
@@ -98,6 +99,9 @@ fn tally(out: &mut String, record: &Record) -> Result {
             )?;
         }
     }
+    if let Some(skipped) = skipped(&record.left_out) {
+        writeln!(out, "<li class=\"skipped\"><a href=\"#skipped\">{}</a></li>", safe(&skipped))?;
+    }
     out.push_str("</ul>\n");
     Ok(())
 }
@@ -111,7 +115,7 @@ fn contents(out: &mut String, record: &Record) -> Result {
         ("faults", "Faults", !record.faults.is_empty()),
         ("series", "Series", !record.series.is_empty()),
         ("tables", "Tables", !record.tables.is_empty()),
-        ("left-out", "Left out", !record.left_out.is_empty()),
+        ("skipped", "Skipped", !record.left_out.is_empty()),
         ("run", "Run", true),
     ];
     out.push_str("<nav aria-label=\"Sections\">");

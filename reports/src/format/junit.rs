@@ -1,13 +1,14 @@
 //! `junit.xml`: a suite for the scenario, a case for each check.
 //!
 //! Violated is a failure, inconclusive an error, a warning a success with
-//! output. CI servers take a file without tests, or with passed ones only, for
+//! output. A check, fault or workload that this run left out is a skipped case. CI servers take a file without tests, or with passed ones only, for
 //! a success: where no finding accounts for the run's verdict, a case named
 //! `verdict` does.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use scenarios::plan::LeftOut;
 
 use super::standing::Standing;
 use super::text;
@@ -31,7 +32,9 @@ fn suite(record: &Record) -> TestSuite {
     suite.time = Duration::try_from_secs_f64(record.run.seconds).ok();
     suite.add_properties(properties(record));
     let cases = record.findings.iter().map(|finding| case(record, finding));
-    suite.add_test_cases(cases.chain(whole(record)));
+    let left_out = record.left_out.iter().filter(|item| item.is_counted());
+    let skipped = left_out.map(|item| skipped(record, item));
+    suite.add_test_cases(cases.chain(skipped).chain(whole(record)));
     if !record.warnings.is_empty() {
         suite.set_system_err(record.warnings.join("\n"));
     }
@@ -73,6 +76,19 @@ fn case(record: &Record, finding: &Finding) -> TestCase {
     } else if standing == Standing::Held {
         case.set_system_out(message);
     }
+    case
+}
+
+/// A check keeps its name, so that its course over many runs is in one place.
+fn skipped(record: &Record, item: &LeftOut) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(&item.why);
+    let name = match item.kind.as_str() {
+        "check" => item.name.clone(),
+        kind => format!("{kind} {}", item.name),
+    };
+    let mut case = TestCase::new(name, status);
+    case.set_classname(&record.run.scenario);
     case
 }
 

@@ -32,7 +32,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     load(out, record)?;
     effects(out, record)?;
     faults(out, record)?;
-    left_out(out, record)?;
+    skipped(out, record)?;
     about(out, record)
 }
 
@@ -186,11 +186,13 @@ fn faults(out: &mut String, record: &Record) -> Result {
     unfold(out, "Faults", rows)
 }
 
-fn left_out(out: &mut String, record: &Record) -> Result {
+fn skipped(out: &mut String, record: &Record) -> Result {
     let rows = record.left_out.iter();
-    unfold(
+    // What is counted is said as everywhere; probes and effects stand below it too.
+    let counted = scenarios::plan::skipped(&record.left_out);
+    folded(
         out,
-        "Left out",
+        &counted.unwrap_or_else(|| "Skipped".to_owned()),
         rows.map(|o| format!("{} {}: {}", inline(&o.kind), code(&o.name), inline(&o.why))),
     )
 }
@@ -209,12 +211,18 @@ fn about(out: &mut String, record: &Record) -> Result {
     if run.again.is_empty() { Ok(()) } else { writeln!(out, "\n{}", fenced(&run.again)) }
 }
 
-/// A folded list, if it has any rows.
+/// A folded list with the number of its rows, if it has any.
 fn unfold(out: &mut String, heading: &str, rows: impl ExactSizeIterator<Item = String>) -> Result {
+    let summary = format!("{heading} ({})", rows.len());
+    folded(out, &summary, rows)
+}
+
+/// A folded list, if it has any rows.
+fn folded(out: &mut String, summary: &str, rows: impl ExactSizeIterator<Item = String>) -> Result {
     if rows.len() == 0 {
         return Ok(());
     }
-    writeln!(out, "\n<details><summary>{heading} ({})</summary>\n", rows.len())?;
+    writeln!(out, "\n<details><summary>{summary}</summary>\n")?;
     for row in rows {
         writeln!(out, "- {row}")?;
     }

@@ -1,7 +1,7 @@
 //! How a finding stands in a report: its verdict, and whether it only warns.
 
 use crate::record::{Finding, Record, Verdict};
-use scenarios::plan::Severity;
+use scenarios::plan::{Severity, skipped};
 
 /// Ordered as a reader wants them: what is worst comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +67,17 @@ pub(super) fn worst_first(record: &Record) -> impl Iterator<Item = &Finding> + C
     Standing::ALL.into_iter().flat_map(|standing| standing_so(record, standing))
 }
 
-/// `7 checks: 2 violated, 1 inconclusive, 4 held`; what there is none of is left
-/// out.
+/// `7 checks: 2 violated, 1 inconclusive, 4 held; 1 fault skipped`; what there is
+/// none of is left out.
 pub(super) fn tally(record: &Record) -> String {
+    let made = made(record);
+    match skipped(&record.left_out) {
+        Some(skipped) => format!("{made}; {skipped}"),
+        None => made,
+    }
+}
+
+fn made(record: &Record) -> String {
     let parts: Vec<String> = Standing::ALL
         .into_iter()
         .map(|standing| (standing_so(record, standing).count(), standing.word()))

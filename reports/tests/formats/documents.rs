@@ -51,7 +51,7 @@ pub(crate) const ELEMENTS: [&str; 44] = [
     "text",
 ];
 
-/// A case of a JUnit file: `result` is `failure`, `error` or `success`.
+/// A case of a JUnit file: `result` is `failure`, `error`, `skipped` or `success`.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) result: String,
@@ -87,7 +87,7 @@ pub(crate) fn junit_cases(text: &str) -> Vec<Case> {
                 let result = "success".to_owned();
                 cases.push(Case { name: attribute(tag, "name"), result });
             }
-            name @ (b"failure" | b"error") => {
+            name @ (b"failure" | b"error" | b"skipped") => {
                 let case = cases.last_mut().expect("a result stands inside a case");
                 case.result = String::from_utf8_lossy(name).into_owned();
             }

@@ -87,7 +87,16 @@ pub(crate) fn hostile() -> Record {
 
 /// Replaces every text but the words of closed enums.
 fn poison(value: &mut serde_json::Value, attack: &str) {
-    const WORDS: [&str; 5] = ["held", "violated", "inconclusive", "violation", "warning"];
+    const WORDS: [&str; 8] = [
+        "held",
+        "violated",
+        "inconclusive",
+        "violation",
+        "warning",
+        "skipped",
+        "switched_off",
+        "unable",
+    ];
     match value {
         serde_json::Value::String(text) if !WORDS.contains(&text.as_str()) => {
             attack.clone_into(text);

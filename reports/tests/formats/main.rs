@@ -134,7 +134,9 @@ fn junit_is_well_formed_and_counts_what_it_holds() {
         let cases = documents::junit_cases(&text(&record, Format::Junit));
         let of = |verdict| record.findings.iter().filter(|f| f.verdict == verdict).count();
         let with = |result| cases.iter().filter(|case| case.result == result).count();
-        assert_eq!(cases.len(), record.findings.len().max(1), "{name}");
+        let skipped = record.left_out.iter().filter(|item| item.is_counted()).count();
+        assert_eq!(cases.len(), record.findings.len().max(1) + skipped, "{name}");
+        assert_eq!(with("skipped"), skipped, "{name}");
         assert_eq!(
             with("error"),
             of(Verdict::Inconclusive).max(usize::from(name == "empty")),
@@ -144,6 +146,32 @@ fn junit_is_well_formed_and_counts_what_it_holds() {
             usize::from(record.findings.iter().any(|f| f.kind == "speed" || name == "hostile"));
         assert_eq!(with("failure"), of(Verdict::Violated) - warned, "{name}");
     }
+}
+
+#[test]
+fn what_was_skipped_has_the_same_counts_everywhere() {
+    let record = samples::leak();
+    let told = scenarios::plan::skipped(&record.left_out).unwrap();
+    assert_eq!(told, "1 fault and 2 checks skipped");
+    for format in [Format::Terminal, Format::Markdown, Format::Html] {
+        // However it is wrapped.
+        let text = text(&record, format).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&told), "{format}");
+        for item in &record.left_out {
+            assert!(text.contains(&item.name), "{format}: {}", item.name);
+        }
+    }
+    let cases = documents::junit_cases(&text(&record, Format::Junit));
+    let skipped = cases.iter().filter(|case| case.result == "skipped");
+    let names: Vec<&str> = skipped.map(|case| case.name.as_str()).collect();
+    assert_eq!(names, ["fault close-one", "pod-restarts", "lag"]);
+    // A verdict.json of before says nothing of who left what out.
+    let mut json: serde_json::Value = serde_json::from_str(&record.to_json()).unwrap();
+    for item in json["left_out"].as_array_mut().unwrap() {
+        item.as_object_mut().unwrap().remove("cause");
+    }
+    let old = Record::from_json(json.to_string().as_bytes()).unwrap();
+    assert!(old.left_out.iter().all(|item| item.cause == scenarios::plan::Cause::Unable));
 }
 
 #[test]

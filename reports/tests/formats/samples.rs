@@ -7,7 +7,7 @@ use reports::record::{
     Outage, PhaseRecord, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord, TableRecord,
     Verdict, WorkloadRecord,
 };
-use scenarios::plan::{LeftOut, Place, Severity};
+use scenarios::plan::{Cause, LeftOut, Place, Severity};
 use scenarios::units::Unit;
 
 /// Everything held, two faults included.
@@ -122,11 +122,19 @@ pub(crate) fn leak() -> Record {
         ],
     }];
     record.warnings = vec!["The broker closed connection service-1 at 82.4s.".to_owned()];
-    record.left_out = vec![LeftOut {
-        kind: "check".to_owned(),
-        name: "pod-restarts".to_owned(),
-        why: "there are no pods in the lab; give --target kube=… to judge it".to_owned(),
-    }];
+    let left_out = |kind: &str, name: &str, why: &str, cause| LeftOut {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        why: why.to_owned(),
+        cause,
+    };
+    let no_pods = "there are no pods in the lab; give --target kube=… to judge it";
+    record.left_out = vec![
+        left_out("fault", "close-one", "--skip-fault close-one", Cause::Skipped),
+        left_out("probe", "pods", no_pods, Cause::Unable),
+        left_out("check", "pod-restarts", no_pods, Cause::Unable),
+        left_out("check", "lag", "--skip lag", Cause::Skipped),
+    ];
     record
 }
 

@@ -1,11 +1,11 @@
 //! What workloads, faults, probes, effects and checks have in common: a name,
 //! a switch, and what they need to be part of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::links::{Key, Links};
 use super::{Settings, is_name};
-use crate::plan::LeftOut;
+use crate::plan::{Cause, LeftOut};
 use crate::read::{At, Table};
 
 /// One `[[workload]]`, `[[fault]]`, `[[probe]]`, `[[effects]]` or `[[check]]`.
@@ -14,10 +14,32 @@ pub(super) struct Item<T> {
     pub(super) name: At<String>,
     pub(super) value: T,
     /// Why it is not part of this run.
-    pub(super) out: Option<String>,
-    /// Whether it goes too when something that it refers to is left out. A
-    /// check that stays is judged without data, and so is inconclusive.
+    pub(super) out: Option<Out>,
+    /// Whether the file says that it may be left out where it cannot be part of
+    /// a run.
     pub(super) optional: bool,
+    /// The parameter that switches it on and off, if one does.
+    pub(super) switch: Option<String>,
+}
+
+/// Why an item is not part of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Out {
+    pub(super) why: String,
+    pub(super) cause: Cause,
+    /// What is missing in the end.
+    pub(super) lacks: BTreeSet<Lack>,
+    /// Whether it may go: it was asked to, or the file says so.
+    pub(super) may: bool,
+}
+
+/// What an item cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lack {
+    /// An address, of one of these targets.
+    Address(BTreeSet<String>),
+    /// An item, itself or another one, with the reason why that is not there.
+    Item(Key, String),
 }
 
 /// Reads a name that will be part of file names and identities.
@@ -41,15 +63,15 @@ pub(super) fn read<T>(
 ) -> Item<T> {
     let described = table.is_described();
     let name = read_name(table, "Its name: small letters, digits and hyphens.");
-    let enabled = table.or("enabled", "\"off\" leaves it out.", true);
+    let enabled = table.or_at("enabled", "\"off\" leaves it out.", true);
     let needs = table.opt_at::<String>(
         "needs",
         "\"lab\" leaves it out of runs against a system of somebody's own.",
     );
     let optional = table.or(
         "optional",
-        "Whether it is left out when something it refers to is; otherwise a check is inconclusive then.",
-        kind != "check",
+        "Whether it is left out where the run cannot do it; otherwise there is no such run.",
+        false,
     );
     if let Some(needs) = &needs
         && needs.value != "lab"
@@ -62,6 +84,7 @@ pub(super) fn read<T>(
         );
     }
     table.context.take_missed();
+    table.context.take_forgiven();
     table.context.take_lab_only();
     table.context.take_unusable();
     if !described {
@@ -69,36 +92,57 @@ pub(super) fn read<T>(
     }
     let value = read(table, &name.value, links);
     let missed = table.context.take_missed();
+    let forgiven = table.context.take_forgiven();
     let lab_only = table.context.take_lab_only();
     let unusable = table.context.take_unusable();
-    let out = if !enabled {
-        Some("switched off".to_owned())
-    } else if unusable.is_some() {
-        unusable
+    let key = (kind.to_owned(), name.value.clone());
+    let asked = |why: String, cause| Out {
+        lacks: [Lack::Item(key.clone(), why.clone())].into(),
+        why,
+        cause,
+        may: true,
+    };
+    let unable = |why: String| Out { may: optional, ..asked(why, Cause::Unable) };
+    let out = if let Some(option) = settings.skips(kind, &name.value) {
+        Some(asked(format!("{option} {}", name.value), Cause::Skipped))
+    } else if !enabled.value {
+        Some(asked("switched off".to_owned(), Cause::SwitchedOff))
+    } else if let Some(why) = unusable {
+        let mut out = unable(why);
+        if !forgiven.is_empty() {
+            out.lacks = [Lack::Address(forgiven)].into();
+        }
+        Some(out)
     } else if settings.targets.is_none() {
         None
     } else if needs.is_some() {
-        Some("it needs the lab".to_owned())
+        Some(asked("it needs the lab".to_owned(), Cause::Unable))
+    } else if let Some(why) = lab_only {
+        Some(unable(why))
     } else {
-        lab_only.or_else(|| missed.first().map(|key| format!("there is no --target {key}=URL")))
+        let why: Vec<String> =
+            missed.iter().map(|key| format!("there is no --target {key}=URL")).collect();
+        let lacks = missed.into_iter().map(|key| Lack::Address([key].into())).collect();
+        (!why.is_empty()).then(|| Out { lacks, ..unable(why.join(", ")) })
     };
-    Item { kind, name, value, out, optional }
+    let switch = table.context.param_of(&enabled.span);
+    Item { kind, name, value, out, optional, switch }
 }
 
 /// Keeps the items that are part of the run and notes the others.
 pub(super) fn keep<T>(
     items: Vec<Item<T>>,
-    resolved: &BTreeMap<Key, String>,
+    out: &BTreeMap<Key, Out>,
     left_out: &mut Vec<LeftOut>,
 ) -> Vec<T> {
     let mut kept = Vec::new();
     for item in items {
-        let key = (item.kind.to_owned(), item.name.value.clone());
-        let why = item.out.or_else(|| item.optional.then(|| resolved.get(&key).cloned()).flatten());
-        match why {
+        let key = (item.kind.to_owned(), item.name.value);
+        match out.get(&key) {
             None => kept.push(item.value),
-            Some(why) => {
-                left_out.push(LeftOut { kind: key.0, name: key.1, why });
+            Some(out) => {
+                let (why, cause) = (out.why.clone(), out.cause);
+                left_out.push(LeftOut { kind: key.0, name: key.1, why, cause });
             }
         }
     }

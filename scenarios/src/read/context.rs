@@ -32,6 +32,8 @@ pub(crate) struct Context {
     absent: RefCell<BTreeSet<String>>,
     /// Absent targets that the item being read cannot do without.
     missed: RefCell<BTreeSet<String>>,
+    /// Absent targets that it could do without.
+    forgiven: RefCell<BTreeSet<String>>,
     /// Why the item being read can only be part of a run in the lab.
     lab_only: RefCell<Option<String>>,
     /// Why the item being read has nothing to work with in this run.
@@ -140,12 +142,25 @@ impl Context {
         self.missed.borrow_mut().extend(named.cloned());
     }
 
+    /// The only parameter that the value at a place uses.
+    pub(crate) fn param_of(&self, span: &Range<usize>) -> Option<String> {
+        let used = self.used.borrow();
+        let names = used.get(&(span.start, span.end)).filter(|names| names.len() == 1)?;
+        names.first().cloned()
+    }
+
     /// Runs a reading whose absent targets do not count as needed.
     pub(crate) fn forgiving<T>(&self, read: impl FnOnce() -> T) -> T {
         let before = self.missed.borrow().clone();
         let result = read();
-        *self.missed.borrow_mut() = before;
+        let missed = self.missed.replace(before);
+        self.forgiven.borrow_mut().extend(missed);
         result
+    }
+
+    /// The absent targets that were named since the last call and not needed.
+    pub(crate) fn take_forgiven(&self) -> BTreeSet<String> {
+        self.forgiven.take()
     }
 
     /// Replaces placeholders; `None` after a problem. `later` says whether

@@ -87,7 +87,9 @@ command = { run = "./group-lag orders", series.lag = {} }   # prints lag{partiti
 
 ## What is left out of a run
 
-An item is left out, and the report says why, when `enabled` is off; when it needs the lab (`needs = "lab"`, or it names only a role of the lab) and the run has targets; when a target it cannot do without has no address; or when what it refers to is left out. A *check* goes with what it refers to only where `optional = true`; otherwise it stays, has no data, and is inconclusive. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
+Items are left out when you say so (`--skip CHECK`, `--skip-fault FAULT`, `enabled` off), and when the run cannot do them and the file says that they may go: `needs = "lab"` for what needs the lab while the run has targets, `optional = true` for what misses an address, a role of the lab, or something that it refers to. A run that cannot do anything else does not start: the message names everything that is missing at once, with what to give and what to skip. Probes and effects that no check of the run reads may always be missing. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
+
+What is left out stands in the headline (`1 fault and 2 checks skipped`) and in every report; JUnit has it as skipped test cases. A run of a scenario with faults of which none is left is inconclusive, unless each was left out by its name or its switch.
 "#;
 
 /// The reference of the language, as Markdown.

@@ -31,6 +31,12 @@ fn words_that_nobody_knows_are_answered_with_those_that_are_known() {
     refused(&["--set", "rate=fast"], exit::USAGE, &["fast", "/s"]);
     refused(&["--duration", "soon"], exit::USAGE, &["--duration", "soon"]);
     refused(&["--seed", "x"], exit::USAGE, &["--seed", "x"]);
+    refused(&["--skip", "resonse-time"], exit::USAGE, &["resonse-time", "response-time"]);
+    refused(
+        &["--skip-fault", "kill-one"],
+        exit::USAGE,
+        &["--skip-fault kill-one", "kill-one-process"],
+    );
     refused(&["--sed", "1"], exit::USAGE, &["--sed", "--seed"]);
     let sandbox = sandbox();
     let unknown = verify(&sandbox, &["--scenario", "channel-leek"]);
@@ -84,7 +90,9 @@ fn a_target_that_nobody_listens_at_is_named_without_its_password() {
     let mut line = vec!["--scenario", "channel-leak"];
     addresses.iter().for_each(|address| line.extend(["--target", address]));
     let ended = verify(&sandbox, &line);
-    expect(&ended, exit::ENVIRONMENT, &["nobody answers at", &port.to_string(), "is it running"]);
+    let all = ["service: nobody answers at", "rabbitmq: nobody", "management: nobody"];
+    expect(&ended, exit::ENVIRONMENT, &all);
+    expect(&ended, exit::ENVIRONMENT, &[&port.to_string(), "is it running"]);
     assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
     sandbox.expect_nothing_left().unwrap();
 }

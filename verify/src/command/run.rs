@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::reference;
-use scenarios::plan::Place;
+use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::{Plan, Settings};
 
@@ -62,6 +62,9 @@ fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
     }
     let progress = Progress::new(args.quiet || args.json);
+    if let Some(skipped) = skipped(&plan.left_out) {
+        progress.step(&announced(&plan, &skipped));
+    }
     if targets.is_none() {
         setup::name_roles(&mut plan).map_err(Failure::usage)?;
         provide(&plan, args.provision, &progress)?;
@@ -82,6 +85,15 @@ fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
     let record = report::finish(&folder).map_err(Failure::environment)?;
     super::show(&record, args.json)?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+}
+
+/// What a run does without, before it begins.
+fn announced(plan: &Plan, skipped: &str) -> String {
+    let names = plan.left_out.iter().filter(|item| item.is_counted());
+    let names: Vec<String> = names.map(|item| format!("{} {}", item.kind, item.name)).collect();
+    let none_left = plan.faults.is_empty() && plan.left_out.iter().any(|item| item.kind == "fault");
+    let warning = if none_left { "; no fault of the scenario is left" } else { "" };
+    format!("{skipped}: {}{warning}", names.join(", "))
 }
 
 fn unguarded(error: &GuardsError) -> Failure {
@@ -155,6 +167,8 @@ fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings
         targets: (!keys.is_empty()).then_some(keys),
         variant: args.variant.clone(),
         set,
+        skip: args.skip.iter().cloned().collect(),
+        skip_faults: args.skip_faults.iter().cloned().collect(),
         duration,
         // The top bits stay clear, because TOML's integers are signed.
         seed: args.seed.unwrap_or_else(|| random() >> 16),
@@ -210,6 +224,12 @@ fn again(args: &RunArgs, plan: &Plan, secrets: &Secrets) -> String {
     }
     for set in &args.set {
         words.extend(["--set".to_owned(), shown(set)]);
+    }
+    for check in &args.skip {
+        words.extend(["--skip".to_owned(), check.clone()]);
+    }
+    for fault in &args.skip_faults {
+        words.extend(["--skip-fault".to_owned(), fault.clone()]);
     }
     if let Some(duration) = &args.duration {
         words.extend(["--duration".to_owned(), duration.clone()]);

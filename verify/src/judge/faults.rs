@@ -7,10 +7,13 @@
 //! injected, was blocked, hit nothing, was not confirmed, did not heal within its
 //! time, or has a problem; or when it was injected before its time, long after
 //! it, or outside of its phase: that is not what the scenario asks for. Evidence:
-//! each fault with its victims. Faults that this run skips are not planned.
+//! each fault with its victims. Faults that this run skips are not planned; but
+//! where it skips all of them, each must have been skipped by its name or switched
+//! off: a system that nothing was done to has not borne what the scenario asks
+//! for.
 
 use reports::record::FaultRecord;
-use scenarios::plan::{Fault, Plan};
+use scenarios::plan::{Cause, Fault, LeftOut, Plan};
 
 use super::opinion::{Opinion, evidence};
 use super::words;
@@ -27,7 +30,7 @@ const LATE: f64 = 5.0;
 pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     let bound = "every planned fault, injected, confirmed and healed";
     if plan.faults.is_empty() {
-        return Opinion::held(bound, "no faults", "No fault is part of this run.");
+        return without(plan, bound);
     }
     let mut failures = Vec::new();
     let mut told = Vec::new();
@@ -53,6 +56,25 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     } else {
         Opinion::doubtful(bound, measured, format!("{}.", failures.join("; "))).evidence(told)
     }
+}
+
+/// What it means that the run has no faults: nothing, where the scenario has none
+/// or somebody said so of each.
+fn without(plan: &Plan, bound: &str) -> Opinion {
+    let unasked = |item: &&LeftOut| item.kind == "fault" && item.cause == Cause::Unable;
+    let unasked: Vec<&LeftOut> = plan.left_out.iter().filter(unasked).collect();
+    if unasked.is_empty() {
+        return Opinion::held(bound, "no faults", "No fault is part of this run.");
+    }
+    let names: Vec<&str> = unasked.iter().map(|item| item.name.as_str()).collect();
+    let flags: Vec<String> = names.iter().map(|name| format!("--skip-fault {name}")).collect();
+    let why = format!(
+        "No fault of the scenario is left in this run, so nothing says that the system bears one: {} could not be part of it. If that is meant, say so with {}.",
+        words::list(&names),
+        flags.join(" ")
+    );
+    let told = unasked.iter().map(|item| evidence(format!("fault {}", item.name), &item.why, None));
+    Opinion::doubtful(bound, "no faults", why).evidence(told)
 }
 
 /// When a fault is due, in seconds.

@@ -1,7 +1,7 @@
 //! The findings in one sentence, and what to do about them.
 
 use reports::record::{Advice, Finding, Verdict};
-use scenarios::plan::{Plan, Severity};
+use scenarios::plan::{Plan, Severity, skipped};
 
 use super::words;
 use crate::history::History;
@@ -26,13 +26,21 @@ fn of(findings: &[Finding], verdict: Verdict) -> Vec<&Finding> {
     serious(findings).filter(|finding| finding.verdict == verdict).collect()
 }
 
-/// The verdict in one sentence.
+/// The verdict in one sentence, with what was skipped.
 pub(super) fn headline(
     plan: &Plan,
     history: &History,
     findings: &[Finding],
     verdict: Verdict,
 ) -> String {
+    let headline = said(plan, history, findings, verdict);
+    let Some(skipped) = skipped(&plan.left_out) else { return headline };
+    let none_left = plan.faults.is_empty() && plan.left_out.iter().any(|item| item.kind == "fault");
+    let none_left = if none_left { ", no fault is left" } else { "" };
+    format!("{}; {skipped}{none_left}", headline.trim_end_matches('.'))
+}
+
+fn said(plan: &Plan, history: &History, findings: &[Finding], verdict: Verdict) -> String {
     match verdict {
         Verdict::Held => held(plan, history, findings),
         Verdict::Violated => {

@@ -48,12 +48,12 @@ pub(super) fn write_tables(out: &mut String, record: &Record) -> Result {
 }
 
 /// What the scenario asks for and this run did not do.
-pub(super) fn write_left_out(out: &mut String, record: &Record) -> Result {
+pub(super) fn write_skipped(out: &mut String, record: &Record) -> Result {
     if record.left_out.is_empty() {
         return Ok(());
     }
-    out.push_str("<section class=\"card\" aria-labelledby=\"left-out\">\n");
-    out.push_str("<h2 id=\"left-out\">Left out</h2>\n");
+    out.push_str("<section class=\"card\" aria-labelledby=\"skipped\">\n");
+    out.push_str("<h2 id=\"skipped\">Skipped</h2>\n");
     let rows: Vec<_> = record
         .left_out
         .iter()

@@ -25,7 +25,7 @@ pub(super) fn write(page: &mut Page, record: &Record) {
     let left_out = record.left_out.iter();
     section(
         page,
-        "Left out",
+        "Skipped",
         left_out.map(|item| (format!("{} {}", item.kind, item.name), item.why.clone())),
     );
     if !record.warnings.is_empty() {

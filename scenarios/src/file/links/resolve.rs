@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
-use crate::file::item::Item;
+use crate::file::item::{Item, Out};
 use crate::read::{Context, nearest_help};
 use crate::series::{SeriesInfo, WORKLOAD};
 use crate::units::Unit;
@@ -27,42 +27,52 @@ struct Names {
     incomparable: BTreeSet<String>,
     /// Sources of effects at which no order is read.
     orderless: BTreeSet<String>,
-    /// The items that are not part of this run, with the reason.
-    out: BTreeMap<Key, String>,
+    /// The items that are by themselves not part of this run, with the reason.
+    out: BTreeMap<Key, Out>,
 }
 
 impl Links {
-    /// Reports references to nothing and names that stand twice. Gives, for
-    /// each item that refers to something left out, the reason why it would be
-    /// left out as well.
-    pub(in crate::file) fn resolve(&self, context: &Context, file: &File) -> BTreeMap<Key, String> {
+    /// Reports references to nothing and names that stand twice. Gives, for each
+    /// item that is not part of this run, the reason: its own, or that everything
+    /// of a list that it refers to is not.
+    pub(in crate::file) fn resolve(&self, context: &Context, file: &File) -> BTreeMap<Key, Out> {
         let names = Names::of(context, file);
-        // For each group: its owner, and why each of its members is left out.
-        let mut groups: BTreeMap<usize, (Key, Vec<Option<String>>)> = BTreeMap::new();
-        for link in self.links.borrow().iter() {
+        // For each list: its owner, and what it names.
+        let mut groups: BTreeMap<usize, (Key, Vec<(&str, Option<Key>)>)> = BTreeMap::new();
+        let links = self.links.borrow();
+        for link in links.iter() {
             let target = names.find(context, link);
             if link.weak {
                 continue;
             }
-            let why = target.and_then(|target| names.out.get(&target));
-            let why = why.map(|why| format!("{} is left out: {why}", link.name.value));
-            groups
-                .entry(link.group)
-                .or_insert_with(|| (link.owner.clone(), Vec::new()))
-                .1
-                .push(why);
+            let group = groups.entry(link.group);
+            let (_, targets) = group.or_insert_with(|| (link.owner.clone(), Vec::new()));
+            targets.push((&link.name.value, target));
         }
         self.check_moments(context, file);
         self.check_orders(context, file);
-        let mut gone = BTreeMap::new();
-        for (owner, reasons) in groups.into_values() {
-            if reasons.iter().all(Option::is_some)
-                && let Some(why) = reasons.into_iter().flatten().next()
-            {
-                gone.entry(owner).or_insert(why);
+        let optional = file.optional();
+        let mut out = names.out;
+        // What is left out may be what something else refers to.
+        loop {
+            let mut found: BTreeMap<Key, Out> = BTreeMap::new();
+            for (owner, targets) in groups.values().filter(|(owner, _)| !out.contains_key(owner)) {
+                let gone = targets.iter().map(|(name, key)| Some((name, out.get(key.as_ref()?)?)));
+                let Some(gone) = gone.collect::<Option<Vec<_>>>() else { continue };
+                let Some((name, first)) = gone.first() else { continue };
+                let out = found.entry(owner.clone()).or_insert_with(|| Out {
+                    why: format!("{name} is left out: {}", first.why),
+                    cause: first.cause,
+                    lacks: BTreeSet::new(),
+                    may: optional.contains(owner),
+                });
+                out.lacks.extend(gone.iter().flat_map(|(_, gone)| gone.lacks.clone()));
             }
+            if found.is_empty() {
+                return out;
+            }
+            out.extend(found);
         }
-        gone
     }
 
     fn check_moments(&self, context: &Context, file: &File) {
@@ -129,8 +139,8 @@ impl Names {
                 let message = format!("a second {} is named {name:?}", item.kind);
                 context.problem(Some(item.name.span.clone()), message, None);
             }
-            if let Some(why) = &item.out {
-                self.out.insert((item.kind.to_owned(), name.clone()), why.clone());
+            if let Some(out) = &item.out {
+                self.out.insert((item.kind.to_owned(), name.clone()), out.clone());
             }
         }
     }

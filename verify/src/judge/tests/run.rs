@@ -3,9 +3,9 @@
 use loadgen::Fate;
 use proptest::prelude::*;
 use reports::record::Verdict::{self, Held, Inconclusive, Violated};
-use scenarios::plan::Severity;
 use scenarios::plan::check::{Bound, CheckKind, Ratio};
 use scenarios::plan::workload::Arrival;
+use scenarios::plan::{Cause, LeftOut, Severity};
 use scenarios::units::{Quantity, Share};
 
 use super::scene::{Scene, check, names};
@@ -77,6 +77,62 @@ fn a_violation_says_what_to_do() {
     let judgement = judge(&scene.plan, &scene.history);
     assert_eq!(judgement.verdict, Held);
     assert!(judgement.headline.ends_with("; 1 warning: channels"), "{}", judgement.headline);
+}
+
+#[test]
+fn what_was_skipped_stands_in_the_headline() {
+    let mut scene = good();
+    scene.plan.left_out = vec![
+        left_out("fault", "close", Cause::Skipped),
+        left_out("check", "lag", Cause::Unable),
+        left_out("probe", "broker", Cause::Unable),
+        left_out("check", "drained", Cause::SwitchedOff),
+    ];
+    let judgement = judge(&scene.plan, &scene.history);
+    assert_eq!(
+        judgement.headline,
+        "1 check held over 2,550 operations and 1 fault; 1 fault and 2 checks skipped"
+    );
+    scene.plan.checks.push(check("unseen", at_most("broker.messages_ready", 5.0)));
+    let headline = judge(&scene.plan, &scene.history).headline;
+    assert!(headline.ends_with("; 1 fault and 2 checks skipped"), "{headline}");
+    scene.plan.checks[1].kind = at_most("broker.channels", 5.0);
+    let headline = judge(&scene.plan, &scene.history).headline;
+    assert!(headline.ends_with("; 1 fault and 2 checks skipped"), "{headline}");
+}
+
+#[test]
+fn a_run_whose_faults_were_all_left_out_unasked_is_not_held() {
+    let without = |causes: &[Cause]| {
+        let mut scene = good();
+        scene.plan.faults.clear();
+        scene.history.faults.clear();
+        scene.plan.left_out =
+            causes.iter().map(|&cause| left_out("fault", "kill", cause)).collect();
+        judge(&scene.plan, &scene.history)
+    };
+    assert_eq!(without(&[]).verdict, Held, "the scenario has none");
+    for asked in [Cause::Skipped, Cause::SwitchedOff] {
+        let judgement = without(&[asked]);
+        assert_eq!(judgement.verdict, Held);
+        let headline = &judgement.headline;
+        assert!(headline.ends_with("; 1 fault skipped, no fault is left"), "{headline}");
+    }
+    let judgement = without(&[Cause::Skipped, Cause::Unable]);
+    assert_eq!(judgement.verdict, Inconclusive);
+    assert_eq!(verdict_of(&judgement, "faults-landed"), Inconclusive);
+    let finding = &judgement.findings[1];
+    assert!(finding.why.contains("--skip-fault kill"), "{}", finding.why);
+    assert!(judgement.headline.contains("2 faults skipped, no fault is left"));
+    // One fault that is left is enough.
+    let mut scene = good();
+    scene.plan.left_out = vec![left_out("fault", "close", Cause::Unable)];
+    assert_eq!(judge(&scene.plan, &scene.history).verdict, Held);
+}
+
+fn left_out(kind: &str, name: &str, cause: Cause) -> LeftOut {
+    let why = "it needs the lab".to_owned();
+    LeftOut { kind: kind.to_owned(), name: name.to_owned(), why, cause }
 }
 
 #[test]
