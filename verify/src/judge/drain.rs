@@ -3,7 +3,7 @@
 //! check says so.
 //!
 //! Drained is the first sample from which on the newest value of every label is
-//! at most the level, for as long as it must stay. Broken when the time is up
+//! at most the level, and not an old one, for as long as it must stay. Broken when the time is up
 //! before that. Measured is the time it took. Evidence: the labels that were
 //! above the level when the time was up. Inconclusive when the series has no
 //! sample from before, long holes until it is drained or a hole while it must
@@ -90,7 +90,9 @@ fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> C
         if at < start {
             continue;
         }
-        if course.last.values().any(|&(_, value)| value > check.to.value) {
+        // What a label was when it was last seen, long before, says nothing of now.
+        let is_old = |seen: f64| series.is_whole() && at - seen > series.unbroken();
+        if course.last.values().any(|&(seen, value)| value > check.to.value || is_old(seen)) {
             low_since = None;
             continue;
         }

@@ -24,8 +24,9 @@
 //! counted as put to the test, by the lower bound of their distance.
 //!
 //! Evidence: the first inversions; in full, all that are certain. Inconclusive
-//! without an order, with too few pairs that were put to the test, or with more
-//! inversions than were kept of which none is certain.
+//! without an order, with too few pairs that were put to the test, with more
+//! inversions than were kept of which none is certain, or with an inversion whose
+//! operations have no times in the record.
 
 use std::collections::BTreeMap;
 
@@ -74,8 +75,18 @@ struct Proof<'a> {
     /// By when the earlier operation had been answered, in seconds; `None` where
     /// operations follow one another.
     answered: Option<f64>,
-    /// From when on the later one was due.
-    due: f64,
+    /// From when on the later one was due; none where the record has no times and
+    /// none are needed.
+    due: Option<f64>,
+}
+
+/// What is known of an inversion.
+enum Known<'a> {
+    Certain(Proof<'a>),
+    /// They may have been under way at the same time.
+    Possible,
+    /// The record has no times of its operations.
+    Untimed,
 }
 
 /// Whether an operation is sent only when the one before has been answered, or
@@ -87,6 +98,7 @@ fn is_serial(workload: &Workload) -> bool {
 fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> Opinion {
     let (mut proofs, mut tested, mut operations, mut doubted) = (Vec::new(), 0, 0, 0);
     let mut is_cut = false;
+    let mut untimed = 0;
     for name in &check.workloads {
         let Some(known) = history.workloads.get(name) else {
             return Opinion::inconclusive(BOUND, format!("Workload {name} left no ledger."));
@@ -94,8 +106,14 @@ fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> 
         let Some(told) = order.workloads.get(name) else { continue };
         let is_serial = plan.workloads.iter().any(|w| w.name == *name && is_serial(w));
         let times = Times::of(history, name, known, is_serial);
-        let certain: Vec<Proof<'_>> =
-            told.inversions.iter().filter_map(|i| times.proof(name, known, i)).collect();
+        let mut certain: Vec<Proof<'_>> = Vec::new();
+        for inversion in &told.inversions {
+            match times.proof(name, known, inversion) {
+                Known::Certain(proof) => certain.push(proof),
+                Known::Possible => {}
+                Known::Untimed => untimed += 1,
+            }
+        }
         tested += times.tested(told) + certain.len() as u64;
         operations += told.operations;
         doubted += told.inverted - certain.len() as u64;
@@ -116,6 +134,12 @@ fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> 
     if is_cut {
         let why =
             format!("There are more inversions than are kept, none of these is certain.{swapped}");
+        Opinion::doubtful(BOUND, measured, why)
+    } else if untimed > 0 {
+        let why = format!(
+            "{} came after a later one of their key, and the record does not tell when they were due and answered.",
+            words::plural(untimed, "operation")
+        );
         Opinion::doubtful(BOUND, measured, why)
     } else if tested < check.at_least {
         let why = format!(
@@ -144,17 +168,20 @@ fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
     let told = proofs.iter().map(|proof| {
         let Inversion { key, sequence, after } = proof.inversion;
         let what = format!("operation {}/{sequence}", proof.workload);
-        let due = words::seconds(proof.due);
-        let seen = match proof.answered {
-            Some(answered) => format!(
+        let due = proof.due.map(words::seconds);
+        let seen = match (proof.answered, due) {
+            (Some(answered), Some(due)) => format!(
                 "after {after} of key {key}, though answered by {} and that one due from {due} on",
                 words::seconds(answered)
             ),
-            None => format!(
+            (_, Some(due)) => format!(
                 "after {after} of key {key}, though answered before that one was sent; it was due from {due} on"
             ),
+            (_, None) => {
+                format!("after {after} of key {key}, though answered before that one was sent")
+            }
         };
-        evidence(what, seen, Some(proof.due))
+        evidence(what, seen, proof.due)
     });
     let rows = proofs.iter().map(|proof| {
         json!({
@@ -166,17 +193,17 @@ fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
             "later_due_from": proof.due,
         })
     });
-    let since = proofs.iter().map(|proof| proof.due).fold(f64::INFINITY, f64::min);
+    let since = proofs.iter().filter_map(|proof| proof.due).min_by(f64::total_cmp);
     let rows = Rows::Listed(rows.collect());
-    Opinion::violated(BOUND, measured, why).since(Some(since)).evidence(told).rows(rows)
+    Opinion::violated(BOUND, measured, why).since(since).evidence(told).rows(rows)
 }
 
 /// When the operations of a workload were due and answered, to a second.
 struct Times {
     /// Whether each was answered before the next was sent.
     is_serial: bool,
-    /// Operations that came due before each second.
-    due: BTreeMap<i64, u64>,
+    /// Operations that came due before each second that the record has; both rise.
+    due: Vec<(i64, u64)>,
     /// The longest response time of those that were due in a second, in whole
     /// seconds, rounded up.
     longest: BTreeMap<i64, i64>,
@@ -194,22 +221,13 @@ impl Times {
         Self { is_serial, due, longest: longest.collect() }
     }
 
-    /// The second in which an operation was due.
-    fn second(&self, sequence: u64) -> Option<i64> {
-        // Counts rise with time, so the places are in order of both.
-        let counts: &BTreeMap<i64, u64> = &self.due;
-        let (&first, _) = counts.first_key_value()?;
-        let (&last, &all) = counts.last_key_value()?;
-        if sequence >= all {
-            return None;
-        }
-        let (mut low, mut high) = (first, last);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let (_, &count) = counts.range(..=middle).next_back()?;
-            if count <= sequence { low = middle } else { high = middle }
-        }
-        Some(low)
+    /// The first and the last second in which an operation may have been due.
+    /// They are the same where no second is missing.
+    fn seconds(&self, sequence: u64) -> Option<(i64, i64)> {
+        let behind = self.due.partition_point(|&(_, count)| count <= sequence);
+        let (first, _) = *self.due.get(behind.checked_sub(1)?)?;
+        let (end, _) = *self.due.get(behind)?;
+        Some((first, end - 1))
     }
 
     /// The second by whose beginning everything that was due in `second` had
@@ -223,18 +241,24 @@ impl Times {
         workload: &'a str,
         known: &WorkloadHistory,
         inversion: &'a Inversion,
-    ) -> Option<Proof<'a>> {
+    ) -> Known<'a> {
         if !known.ledger.of(Fate::Acked).contains(inversion.sequence) {
-            return None;
+            return Known::Possible;
         }
-        let due = self.second(inversion.after)?;
-        let answered = match self.is_serial {
-            true => None,
-            false => Some(self.answered(self.second(inversion.sequence)?)?),
+        let due = self.seconds(inversion.after).map(|(first, _)| first);
+        let proof = |answered: Option<i64>| {
+            let (answered, due) = (answered.map(|at| at as f64), due.map(|at| at as f64));
+            Known::Certain(Proof { workload, inversion, answered, due })
         };
-        let is_certain = answered.is_none_or(|answered| due >= answered);
-        let answered = answered.map(|second| second as f64);
-        is_certain.then_some(Proof { workload, inversion, answered, due: due as f64 })
+        if self.is_serial {
+            return proof(None);
+        }
+        let answered = self.seconds(inversion.sequence).and_then(|(_, last)| self.answered(last));
+        match due.zip(answered) {
+            None => Known::Untimed,
+            Some((due, answered)) if due >= answered => proof(Some(answered)),
+            Some(_) => Known::Possible,
+        }
     }
 
     /// How many pairs in order were certainly not under way together.
@@ -256,14 +280,20 @@ impl Times {
     /// How far apart two operations must be, of which the first is in the
     /// block, so that the second was due when the first had been answered.
     fn needed(&self, block: u64) -> Option<u64> {
-        let first = self.second(block * BLOCK)?;
-        let last = self.second(block * BLOCK + BLOCK - 1);
-        let last = last.or_else(|| self.due.last_key_value().map(|(&second, _)| second))?;
-        let count = |second: i64| self.due.range(..=second).next_back().map_or(0, |(_, &n)| n);
+        let (end, all) = *self.due.last()?;
+        let (first, _) = self.seconds(block * BLOCK)?;
+        let last = self.seconds(block * BLOCK + BLOCK - 1).map_or(end, |(_, last)| last);
+        let place = |second: i64| self.due.partition_point(|&(known, _)| known < second);
+        // The most that may have come due before a second, and the fewest.
+        let most = |second: i64| self.due.get(place(second)).map_or(all, |&(_, count)| count);
+        let fewest = |second: i64| {
+            let before = place(second + 1).checked_sub(1);
+            before.and_then(|index| self.due.get(index)).map_or(0, |&(_, count)| count)
+        };
         // A second without a response time has no operation that was answered.
         let needed = (first..=last).filter_map(|second| {
             let answered = self.answered(second)?;
-            Some(count(answered + 1) - count(second))
+            Some(most(answered + 1) - fewest(second))
         });
         needed.max()
     }

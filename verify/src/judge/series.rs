@@ -3,11 +3,12 @@
 //!
 //! Every label is followed by itself: the silence of one process is not filled
 //! by the samples of another. Which labels must be there, and for how long, is
-//! the probe's nature ([`Lifetimes`]).
+//! the probe's nature ([`Lifetimes`]). A process that one series of a role has is
+//! missing where another has not.
 
 use std::collections::BTreeMap;
 
-use scenarios::plan::{Plan, ProbeKind};
+use scenarios::plan::{Plan, Probe, ProbeKind};
 use scenarios::series::WORKLOAD;
 use scenarios::units::Unit;
 
@@ -55,6 +56,8 @@ pub(super) struct Series<'a> {
     trouble: Option<&'a str>,
     flaw: Option<&'a str>,
     lifetimes: Lifetimes<'a>,
+    /// The series that have the same labels.
+    siblings: Vec<String>,
     /// When something that ends a label or a counter was under way.
     disturbed: Vec<Span>,
     /// Whether the run can be made longer by an option.
@@ -85,7 +88,8 @@ impl<'a> Series<'a> {
             trouble: history.troubles.get(probe).map(String::as_str),
             flaw: flaw.map(|flaw| flaw.why.as_str()),
             lifetimes: lifetimes(kind, last),
-            disturbed: disturbed(plan, history, UNBROKEN * gap),
+            siblings: siblings(plan, planned),
+            disturbed: disturbed(plan, history, gap, UNBROKEN * gap),
             stretches: plan.phases.iter().any(|phase| phase.stretch),
             history,
         }
@@ -216,8 +220,18 @@ impl<'a> Series<'a> {
             for &label in promised {
                 lives.entry(label).or_default();
             }
+            let others = self.siblings.iter().filter_map(|name| self.history.samples.get(name));
+            for sample in others.flatten() {
+                lives.entry(&sample.label).or_default();
+            }
         }
         lives.iter().find_map(|(label, life)| self.lost(label, life, span))
+    }
+
+    /// Whether every label is there from the first sample of the series to its
+    /// last.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.lifetimes, Lifetimes::Whole(_))
     }
 
     /// When each label has samples.
@@ -230,7 +244,7 @@ impl<'a> Series<'a> {
     }
 
     fn lost(&self, label: &str, life: &Life, span: Span) -> Option<String> {
-        let is_whole = matches!(self.lifetimes, Lifetimes::Whole(_));
+        let is_whole = self.is_whole();
         let what = if label.is_empty() {
             self.name.to_owned()
         } else {
@@ -387,18 +401,46 @@ fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
     }
 }
 
+/// The series of the probes that look at the processes of the same role, or at
+/// the same file: each has all of them.
+fn siblings(plan: &Plan, planned: Option<&Probe>) -> Vec<String> {
+    let Some(probe) = planned else { return Vec::new() };
+    let role = role(&probe.kind);
+    let is_sibling = |other: &&Probe| match &probe.kind {
+        ProbeKind::Process { .. } | ProbeKind::Logs { .. } => {
+            other.name == probe.name || (role.is_some() && self::role(&other.kind) == role)
+        }
+        _ => false,
+    };
+    let series = |other: &Probe| {
+        let infos = other.kind.series();
+        infos.into_iter().map(|info| format!("{}.{}", other.name, info.name)).collect::<Vec<_>>()
+    };
+    plan.probes.iter().filter(is_sibling).flat_map(series).collect()
+}
+
+/// The role whose processes a probe looks at, each under its name.
+fn role(kind: &ProbeKind) -> Option<&str> {
+    match kind {
+        ProbeKind::Process { role } => Some(role),
+        ProbeKind::Logs { role, file: None, .. } => role.as_deref(),
+        _ => None,
+    }
+}
+
 /// When faults were under way, and processes ended or started. A fault of which
-/// nobody knows whether it healed may reach as far as it was given time.
-fn disturbed(plan: &Plan, history: &History, unbroken: f64) -> Vec<Span> {
+/// nobody knows whether it healed may reach as far as it was given time. What it
+/// did may have been seen up to one sample before it was written down.
+fn disturbed(plan: &Plan, history: &History, gap: f64, unbroken: f64) -> Vec<Span> {
     let of_fault = |fault: &reports::record::FaultRecord| {
         let injected = fault.injected?;
         let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
         let patience = planned.map_or(0.0, |planned| planned.heal_within.as_secs_f64());
         let to = fault.healed.unwrap_or(injected + patience);
-        Some(Span { from: injected - unbroken, to: to.max(injected) + unbroken })
+        Some(Span { from: injected - gap, to: to.max(injected) + unbroken })
     };
     let turns = history.processes.iter();
-    let turns = turns.map(|turn| Span { from: turn.at - unbroken, to: turn.at + unbroken });
+    let turns = turns.map(|turn| Span { from: turn.at - gap, to: turn.at + unbroken });
     history.faults.iter().filter_map(of_fault).chain(turns).collect()
 }
 

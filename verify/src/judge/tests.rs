@@ -3,6 +3,7 @@
 
 mod answers;
 mod ingest;
+mod lost;
 mod operations;
 mod record;
 mod run;
