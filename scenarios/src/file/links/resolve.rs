@@ -16,6 +16,9 @@ struct Source {
     owner: Key,
 }
 
+/// Who refers to a list, and what it names.
+type List<'a> = (Key, Vec<(&'a str, Option<Key>)>);
+
 /// Everything that has a name.
 struct Names {
     /// Names by the kind of item.
@@ -38,7 +41,7 @@ impl Links {
     pub(in crate::file) fn resolve(&self, context: &Context, file: &File) -> BTreeMap<Key, Out> {
         let names = Names::of(context, file);
         // For each list: its owner, and what it names.
-        let mut groups: BTreeMap<usize, (Key, Vec<(&str, Option<Key>)>)> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, List<'_>> = BTreeMap::new();
         let links = self.links.borrow();
         for link in links.iter() {
             let target = names.find(context, link);
