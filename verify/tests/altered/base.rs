@@ -288,7 +288,7 @@ impl Writing<'_> {
         for (key, sequences) in rows {
             for sequence in self.world.ordered(key, sequences) {
                 let identity = format!("{}/in-turn/{sequence}", self.run);
-                reader.take(&format!("key-{key}"), &identity).unwrap();
+                reader.take(&format!("key-{key}"), &identity);
             }
         }
         seen.dead = Some(dead);

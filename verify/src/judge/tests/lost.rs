@@ -99,7 +99,7 @@ fn swapped(is_serial: bool) -> Scene {
             rows.swap(1, 2);
         }
         for row in rows {
-            reader.take(&format!("key-{key}"), &format!("r/publish/{row}")).unwrap();
+            reader.take(&format!("key-{key}"), &format!("r/publish/{row}"));
         }
     }
     let order = Order { workloads: reader.finish(), trouble: None };
