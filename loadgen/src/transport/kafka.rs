@@ -188,7 +188,10 @@ mod tests {
                 let error = wrong.addresses().unwrap_err().to_string();
                 assert!(error.contains(hint) && !error.contains("secret"), "{error}");
                 let shape = crate::shape::Shape::default();
-                assert!(matches!(Target::new(&wrong, &shape), Err(crate::LoadError::Address(_))));
+                assert!(matches!(
+                    Target::new(&wrong, &shape, &[]),
+                    Err(crate::LoadError::Address(_))
+                ));
             }
         }
     }

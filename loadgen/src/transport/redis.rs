@@ -333,7 +333,7 @@ mod tests {
         assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
         assert_eq!(target.database, 3);
         let six = Redis { cluster: true, ..redis("redis://[::1]") };
-        let six = Target::new(&six, &Shape::default()).unwrap();
+        let six = Target::new(&six, &Shape::default(), &[]).unwrap();
         assert_eq!((six.address.host.as_str(), six.address.port), ("::1", 6379));
         for (bad, hint) in [
             ("http://127.0.0.1/", "redis or rediss"),

@@ -37,7 +37,8 @@ impl Plan {
 
     /// What its items and their parts are called.
     fn names(&self) -> Vec<&str> {
-        let mut names = vec![self.name.as_str(), &self.variant, &self.system.reference];
+        let mut names = vec![self.name.as_str(), &self.variant];
+        names.extend(self.system.reference.as_deref());
         names.extend(self.phases.iter().map(|phase| phase.name.as_str()));
         names.extend(self.workloads.iter().map(|workload| workload.name.as_str()));
         for fault in &self.faults {

@@ -51,7 +51,13 @@ struct Writing<'a> {
 
 impl Writing<'_> {
     fn write(&self, folder: &Folder) {
-        let mut writer = Writer::open(folder.clone(), self.run, &self.plan).unwrap();
+        let mut writer = Writer::open(
+            folder.clone(),
+            self.run,
+            &self.plan,
+            scenarios::redact::Secrets::default(),
+        )
+        .unwrap();
         let tell = |writer: &mut Writer, event| writer.event(event).unwrap();
         writer.start("0.1.0", "verify --scenario altered.toml").unwrap();
         let targets = [("service".to_owned(), "http://127.0.0.1:1".to_owned())].into();

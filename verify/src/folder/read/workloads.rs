@@ -209,7 +209,9 @@ mod tests {
         let folder = Folder::create(parent.path(), "shop", "now", "r").unwrap();
         let source = scenarios::suite::find("channel-leak").unwrap().source;
         let plan = scenarios::plan("f", source, &scenarios::Settings::default()).unwrap();
-        let mut writer = Writer::open(folder.clone(), "r", &plan).unwrap();
+        let mut writer =
+            Writer::open(folder.clone(), "r", &plan, scenarios::redact::Secrets::default())
+                .unwrap();
         writer.start("0.1.0", "verify").unwrap();
         let row = |kind, first: Option<&str>| Guilty {
             id: "r/checkout/7".to_owned(),
