@@ -76,7 +76,7 @@ impl Page {
     /// The same page with one label more in front of those of each sample.
     #[must_use]
     pub fn labelled(mut self, name: &str, value: &str) -> Self {
-        for metric in self.0.iter_mut().flat_map(|family| family.mut_metric()) {
+        for metric in self.0.iter_mut().flat_map(MetricFamily::mut_metric) {
             let mut labels = pairs(&[(name, value)]);
             labels.append(&mut metric.take_label());
             metric.set_label(labels);

@@ -65,7 +65,7 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 
 ## Any store, by a program
 
-What no source or probe reads by itself, a program can: it is run without a shell (`sh -c '…'` asks for one), its standard output is read as it comes, and an exit code other than 0, with what it wrote to its standard error, is what is then known of the effects: nothing. It has to end within `timeout`, and dies with the run.
+What no source or probe reads by itself, a program can: it is run without a shell (`sh -c '…'` asks for one), its standard output is read as it comes, and an exit code other than 0, with what it wrote to its standard error, is what is then known of the effects: nothing. It has to end within `timeout`; then, and at the end of the run, it is killed with all of its process group. Should `verify` itself be killed by SIGKILL, the program dies with it, but not what it has started: write `exec` before the last command of a `sh -c`. It runs in the folder from which `verify` was started, and is guarded by the addresses that it is given as `${target.NAME}`: a host that is not this machine needs `--allow`. An address that is written out in its line is not looked at.
 
 ```toml
 # SQLite

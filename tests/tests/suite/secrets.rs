@@ -159,6 +159,7 @@ fn answer(mut stream: TcpStream, secret: &str) {
 
 /// A scenario with a secret wherever one may stand; addresses are written out
 /// or come from `--target`.
+#[expect(clippy::too_many_lines, reason = "one scenario, read from top to bottom")]
 fn scenario(s: &Secrets, port: u16, dead: u16, log: &Path) -> String {
     let at =
         |scheme: &str, rest: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}{rest}", s.encoded());
@@ -564,10 +565,8 @@ fn faults_show_no_secret() {
     let of_target = "[[fault]]\nname = \"of-target\"\nphase = \"load\"\nredis_pause = { url = \"${target.redis}\", for = \"1s\" }\n\
                      [[fault]]\nname = \"proxied\"\nphase = \"load\"\ntoxic = { admin = \"${target.proxy}\", proxy = \"p\", type = \"latency\", for = \"1s\" }";
     let file = sandbox.file("faults.toml", &text_of(faults(&s, dead), of_target)).unwrap();
-    let undo = format!(
-        "[[fault]]\nname = \"undone\"\nphase = \"load\"\nrun_command = {{ inject = \"true\", confirm = \"true\", undo = \"true --password ${{db_password}}\", for = \"100ms\" }}"
-    );
-    let undone = sandbox.file("undone.toml", &text_of(String::new(), &undo)).unwrap();
+    let undo = "[[fault]]\nname = \"undone\"\nphase = \"load\"\nrun_command = { inject = \"true\", confirm = \"true\", undo = \"true --password ${db_password}\", for = \"100ms\" }";
+    let undone = sandbox.file("undone.toml", &text_of(String::new(), undo)).unwrap();
     let journal = text(&sandbox.out().join("journal.ndjson"));
     let (name, other) = (text(&file), text(&undone));
     let redis = format!("redis=redis://:{}@127.0.0.1:{dead}", s.encoded());

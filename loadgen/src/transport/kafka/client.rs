@@ -70,10 +70,9 @@ impl Target {
         if kafka.topic.is_empty() {
             return Err(setting("topic", "", "give it a name"));
         }
-        let headers = kafka
-            .headers
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), template(&format!("header {name}"), value)?)));
+        let headers = kafka.headers.iter().map(|(name, value)| {
+            Ok::<_, LoadError>((name.clone(), template(&format!("header {name}"), value)?))
+        });
         let config = config(kafka)?;
         let lists = ["bootstrap.servers", "metadata.broker.list"];
         let given = lists.iter().filter_map(|name| config.get(name)).flat_map(hosts_of);
