@@ -334,9 +334,15 @@ fn read_kafka(table: &mut Table<'_, '_>) -> Kafka {
 }
 
 fn read_command(table: &mut Table<'_, '_>) -> Option<Command> {
-    let run = table.opt("run", "Program and arguments, without a shell.");
+    let run = table.opt(
+        "run",
+        "Program and arguments, without a shell; @{id} and its like may stand in them, and the identity is in the variable SHAKEDOWN_ID, too. Exit code 0 accepts the operation.",
+    );
     let refused = table
-        .list_or_empty("refused", "Exit codes that mean definitely not done.")
+        .list_or_empty(
+            "refused",
+            "Exit codes that mean definitely not done; any other than 0 leaves it unknown.",
+        )
         .into_iter()
         .map(|at| at.value)
         .collect();
