@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab::reference::{self, Running, StartOptions};
+use lab::reference::{self, Running, StartOptions, System};
 use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
 
@@ -54,6 +54,15 @@ impl SetupError {
     }
 }
 
+/// The reference system of a plan that runs in a lab.
+///
+/// # Errors
+/// When there is none of its name.
+pub fn system_of(plan: &Plan) -> Result<&'static dyn System, LabError> {
+    // Without one the plan is for addresses, and asks for no lab.
+    reference::system(plan.system.reference.as_deref().unwrap_or_default())
+}
+
 /// Gives every role of the plan the name that it has in the lab: scenarios may
 /// say `broker` or `database` for the only server of that class.
 ///
@@ -61,7 +70,7 @@ impl SetupError {
 /// Every role that the lab does not have, or of which it has several, with what
 /// to write or skip; or that there is no such system.
 pub fn name_roles(plan: &mut Plan) -> Result<(), SetupError> {
-    let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())?;
+    let system = system_of(plan)?;
     let known = system.all_roles();
     let mut problems = Vec::new();
     let mut name = |role: &mut String, what: &str, without: &str| {
@@ -112,7 +121,7 @@ impl Standing {
         keep: bool,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
-        let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())?;
+        let system = system_of(plan)?;
         let options = StartOptions {
             variant: plan.variant.clone(),
             replicas: plan.system.replicas,

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use scenarios::plan::workload as plan;
 use scenarios::template::TemplateError;
-use services::kafka::{SETTINGS, bootstrap};
-use services::{AddressError, Service};
+use services::kafka::SETTINGS;
+use services::{Address, AddressError, Service};
 
 use crate::tls::Tls;
 
@@ -103,12 +103,12 @@ impl Kafka {
     ///
     /// # Errors
     /// When one is not an address of brokers.
-    fn addresses(&self) -> Result<Vec<(&str, String)>, AddressError> {
+    fn addresses(&self) -> Result<Vec<(&str, Address)>, AddressError> {
         let others = self.settings.iter().filter(|(name, _)| SETTINGS.contains(&name.as_str()));
         let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
         std::iter::once((SETTINGS[0], self.brokers.as_str()))
             .chain(others)
-            .map(|(name, text)| Ok((name, bootstrap(&Service::Kafka.address(text)?))))
+            .map(|(name, text)| Ok((name, Service::Kafka.address(text)?)))
             .collect()
     }
 }
@@ -150,6 +150,8 @@ impl std::fmt::Debug for Sasl {
 
 #[cfg(test)]
 mod tests {
+    use services::kafka::bootstrap;
+
     use super::*;
 
     fn kafka(brokers: &str, settings: &[(&str, &str)]) -> Kafka {
@@ -174,6 +176,9 @@ mod tests {
         let brokers =
             kafka("kafka://a,[::1]:9093", &[("acks", "all"), ("metadata.broker.list", "b:1,c:2")]);
         let read = brokers.addresses().unwrap();
+        let hosts = read.iter().flat_map(|(_, at)| &at.hosts).map(|host| host.name.as_str());
+        assert_eq!(hosts.collect::<Vec<_>>(), ["a", "::1", "b", "c"]);
+        let read: Vec<_> = read.iter().map(|(name, at)| (*name, bootstrap(at))).collect();
         assert_eq!(read[0], ("bootstrap.servers", "a:9092,[::1]:9093".to_owned()));
         assert_eq!(read[1..], [("metadata.broker.list", "b:1,c:2".to_owned())]);
         for (bad, hint) in [

@@ -4,7 +4,9 @@
 //! Each secret begins and ends with letters that stand nowhere else and that no
 //! encoding changes, so a part of it is found as well, however it is spelled.
 
-use std::cell::RefCell;
+mod generated;
+mod scenario;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,100 +18,8 @@ use tests::sandbox::Sandbox;
 use verify::exit;
 
 use crate::support::{expect, sandbox, verify};
-
-/// What stands between the marks of a secret. A payload template and a
-/// placeholder begin with `@{` and `${`, so there is no brace.
-const ALPHABETS: [&str; 5] =
-    ["abcxyz0189", "%@:/?#[]&=+~", "\"'`\\<>|^ab", "äßñéλж漢字🔑", "!$*(),;.-_@:/'%"];
-
-/// Secrets as they are given away, all different.
-struct Secrets {
-    random: RefCell<fastrand::Rng>,
-    given: RefCell<Vec<String>>,
-}
-
-impl Secrets {
-    fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed).into(), given: RefCell::default() }
-    }
-
-    /// Another one, of the next alphabet.
-    fn raw(&self) -> String {
-        let mut random = self.random.borrow_mut();
-        let mut given = self.given.borrow_mut();
-        let letters: Vec<char> = ALPHABETS[given.len() % ALPHABETS.len()].chars().collect();
-        let mark = random.u32(..);
-        let middle: String = (0..8).map(|_| letters[random.usize(..letters.len())]).collect();
-        let secret = format!("zQ{mark:08x}{middle}{mark:08x}Qz");
-        given.push(secret.clone());
-        secret
-    }
-
-    /// Another one, percent-encoded.
-    fn encoded(&self) -> String {
-        let one = |byte: u8| match byte.is_ascii_alphanumeric() {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02x}"),
-        };
-        self.raw().bytes().map(one).collect()
-    }
-
-    /// Another one as a TOML string.
-    fn toml(&self) -> String {
-        quoted(&self.raw())
-    }
-
-    /// Demands that none of them, nor its begin or end, is in the text.
-    #[track_caller]
-    fn expect_none(&self, place: &str, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).to_lowercase();
-        for secret in self.given.borrow().iter() {
-            let secret = secret.to_lowercase();
-            for part in [&secret[..10], &secret[secret.len() - 10..]] {
-                if let Some(at) = text.find(part) {
-                    let start = text.floor_char_boundary(at.saturating_sub(160));
-                    let end = text.ceil_char_boundary((at + 80).min(text.len()));
-                    panic!("{place} shows {secret:?}: …{}…", &text[start..end]);
-                }
-            }
-        }
-    }
-
-    /// Demands that a program has shown none of them.
-    #[track_caller]
-    fn expect_none_said(&self, ended: &Ended) {
-        self.expect_none("standard output", ended.stdout.as_bytes());
-        self.expect_none("standard error", ended.stderr.as_bytes());
-        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
-    }
-
-    /// Demands that none of them is in a file below a folder; tells how many
-    /// files there are. What the test itself wrote is passed over.
-    #[track_caller]
-    fn expect_none_below(&self, folder: &Path, own: &[&Path]) -> usize {
-        let mut count = 0;
-        let mut open = vec![folder.to_owned()];
-        while let Some(path) = open.pop() {
-            if path.is_dir() {
-                open.extend(tests::leftovers::entries(&path));
-            } else if path.is_file() && !own.contains(&path.as_path()) {
-                self.expect_none(&path.display().to_string(), &std::fs::read(&path).unwrap());
-                count += 1;
-            }
-            self.expect_none("a file's name", path.as_os_str().as_encoded_bytes());
-        }
-        count
-    }
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-/// A word of a shell, in single quotes.
-fn word(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
+use generated::{ALPHABETS, Secrets};
+use scenario::{faults, scenario};
 
 /// A port that nobody listens at.
 fn closed() -> u16 {
@@ -157,212 +67,6 @@ fn answer(mut stream: TcpStream, secret: &str) {
     }
 }
 
-/// A scenario with a secret wherever one may stand; addresses are written out
-/// or come from `--target`.
-#[expect(clippy::too_many_lines, reason = "one scenario, read from top to bottom")]
-fn scenario(s: &Secrets, port: u16, dead: u16, log: &Path) -> String {
-    let at =
-        |scheme: &str, rest: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}{rest}", s.encoded());
-    let token = || format!("token={}", s.encoded());
-    let log = quoted(&log.display().to_string());
-    format!(
-        r#"
-name = "secrets"
-title = "nothing shows"
-description = {description}
-
-[params.db_password]
-default = {default}
-help = "given by the command line"
-
-[params.dsn]
-default = "none"
-help = "an address"
-
-[system]
-reference = "publisher"
-
-[system.targets.service]
-help = "the service"
-schemes = ["http"]
-
-[[phase]]
-name = "load"
-for = "2s"
-
-[[workload]]
-name = "ask"
-rate = "80/s"
-phases = ["load"]
-duplicates = "50%"
-duplicates_when = "at-once"
-
-[workload.http]
-url = "http://127.0.0.1:{port}/send?{token_1}&n=@{{seq}}"
-headers = {{ Authorization = {bearer}, X-Api-Key = {api_key}, X-Other = "${{db_password}}" }}
-body = {body}
-same = "/id"
-
-[[workload]]
-name = "of-target"
-rate = "5/s"
-phases = ["load"]
-http = {{ url = "${{target.service}}&n=@{{seq}}", method = "GET" }}
-
-[[workload]]
-name = "publish"
-rate = "5/s"
-phases = ["load"]
-amqp = {{ url = "{amqp}", routing_key = "q", body = "@{{id}}" }}
-
-[[workload]]
-name = "add"
-rate = "5/s"
-phases = ["load"]
-redis = {{ url = "{redis}", stream = "s" }}
-
-[[workload]]
-name = "run"
-rate = "2/s"
-phases = ["load"]
-command = {{ run = "false --password {word} {amqp_2} ${{dsn}}" }}
-
-[[probe]]
-name = "lines"
-logs = {{ file = {log}, containing = ["failed"] }}
-
-[[probe]]
-name = "broker"
-rabbitmq = {{ management = "{management}" }}
-
-[[probe]]
-name = "figures"
-[probe.prometheus]
-url = ["http://127.0.0.1:{port}/metrics?{token_2}"]
-metric.up = {{ metric = "up", by = "dsn" }}
-metric.said = {{ metric = "up", by = "said" }}
-
-[[probe]]
-name = "streams"
-redis_streams = {{ url = "{redis_2}", streams = ["s"] }}
-
-[[probe]]
-name = "rows"
-sql = {{ url = "{postgres}", query = "select 1" }}
-
-[[probe]]
-name = "printed"
-command = {{ run = {prints}, timeout = "5s" }}
-
-[[probe]]
-name = "asked"
-promql = {{ url = "{promql}", query = "up" }}
-
-[[probe]]
-name = "healthy"
-health = {{ url = "http://127.0.0.1:{dead}/health?{token_3}" }}
-
-[[effects]]
-name = "tapped"
-settle = "1s"
-amqp_tap = {{ url = "{amqp_3}", exchange = "e", routing_key = "" }}
-
-[[effects]]
-name = "stored"
-settle = "1s"
-sql = {{ url = "{postgres_2}", query = "select 1" }}
-
-[[effects]]
-name = "streamed"
-settle = "1s"
-redis_stream = {{ url = "{redis_3}", stream = "s", field = "id" }}
-
-[[effects]]
-name = "listed"
-settle = "1s"
-http = {{ url = "http://127.0.0.1:{dead}/list?{token_4}" }}
-
-{faults}
-
-[[check]]
-name = "accepted"
-title = "few requests fail"
-ratio = {{ of = "ask.unsuccessful", to = "ask.due", phases = ["load"], max = "10%" }}
-
-[[check]]
-name = "same"
-title = "answers agree"
-ratio = {{ of = "ask.disagreed", to = "ask.due", phases = ["load"], max = "1%" }}
-
-[[check]]
-name = "quiet"
-title = "nothing fails"
-absence = {{ series = "lines.matches", phases = ["load"] }}
-"#,
-        prints = quoted(&format!(
-            "sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}",
-            word(&s.raw())
-        )),
-        description = quoted(&format!("{} --password hidden", at("mongodb", "/db"))),
-        default = s.toml(),
-        token_1 = token(),
-        token_2 = token(),
-        token_3 = token(),
-        token_4 = token(),
-        bearer = quoted(&format!("Bearer {}", s.raw())),
-        api_key = s.toml(),
-        body = quoted(&serde_json::json!({"password": s.raw(), "id": "@{id}"}).to_string()),
-        word = s.encoded(),
-        amqp = at("amqp", "/%2f"),
-        amqp_2 = at("amqp", "/v"),
-        amqp_3 = at("amqp", ""),
-        redis = at("redis", "/1"),
-        redis_2 = at("redis", ""),
-        redis_3 = at("redis", "/0"),
-        management = at("http", ""),
-        promql = at("http", ""),
-        postgres = at("postgres", "/db?sslmode=disable"),
-        postgres_2 = at("postgresql", "/db"),
-        faults = faults(s, dead),
-    )
-}
-
-/// A fault for each service, at an address that is written out.
-fn faults(s: &Secrets, dead: u16) -> String {
-    let at = |scheme: &str| format!("{scheme}://joe:{}@127.0.0.1:{dead}", s.encoded());
-    let said =
-        quoted(&format!("sh -c 'printf %s \"$2\" >&2; exit 1' sh --password {}", word(&s.raw())));
-    let given = quoted(&format!("true --password {}", word(&s.raw())));
-    let all = [
-        ("pause", format!("redis_pause = {{ url = \"{}\", for = \"1s\" }}", at("redis"))),
-        ("end", format!("postgres_end_backends = {{ url = \"{}/db\" }}", at("postgres"))),
-        ("close", format!("close_connections = {{ management = \"{}\" }}", at("http"))),
-        (
-            "twice",
-            format!(
-                "duplicate = {{ url = \"{}/%2f\", from = \"q\", exchange = \"e\", share = \"5%\", for = \"1s\" }}",
-                at("amqp")
-            ),
-        ),
-        (
-            "fails",
-            format!(
-                "run_command = {{ inject = {said}, confirm = \"true\", undo = \"true\", for = \"100ms\" }}"
-            ),
-        ),
-        (
-            "lands",
-            format!(
-                "run_command = {{ inject = {given}, confirm = \"true\", undo = \"true\", for = \"100ms\" }}"
-            ),
-        ),
-    ];
-    let item = |(name, kind): &(&str, String)| {
-        format!("[[fault]]\nname = \"{name}\"\nphase = \"load\"\nheal_within = \"1s\"\n{kind}\n")
-    };
-    all.iter().map(item).collect::<Vec<_>>().join("\n")
-}
-
 /// Runs a program in a place to its end.
 fn run(sandbox: &Sandbox, program: Program, words: &[&str]) -> Ended {
     Run::start(&mut sandbox.command(program, words).unwrap()).unwrap().end().unwrap()
@@ -378,7 +82,7 @@ fn a_run_and_what_is_made_of_it_show_no_secret() {
     let log = sandbox.path().join("service.log");
     let port = service(s.raw());
     // The service's secret is one of the run's: otherwise nobody could know it.
-    let echoed = s.given.borrow()[0].clone();
+    let echoed = s.first();
     let file = sandbox.file("secrets.toml", &scenario(&s, port, closed(), &log)).unwrap();
     let (password, dsn) = (s.raw(), format!("dsn=postgres://u:{}@h/db", s.encoded()));
     std::fs::write(&log, "").unwrap();

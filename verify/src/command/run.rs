@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::reference;
 use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::{Plan, Settings};
@@ -177,8 +176,7 @@ fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings
 
 /// Sees to it that the lab's programs are there.
 fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Failure> {
-    let system = reference::system(plan.system.reference.as_deref().unwrap_or_default())
-        .map_err(Failure::usage)?;
+    let system = setup::system_of(plan).map_err(Failure::usage)?;
     let missing: Vec<_> = system.all_needs().filter(|need| !need.is_installed()).collect();
     if missing.is_empty() {
         return Ok(());

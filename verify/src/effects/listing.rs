@@ -100,8 +100,13 @@ impl List {
         Ok(())
     }
 
+    /// The address; of a program, its name.
+    fn address(&self) -> &str {
+        self.address.first().map_or("", String::as_str)
+    }
+
     async fn read_records(&self, take: &mut Take<'_>) -> Result<(), String> {
-        let address = self.address.first().map_or("", String::as_str);
+        let address = self.address();
         match &self.kind {
             Listing::Sql { query, timeout, .. } => sql::read(address, query, timeout.0, take).await,
             Listing::RedisStream { stream, .. } => redis_stream::read(address, stream, take).await,
@@ -116,9 +121,8 @@ impl List {
 
     /// Whether its records come in the order in which they came to be.
     async fn is_ordered(&self) -> Result<(), String> {
-        let address = self.address.first().map_or("", String::as_str);
         match &self.kind {
-            Listing::RedisKey { key, .. } => redis_key::is_ordered(address, key).await,
+            Listing::RedisKey { key, .. } => redis_key::is_ordered(self.address(), key).await,
             Listing::Sql { .. } => Err("rows have no order without a query for it".to_owned()),
             Listing::RedisStream { .. }
             | Listing::Ndjson { .. }

@@ -13,6 +13,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::metadata::MetadataBroker;
 use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Producer as _, ProducerContext};
+use services::Address;
+use services::kafka::bootstrap;
 
 use super::fate::steady;
 use super::session::{self, End};
@@ -73,13 +75,12 @@ impl Target {
         let headers = kafka.headers.iter().map(|(name, value)| {
             Ok::<_, LoadError>((name.clone(), template(&format!("header {name}"), value)?))
         });
-        let config = config(kafka)?;
-        let lists = ["bootstrap.servers", "metadata.broker.list"];
-        let given = lists.iter().filter_map(|name| config.get(name)).flat_map(hosts_of);
+        let given = kafka.addresses()?;
+        let hosts = given.iter().flat_map(|(_, at)| &at.hosts).map(|host| host.name.as_str());
         let target = Self {
-            reach: Reach::new("a broker of the Kafka cluster", given, allowed),
+            reach: Reach::new("a broker of the Kafka cluster", hosts, allowed),
             brokers: kafka.brokers.clone(),
-            config,
+            config: config(kafka, &given),
             topic: kafka.topic.clone(),
             partitions: kafka.partitions,
             key: kafka.key.as_deref().map(|key| template("key", key)).transpose()?,
@@ -118,21 +119,8 @@ impl Target {
     }
 }
 
-/// The hosts of `HOST:PORT,HOST`, each with a protocol before it or not.
-fn hosts_of(list: &str) -> impl Iterator<Item = &str> {
-    let brokers = list.split(',').map(str::trim).filter(|broker| !broker.is_empty());
-    brokers.map(|broker| {
-        let at = broker.split_once("://").map_or(broker, |(_, at)| at);
-        let host = match at.rsplit_once(':') {
-            Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
-            _ => at,
-        };
-        host.trim_start_matches('[').trim_end_matches(']')
-    })
-}
-
 /// librdkafka's settings: ours, then those that the user gives.
-fn config(kafka: &Kafka) -> Result<ClientConfig, LoadError> {
+fn config(kafka: &Kafka, given: &[(&str, Address)]) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("client.id", "shakedown-loadgen");
     config.set("queue.buffering.max.kbytes", MOST_KIB);
@@ -173,10 +161,10 @@ fn config(kafka: &Kafka) -> Result<ClientConfig, LoadError> {
     for (name, value) in &kafka.settings {
         config.set(name, value);
     }
-    for (name, brokers) in kafka.addresses()? {
-        config.set(name, brokers);
+    for (name, brokers) in given {
+        config.set(*name, bootstrap(brokers));
     }
-    Ok(config)
+    config
 }
 
 /// Where a producer's deliveries and troubles come in.
@@ -308,21 +296,4 @@ pub(in crate::transport) async fn drive(target: &Target, lane: &Lane) {
 /// Reads what the operations became.
 pub(in crate::transport) async fn consume(target: &Target, reader: &Reader) {
     consumer::run(target, reader).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_brokers_are_taken_apart() {
-        for (list, hosts) in [
-            ("a:9092,b", &["a", "b"][..]),
-            (" SSL://a:1 , plaintext://[::1]:2,", &["a", "::1"]),
-            ("192.0.2.1:9092", &["192.0.2.1"]),
-            ("", &[]),
-        ] {
-            assert_eq!(hosts_of(list).collect::<Vec<_>>(), hosts, "{list}");
-        }
-    }
 }
