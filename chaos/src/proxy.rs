@@ -43,6 +43,7 @@ mod server;
 mod shared;
 mod stage;
 pub mod toxic;
+mod upstream;
 
 pub use effects::{Effect, EffectsPage};
 pub use error::ProxyError;

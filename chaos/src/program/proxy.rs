@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     /// Appends what toxics do to single messages, one JSON object a line
     #[arg(long, value_name = "FILE")]
     journal_messages: Option<PathBuf>,
+    /// Permits an upstream that is not on this machine; may be repeated
+    #[arg(long = "allow", value_name = "HOST", env = "SHAKEDOWN_ALLOW", value_delimiter = ' ')]
+    allowed: Vec<String>,
 }
 
 /// Serves until a signal comes or the time is over.
@@ -50,7 +53,8 @@ pub(crate) fn run(asked: &Arguments, say: &Say) -> Result<Exit, Trouble> {
         let mut signals = Signals::listen()?;
         let seed = asked.seed.unwrap_or_else(place::fresh_seed);
         let journal_messages = asked.journal_messages.clone();
-        let server = Server::new(&Settings { seed, journal_messages })?;
+        let allowed = asked.allowed.clone();
+        let server = Server::new(&Settings { seed, journal_messages, allowed })?;
         let listen = asked.listen.clone();
         let listen = listen.unwrap_or_else(|| format!("{}:{}", asked.host, asked.port));
         let socket = listener(&listen).await?;

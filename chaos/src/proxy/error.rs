@@ -62,6 +62,14 @@ pub enum ProxyError {
         /// What is wrong with it.
         why: String,
     },
+    /// The upstream is not on this machine, and nobody allowed it.
+    #[error("proxy {name:?} may not connect there: {why}")]
+    Forbidden {
+        /// The proxy.
+        name: String,
+        /// Which host, and what allows it.
+        why: String,
+    },
     /// The port is taken, or the address is not one of this machine's.
     #[error("proxy {name:?} cannot listen on {listen}: {source}")]
     Listen {
@@ -88,6 +96,7 @@ impl ProxyError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Missing { .. } | Self::Bad { .. } => 400,
+            Self::Forbidden { .. } => 403,
             Self::NoProxy { .. }
             | Self::NoToxic { .. }
             | Self::NoConnection { .. }

@@ -20,6 +20,7 @@ pub(crate) fn hidden(arguments: &[OsString]) -> Option<u8> {
     let settings = Settings {
         seed: seed.parse().ok()?,
         journal_messages: (!journal.is_empty()).then(|| PathBuf::from(journal)),
+        allowed: Vec::new(),
     };
     let served = proxies.and_then(|proxies| serve(listen, &settings, &proxies));
     match served {

@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::link::{Link, reset};
 use super::shared::{Entry, Shared};
+use super::upstream::Upstream;
 
 /// The pause after an error of `accept`, such as too many open files.
 const BREATHE: Duration = Duration::from_millis(50);
@@ -28,7 +29,7 @@ impl Listener {
     /// Listens from now on.
     pub(crate) async fn open(
         listen: &str,
-        upstream: Arc<str>,
+        upstream: Upstream,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let socket = bind(listen).await?;
@@ -65,7 +66,7 @@ async fn bind(listen: &str) -> io::Result<TcpListener> {
 
 async fn accept(
     socket: TcpListener,
-    upstream: Arc<str>,
+    upstream: Upstream,
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -89,9 +90,9 @@ async fn accept(
 
 /// The life of one connection. A client whose server cannot be reached is
 /// reset: it is too late to refuse it.
-async fn carry(client: TcpStream, upstream: Arc<str>, entry: Entry) {
+async fn carry(client: TcpStream, upstream: Upstream, entry: Entry) {
     let connected = tokio::select! {
-        connected = TcpStream::connect(&*upstream) => connected,
+        connected = upstream.connect() => connected,
         _ = entry.control.until_cut() => return,
     };
     let Ok(server) = connected else { return reset(client) };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use hosts::{Ground, Guard};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use super::request::{ProxyRequest, ToxicRequest};
 use super::shared::{ConnectionView, ProxyView, Shared, Totals, ToxicView};
 use super::stage::{Ending, Way};
 use super::toxic::{Kind, Life, Per, Toxic};
+use super::upstream::Upstream;
 
 /// Where a proxy listens that was not told where.
 const ANYWHERE: &str = "127.0.0.1:0";
@@ -27,6 +29,8 @@ pub struct Settings {
     /// A file to which effects on single messages are appended, one JSON object
     /// a line.
     pub journal_messages: Option<PathBuf>,
+    /// Hosts that proxies may connect to although they are not on this machine.
+    pub allowed: Vec<String>,
 }
 
 /// Proxies and their toxics. Clones share everything. When the last clone is
@@ -39,6 +43,7 @@ pub struct Server(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     seed: u64,
+    guard: Arc<Guard>,
     book: Option<Arc<Book>>,
     ids: AtomicU64,
     proxies: Mutex<Proxies>,
@@ -52,7 +57,7 @@ struct Proxy {
     asked: String,
     /// As it is, or was when it last listened.
     listen: String,
-    upstream: Arc<str>,
+    upstream: Upstream,
     life: Option<Life>,
     listener: Option<Listener>,
     shared: Arc<Shared>,
@@ -66,7 +71,8 @@ impl Server {
     pub fn new(settings: &Settings) -> Result<Self, ProxyError> {
         let book = settings.journal_messages.as_deref().map(Book::open).transpose()?.map(Arc::new);
         let (ids, proxies) = (AtomicU64::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { seed: settings.seed, book, ids, proxies })))
+        let guard = Arc::new(Guard::new(Ground::Machine, &settings.allowed));
+        Ok(Self(Arc::new(Inner { seed: settings.seed, guard, book, ids, proxies })))
     }
 
     /// All proxies by their names.
@@ -85,8 +91,8 @@ impl Server {
     /// Makes a proxy with its toxics. Its first connection already has them.
     ///
     /// # Errors
-    /// When the name is taken, something is missing or wrong, or the proxy
-    /// cannot listen; then there is no such proxy.
+    /// When the name is taken, something is missing or wrong, the upstream is not
+    /// allowed, or the proxy cannot listen; then there is no such proxy.
     pub async fn create(&self, request: &ProxyRequest) -> Result<ProxyView, ProxyError> {
         let mut proxies = self.lock().await;
         self.insert(&mut proxies, request).await
@@ -103,7 +109,8 @@ impl Server {
         let mut proxies = self.lock().await;
         let mut seen = std::collections::BTreeSet::new();
         for request in requests {
-            self.make(request)?;
+            let proxy = self.make(request)?;
+            proxy.upstream.judge(&proxy.name()).await?;
             if !seen.insert(&request.name) {
                 let why = format!("proxy {:?} is there twice", request.name.as_deref());
                 return Err(ProxyError::Bad { why });
@@ -131,8 +138,8 @@ impl Server {
     /// Changes a proxy. Another address cuts its connections.
     ///
     /// # Errors
-    /// When there is none of this name, or it cannot listen as asked; then it is
-    /// disabled.
+    /// When there is none of this name, or it must not connect there, and nothing
+    /// is changed; or it cannot listen as asked, and then it is disabled.
     pub async fn update(
         &self,
         name: &str,
@@ -141,15 +148,18 @@ impl Server {
         let mut proxies = self.lock().await;
         let proxy = get(&mut proxies, name)?;
         let enabled = request.enabled.unwrap_or(proxy.listener.is_some());
+        let upstream = match &request.upstream {
+            Some(text) => Upstream::read(text, &self.0.guard)?,
+            None => proxy.upstream.clone(),
+        };
+        upstream.judge(name).await?;
         if !proxy.is_as(request) {
             proxy.enable(false).await?;
             if let Some(listen) = &request.listen {
                 proxy.asked.clone_from(listen);
                 proxy.listen.clone_from(listen);
             }
-            if let Some(upstream) = &request.upstream {
-                proxy.upstream = upstream.as_str().into();
-            }
+            proxy.upstream = upstream;
         }
         if let Some(ttl) = request.ttl {
             proxy.life = Life::of(ttl);
@@ -321,7 +331,7 @@ impl Server {
             field.map(str::to_owned).ok_or(ProxyError::Missing { field: name })
         };
         let name = given(&request.name, "name")?;
-        let upstream = given(&request.upstream, "upstream")?.into();
+        let upstream = Upstream::read(&given(&request.upstream, "upstream")?, &self.0.guard)?;
         let listen = given(&request.listen, "listen").unwrap_or_else(|_| ANYWHERE.to_owned());
         let mut toxics = Vec::new();
         for request in request.toxics.iter().flatten() {
@@ -344,6 +354,7 @@ impl Server {
         if proxies.contains_key(&name) {
             return Err(ProxyError::ProxyExists { name });
         }
+        proxy.upstream.judge(&name).await?;
         proxy.enable(request.enabled.unwrap_or(true)).await?;
         self.expire(&name, proxy.life);
         proxy.shared.toxics().iter().for_each(|toxic| self.expire(&name, toxic.life));
@@ -431,7 +442,7 @@ impl Proxy {
     fn is_as(&self, request: &ProxyRequest) -> bool {
         let listens = |listen: &String| *listen == self.listen || *listen == self.asked;
         request.listen.as_ref().is_none_or(listens)
-            && request.upstream.as_ref().is_none_or(|upstream| **upstream == *self.upstream)
+            && request.upstream.as_ref().is_none_or(|upstream| self.upstream == **upstream)
     }
 
     /// Makes it listen, or not. The port that it got stays its own as far as
@@ -463,7 +474,7 @@ impl Proxy {
         ProxyView {
             name: self.name(),
             listen: self.listen.clone(),
-            upstream: self.upstream.to_string(),
+            upstream: self.upstream.text.to_string(),
             enabled: self.listener.is_some(),
             toxics: self.shared.toxics().iter().map(|toxic| view(toxic)).collect(),
             ttl,

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use chaos::proxy::{Ending, ProxyRequest, ProxyView, Server, Settings, ToxicRequest};
+use chaos::proxy::{Ending, ProxyError, ProxyRequest, ProxyView, Server, Settings, ToxicRequest};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +47,7 @@ impl Bench {
 
     /// With more fields of the proxy.
     async fn with(fields: Value) -> Self {
-        let server = Server::new(&Settings { seed: 7, journal_messages: None }).unwrap();
+        let server = Server::new(&Settings { seed: 7, ..Settings::default() }).unwrap();
         let mut asked = request(fields);
         asked.name = Some("echo".to_owned());
         asked.upstream = Some(echo().await);
@@ -499,4 +499,56 @@ async fn a_dead_server_is_a_reset_and_a_reset_goes_through() {
     server.set_zero_linger().unwrap();
     drop(server);
     assert_eq!(rest(&mut client).await, (0, false));
+}
+
+/// What reaches this server is said by the connections that it sees.
+#[tokio::test]
+async fn an_upstream_elsewhere_must_be_allowed_when_it_is_made_changed_or_connected_to() {
+    let bench = Bench::new().await;
+    let refused = |result: Result<ProxyView, ProxyError>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.status(), 403, "{error}");
+        assert!(error.to_string().contains("--allow 198.51.100.7"), "{error}");
+    };
+    let far = request(json!({"name": "far", "upstream": "198.51.100.7:5672"}));
+    refused(bench.server.create(&far).await);
+    let both = [request(json!({"name": "near", "upstream": "127.0.0.1:1"})), far.clone()];
+    let error = bench.server.populate(&both).await.unwrap_err();
+    assert_eq!(error.status(), 403, "{error}");
+    // Nothing was made, and the proxy that was to be changed is as it was, also
+    // under a toxic.
+    assert_eq!(bench.server.proxies().await.into_keys().collect::<Vec<_>>(), ["echo"]);
+    bench.add(json!({"type": "latency", "attributes": {"latency": 1}})).await;
+    refused(bench.server.update("echo", &far).await);
+    assert_eq!(bench.server.proxy("echo").await.unwrap(), {
+        let toxics = bench.server.proxy("echo").await.unwrap().toxics;
+        ProxyView { toxics, ..bench.proxy.clone() }
+    });
+    ping(&mut bench.connect().await).await;
+    // Allowed, it is taken; nobody connects here.
+    let allowed = vec!["198.51.100.7".to_owned()];
+    let server = Server::new(&Settings { allowed, ..Settings::default() }).unwrap();
+    server.create(&far).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upstream_is_a_host_and_a_port_or_is_refused() {
+    let server = Server::new(&Settings::default()).unwrap();
+    for (bad, hint) in [
+        ("127.0.0.1:8O80", "from 1 to 65535"),
+        ("127.0.0.1:99999", "from 1 to 65535"),
+        ("127.0.0.1", "the port of 127.0.0.1 is missing"),
+        ("http://127.0.0.1:80", "HOST:PORT"),
+        (":5672", "a host is missing"),
+        ("::1:5672", "brackets"),
+    ] {
+        let error = server.create(&request(json!({"name": "p", "upstream": bad}))).await;
+        let error = error.unwrap_err();
+        assert!(error.status() == 400 && error.to_string().contains(hint), "{bad}: {error}");
+    }
+    // A name may come to mean something later.
+    let later = request(json!({"name": "p", "upstream": "no-such-host.invalid:1"}));
+    let proxy = server.create(&later).await.unwrap();
+    let mut stream = TcpStream::connect(&proxy.listen).await.unwrap();
+    assert_eq!(rest(&mut stream).await, (0, false));
 }

@@ -30,7 +30,7 @@ struct Proxy {
 
 impl Proxy {
     async fn before(upstream: &str, toxics: Value) -> Self {
-        let server = Server::new(&Settings { seed: 7, journal_messages: None }).unwrap();
+        let server = Server::new(&Settings { seed: 7, ..Settings::default() }).unwrap();
         let asked = json!({"name": "p", "upstream": upstream, "toxics": toxics});
         let asked: ProxyRequest = serde_json::from_value(asked).unwrap();
         let listen = server.create(&asked).await.unwrap().listen;

@@ -29,7 +29,7 @@ impl Proxy {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || drop(runtime.block_on(ended)));
-        let server = Server::new(&Settings { seed: 7, journal_messages: None }).unwrap();
+        let server = Server::new(&Settings { seed: 7, ..Settings::default() }).unwrap();
         let asked = json!({"name": "p", "upstream": upstream, "toxics": toxics});
         let asked: ProxyRequest = serde_json::from_value(asked).unwrap();
         let listen = handle.block_on(server.create(&asked)).unwrap().listen;
