@@ -7,6 +7,7 @@
 //! program that injects faults. The tests in `tests/suite` and the program `prove` are made of these.
 
 pub mod broker;
+pub mod busy;
 pub mod kill;
 pub mod leftovers;
 pub mod machine;
@@ -15,5 +16,6 @@ pub mod plans;
 pub mod program;
 pub mod run;
 pub mod sandbox;
+pub mod stranger;
 pub mod system;
 pub mod wait;

@@ -1,19 +1,25 @@
 //! `prove`: the proofs that take longer than a test may.
 //!
 //! `matrix` runs every variant of every shipped scenario, `repeats` a correct
-//! system many times over, `kills` ends runs with SIGKILL at random moments,
+//! system many times over, also on a busy machine, `strangers` services that are no
+//! reference systems, `kills` ends runs with SIGKILL at random moments,
 //! `plans` ends random plans of faults at random.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
+use reports::Record;
+use reports::record::Verdict;
+use tests::busy::Busy;
 use tests::kill::{self, Moment};
 use tests::machine::Machine;
 use tests::matrix::{self, Case};
 use tests::plans::Ground;
 use tests::program::Profile;
+use tests::sandbox::Sandbox;
+use tests::stranger::{Kind, Stranger};
 
 /// Proves the tools on their own reference systems, with the release build.
 #[derive(Debug, Parser)]
@@ -45,6 +51,20 @@ enum Proof {
         scenario: Option<String>,
         /// How often
         #[arg(long, default_value_t = 20)]
+        runs: u32,
+        /// Beside so many programs that keep processors busy; then a run may be
+        /// inconclusive, too, but never violated
+        #[arg(long, default_value_t = 0)]
+        busy: u32,
+    },
+    /// Runs services that are no reference systems: the correct ones must be
+    /// held, and each planted bug violated
+    Strangers {
+        /// Runs this one only
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// How often each correct one
+        #[arg(long, default_value_t = 10)]
         runs: u32,
     },
     /// Kills runs with SIGKILL at random moments: nothing may stay behind
@@ -79,9 +99,11 @@ fn main() -> Result<ExitCode> {
     let _machine = Machine::acquire()?;
     let misses = match cli.proof {
         Proof::Matrix { scenario, only, repeat } => run_matrix(scenario.as_deref(), &only, repeat)?,
-        Proof::Repeats { scenario, runs } => {
+        Proof::Repeats { scenario, runs, busy: 0 } => {
             run_matrix(scenario.as_deref(), &["correct".to_owned()], runs)?
         }
+        Proof::Repeats { scenario, runs, busy } => run_busy(scenario.as_deref(), runs, busy)?,
+        Proof::Strangers { only, runs } => run_strangers(only.as_deref(), runs)?,
         Proof::Kills { scenario, times, seed, until } => run_kills(&scenario, times, seed, until)?,
         Proof::Plans { times, seed } => run_plans(times, seed)?,
     };
@@ -129,6 +151,72 @@ fn row(case: &Case) -> bool {
             false
         }
     }
+}
+
+/// Runs the correct variants on a busy machine, and prints a row for each; gives
+/// the number of those that were violated.
+fn run_busy(scenario: Option<&str>, runs: u32, busy: u32) -> Result<u32> {
+    let mut cases = matrix::cases()?;
+    cases.retain(|case| case.variant == "correct");
+    cases.retain(|case| scenario.is_none_or(|name| case.scenario == name));
+    ensure!(!cases.is_empty(), "there is no such scenario; see `verify list`");
+    let _busy = Busy::start(busy)?;
+    println!("| scenario | got | why | |");
+    println!("| --- | --- | --- | --- |");
+    let mut misses = 0;
+    for case in &cases {
+        for _ in 0..runs {
+            let Case { scenario, variant, .. } = case;
+            let line = ["--scenario", scenario, "--variant", variant].map(str::to_owned);
+            let judged = judged(&line)?;
+            let is_right = judged.verdict != Verdict::Violated;
+            misses += u32::from(!is_right);
+            let word = judged.verdict.word();
+            println!("| {scenario} | {word} | {} | {} |", judged.headline, right(is_right));
+        }
+    }
+    Ok(misses)
+}
+
+/// Runs services that are no reference systems, and prints a row for each run;
+/// gives the number of misses.
+fn run_strangers(only: Option<&str>, runs: u32) -> Result<u32> {
+    println!("| service | variant | got | why | |");
+    println!("| --- | --- | --- | --- | --- |");
+    let mut misses = 0;
+    for kind in Kind::ALL.into_iter().filter(|kind| only.is_none_or(|name| name == kind.name())) {
+        let correct = std::iter::repeat_n(("correct", &[][..]), usize::try_from(runs)?);
+        for (variant, caught_by) in correct.chain(kind.bugs().iter().copied()) {
+            let stranger = Stranger::start(kind, variant, Profile::Release)?;
+            let judged = judged(&stranger.arguments())?;
+            let violated = |check: &&str| {
+                let mut findings = judged.findings.iter();
+                findings.any(|f| f.check == **check && f.verdict == Verdict::Violated)
+            };
+            let is_right = match caught_by {
+                [] => judged.verdict == Verdict::Held,
+                checks => checks.iter().all(|check| violated(&check)),
+            };
+            misses += u32::from(!is_right);
+            let (name, word) = (kind.name(), judged.verdict.word());
+            println!("| {name} | {variant} | {word} | {} | {} |", judged.headline, right(is_right));
+        }
+    }
+    Ok(misses)
+}
+
+/// Runs `verify` to its end; gives the record.
+fn judged(arguments: &[String]) -> Result<Record> {
+    let sandbox = Sandbox::new(Profile::Release)?;
+    let line: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = sandbox.verify(&line)?.end()?;
+    sandbox.expect_nothing_left()?;
+    let said = || format!("exit code {:?}; it said:\n{}", ended.code, ended.stderr);
+    sandbox.record().with_context(said)
+}
+
+fn right(is_right: bool) -> &'static str {
+    if is_right { "ok" } else { "MISS" }
 }
 
 /// Kills runs and prints a row for each; gives the number of misses.

@@ -15,4 +15,5 @@ mod own;
 mod refusals;
 mod secrets;
 mod stops;
+mod strangers;
 mod support;
