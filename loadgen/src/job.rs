@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Clock;
 use crate::collector::Collector;
+use crate::descriptors;
 use crate::error::LoadError;
 use crate::feed::Supply;
 use crate::horizon::Horizon;
@@ -132,6 +133,7 @@ impl Job {
     /// to hosts that nobody allowed, or what has to be there cannot be made.
     pub fn ready(self) -> Result<Ready, LoadError> {
         check(&self)?;
+        descriptors::make_room(u64::from(self.connections) + u64::from(self.consumers))?;
         let target = self.transport.prepare(&self.shape, &self.allowed)?;
         setup(&target, self.timeout)?;
         Ok(Ready { job: self, target })
@@ -160,6 +162,9 @@ fn check(job: &Job) -> Result<(), LoadError> {
     }
     if job.connections == 0 {
         return Err(setting("number of connections", "0", "use at least 1"));
+    }
+    if job.workers == 0 {
+        return Err(setting("number of workers", "0", "use at least 1"));
     }
     if job.timeout.is_zero() {
         return Err(setting("timeout", "0s", "use a time such as 5s"));

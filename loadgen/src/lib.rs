@@ -20,6 +20,7 @@ mod collector;
 pub mod compare;
 mod counter;
 mod deadlines;
+mod descriptors;
 mod error;
 mod feed;
 pub mod hlog;

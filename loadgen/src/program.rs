@@ -30,6 +30,10 @@ const LEAD: Duration = Duration::from_millis(100);
 /// How often the live view is looked after.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// How long the last answers are waited for after a signal behind which there is
+/// nobody who could send a second one: a supervisor kills what does not end soon.
+const PARTING: Duration = Duration::from_millis(1500);
+
 /// The part of its time that a generator may lose before its figures say
 /// little about the target.
 const MAY_LOSE: f64 = 0.02;
@@ -127,13 +131,24 @@ fn beginning(start_at: Option<SystemTime>) -> anyhow::Result<(Instant, SystemTim
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
-    async fn next(&mut self) {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one; tells how long whoever sent it waits for the last answers.
+    async fn next(&mut self) -> Option<Duration> {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => Some(PARTING),
+            _ = self.hangup.recv() => Some(PARTING),
         }
     }
 }
@@ -147,10 +162,7 @@ async fn watch(
     exporter: Option<Exporter>,
     output: &Output,
 ) -> anyhow::Result<bool> {
-    let mut signals = Signals {
-        interrupt: signal(SignalKind::interrupt())?,
-        terminate: signal(SignalKind::terminate())?,
-    };
+    let mut signals = Signals::listen()?;
     // Signals are heard from here on, so the terminal is always put back.
     live.begin(output);
     let figures = exporter.as_ref().map(Exporter::figures);
@@ -162,11 +174,15 @@ async fn watch(
     };
     tokio::pin!(serving);
     let mut interrupted = false;
+    let mut cut_off_at: Option<Instant> = None;
     let mut glance = tokio::time::interval(GLANCE);
     while !running.is_finished() {
         let ends = tokio::select! {
             _ = glance.tick() => live.ends(),
-            () = signals.next() => true,
+            patience = signals.next() => {
+                cut_off_at = patience.map(|patience| Instant::now() + patience);
+                true
+            }
             () = &mut serving => false,
         };
         if ends {
@@ -176,6 +192,9 @@ async fn watch(
                 running.stop();
             }
             interrupted = true;
+        }
+        if cut_off_at.is_some_and(|at| at <= Instant::now()) {
+            running.cut_off();
         }
         recorder.take();
         let progress = running.progress();

@@ -245,7 +245,10 @@ fn whole(Rate(rate): Rate) -> Result<u64, ScheduleError> {
     if !(0.0..=HIGHEST_RATE).contains(&rate) {
         return Err(ScheduleError::Rate { rate });
     }
-    Ok((rate * 1e9).round() as u64)
+    // One that has no such form is a little less, never more: 100 a minute are 10 in
+    // six seconds, and not the first of the next ones, too.
+    let (exact, near) = (rate * 1e9, (rate * 1e9).round());
+    Ok(if (exact - near).abs() < 1e-3 { near } else { exact.floor() } as u64)
 }
 
 fn nanos(at: Duration) -> u64 {
@@ -398,6 +401,20 @@ mod tests {
     }
 
     proptest! {
+        /// So many a minute or an hour are so many in each minute or hour, whatever
+        /// that is in a second.
+        #[test]
+        fn a_rate_of_any_unit_is_offered_to_the_operation(
+            count in 1_u32..100_000,
+            unit in prop::sample::select(vec![60_u32, 3_600]),
+            times in 1_u32..50,
+        ) {
+            let rate = Rate(f64::from(count) / f64::from(unit));
+            let length = Duration::from_secs(u64::from(unit * times));
+            let schedule = Schedule::constant(rate, length).unwrap();
+            prop_assert_eq!(schedule.total(), u64::from(count) * u64::from(times));
+        }
+
         /// `released` and `due` are inverse: exactly k + 1 operations are due
         /// at the time of operation k or, when several share it, more; and at
         /// most k before it.

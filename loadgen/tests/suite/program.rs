@@ -81,6 +81,10 @@ fn exit_codes_tell_what_went_wrong() {
         &["amqp", "amqp://127.0.0.1/"],
         &["http", "http://127.0.0.1/", "--streams", "8"],
         &["http", "http://127.0.0.1/", "--http2", "--streams", "0"],
+        &["http", "http://127.0.0.1/", "--workers", "0"],
+        &["http", "http://127.0.0.1/", "--concurrency", "4", "-r", "10"],
+        &["amqp", "amqp://127.0.0.1/", "--queue", ""],
+        &["redis", "redis://127.0.0.1/", "--stream", ""],
         &["command"],
         &["fly"],
     ] {
@@ -119,6 +123,52 @@ fn an_interrupt_ends_with_a_full_report() {
         .map(|name| operations[name].as_u64().unwrap())
         .sum();
     assert_eq!(operations["due"].as_u64().unwrap(), sum);
+}
+
+/// Nobody is there to send a second one, and who supervises kills what goes on.
+#[test]
+fn who_terminates_or_hangs_up_does_not_wait_for_the_last_answers() {
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::HUP] {
+        let server = Server::start(|talk| while talk.request().is_some() {});
+        let mut child = loadgen()
+            .args(["http", &server.url(), "-r", "50/s", "-z", "1h", "--timeout", "1h", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        lines.next().unwrap().unwrap();
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, signal).unwrap();
+        let rest = std::thread::spawn(move || lines.count());
+        let output = child.wait_with_output().unwrap();
+        rest.join().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal:?}");
+        let operations = &json(&output)["operations"];
+        assert_eq!(operations["acked"], 0);
+        assert!(operations["indeterminate"].as_u64().unwrap() > 0, "{operations}");
+    }
+}
+
+#[test]
+fn a_hundred_a_minute_are_ten_in_six_seconds() {
+    let server = Server::start(|talk| talk.answer_all(200));
+    let output = run(&["http", &server.url(), "-r", "100/min", "-z", "6s", "--json", "--quiet"]);
+    assert_eq!(json(&output)["operations"]["due"], 10);
+    let one = run(&["http", &server.url(), "-r", "50/s", "-n", "1", "--quiet"]);
+    let text = String::from_utf8(one.stdout).unwrap();
+    assert!(text.contains("asked 50/s"), "{text}");
+}
+
+/// The limit is ours, and the target has nothing to do with it.
+#[test]
+fn connections_beyond_the_limit_of_open_files_are_refused_before_the_run() {
+    let line = "ulimit -n 200; exec \"$0\" http http://127.0.0.1:9/ -c 500 -r 10 -z 1s";
+    let exe = env!("CARGO_BIN_EXE_loadgen");
+    let output = Command::new("sh").args(["-c", line, exe]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("ulimit -n 628"), "{said}");
 }
 
 /// The operations and quantiles of a latency log, as the Python package

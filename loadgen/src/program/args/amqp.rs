@@ -1,6 +1,7 @@
 //! `loadgen amqp`.
 
 use anyhow::bail;
+use clap::builder::NonEmptyStringValueParser;
 use loadgen::transport::amqp::{Acks, Topology};
 use loadgen::{Amqp, Transport};
 use scenarios::units::Span;
@@ -16,10 +17,10 @@ pub(super) struct AmqpArgs {
     #[arg(env = "LOADGEN_AMQP_URL", hide_env_values = true)]
     url: String,
     /// The queue
-    #[arg(long, conflicts_with = "queue_pattern", required_unless_present_any = ["exchange", "routing_key", "queue_pattern"])]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), conflicts_with = "queue_pattern", required_unless_present_any = ["exchange", "routing_key", "queue_pattern"])]
     queue: Option<String>,
     /// Queues that are used in turn: q-%d
-    #[arg(long, value_name = "PATTERN", requires = "queue_to")]
+    #[arg(long, value_name = "PATTERN", value_parser = NonEmptyStringValueParser::new(), requires = "queue_to")]
     queue_pattern: Option<String>,
     /// The first number in --queue-pattern
     #[arg(long, default_value_t = 1, requires = "queue_pattern")]

@@ -36,7 +36,7 @@ pub(super) struct LoadArgs {
     #[arg(long, default_value = "0s", alias = "warm-up")]
     warmup: Span,
     /// Threads
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     workers: u32,
     /// The first part of each identity [default: made from the time]
     #[arg(long)]

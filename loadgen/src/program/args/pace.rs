@@ -10,6 +10,9 @@ use scenarios::units::{Rate, Span};
 /// How long a run is if nobody says.
 const USUAL: Duration = Duration::from_secs(10);
 
+/// The rate if nobody says.
+const USUAL_RATE: Rate = Rate(100.0);
+
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct PaceArgs {
@@ -33,7 +36,7 @@ pub(super) struct PaceArgs {
     arrival: Arrivals,
     /// Without a rate: a closed loop with this many operations under way at once;
     /// it shows how fast the target can be, not how it does under a load
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "stages")]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["stages", "rate"])]
     pub(super) concurrency: Option<u64>,
     /// The most operations under way at once [default: as many as the connections carry]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -89,7 +92,9 @@ impl PaceArgs {
             bail!("nothing comes due in the time given; raise --rate or --duration");
         }
         let spaces = (schedule.total() - 1) as f64;
-        let rate = if length.is_zero() { 0.0 } else { spaces / length.as_secs_f64() };
+        // A single operation has no rate but the one that was asked for.
+        let asked = self.rate.unwrap_or(USUAL_RATE).0;
+        let rate = if length.is_zero() { asked } else { spaces / length.as_secs_f64() };
         Ok(Asked { pace: Pace::Open(schedule), rate: Some(rate), max_in_flight })
     }
 
@@ -98,7 +103,7 @@ impl PaceArgs {
         if let Some(stages) = &self.stages {
             return Ok(Schedule::of(stages.segments(), arrival)?.first(most));
         }
-        let rate = self.rate.unwrap_or(Rate(100.0));
+        let rate = self.rate.unwrap_or(USUAL_RATE);
         let length = match (self.duration, self.count) {
             (Some(Span(length)), _) => length,
             (None, Some(count)) if matches!(self.profile, Profile::Constant) => {

@@ -1,6 +1,7 @@
 //! `loadgen redis`.
 
 use anyhow::Context as _;
+use clap::builder::NonEmptyStringValueParser;
 use loadgen::transport::redis::{Into, Stream};
 use loadgen::{Redis, Transport};
 
@@ -19,13 +20,13 @@ pub(super) struct RedisArgs {
     #[arg(long)]
     cluster: bool,
     /// Add to this stream (XADD)
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     stream: Option<String>,
     /// Push to this list (RPUSH)
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     list: Option<String>,
     /// Publish to this channel (PUBLISH)
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     channel: Option<String>,
     /// Spread the operations over STREAM-0 to STREAM-(N-1) by their key
     #[arg(long, default_value_t = 1, requires = "stream")]

@@ -1,0 +1,57 @@
+//! How many files this process may have open; each connection is one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::error::LoadError;
+
+/// What a run opens beside its connections: its own files, those of its threads and
+/// of whatever else this process does.
+const OTHERS: u64 = 128;
+
+/// Raises the limit to what the system allows, and sees that so many connections
+/// fit below it: the target is not to be blamed for a limit of ours.
+///
+/// # Errors
+/// When they do not fit, with what to do about it.
+pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
+    let limit = getrlimit(Resource::Nofile);
+    // Without leave the old limit stays, and is judged below.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let limit = getrlimit(Resource::Nofile).current;
+    fits(connections, limit)
+}
+
+fn fits(connections: u64, limit: Option<u64>) -> Result<(), LoadError> {
+    let needed = connections.saturating_add(OTHERS);
+    match limit.filter(|&limit| limit < needed) {
+        None => Ok(()),
+        Some(limit) => Err(LoadError::Setting {
+            what: "number of connections",
+            value: connections.to_string(),
+            problem: format!(
+                "this process may have {limit} files open and needs about {needed}; raise the \
+                 limit first (ulimit -n {needed}), or use fewer"
+            ),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_do_not_fit_are_refused_with_what_to_do() {
+        assert!(fits(1_000, None).is_ok());
+        assert!(fits(1_000, Some(1_128)).is_ok());
+        let error = fits(1_000, Some(1_024)).unwrap_err().to_string();
+        assert!(error.contains("ulimit -n 1128"), "{error}");
+    }
+
+    #[test]
+    fn the_limit_is_raised_as_far_as_it_goes() {
+        make_room(1).unwrap();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+    }
+}
