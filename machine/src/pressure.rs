@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use family::Family;
-pub use text::{Cpu, Memory, Stall, Unread};
+pub use text::{Cpu, Memory, Stall, Turns, Unread};
 pub use watch::Watch;
 
 /// One look at a host. Counters count since the host started; what could not be
@@ -56,7 +56,15 @@ pub struct Pressure {
     /// The share that other processes used, without kernel threads and
     /// interrupts.
     pub foreign: Option<f64>,
-    /// The programs that used most of that, with their shares, the greatest
+    /// What of that did not yield to everybody else: without processes whose
+    /// scheduling policy lets them run only where nobody else wants a processor.
+    pub pressing: Option<f64>,
+    /// For how long the threads of the own processes waited for a processor, all
+    /// together, in seconds for each second.
+    pub own_waited: Option<f64>,
+    /// The share of the time in which they could have run that they waited so.
+    pub own_waiting: Option<f64>,
+    /// The programs that used most of the foreign share, with their shares, the greatest
     /// first. Only of processes that lived at the second look.
     pub foreign_by: Vec<(String, f64)>,
     /// Tasks that ran or wanted to run at the second look.
@@ -113,6 +121,10 @@ impl Pressure {
         let kernel = ticks(|family| family.kernel_ticks);
         let worked = share(Cpu::worked);
         let foreign = worked.zip(own).zip(kernel).map(|((all, own), kernel)| all - own - kernel);
+        let foreign = foreign.map(|share| share.max(0.0));
+        let yielding = ticks(|family| family.yielding_ticks);
+        let turns = family.and_then(|(before, after)| turns(before, after));
+        let wanted = turns.map(|turns| (turns.ran + turns.waited) as f64);
         let rate = |counted: fn(&Look) -> Option<u64>| {
             let (before, after) = (counted(before)?, counted(after)?);
             Some(after.saturating_sub(before) as f64 / seconds)
@@ -133,7 +145,13 @@ impl Pressure {
             busy: share(Cpu::busy),
             steal: share(|cpu| cpu.steal),
             own,
-            foreign: foreign.map(|share| share.max(0.0)),
+            foreign,
+            pressing: foreign.zip(yielding).map(|(foreign, yields)| (foreign - yields).max(0.0)),
+            own_waited: turns.map(|turns| turns.waited as f64 / 1e9 / seconds),
+            own_waiting: turns.zip(wanted).map(|(turns, wanted)| match turns.waited {
+                0 => 0.0,
+                waited => waited as f64 / wanted,
+            }),
             foreign_by: total.map_or_else(Vec::new, |total| programs(family, total)),
             runnable: after.cpu.as_ref().and_then(|cpu| cpu.runnable).map(f64::from),
             cpu_some: stalled(|look| look.cpu_stall, false),
@@ -148,6 +166,19 @@ impl Pressure {
             io_own: rate(|look| look.family.as_ref()?.own_io),
         }
     }
+}
+
+/// How the threads of the own processes fared between two looks. Those that
+/// ended meanwhile are not in it.
+fn turns(before: &Family, after: &Family) -> Option<Turns> {
+    let (before, after) = (before.own_threads.as_ref()?, after.own_threads.as_ref()?);
+    let mut sum = Turns::default();
+    for (thread, now) in after {
+        let then = before.get(thread).copied().unwrap_or_default();
+        sum.ran += now.ran.saturating_sub(then.ran);
+        sum.waited += now.waited.saturating_sub(then.waited);
+    }
+    Some(sum)
 }
 
 /// What the foreign processes of each program used, the greatest first.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text::Turns;
 use crate::process::{Pinned, Stat, below};
 
 /// The processes of a host at one time.
@@ -22,8 +23,14 @@ pub struct Family {
     /// Bytes that the own processes had read from and written to disks, where
     /// that may be read of all of them.
     pub own_io: Option<u64>,
+    /// How the threads of the own processes fared with the scheduler, by thread
+    /// id, where the kernel tells it.
+    pub own_threads: Option<BTreeMap<u32, Turns>>,
     /// Processor time of the kernel's threads, in ticks.
     pub kernel_ticks: u64,
+    /// Processor time of other processes that yield to everybody, and of those
+    /// that they collected, in ticks.
+    pub yielding_ticks: u64,
     /// All other processes.
     pub others: BTreeMap<Pinned, Stat>,
 }
@@ -41,6 +48,9 @@ impl Family {
             } else if process.is_kernel {
                 family.kernel_ticks += process.ticks;
             } else {
+                if process.yields {
+                    family.yielding_ticks += process.ticks + process.collected;
+                }
                 family.others.insert(process.pinned(), process);
             }
         }

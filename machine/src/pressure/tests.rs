@@ -57,6 +57,7 @@ fn process(pid: u32, parent: u32, ticks: u64, collected: u64) -> Stat {
         collected,
         pages: 10,
         is_kernel: parent == 2,
+        yields: false,
     }
 }
 
@@ -117,6 +118,46 @@ fn descendants_are_own_and_what_they_left_behind_too() {
     assert_eq!(pressure.own, Some(35.0 / 200.0));
     assert_eq!(pressure.foreign, Some(65.0 / 200.0));
     assert_eq!(pressure.foreign_by, [("p99".to_owned(), 0.15)]);
+}
+
+#[test]
+fn what_yields_to_everybody_is_foreign_and_does_not_press() {
+    let idle = |pid, ticks, collected| Stat { yields: true, ..process(pid, 1, ticks, collected) };
+    let before = vec![process(10, 1, 0, 0), idle(98, 0, 0), process(99, 1, 0, 0)];
+    // 98 has collected a child that used 20 ticks.
+    let after = vec![process(10, 1, 0, 0), idle(98, 30, 20), process(99, 1, 10, 0)];
+    let pressure =
+        Pressure::between(&look(0, cpu(0, 0, 0), before), &look(1, cpu(60, 40, 0), after));
+    assert_eq!(pressure.foreign, Some(0.6));
+    assert!(pressure.pressing.is_some_and(|share| (share - 0.1).abs() < 1e-9), "{pressure:?}");
+}
+
+#[test]
+fn waiting_is_that_of_the_own_threads() {
+    let with = |at, threads: &[(u32, u64, u64)]| {
+        let threads = threads.iter().map(|&(id, ran, waited)| (id, Turns { ran, waited }));
+        let mut look = look(at, cpu(at * 10, 0, 0), vec![process(10, 1, 0, 0)]);
+        let family = look.family.as_mut().unwrap();
+        family.own_threads = Some(threads.collect());
+        look
+    };
+    let second = 1_000_000_000;
+    // 12 is new and 11 has ended.
+    let before = with(0, &[(10, second, 0), (11, 7, 7)]);
+    let after = with(2, &[(10, 2 * second, second), (12, 0, second)]);
+    let pressure = Pressure::between(&before, &after);
+    assert_eq!(pressure.own_waited, Some(1.0));
+    assert_eq!(pressure.own_waiting, Some(2.0 / 3.0));
+    let idle = Pressure::between(&before, &with(1, &[(10, second, 0)]));
+    assert_eq!(idle.own_waiting, Some(0.0));
+    let untold = Pressure::between(&before, &look(1, cpu(20, 0, 0), Vec::new()));
+    assert_eq!(untold.own_waiting, None, "what the kernel does not tell is unknown");
+}
+
+#[test]
+fn turns_are_read() {
+    assert_eq!(Turns::parse("1180763 64332 2\n"), Ok(Turns { ran: 1_180_763, waited: 64_332 }));
+    assert!(Turns::parse("").is_err() && Turns::parse("1 x 2").is_err());
 }
 
 #[test]

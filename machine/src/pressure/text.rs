@@ -107,6 +107,31 @@ impl Stall {
     }
 }
 
+/// For how long a thread has run, and has waited for a processor when it could
+/// have run, in nanoseconds (`/proc/PID/task/TID/schedstat`, see
+/// sched-stats.rst of the kernel).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// Time on a processor.
+    pub ran: u64,
+    /// Time on a run queue.
+    pub waited: u64,
+}
+
+impl Turns {
+    /// Reads a `schedstat` file.
+    ///
+    /// # Errors
+    /// When it is another text.
+    pub fn parse(text: &str) -> Result<Self, Unread> {
+        let mut words = text.split_ascii_whitespace().map(str::parse::<u64>);
+        match (words.next(), words.next()) {
+            (Some(Ok(ran)), Some(Ok(waited))) => Ok(Self { ran, waited }),
+            _ => Err(Unread { file: "schedstat", why: "not two numbers".to_owned() }),
+        }
+    }
+}
+
 /// The memory of the host, in bytes (`/proc/meminfo`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {

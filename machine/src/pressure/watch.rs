@@ -1,5 +1,6 @@
 //! The shell that reads the files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use procfs_core::process::Io;
 
 use super::Look;
 use super::family::Family;
-use super::text::{Cpu, Memory, Stall, io_bytes};
+use super::text::{Cpu, Memory, Stall, Turns, io_bytes};
 use crate::process;
 
 /// Looks at this host again and again.
@@ -36,6 +37,7 @@ impl Watch {
         let family = process::all().ok().map(|processes| {
             let mut family = Family::of(processes, roots, self.page);
             family.own_io = family.own.iter().map(|&pid| io_of(pid)).sum();
+            family.own_threads = turns_of(family.own.iter().copied());
             family
         });
         Look {
@@ -63,4 +65,26 @@ fn io_of(pid: u32) -> Option<u64> {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
         Err(_) => Some(0),
     }
+}
+
+/// How the threads of some processes fared. A thread that has ended meanwhile has
+/// no turns; where the kernel does not tell of those that are there, or one may
+/// not be read, nothing is known.
+fn turns_of(processes: impl Iterator<Item = u32>) -> Option<BTreeMap<u32, Turns>> {
+    let mut turns = BTreeMap::new();
+    for pid in processes {
+        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        for thread in threads.flatten() {
+            let Some(id) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            match fs::read_to_string(thread.path().join("schedstat")) {
+                Ok(text) => turns.insert(id, Turns::parse(&text).ok()?),
+                // The thread has ended, or the kernel was built without it.
+                Err(_) if !thread.path().exists() => continue,
+                Err(_) => return None,
+            };
+        }
+    }
+    (!turns.is_empty()).then_some(turns)
 }

@@ -9,6 +9,9 @@ use super::Pinned;
 
 /// The flag of a kernel thread (`PF_KTHREAD`).
 const KERNEL_THREAD: u32 = 0x0020_0000;
+/// The scheduling policy of what only runs where nobody else wants a processor
+/// (`SCHED_IDLE`).
+const IDLE: u32 = 5;
 
 /// A process as `/proc/PID/stat` tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,9 @@ pub struct Stat {
     pub pages: u64,
     /// Whether it is a thread of the kernel.
     pub is_kernel: bool,
+    /// Whether it only runs where nobody else wants a processor, so that nobody
+    /// waits for it.
+    pub yields: bool,
 }
 
 impl Stat {
@@ -49,6 +55,7 @@ impl Stat {
             collected: u64::try_from(collected).unwrap_or(0),
             pages: stat.rss,
             is_kernel: stat.flags & KERNEL_THREAD != 0,
+            yields: stat.policy == Some(IDLE),
             command: stat.comm,
         })
     }
