@@ -45,6 +45,9 @@ pub struct Record {
     pub series: Vec<SeriesRecord>,
     /// Small tables, such as the connections with the most channels.
     pub tables: Vec<TableRecord>,
+    /// How the host fared that the run was made on, where that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostRecord>,
     /// What the reader should know beside the findings.
     pub warnings: Vec<String>,
     /// What the scenario asks for and this run did not do, and why.
@@ -363,6 +366,23 @@ pub struct PhaseRecord {
     /// Its end.
     #[serde(deserialize_with = "figure::number")]
     pub to: f64,
+}
+
+/// How the host fared that the run was made on, its set-up apart. Shares are of
+/// 1, of all its processors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// Processors.
+    pub cpus: Option<f64>,
+    /// The share that was busy, on average.
+    pub busy: Option<f64>,
+    /// The share that others used, who do not yield, on average.
+    pub foreign: Option<f64>,
+    /// The share that the hypervisor gave to other machines, on average.
+    pub steal: Option<f64>,
+    /// For how long the run itself could hardly get a processor, in seconds.
+    #[serde(deserialize_with = "figure::number")]
+    pub starved: f64,
 }
 
 /// A series, thinned for drawing.

@@ -14,13 +14,71 @@ pub struct SeriesInfo {
     pub unit: Unit,
     /// Whether it only rises, and starts at 0 again with its process.
     pub counter: bool,
+    /// Whether it depends on how fast everything goes: a time, a rate, or what
+    /// waits to be done. What of it breaks a bound may be the host's doing.
+    pub paced: bool,
     /// What it says, for the list of series.
     pub about: &'static str,
 }
 
-const fn operations(name: &'static str, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, about }
+impl SeriesInfo {
+    /// The same series, said to depend on how fast everything goes.
+    #[must_use]
+    pub(crate) const fn paced(mut self) -> Self {
+        self.paced = true;
+        self
+    }
 }
+
+const fn operations(name: &'static str, about: &'static str) -> SeriesInfo {
+    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, paced: false, about }
+}
+
+/// The name under which every run records its host's pressure. No probe and no
+/// workload may have it.
+pub const HOST_NAME: &str = "host";
+
+const fn host(name: &'static str, unit: Unit, about: &'static str) -> SeriesInfo {
+    SeriesInfo { name: Cow::Borrowed(name), unit, counter: false, paced: false, about }
+}
+
+/// The series of the host that `verify` runs on, about once a second in every
+/// run. Each sample is of the time since the one before, which is `window` long.
+pub const HOST: &[SeriesInfo] = &[
+    host("window", Unit::Seconds, "the time that the other samples of the same moment are of"),
+    host("cpus", Unit::Count, "processors that are online"),
+    host("cpu_busy", Unit::Share, "of all processors, what worked for anybody"),
+    host("cpu_own", Unit::Share, "of all processors, what the run and its lab used"),
+    host(
+        "cpu_foreign",
+        Unit::Share,
+        "of all processors, what other processes used that do not yield to everybody (SCHED_IDLE)",
+    ),
+    host("steal", Unit::Share, "of all processors, what the hypervisor gave to other machines"),
+    host(
+        "cpu_waiting",
+        Unit::Share,
+        "of the time in which threads of the run and its lab could have run, what they waited for a processor",
+    ),
+    host("cpu_waited", Unit::Seconds, "for how long they waited in a second, all together"),
+    host(
+        "cpu_stalled",
+        Unit::Share,
+        "of the time, in which any task of the host waited for a processor (PSI)",
+    ),
+    host(
+        "io_stalled",
+        Unit::Share,
+        "of the time, in which any task of the host waited for a disk (PSI)",
+    ),
+    host(
+        "memory_stalled",
+        Unit::Share,
+        "of the time, in which any task of the host waited for memory (PSI)",
+    ),
+    host("memory_available", Unit::Share, "of the host's memory, what can be had without swapping"),
+    host("disk", Unit::PerSecond, "bytes to and from disks"),
+];
 
 /// The series of every workload: operations, each counted in the second in
 /// which it was *due*, so that a phase owns exactly the operations that came
@@ -29,10 +87,10 @@ pub const WORKLOAD: &[SeriesInfo] = &[
     operations("due", "operations that came due"),
     operations("acked", "operations that were accepted"),
     operations("failed", "operations that were refused"),
-    operations("indeterminate", "operations whose outcome is unknown"),
-    operations("dropped", "operations that were never attempted"),
-    operations("late", "operations that started more than 10 ms after they were due"),
-    operations("unsuccessful", "failed, indeterminate and dropped operations together"),
+    operations("indeterminate", "operations whose outcome is unknown").paced(),
+    operations("dropped", "operations that were never attempted").paced(),
+    operations("late", "operations that started more than 10 ms after they were due").paced(),
+    operations("unsuccessful", "failed, indeterminate and dropped operations together").paced(),
     operations("resent", "operations that were sent for a second time"),
     operations("resent_acked", "operations of which the second sending was accepted"),
     operations("hits", "answers that say that the operation was known, where they are compared"),

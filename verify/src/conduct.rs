@@ -180,6 +180,7 @@ async fn perform(
             Prober::new(probe, &standing.targets, standing.lab.as_ref(), observer.clone())?;
         probes.spawn(prober.run(stopped.clone()));
     }
+    probes.spawn(Prober::of_host(standing.lab.as_ref(), observer.clone()).run(stopped.clone()));
     if let Some(lab) = &standing.lab {
         faults::follow_processes(lab, &observer);
     }

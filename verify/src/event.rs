@@ -105,6 +105,22 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// What a probe looks at does not exist yet, as a working server says.
+    Absent {
+        /// The probe.
+        probe: String,
+        /// What it is called: the label of its samples.
+        thing: String,
+        /// What it is, in words: `stream orders`.
+        what: String,
+    },
+    /// It exists now.
+    Appeared {
+        /// The probe.
+        probe: String,
+        /// What it is called.
+        thing: String,
+    },
     /// Something that the reader of the report should know.
     Warning {
         /// The text.
@@ -151,6 +167,12 @@ pub enum Event {
         /// What became of the reading of the order, where it is read.
         #[serde(default)]
         order: Option<PartRead>,
+        /// What did not exist when it was read, in words.
+        #[serde(default)]
+        absent: Vec<String>,
+        /// Records in which no identity was found, beside others that have one.
+        #[serde(default)]
+        nameless: u64,
     },
     /// The run is over and everything is cleared away.
     RunEnded {

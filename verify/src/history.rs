@@ -39,6 +39,12 @@ pub struct History {
     pub processes: Vec<Turn>,
     /// What is damaged, missing or impossible in the record.
     pub flaws: Vec<Flaw>,
+    /// Things that probes and sources of effects look at and that never were
+    /// there in the run, in words, by the name of who looks and the label.
+    pub never_there: BTreeMap<(String, String), String>,
+    /// Stretches `[from, to)` of whole seconds that are not judged: while the
+    /// judge asks what is left of a breach without them.
+    pub apart: Vec<(f64, f64)>,
 }
 
 /// A process that started or ended.
@@ -251,6 +257,10 @@ pub struct Seen {
     pub dead: Option<Dead>,
     /// In which order the effects came to be, where that is read.
     pub order: Option<Order>,
+    /// What did not exist when it was read, in words: `stream orders.dead`.
+    pub absent: Vec<String>,
+    /// Records in which no identity was found, beside others that have one.
+    pub nameless: u64,
 }
 
 /// What was given up for good.

@@ -3,16 +3,19 @@
 //! Pure functions of the plan and the history, with no file, socket or clock,
 //! so that a run and its `recheck` come to the same verdict. One file for each
 //! kind of check; its first lines say what breaks it and when there is no
-//! telling. Three rules are common to all of them:
+//! telling. Four rules are common to all of them:
 //!
 //! - *No data never passes.* A phase that did not take place, a series that
 //!   ends early, a generator that fell short: inconclusive, with the reason.
 //! - *A proof stands.* Where one counterexample refutes a promise, gaps
 //!   elsewhere do not take it back.
+//! - *A host is no system.* What has to do with pace and breaks only while the run
+//!   itself could not get a processor is inconclusive; whatever else it is stays.
 //! - *The worst wins.* Violated over inconclusive over held; warnings do not
 //!   count. A check that crashes is inconclusive.
 
 mod absence;
+mod absent;
 mod anomalies;
 mod answers;
 mod bound;
@@ -30,12 +33,14 @@ mod latency;
 mod load;
 mod opinion;
 mod order;
+mod poison;
 mod ratio;
 mod recovery;
 mod rises;
 mod series;
 mod so_far;
 mod speed;
+mod starvation;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -55,6 +60,7 @@ use crate::history::{History, Stopped};
 pub use anomalies::Anomalies;
 pub use join::{Join, join};
 pub use so_far::{Breach, so_far};
+pub use starvation::starved;
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]
@@ -154,7 +160,18 @@ fn ended_early(history: &History) -> Opinion {
 fn weigh(check: &Check, plan: &Plan, history: &History) -> Opinion {
     let stopped = history.stopped.as_ref().filter(|stopped| stopped.check == check.name);
     let breach = stopped.and_then(|stopped| so_far::at(check, plan, history, stopped.judged_to));
-    breach.unwrap_or_else(|| weigh_whole(check, plan, history))
+    breach.unwrap_or_else(|| weigh_fairly(check, plan, history))
+}
+
+/// What a check comes to on a system that was there and could run.
+fn weigh_fairly(check: &Check, plan: &Plan, history: &History) -> Opinion {
+    match absent::why(check, plan, history) {
+        Some(why) => Opinion::inconclusive("something that is there", why),
+        None => {
+            let opinion = weigh_whole(check, plan, history);
+            starvation::excused(check, plan, history, opinion)
+        }
+    }
 }
 
 fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {

@@ -119,6 +119,18 @@ impl ProbeObserver {
         self.observer.event(Event::LogLine { probe: self.probe.clone(), line });
     }
 
+    /// Says that something does not exist yet: what it is, in words.
+    pub fn absent(&self, thing: &str, what: &str) {
+        let (probe, thing, what) = (self.probe.clone(), thing.to_owned(), what.to_owned());
+        self.observer.event(Event::Absent { probe, thing, what });
+    }
+
+    /// Says that something that did not exist yet is there.
+    pub fn appeared(&self, thing: &str) {
+        let (probe, thing) = (self.probe.clone(), thing.to_owned());
+        self.observer.event(Event::Appeared { probe, thing });
+    }
+
     /// Says that the probe cannot see.
     pub fn trouble(&self, why: impl ToString) {
         let why = why.to_string();

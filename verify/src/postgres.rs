@@ -5,11 +5,13 @@
 //! come row by row: the server is held back while a row is being worked on, so
 //! that an answer of any length takes a bounded amount of memory.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
 use services::postgres::trouble;
 use services::{Address, Service, Trouble};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// How long a server may take to let us in.
@@ -23,6 +25,7 @@ const QUERY: &str = "the query";
 pub(crate) struct Session {
     client: Client,
     address: Address,
+    lacks_table: AtomicBool,
 }
 
 impl Session {
@@ -37,7 +40,7 @@ impl Session {
         let said = tokio::time::timeout(PATIENCE, client.batch_execute(read_only)).await;
         said.map_err(|_| address.unreachable("no answer within 5 s"))?
             .map_err(|error| trouble(&address, "SET SESSION", &error))?;
-        Ok(Self { client, address })
+        Ok(Self { client, address, lacks_table: AtomicBool::new(false) })
     }
 
     /// Asks, and hands over each row of the answer as it comes. Gives the
@@ -52,6 +55,7 @@ impl Session {
         within: Duration,
         mut take: impl FnMut(&SimpleQueryRow) -> Result<(), String>,
     ) -> Result<u64, Trouble> {
+        self.lacks_table.store(false, Ordering::Relaxed);
         let ms = within.as_millis().max(1);
         let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {ms}");
         let asked = async {
@@ -84,6 +88,12 @@ impl Session {
         }
     }
 
+    /// Whether the server refused what it was asked last because there is no such
+    /// table (`undefined_table`).
+    pub(crate) fn lacks_table(&self) -> bool {
+        self.lacks_table.load(Ordering::Relaxed)
+    }
+
     fn answer(&self, why: String) -> Trouble {
         self.address.answered(QUERY, &why)
     }
@@ -93,6 +103,8 @@ impl Session {
     }
 
     fn trouble(&self, error: &tokio_postgres::Error) -> Trouble {
+        let is_missing = error.code() == Some(&SqlState::UNDEFINED_TABLE);
+        self.lacks_table.store(is_missing, Ordering::Relaxed);
         trouble(&self.address, QUERY, error)
     }
 }

@@ -5,7 +5,9 @@
 
 mod command;
 mod health;
+mod host;
 mod logs;
+mod presence;
 mod process;
 mod prometheus;
 mod promql;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use lab::Lab;
 use scenarios::plan::{Probe, ProbeKind};
+use scenarios::series::HOST_NAME;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -27,6 +30,9 @@ use crate::observe::{Observer, ProbeObserver};
 
 /// How long a probe waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the host is looked at.
+const HOST_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a probe cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +75,7 @@ enum Kind {
     Promql(promql::Promql),
     RedisKeys(redis_keys::RedisKeys),
     Command(command::Command),
+    Host(host::Host),
 }
 
 impl Prober {
@@ -130,6 +137,13 @@ impl Prober {
         Ok(Self { observer, every: probe.every.0, kind })
     }
 
+    /// The probe of the host, which every run has.
+    #[must_use]
+    pub fn of_host(lab: Option<&Arc<Lab>>, observer: Observer) -> Self {
+        let observer = ProbeObserver::new(observer, HOST_NAME);
+        Self { observer, every: HOST_EVERY, kind: Kind::Host(host::Host::new(lab.cloned())) }
+    }
+
     /// Samples until told to stop, and once more at the end.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut ticks = tokio::time::interval(self.every);
@@ -167,6 +181,7 @@ impl Prober {
             Kind::Promql(probe) => probe.sample(&self.observer).await,
             Kind::RedisKeys(probe) => probe.sample(&self.observer).await,
             Kind::Command(probe) => probe.sample(&self.observer).await,
+            Kind::Host(probe) => probe.sample(&self.observer).await,
         }
     }
 }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 
 use loadgen::Fate;
 use reports::record::{
-    AnswersRecord, Operations, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord,
-    TableRecord, WorkloadRecord,
+    AnswersRecord, HostRecord, Operations, Quantiles, Record, ResentRecord, Run, SCHEMA,
+    SeriesRecord, TableRecord, WorkloadRecord,
 };
 use scenarios::plan::{Place, Plan, ProbeKind};
-use scenarios::series::WORKLOAD;
+use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use crate::folder::Folder;
 use crate::folder::read::Told;
 use crate::history::{History, Sample, WorkloadHistory};
-use crate::judge::Judgement;
+use crate::judge::{Judgement, starved};
 
 /// The most points of a series in the record.
 const POINTS: usize = 240;
@@ -56,11 +56,67 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         phases: history.phases.clone(),
         series: series(plan, history),
         tables: tables(plan, history),
-        warnings: facts.warnings.clone(),
+        host: host(history),
+        warnings: warnings(told),
         left_out: plan.left_out.clone(),
         params: plan.params.clone(),
         targets: facts.targets.clone(),
     }
+}
+
+/// What was said during the run, and what never was there in it.
+fn warnings(told: &Told) -> Vec<String> {
+    let mut warnings = told.facts.warnings.clone();
+    for ((owner, thing), what) in &told.history.never_there {
+        let is_key =
+            told.plan.probes.iter().any(|probe| {
+                probe.name == *owner && matches!(probe.kind, ProbeKind::RedisKeys { .. })
+            });
+        warnings.push(if is_key {
+            format!("{what}, which probe {owner} looks at, was never seen to have an element.")
+        } else if thing.is_empty() {
+            format!("Probe {owner}: {what} never existed during the run.")
+        } else {
+            format!("{what}, which probe {owner} looks at, never existed during the run.")
+        });
+    }
+    for (source, seen) in &told.history.effects {
+        let Ok(seen) = seen else { continue };
+        let absent = seen.absent.iter();
+        warnings
+            .extend(absent.map(|what| format!("{source}: {what} did not exist when it was read.")));
+        if seen.nameless > 0 {
+            warnings.push(format!(
+                "{source}: {} records without an identity were read, beside others that have one.",
+                seen.nameless
+            ));
+        }
+    }
+    warnings
+}
+
+/// How the host fared over the phases, where that was recorded.
+fn host(history: &History) -> Option<HostRecord> {
+    let end = history.phases.last()?.to;
+    let list = |name: &str| history.samples.get(&format!("{HOST_NAME}.{name}"));
+    let windows = list("window")?;
+    let mean = |name: &str| {
+        let (mut sum, mut time) = (0.0, 0.0);
+        for sample in list(name)?.iter().filter(|sample| sample.at > 0.0 && sample.at <= end) {
+            let window = windows.binary_search_by(|known| known.at.total_cmp(&sample.at));
+            let window = window.map_or(0.0, |index| windows[index].value);
+            (sum, time) = (sum + sample.value * window, time + window);
+        }
+        (time > 0.0).then(|| sum / time)
+    };
+    let during = |(from, to): &(f64, f64)| (to.min(end) - from.max(0.0)).max(0.0);
+    Some(HostRecord {
+        cpus: list("cpus").and_then(|list| list.last()).map(|sample| sample.value),
+        busy: mean("cpu_busy"),
+        foreign: mean("cpu_foreign"),
+        steal: mean("steal"),
+        starved: starved(history).iter().map(during).sum(),
+    })
 }
 
 fn workloads(told: &Told) -> Vec<WorkloadRecord> {
@@ -125,7 +181,9 @@ fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
     let workloads = plan.workloads.iter().map(|workload| (&workload.name, WORKLOAD.to_vec()));
     let probes = plan.probes.iter().map(|probe| (&probe.name, probe.kind.series()));
     let mut records = Vec::new();
-    for (owner, infos) in probes.chain(workloads) {
+    let host = HOST_NAME.to_owned();
+    let host = std::iter::once((&host, HOST.to_vec()));
+    for (owner, infos) in probes.chain(workloads).chain(host) {
         for info in infos {
             let name = format!("{owner}.{}", info.name);
             let Some(samples) = history.samples.get(&name) else { continue };

@@ -68,6 +68,8 @@ fn head(out: &mut String, record: &Record) -> Result {
 fn banner(out: &mut String, record: &Record) -> Result {
     let standing = Standing::of_run(record.verdict);
     let word = standing.word();
+    let mut facts = text::facts(record);
+    facts.extend(text::host(record));
     writeln!(
         out,
         "<header class=\"banner {word}\"><div>\n\
@@ -79,7 +81,7 @@ fn banner(out: &mut String, record: &Record) -> Result {
         standing.mark(),
         safe(text::headline(record)),
         safe(&text::started(record)),
-        safe(&text::facts(record).join(" · ")),
+        safe(&facts.join(" · ")),
     )
 }
 

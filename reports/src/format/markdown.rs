@@ -42,6 +42,9 @@ fn head(out: &mut String, record: &Record) -> Result {
     writeln!(out, "## {} {word}: {}\n", emoji(standing), inline(&record.run.scenario))?;
     writeln!(out, "**{}**\n", inline(text::headline(record)))?;
     writeln!(out, "{}  \n{}", inline(&tally(record)), inline(&text::facts(record).join(" · ")))?;
+    if let Some(host) = text::host(record) {
+        writeln!(out, "\n{}", inline(&host))?;
+    }
     if let Some(advice) = &record.advice {
         writeln!(out, "\n> **{}**", inline(&advice.what))?;
         advice.because.iter().try_for_each(|because| writeln!(out, "> - {}", inline(because)))?;

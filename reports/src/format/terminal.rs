@@ -29,6 +29,9 @@ fn head(page: &mut Page, record: &Record) {
     page.hanging("", &word, color(standing).bold(), word.len() + 2, text::headline(record));
     page.paragraph("", &format!("{} · {}", record.run.scenario, text::facts(record).join(" · ")));
     page.paragraph("", &tally(record));
+    if let Some(host) = text::host(record) {
+        page.paragraph("", &host);
+    }
     if let Some(advice) = &record.advice {
         page.blank();
         page.strong(&advice.what);

@@ -192,6 +192,25 @@ pub(super) fn facts(record: &Record) -> Vec<String> {
     facts
 }
 
+/// How the host fared: `host: 2 cores, busy 43%, starved 0 s`.
+pub(super) fn host(record: &Record) -> Option<String> {
+    let host = record.host.as_ref()?;
+    let percent = |share: f64| format!("{:.0}%", share * 100.0);
+    let mut facts = Vec::new();
+    facts.extend(host.cpus.map(|cpus| match cpus {
+        1.0 => "1 core".to_owned(),
+        cpus => format!("{} cores", figure(Unit::Count, cpus)),
+    }));
+    facts.extend(host.busy.map(|busy| format!("busy {}", percent(busy))));
+    let told = [("others", host.foreign), ("steal", host.steal)];
+    for (what, share) in told {
+        facts
+            .extend(share.filter(|&share| share >= 0.05).map(|s| format!("{what} {}", percent(s))));
+    }
+    facts.push(format!("starved {} s", figure(Unit::Count, (host.starved * 10.0).round() / 10.0)));
+    Some(format!("host: {}", facts.join(", ")))
+}
+
 /// What a workload did beside its plain operations: `1,799 sent twice: …`;
 /// nothing where it did nothing else.
 pub(super) fn beside(workload: &WorkloadRecord) -> Vec<(&'static str, String)> {

@@ -3,6 +3,7 @@
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
 use scenarios::plan::probe::{Metric, MetricRead};
+use scenarios::series::HOST_NAME;
 
 use super::quoted;
 
@@ -53,7 +54,8 @@ impl Counter {
 pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
     let (owner, name) = series.rsplit_once('.').unwrap_or(("", series));
     let Some(probe) = plan.probes.iter().find(|probe| probe.name == owner) else {
-        return Err(format!("{series} is seen by the load generator alone"));
+        let who = if owner == HOST_NAME { "the run's own host" } else { "the load generator" };
+        return Err(format!("{series} is seen by {who} alone"));
     };
     let unknown = || Err(format!("no exporter that is known here has {series}"));
     match &probe.kind {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use reports::record::{
-    Advice, AnswersRecord, EffectsRecord, Evidence, FaultRecord, Finding, Joined, Operations,
-    Outage, PhaseRecord, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord, TableRecord,
-    Verdict, WorkloadRecord,
+    Advice, AnswersRecord, EffectsRecord, Evidence, FaultRecord, Finding, HostRecord, Joined,
+    Operations, Outage, PhaseRecord, Quantiles, Record, ResentRecord, Run, SCHEMA, SeriesRecord,
+    TableRecord, Verdict, WorkloadRecord,
 };
 use scenarios::plan::{Cause, LeftOut, Place, Severity};
 use scenarios::units::Unit;
@@ -70,6 +70,13 @@ pub(crate) fn leak() -> Record {
             "channels-per-publish: 998 per 1,000, at most 5 are allowed, since 31.5s".to_owned(),
             "channels-per-connection: 2,047, at most 50 are allowed, since 34s".to_owned(),
         ],
+    });
+    record.host = Some(HostRecord {
+        cpus: Some(2.0),
+        busy: Some(0.431),
+        foreign: Some(0.12),
+        steal: Some(0.004),
+        starved: 3.04,
     });
     record.findings = leak_findings();
     record.workloads = vec![workload("publish", 200.0, 199.6)];
@@ -276,6 +283,7 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         ],
         series: vec![],
         tables: vec![],
+        host: None,
         warnings: vec![],
         left_out: vec![],
         params: BTreeMap::from([

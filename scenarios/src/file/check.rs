@@ -3,7 +3,7 @@
 use super::links::{Kind, Links};
 use crate::plan::check::{
     Absence, After, Answers, Bound, Check, CheckKind, DeadLetters, Drain, EffectsCheck, Equal,
-    Growth, Latency, OrderCheck, Ratio, Recovery, Severity, Speed, Trend, Twin,
+    Growth, Latency, OrderCheck, Poison, Raises, Ratio, Recovery, Severity, Speed, Trend, Twin,
 };
 use crate::read::{At, Table};
 use crate::units::{Quantity, Rate, Share, Span};
@@ -197,7 +197,31 @@ fn speed(table: &mut Table<'_, '_>, links: &Links) -> Speed {
         series: links.refer(Kind::Counter, table.req_at("series", SERIES)),
         phases: phases(table, links),
         max: table.req::<Rate>("max", "The greatest mean speed: \"50/s\"."),
+        poison: table.opt_table(
+            "poison",
+            "The poison of the load, which raises the counter and is not held against the system.",
+            |table| poison(table, links),
+        ),
     }
+}
+
+fn poison(table: &mut Table<'_, '_>, links: &Links) -> Poison {
+    let of = table.list("of", "The workloads that offer it.");
+    let each = table.opt::<u64>("each", "By how much each poisoned operation raises it at most …");
+    let until = table.opt_at::<String>(
+        "until",
+        "… or, where nobody knows how often it is tried, the counter of what was given up: while poison is under way nothing is judged.",
+    );
+    if each.is_some() == until.is_some() && !table.is_described() {
+        let message = "nothing says, or two things say, how much poison raises the counter";
+        let help = Some("give either each or until".to_owned());
+        table.context.problem(Some(table.head()), message, help);
+    }
+    let raises = match until {
+        Some(until) => Raises::Until(links.refer(Kind::Counter, until)),
+        None => Raises::Each(each.unwrap_or(0)),
+    };
+    Poison { of: links.refer_all(table.context, Kind::Workload, of), raises }
 }
 
 fn ratio(table: &mut Table<'_, '_>, links: &Links) -> Ratio {

@@ -150,6 +150,14 @@ fn counter(table: &mut Table<'_, '_>) -> bool {
     table.or("counter", "Whether the number only rises.", false)
 }
 
+fn waits(table: &mut Table<'_, '_>) -> bool {
+    table.or(
+        "waits",
+        "Whether it counts what waits to be done, such as a lag, so that a starved host can raise it.",
+        false,
+    )
+}
+
 fn unit(table: &mut Table<'_, '_>) -> Unit {
     table.or("unit", "What the number is measured in.", Unit::Count)
 }
@@ -161,6 +169,7 @@ fn sql(table: &mut Table<'_, '_>) -> ProbeKind {
         timeout: table.or("timeout", "How long the query may take.", Span::seconds(5)),
         counter: counter(table),
         unit: unit(table),
+        waits: waits(table),
     }
 }
 
@@ -170,6 +179,7 @@ fn promql(table: &mut Table<'_, '_>) -> ProbeKind {
         query: table.req("query", "Gives a number or an instant vector."),
         counter: counter(table),
         unit: unit(table),
+        waits: waits(table),
     }
 }
 
@@ -182,22 +192,25 @@ fn redis_keys(table: &mut Table<'_, '_>) -> ProbeKind {
 fn command(table: &mut Table<'_, '_>) -> ProbeKind {
     let run = table.req("run", "Program and arguments, without a shell; it prints one number, or lines of SERIES{LABEL} NUMBER, and ends with exit code 0.");
     let timeout = table.or("timeout", "How long it may take.", Span::seconds(5));
-    let (has_unit, has_counter) = (table.has("unit"), table.has("counter"));
-    let value = Printed { counter: counter(table), unit: unit(table) };
+    let own = ["unit", "counter", "waits"].into_iter().find(|key| table.has(key));
+    let value = printed(table);
     let series =
         table.named("series", "A series that it prints; NAME is the series' name.", |_, table| {
-            Printed { counter: counter(table), unit: unit(table) }
+            printed(table)
         });
     let mut series: BTreeMap<String, Printed> =
         series.into_iter().map(|(name, at)| (name, at.value)).collect();
     if series.is_empty() {
         series.insert("value".to_owned(), value);
-    } else if has_unit || has_counter {
-        let key = if has_unit { "unit" } else { "counter" };
+    } else if let Some(key) = own {
         let message = format!("{key:?} belongs into the table of a series here");
         table.context.problem(Some(table.place_of(key)), message, None);
     }
     ProbeKind::Command { run, timeout, series }
+}
+
+fn printed(table: &mut Table<'_, '_>) -> Printed {
+    Printed { counter: counter(table), unit: unit(table), waits: waits(table) }
 }
 
 fn prometheus(table: &mut Table<'_, '_>) -> ProbeKind {
@@ -249,5 +262,6 @@ fn metric(_: &str, table: &mut Table<'_, '_>) -> Metric {
         "Whether a metric that is not there stands at 0, as counters do that appear with their first rise.",
         false,
     );
-    Metric { metric, labels, by, read, unit, absent_is_zero }
+    let waits = waits(table);
+    Metric { metric, labels, by, read, unit, absent_is_zero, waits }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Quantity, Share, Span};
 
-pub use statement::{Live, Names, Phases, Statement};
+pub use statement::{Live, Names, Pace, Phases, Statement};
 
 /// Something that must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +157,30 @@ pub struct Speed {
     pub phases: Vec<String>,
     /// The greatest mean speed, per second.
     pub max: crate::units::Rate,
+    /// The poison that makes the counter rise, too, which is not judged.
+    #[serde(default)]
+    pub poison: Option<Poison>,
+}
+
+/// Operations that the load itself poisoned, and what they do to a counter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poison {
+    /// The workloads that offer them.
+    pub of: Vec<String>,
+    /// How much they raise the counter.
+    pub raises: Raises,
+}
+
+/// How much poison raises a counter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raises {
+    /// At most by this much for each poisoned operation.
+    Each(u64),
+    /// Nobody knows by how much, as nobody knows how often it is tried; but by
+    /// nothing once all of it is counted here, where it is given up.
+    Until(String),
 }
 
 /// The rise of counter `of` is at most the share `max` of that of `to`, and at

@@ -81,6 +81,9 @@ pub enum ProbeKind {
         counter: bool,
         /// What the number is measured in.
         unit: Unit,
+        /// Whether the number counts what waits to be done.
+        #[serde(default)]
+        waits: bool,
     },
     /// Endpoints in the text format of Prometheus, each of one process.
     Prometheus {
@@ -99,6 +102,9 @@ pub enum ProbeKind {
         counter: bool,
         /// What the number is measured in.
         unit: Unit,
+        /// Whether the number counts what waits to be done.
+        #[serde(default)]
+        waits: bool,
     },
     /// How many elements Redis keys have.
     RedisKeys {
@@ -126,6 +132,9 @@ pub struct Printed {
     pub unit: Unit,
     /// Whether they only rise.
     pub counter: bool,
+    /// Whether they count what waits to be done.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// A metric of an endpoint as a series.
@@ -145,6 +154,9 @@ pub struct Metric {
     /// Whether a metric that an endpoint does not show stands at 0 there,
     /// instead of being unknown.
     pub absent_is_zero: bool,
+    /// Whether it counts what waits to be done.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// How the samples of a metric become values.
@@ -165,11 +177,17 @@ pub enum MetricRead {
 }
 
 const fn gauge(name: &'static str, unit: Unit, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name: Cow::Borrowed(name), unit, counter: false, about }
+    let paced = is_paced(unit);
+    SeriesInfo { name: Cow::Borrowed(name), unit, counter: false, paced, about }
+}
+
+/// Whether what is measured in a unit depends on how fast everything goes.
+const fn is_paced(unit: Unit) -> bool {
+    matches!(unit, Unit::Seconds | Unit::PerSecond)
 }
 
 const fn counter(name: &'static str, about: &'static str) -> SeriesInfo {
-    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, about }
+    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter: true, paced: false, about }
 }
 
 /// Series of [`ProbeKind::Rabbitmq`].
@@ -182,8 +200,8 @@ const RABBITMQ: &[SeriesInfo] = &[
     counter("channels_opened", "channels opened since the node started"),
     counter("channels_closed", "channels closed since the node started"),
     counter("connections_opened", "connections opened since the node started"),
-    gauge("messages_ready", Unit::Count, "messages ready in all queues"),
-    gauge("messages_unacked", Unit::Count, "messages delivered and not yet acknowledged"),
+    gauge("messages_ready", Unit::Count, "messages ready in all queues").paced(),
+    gauge("messages_unacked", Unit::Count, "messages delivered and not yet acknowledged").paced(),
 ];
 
 /// Series of [`ProbeKind::Process`], labelled with the process's name.
@@ -215,16 +233,17 @@ const REDIS_STREAMS: &[SeriesInfo] = &[
         "lag",
         Unit::Count,
         "entries that the group was not given yet; none while Redis does not know",
-    ),
-    gauge("pending", Unit::Count, "entries given to a consumer and not acknowledged"),
-    gauge("backlog", Unit::Count, "lag and pending together"),
+    )
+    .paced(),
+    gauge("pending", Unit::Count, "entries given to a consumer and not acknowledged").paced(),
+    gauge("backlog", Unit::Count, "lag and pending together").paced(),
     gauge("consumers", Unit::Count, "consumers of the group"),
     gauge("total_length", Unit::Count, "entries of all streams"),
-    gauge("total_lag", Unit::Count, "lag of all streams"),
-    gauge("total_pending", Unit::Count, "pending entries of all streams"),
-    gauge("total_backlog", Unit::Count, "backlog of all streams"),
-    gauge("max_lag", Unit::Count, "lag of the stream that lags most"),
-    gauge("max_backlog", Unit::Count, "backlog of the stream that has most"),
+    gauge("total_lag", Unit::Count, "lag of all streams").paced(),
+    gauge("total_pending", Unit::Count, "pending entries of all streams").paced(),
+    gauge("total_backlog", Unit::Count, "backlog of all streams").paced(),
+    gauge("max_lag", Unit::Count, "lag of the stream that lags most").paced(),
+    gauge("max_backlog", Unit::Count, "backlog of the stream that has most").paced(),
 ];
 
 /// Series of [`ProbeKind::Sql`] and [`ProbeKind::Promql`], as the reference
@@ -322,15 +341,17 @@ impl ProbeKind {
             Self::Health { .. } => HEALTH.to_vec(),
             Self::Logs { .. } => LOGS.to_vec(),
             Self::RedisStreams { .. } => REDIS_STREAMS.to_vec(),
-            Self::Sql { counter, unit, .. } | Self::Promql { counter, unit, .. } => {
-                let about = "the number that the query gives";
-                vec![SeriesInfo { counter: *counter, ..gauge("value", *unit, about) }]
+            Self::Sql { counter, unit, waits, .. } | Self::Promql { counter, unit, waits, .. } => {
+                let info = gauge("value", *unit, "the number that the query gives");
+                let paced = info.paced || *waits;
+                vec![SeriesInfo { counter: *counter, paced, ..info }]
             }
             Self::Prometheus { metrics, .. } => {
                 let series = |(name, metric): (&String, &Metric)| SeriesInfo {
                     name: Cow::Owned(name.clone()),
                     unit: metric.unit,
                     counter: metric.read == MetricRead::Counter,
+                    paced: metric.waits || is_paced(metric.unit),
                     about: "what the metric says",
                 };
                 metrics.iter().map(series).chain([RESETS]).collect()
@@ -341,6 +362,7 @@ impl ProbeKind {
                     name: Cow::Owned(name.clone()),
                     unit: printed.unit,
                     counter: printed.counter,
+                    paced: printed.waits || is_paced(printed.unit),
                     about: "what the program prints",
                 };
                 series.iter().map(info).collect()

@@ -95,6 +95,8 @@ impl Sources {
                 workloads: seen.is_ok().then(|| names.to_vec()),
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
+                absent: told.absent,
+                nameless: told.nameless,
             };
             (event, name, seen.ok())
         });
@@ -144,14 +146,21 @@ async fn finish_tap(
     if let Some(list) = dead {
         let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
         let mut dead = Dead::default();
-        let read = list.read(|text, _| {
+        let read = list.read_dead(|text, _| {
             if let Some(id) = loadgen::identity::parse(text.as_bytes())
                 && Some(id.run) == run
             {
                 dead.workloads.entry(id.workload.to_owned()).or_default().insert(id.sequence);
             }
         });
-        let trouble = read.await.err();
+        let trouble = match read.await {
+            Ok(read) => {
+                seen.absent.extend(read.absent);
+                seen.nameless += read.nameless;
+                None
+            }
+            Err(why) => Some(why),
+        };
         seen.dead = Some(Dead { trouble, ..dead });
     }
     seen

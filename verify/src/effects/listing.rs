@@ -81,7 +81,24 @@ impl List {
     /// A text that says what was wrong; also when there are records and the
     /// identity is in none of them, because then it is looked for at the wrong
     /// place.
-    pub async fn read(&self, mut take: impl FnMut(&str, &dyn Record)) -> Result<(), String> {
+    pub async fn read(&self, take: impl FnMut(&str, &dyn Record)) -> Result<Reading, String> {
+        self.read_as(false, take).await
+    }
+
+    /// [`List::read`] of dead letters: a table that does not exist has none, as
+    /// one may come into being with the first.
+    ///
+    /// # Errors
+    /// Those of [`List::read`].
+    pub async fn read_dead(&self, take: impl FnMut(&str, &dyn Record)) -> Result<Reading, String> {
+        self.read_as(true, take).await
+    }
+
+    async fn read_as(
+        &self,
+        are_dead: bool,
+        mut take: impl FnMut(&str, &dyn Record),
+    ) -> Result<Reading, String> {
         let (mut found, mut other) = (0_u64, 0_u64);
         let mut each = |record: &dyn Record| match self.identity.find(record) {
             Some(text) => {
@@ -90,14 +107,19 @@ impl List {
             }
             None => other += 1,
         };
-        self.read_records(&mut each).await?;
+        let is_there = self.read_records(are_dead, &mut each).await?;
         if found == 0 && other > 0 {
             return Err(format!(
                 "none of {other} records has a text at {:?}, where the identity was looked for",
                 self.identity.to_string()
             ));
         }
-        Ok(())
+        let absent = (!is_there).then(|| match &self.kind {
+            Listing::RedisStream { stream, .. } => format!("stream {stream}"),
+            Listing::RedisKey { key, .. } => format!("key {key}"),
+            _ => format!("a table of {}", self.place()),
+        });
+        Ok(Reading { nameless: other, absent })
     }
 
     /// The address; of a program, its name.
@@ -105,16 +127,19 @@ impl List {
         self.address.first().map_or("", String::as_str)
     }
 
-    async fn read_records(&self, take: &mut Take<'_>) -> Result<(), String> {
+    /// Whether there was something to read records of.
+    async fn read_records(&self, are_dead: bool, take: &mut Take<'_>) -> Result<bool, String> {
         let address = self.address();
         match &self.kind {
-            Listing::Sql { query, timeout, .. } => sql::read(address, query, timeout.0, take).await,
+            Listing::Sql { query, timeout, .. } => {
+                sql::read(address, query, timeout.0, are_dead, take).await
+            }
             Listing::RedisStream { stream, .. } => redis_stream::read(address, stream, take).await,
             Listing::RedisKey { key, .. } => redis_key::read(address, key, take).await,
-            Listing::Ndjson { .. } => lines::read_file(address, take).await,
-            Listing::Http { .. } => lines::read_url(address, take).await,
+            Listing::Ndjson { .. } => lines::read_file(address, take).await.map(|()| true),
+            Listing::Http { .. } => lines::read_url(address, take).await.map(|()| true),
             Listing::Command { timeout, .. } => {
-                lines::read_program(&self.address, timeout.0, take).await
+                lines::read_program(&self.address, timeout.0, take).await.map(|()| true)
             }
         }
     }
@@ -130,6 +155,15 @@ impl List {
             | Listing::Command { .. } => Ok(()),
         }
     }
+}
+
+/// What a list had beside its identities.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Records in which no identity was found.
+    pub nameless: u64,
+    /// What does not exist, in words, if nothing is there that could have records.
+    pub absent: Option<String>,
 }
 
 /// Why a list cannot be read at all.
@@ -232,12 +266,21 @@ impl Spec {
 
     async fn pass(&self) -> Result<Seen, String> {
         let mut seen = Seen::default();
-        self.effects.read(|text, _| self.take(text, &mut seen)).await?;
+        let read = self.effects.read(|text, _| self.take(text, &mut seen)).await?;
+        seen.absent.extend(read.absent);
+        seen.nameless = read.nameless;
         // Behind the effects: what moves between the two passes is then seen
         // at least once, and the next pass is the same again.
         if let Some(list) = &self.dead {
             let mut dead = Seen::default();
-            let trouble = list.read(|text, _| self.take(text, &mut dead)).await.err();
+            let trouble = match list.read_dead(|text, _| self.take(text, &mut dead)).await {
+                Ok(read) => {
+                    seen.absent.extend(read.absent);
+                    seen.nameless += read.nameless;
+                    None
+                }
+                Err(why) => Some(why),
+            };
             seen.foreign_count += dead.foreign_count;
             seen.foreign.extend(dead.foreign);
             seen.foreign.truncate(FOREIGN);

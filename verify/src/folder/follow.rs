@@ -9,7 +9,9 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use scenarios::plan::check::Pace;
 use scenarios::plan::{Check, Plan};
+use scenarios::series::{HOST, HOST_NAME};
 
 use super::read::{Facts, apply};
 use super::{Folder, FolderError};
@@ -42,6 +44,9 @@ impl Follower {
             let mut kind = check.kind.clone();
             let states = kind.statement();
             series.extend(states.series().map(str::to_owned));
+            if states.pace != Pace::Never {
+                series.extend(HOST.iter().map(|info| format!("{HOST_NAME}.{}", info.name)));
+            }
             let known = plan.workloads.iter().map(|workload| &workload.name);
             workloads.extend(known.filter(|name| states.is_of(name)).cloned());
         }

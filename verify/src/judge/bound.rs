@@ -27,6 +27,10 @@ use crate::history::{History, Sample};
 struct Breach<'a> {
     first: f64,
     last: f64,
+    /// Whether one of them counts, and how much of the time does not: what is
+    /// set apart.
+    counts: bool,
+    apart: f64,
     worst: &'a Sample,
 }
 
@@ -36,8 +40,14 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
     let limit = check.max.or(check.min).map(|quantity| quantity.value);
     let bound = describe(check, &series);
     let lasting = check.lasting.map_or(0.0, Span::as_secs_f64);
-    let mut breaches = breaches(check, &series, &window);
-    breaches.retain(|breach| breach.last - breach.first >= lasting - 1e-9);
+    let mut breaches = breaches(check, history, &series, &window);
+    for breach in &mut breaches {
+        let overlap =
+            |&(from, to): &(f64, f64)| (to.min(breach.last) - from.max(breach.first)).max(0.0);
+        breach.apart = history.apart.iter().map(overlap).sum();
+    }
+    let lasts = |breach: &Breach<'_>| breach.last - breach.first - breach.apart >= lasting - 1e-9;
+    breaches.retain(|breach| breach.counts && lasts(breach));
     if !breaches.is_empty() {
         return violated(check, &series, &window, &bound, breaches).drawn(&check.series, limit);
     }
@@ -115,8 +125,14 @@ fn excess(check: &Bound, sample: &Sample) -> f64 {
     if sample.value.is_finite() { above.max(below) } else { f64::NEG_INFINITY }
 }
 
-fn breaches<'a>(check: &Bound, series: &Series<'a>, window: &Window) -> Vec<Breach<'a>> {
+fn breaches<'a>(
+    check: &Bound,
+    history: &History,
+    series: &Series<'a>,
+    window: &Window,
+) -> Vec<Breach<'a>> {
     let mut found = Vec::new();
+    let counts = |at: f64| !history.apart.iter().any(|&(from, to)| (from..to).contains(&at));
     for &span in &window.spans {
         let mut open: BTreeMap<&str, Breach<'a>> = BTreeMap::new();
         for sample in series.within(span) {
@@ -125,6 +141,7 @@ fn breaches<'a>(check: &Bound, series: &Series<'a>, window: &Window) -> Vec<Brea
             match open.get_mut(label) {
                 Some(breach) if is_outside && sample.at - breach.last <= series.unbroken() => {
                     breach.last = sample.at;
+                    breach.counts |= counts(sample.at);
                     if excess(check, sample) > excess(check, breach.worst) {
                         breach.worst = sample;
                     }
@@ -132,7 +149,9 @@ fn breaches<'a>(check: &Bound, series: &Series<'a>, window: &Window) -> Vec<Brea
                 _ => {
                     found.extend(open.remove(label));
                     if is_outside {
-                        let breach = Breach { first: sample.at, last: sample.at, worst: sample };
+                        let at = sample.at;
+                        let (counts, apart) = (counts(at), 0.0);
+                        let breach = Breach { first: at, last: at, counts, apart, worst: sample };
                         open.insert(label, breach);
                     }
                 }

@@ -103,6 +103,16 @@ impl Counts {
         Ok(to.ok_or_else(missing)? - from.ok_or_else(missing)?)
     }
 
+    /// The numbers of the operations that were due in this second, where this is
+    /// the count of what was due.
+    ///
+    /// # Errors
+    /// When the count before or after it is missing.
+    pub(super) fn numbers(&self, second: i64) -> Result<std::ops::Range<u64>, String> {
+        let from = self.at(second).unwrap_or(0.0) as u64;
+        Ok(from..from + self.second(second)?.max(0.0) as u64)
+    }
+
     fn sound(&self) -> Result<(), String> {
         match &self.flaw {
             Some(why) => Err(format!("{} is damaged in the record: {why}", self.name)),

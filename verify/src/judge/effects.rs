@@ -43,7 +43,7 @@ pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opi
             Err(why) => why,
         },
         Some(Err(reason)) => {
-            format!("There is no source of effects: {reason}.{}", without(plan))
+            format!("{} could not be read: {reason}.{}", check.source, without(plan))
         }
         None => format!(
             "The effects of {} were never read; let the run come to its end.{}",
@@ -52,6 +52,17 @@ pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opi
         ),
     };
     Opinion::inconclusive(BOUND, why)
+}
+
+/// What is told of records without an identity, where there are some: each may be
+/// an operation that is then taken for lost.
+fn nameless(seen: &Seen) -> Option<String> {
+    (seen.nameless > 0).then(|| {
+        format!(
+            "{} of what was read had no identity where it was looked for.",
+            words::plural(seen.nameless, "record")
+        )
+    })
 }
 
 /// How to run without effects, where the scenario has a way.
@@ -262,7 +273,11 @@ impl Table {
                  time would not have been seen"
             ));
         }
-        text + "."
+        text.push('.');
+        if let Some(nameless) = nameless(seen) {
+            text.push_str(&format!(" {nameless}"));
+        }
+        text
     }
 
     fn reproach(&self, seen: &Seen) -> String {
@@ -283,7 +298,18 @@ impl Table {
                 format!("{} {}", words::plural(self.count(kind), "operation"), meaning(kind))
             })
             .collect();
-        format!("{}.", words::list(&parts))
+        let mut text = format!("{}.", words::list(&parts));
+        let missing = ["lost", "dead-lettered"].iter().any(|kind| self.count(kind) > 0);
+        if missing && !seen.absent.is_empty() {
+            text.push_str(&format!(
+                " {} did not exist when it was read: see that the name is right.",
+                words::list(&seen.absent)
+            ));
+        }
+        if let Some(nameless) = nameless(seen) {
+            text.push_str(&format!(" {nameless}"));
+        }
+        text
     }
 
     /// The first identities of each kind.

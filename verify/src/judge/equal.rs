@@ -125,12 +125,21 @@ fn of_probe(
             match (first, last) {
                 (Some(first), Some(last))
                     if (series.from_zero || first <= 0.0) && last >= end - 1e-3 => {}
-                _ => {
+                (Some(first), Some(_)) if !series.from_zero && first > 0.0 => {
                     return Err(series.explain(&format!(
-                        "{} has no samples from the start of the run to its end",
-                        series.name
+                        "{} has no sample from before the run began, its first is at {}",
+                        series.name,
+                        words::seconds(first)
                     )));
                 }
+                (Some(_), Some(last)) => {
+                    return Err(series.explain(&format!(
+                        "{} has no sample from behind the last phase, its last is at {}",
+                        series.name,
+                        words::seconds(last)
+                    )));
+                }
+                _ => return Err(series.explain(&format!("{} has no samples", series.name))),
             }
             let whole = Span { from: first.unwrap_or(0.0).max(0.0), to: end };
             if let Some(why) = series.lost_label(whole) {

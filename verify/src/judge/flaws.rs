@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::WORKLOAD;
+use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use super::opinion::{Opinion, evidence};
@@ -142,6 +142,7 @@ impl Rule {
         let kind = planned.map(|probe| &probe.kind);
         let infos = match kind {
             Some(kind) => kind.series(),
+            None if owner == HOST_NAME => HOST.to_vec(),
             None if plan.workloads.iter().any(|workload| workload.name == owner) => {
                 WORKLOAD.to_vec()
             }

@@ -30,7 +30,7 @@ use crate::history::{History, WorkloadHistory};
 use crate::stats::proportion::fewest_for_quantile;
 
 pub(super) fn judge(check: &Latency, plan: &Plan, history: &History) -> Opinion {
-    let window = Window::of(plan, history, &check.phases);
+    let window = Window::of(plan, history, &check.phases).without(&history.apart);
     let bound = format!("at most {}", words::show(Unit::Seconds, check.max.as_secs_f64()));
     let told = history.workloads.get(&check.workload);
     let missing = window.missing.clone().or_else(|| {

@@ -28,7 +28,7 @@ use crate::history::History;
 use crate::stats::proportion::rule_of_three;
 
 pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
-    let window = Window::of(plan, history, &check.phases);
+    let window = Window::of(plan, history, &check.phases).without(&history.apart);
     let bound = match check.min {
         Some(min) => format!("{} to {}", words::share(min.0), words::share(check.max.0)),
         None => format!("at most {}", words::share(check.max.0)),

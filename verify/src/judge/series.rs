@@ -6,12 +6,15 @@
 //! the probe's nature ([`Lifetimes`]). A process that one series of a role has is
 //! missing where another has not.
 
+mod lifetimes;
+
 use std::collections::BTreeMap;
 
-use scenarios::plan::{Plan, Probe, ProbeKind};
-use scenarios::series::WORKLOAD;
+use scenarios::plan::{Plan, ProbeKind};
+use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
+use self::lifetimes::{Lifetimes, lifetimes, siblings};
 use super::window::{Span, Window};
 use super::words;
 use crate::history::{History, Sample};
@@ -28,23 +31,14 @@ const ROUND: f64 = 0.05;
 /// twice the interval of its statistics.
 const TOTALS_WITHIN: f64 = 10.0;
 
-/// How long the labels of a series live.
-enum Lifetimes<'a> {
-    /// From the first sample of the series to its last; these at least.
-    Whole(Vec<&'a str>),
-    /// From their first sample on. An end must be explained.
-    Staying,
-    /// They come and go, as connections do. An end must be explained, which for
-    /// a connection the totals of its broker do, too.
-    Passing,
-}
-
 /// A series as a check sees it.
 pub(super) struct Series<'a> {
     pub(super) name: &'a str,
     pub(super) unit: Unit,
     /// Whether it only rises.
     pub(super) counter: bool,
+    /// Whether it depends on how fast everything goes.
+    pub(super) paced: bool,
     /// All samples of the run in order of time.
     pub(super) samples: &'a [Sample],
     /// Whether the counter is at 0 when the run begins, because the tool itself
@@ -70,7 +64,11 @@ impl<'a> Series<'a> {
     pub(super) fn of(plan: &'a Plan, history: &'a History, name: &'a str) -> Self {
         let (probe, last) = name.rsplit_once('.').unwrap_or((name, ""));
         let planned = plan.probes.iter().find(|known| known.name == probe);
-        let infos = planned.map_or_else(|| WORKLOAD.to_vec(), |probe| probe.kind.series());
+        let infos = match planned {
+            Some(probe) => probe.kind.series(),
+            None if probe == HOST_NAME => HOST.to_vec(),
+            None => WORKLOAD.to_vec(),
+        };
         let info = infos.iter().find(|info| info.name == last);
         let every = planned.map_or(1.0, |probe| probe.every.as_secs_f64());
         let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
@@ -81,6 +79,7 @@ impl<'a> Series<'a> {
             name,
             unit: info.map_or(Unit::Count, |info| info.unit),
             counter: info.is_some_and(|info| info.counter),
+            paced: info.is_some_and(|info| info.paced),
             samples,
             from_zero: is_own_count(kind, last),
             gap,
@@ -225,7 +224,10 @@ impl<'a> Series<'a> {
                 lives.entry(&sample.label).or_default();
             }
         }
-        lives.iter().find_map(|(label, life)| self.lost(label, life, span))
+        // A table that did not exist yet had no labels.
+        let is_nothing = |label: &str| label.is_empty() && lives.len() > 1 && !self.is_whole();
+        let mut all = lives.iter().filter(|(label, _)| !is_nothing(label));
+        all.find_map(|(label, life)| self.lost(label, life, span))
     }
 
     /// Whether every label is there from the first sample of the series to its
@@ -363,68 +365,6 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
         // The probe adds up by itself what it saw since it began.
         Some(ProbeKind::Health { .. } | ProbeKind::Logs { .. } | ProbeKind::Prometheus { .. })
         | None => true,
-    }
-}
-
-fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
-    match kind {
-        Some(ProbeKind::RedisStreams { streams, .. })
-            if !last.starts_with("total_") && !last.starts_with("max_") =>
-        {
-            Lifetimes::Whole(streams.iter().map(String::as_str).collect())
-        }
-        Some(ProbeKind::RedisKeys { keys, .. }) if last != "total_length" => {
-            Lifetimes::Whole(keys.iter().map(String::as_str).collect())
-        }
-        Some(ProbeKind::Rabbitmq { .. })
-            if matches!(last, "connection_channels" | "client_connections") =>
-        {
-            Lifetimes::Passing
-        }
-        // A process that does not run has neither.
-        Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
-        Some(
-            ProbeKind::Sql { .. }
-            | ProbeKind::Prometheus { .. }
-            | ProbeKind::Promql { .. }
-            | ProbeKind::Command { .. },
-        ) => Lifetimes::Staying,
-        Some(
-            ProbeKind::RedisStreams { .. }
-            | ProbeKind::RedisKeys { .. }
-            | ProbeKind::Rabbitmq { .. }
-            | ProbeKind::Process { .. }
-            | ProbeKind::Health { .. }
-            | ProbeKind::Logs { .. },
-        )
-        | None => Lifetimes::Whole(Vec::new()),
-    }
-}
-
-/// The series of the probes that look at the processes of the same role, or at
-/// the same file: each has all of them.
-fn siblings(plan: &Plan, planned: Option<&Probe>) -> Vec<String> {
-    let Some(probe) = planned else { return Vec::new() };
-    let role = role(&probe.kind);
-    let is_sibling = |other: &&Probe| match &probe.kind {
-        ProbeKind::Process { .. } | ProbeKind::Logs { .. } => {
-            other.name == probe.name || (role.is_some() && self::role(&other.kind) == role)
-        }
-        _ => false,
-    };
-    let series = |other: &Probe| {
-        let infos = other.kind.series();
-        infos.into_iter().map(|info| format!("{}.{}", other.name, info.name)).collect::<Vec<_>>()
-    };
-    plan.probes.iter().filter(is_sibling).flat_map(series).collect()
-}
-
-/// The role whose processes a probe looks at, each under its name.
-fn role(kind: &ProbeKind) -> Option<&str> {
-    match kind {
-        ProbeKind::Process { role } => Some(role),
-        ProbeKind::Logs { role, file: None, .. } => role.as_deref(),
-        _ => None,
     }
 }
 

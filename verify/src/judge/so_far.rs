@@ -11,7 +11,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reports::record::{PhaseRecord, Verdict};
+use scenarios::plan::check::Pace;
 use scenarios::plan::{Check, Live, Plan, Statement};
+use scenarios::series::HOST_NAME;
 use scenarios::units::Span;
 
 use super::opinion::Opinion;
@@ -41,6 +43,9 @@ pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
 /// sample and this much behind it.
 const BEHIND: f64 = 5e-7;
 
+/// The host's pressure may be so late, in seconds; later, it is no longer watched.
+const HOST_LATE: f64 = 5.0;
+
 /// What the check comes to on the run up to a moment, if that is a violation.
 pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
     let (mut plan, phases) = cut_plan(plan, to);
@@ -51,7 +56,7 @@ pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Opti
     }
     plan.checks.clear();
     let history = cut_history(&check.kind.statement(), history, phases, to);
-    Some(super::weigh_whole(&check, &plan, &history))
+    Some(super::weigh_fairly(&check, &plan, &history))
         .filter(|opinion| opinion.verdict == Verdict::Violated)
 }
 
@@ -62,6 +67,14 @@ fn known_to(states: &Statement<'_>, history: &History) -> Option<f64> {
     let mut known = f64::INFINITY;
     for series in states.series().map(str::to_owned).chain(of_workloads) {
         known = known.min(history.samples.get(&series)?.last()?.at);
+    }
+    // What excuses a breach must be known as well, unless nobody records it.
+    if states.pace != Pace::Never {
+        let host = history.samples.get(&format!("{HOST_NAME}.window")).and_then(|list| list.last());
+        known = host
+            .map(|last| last.at)
+            .filter(|at| known - at < HOST_LATE)
+            .map_or(known, |at| known.min(at));
     }
     match states.live {
         _ if known.is_infinite() => None,
@@ -101,12 +114,14 @@ fn cut_history(
         faults: history.faults.clone(),
         lines: history.lines.clone(),
         troubles: history.troubles.clone(),
+        never_there: history.never_there.clone(),
         ..History::default()
     };
     let known = history.workloads.keys().map(String::as_str);
     let workloads: Vec<&str> = known.filter(|name| states.is_of(name)).collect();
     let is_known = |name: &str| {
         states.series().any(|series| series == name)
+            || name.strip_prefix(HOST_NAME).is_some_and(|rest| rest.starts_with('.'))
             || name.rsplit_once('.').is_some_and(|(workload, _)| workloads.contains(&workload))
     };
     let until = |samples: &[Sample]| {

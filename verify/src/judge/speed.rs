@@ -5,7 +5,8 @@
 //! fastest stretches between two samples. Inconclusive when the probe was silent
 //! for long, unless the rise that it did see is too much for the whole time, and
 //! when what happened at the edge of a phase, or about a fall that nothing
-//! explains, decides.
+//! explains, decides. What the load's own poison does is not held against the
+//! system ([`super::poison`]).
 
 use scenarios::plan::Plan;
 use scenarios::plan::check::Speed;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use super::anomalies::Rows;
 use super::opinion::{Opinion, evidence};
+use super::poison::{self, Beside, Rose};
 use super::rises::{self, Rise};
 use super::series::Series;
 use super::window::{Span, Window};
@@ -25,9 +27,10 @@ const FEWEST: u32 = 3;
 
 pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
     let series = Series::of(plan, history, &check.series);
-    let window = Window::of(plan, history, &check.phases);
+    let window = Window::of(plan, history, &check.phases).without(&history.apart);
     let max = check.max.0;
-    let bound = format!("at most {}", words::show(Unit::PerSecond, max));
+    let beside = if check.poison.is_some() { " beside what poison does" } else { "" };
+    let bound = format!("at most {}{beside}", words::show(Unit::PerSecond, max));
     let sorted = rises::sort(&series, &window);
     let (least, most) = (sorted.least(), sorted.most());
     let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();
@@ -50,7 +53,22 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
         words::seconds(watched),
         window.names()
     );
-    let opinion = if least / time > max {
+    let beside = check.poison.as_ref().filter(|_| most / time > max).map(|poison| {
+        let rose = Rose { series: &series, window: &window, sorted: &sorted, max, time };
+        poison::beside(poison, plan, history, &rose)
+    });
+    let opinion = if let Some(beside) = beside {
+        match beside {
+            Beside::TooMuch(told) => {
+                violated(&bound, measured, format!("{why} {told}"), sorted.inside, max)
+            }
+            Beside::Little(told) => match rises::unexplained_fall(&series, &window) {
+                Some(fall) => Opinion::doubtful(&bound, measured, fall.says(&series)),
+                None => Opinion::held(&bound, measured, format!("{why} {told}")),
+            },
+            Beside::Unknown(told) => Opinion::doubtful(&bound, measured, format!("{why} {told}")),
+        }
+    } else if least / time > max {
         violated(&bound, measured, why, sorted.inside, max)
     } else if most / time > max {
         let why = format!(

@@ -1,13 +1,16 @@
 //! The judge against liars: each kind of check must be able to hold, to be
 //! violated and to be inconclusive.
 
+mod absent;
 mod answers;
 mod ingest;
 mod lost;
 mod operations;
+mod poison;
 mod record;
 mod run;
 mod scene;
 mod series;
 mod so_far;
+mod starvation;
 mod trends;

@@ -39,7 +39,7 @@ use crate::stats::wilcoxon::{mean_lower, shift};
 const SOUND: f64 = 0.9;
 
 pub(super) fn judge(check: &Twin, plan: &Plan, history: &History) -> Opinion {
-    let window = Window::of(plan, history, &check.phases);
+    let window = Window::of(plan, history, &check.phases).without(&history.apart);
     let bound = format!(
         "throughput lower by at most {}, response time higher by at most {} or {}",
         check.throughput, check.latency, check.latency_floor

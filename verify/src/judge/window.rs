@@ -75,6 +75,22 @@ impl Window {
         Self { phases, spans, missing, end }
     }
 
+    /// The window without some stretches of time.
+    pub(super) fn without(mut self, stretches: &[(f64, f64)]) -> Self {
+        for &(from, to) in stretches {
+            let cut = |span: &Span| {
+                if to <= span.from || from >= span.to {
+                    return vec![*span];
+                }
+                let before = Span { from: span.from, to: from };
+                let behind = Span { from: to, to: span.to };
+                [before, behind].into_iter().filter(|part| part.seconds() > 1e-3).collect()
+            };
+            self.spans = self.spans.iter().flat_map(cut).collect();
+        }
+        self
+    }
+
     /// The length of all spans in seconds.
     pub(super) fn seconds(&self) -> f64 {
         self.spans.iter().map(|span| span.seconds()).sum()

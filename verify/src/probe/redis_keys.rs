@@ -3,6 +3,7 @@
 
 use redis::{RedisResult, Value};
 
+use super::presence::Presence;
 use crate::observe::ProbeObserver;
 use crate::redis_server::{Server, number, text};
 
@@ -10,11 +11,12 @@ pub(super) struct RedisKeys {
     url: String,
     keys: Vec<String>,
     server: Option<Server>,
+    presence: Presence,
 }
 
 impl RedisKeys {
     pub(super) fn new(url: String, keys: &[String]) -> Self {
-        Self { url, keys: keys.to_vec(), server: None }
+        Self { url, keys: keys.to_vec(), server: None, presence: Presence::default() }
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -37,6 +39,13 @@ impl RedisKeys {
         // Only a connection that has answered is used again.
         self.server = Some(server);
         let at = observer.now();
+        for (key, kind) in self.keys.iter().zip(&kinds) {
+            if text(kind) == Some("none") {
+                self.presence.is_to_come(observer, key, &format!("key {key}"));
+            } else {
+                self.presence.found(observer, key);
+            }
+        }
         let mut total = Some(0.0);
         for (key, length) in self.keys.iter().zip(lengths.iter().map(number)) {
             if let Some(length) = length {

@@ -7,11 +7,13 @@
 //! over all streams, until it is known again: a bound on the maximum cannot be
 //! held by a stream that nobody sees.
 //!
-//! A stream that does not exist has no entries when it alone is asked about; as
-//! soon as a group of it is wanted, it is missing.
+//! A stream that does not exist yet has no entries, and nothing of it waits. Of a
+//! group that does not exist yet every entry waits. What was there and is gone is
+//! trouble.
 
 use redis::{RedisResult, Value};
 
+use super::presence::Presence;
 use crate::observe::ProbeObserver;
 use crate::redis_server::{Server, field, number, text};
 
@@ -20,6 +22,14 @@ pub(super) struct RedisStreams {
     streams: Vec<String>,
     group: Option<String>,
     server: Option<Server>,
+    presence: Presence,
+}
+
+/// What is not there of a stream.
+#[derive(Debug, PartialEq)]
+enum Missing {
+    Stream,
+    Group,
 }
 
 /// What is known of one stream.
@@ -54,7 +64,7 @@ const TOTALS: [Total; 6] = [
 impl RedisStreams {
     pub(super) fn new(url: String, streams: &[String], group: Option<&str>) -> Self {
         let group = group.map(str::to_owned);
-        Self { url, streams: streams.to_vec(), group, server: None }
+        Self { url, streams: streams.to_vec(), group, server: None, presence: Presence::default() }
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -81,7 +91,25 @@ impl RedisStreams {
         let mut all = Vec::new();
         let mut troubles = Vec::new();
         for (stream, replies) in self.streams.iter().zip(replies.chunks(each)) {
-            match known(replies, self.group.as_deref()) {
+            let told = known(replies, self.group.as_deref());
+            let told = told.and_then(|(known, missing)| match missing {
+                None => {
+                    self.presence.found(observer, stream);
+                    Ok(known)
+                }
+                Some(missing) => {
+                    let (what, why) = match (&missing, &self.group) {
+                        (Missing::Group, Some(group)) => (
+                            format!("group {group} of stream {stream}"),
+                            format!("it has no group {group}"),
+                        ),
+                        _ => (format!("stream {stream}"), "there is no such stream".to_owned()),
+                    };
+                    let is_to_come = self.presence.is_to_come(observer, stream, &what);
+                    if is_to_come { Ok(known) } else { Err(why) }
+                }
+            });
+            match told {
                 Ok(known) => {
                     send(observer, at, stream, &known);
                     all.push(known);
@@ -118,32 +146,50 @@ fn send(observer: &ProbeObserver, at: f64, stream: &str, known: &Known) {
     }
 }
 
-/// What the replies about one stream say.
-fn known(replies: &[RedisResult<Value>], group: Option<&str>) -> Result<Known, String> {
+/// What the replies about one stream say, and what of it does not exist.
+fn known(
+    replies: &[RedisResult<Value>],
+    group: Option<&str>,
+) -> Result<(Known, Option<Missing>), String> {
     let length = match replies.first() {
         Some(Ok(length)) => number(length),
         Some(Err(error)) => return Err(error.to_string()),
         None => return Err("no answer".to_owned()),
     };
-    let info = replies.get(1).and_then(|reply| reply.as_ref().ok());
+    let nothing = Known { pending: Some(0.0), consumers: Some(0.0), ..Known::default() };
+    let info = match replies.get(1) {
+        Some(Err(error)) if is_no_such_key(error) => {
+            let known = Known { length: Some(0.0), added: Some(0.0), ..Known::default() };
+            let known = match group {
+                Some(_) => {
+                    Known { length: known.length, added: known.added, lag: Some(0.0), ..nothing }
+                }
+                None => known,
+            };
+            return Ok((known, Some(Missing::Stream)));
+        }
+        reply => reply.and_then(|reply| reply.as_ref().ok()),
+    };
     let added = info.and_then(|info| field(info, "entries-added")).and_then(number);
     let known = Known { length, added, ..Known::default() };
-    let Some(group) = group else { return Ok(known) };
+    let Some(group) = group else { return Ok((known, None)) };
     let groups = match replies.get(2) {
         Some(Ok(Value::Array(groups))) => groups,
-        Some(Err(error)) if error.to_string().contains("no such key") => {
-            return Err("there is no such stream".to_owned());
-        }
         Some(Err(error)) => return Err(error.to_string()),
         _ => return Err("no answer to XINFO GROUPS".to_owned()),
     };
     let is_it = |info: &&Value| field(info, "name").and_then(text) == Some(group);
     let Some(info) = groups.iter().find(is_it) else {
-        return Err(format!("it has no group {group}"));
+        // Nobody was given any of them.
+        return Ok((Known { length, added, lag: length, ..nothing }, Some(Missing::Group)));
     };
     let value = |name| field(info, name).and_then(number);
     let (lag, pending, consumers) = (value("lag"), value("pending"), value("consumers"));
-    Ok(Known { lag, pending, consumers, ..known })
+    Ok((Known { lag, pending, consumers, ..known }, None))
+}
+
+fn is_no_such_key(error: &redis::RedisError) -> bool {
+    error.to_string().contains("no such key")
 }
 
 #[cfg(test)]
@@ -180,17 +226,30 @@ mod tests {
     #[test]
     fn a_lag_that_redis_does_not_know_is_no_number() {
         let groups = vec![group("other", Value::Int(1)), group("workers", Value::Int(4))];
-        let told = known(&replies(groups), Some("workers")).unwrap();
+        let told = known(&replies(groups), Some("workers")).unwrap().0;
         assert_eq!((told.lag, told.pending, told.backlog()), (Some(4.0), Some(3.0), Some(7.0)));
         assert_eq!((told.length, told.added, told.consumers), (Some(9.0), Some(12.0), Some(2.0)));
-        let told = known(&replies(vec![group("workers", Value::Nil)]), Some("workers")).unwrap();
+        let told = known(&replies(vec![group("workers", Value::Nil)]), Some("workers")).unwrap().0;
         assert_eq!((told.lag, told.pending, told.backlog()), (None, Some(3.0), None));
     }
 
     #[test]
-    fn a_missing_group_is_missing() {
+    fn of_a_missing_group_every_entry_waits() {
         let told = known(&replies(vec![group("other", Value::Int(1))]), Some("workers"));
-        assert_eq!(told, Err("it has no group workers".to_owned()));
-        assert_eq!(known(&replies(Vec::new()), None).unwrap().lag, None);
+        let (told, missing) = told.unwrap();
+        assert_eq!(missing, Some(Missing::Group));
+        assert_eq!((told.lag, told.pending, told.backlog()), (Some(9.0), Some(0.0), Some(9.0)));
+        assert_eq!(known(&replies(Vec::new()), None).unwrap().0.lag, None);
+    }
+
+    #[test]
+    fn a_missing_stream_is_empty() {
+        let no_key = || redis::RedisError::from((redis::ErrorKind::Client, "no such key"));
+        let replies = [Ok(Value::Int(0)), Err(no_key()), Err(no_key())];
+        let (told, missing) = known(&replies, Some("workers")).unwrap();
+        assert_eq!(missing, Some(Missing::Stream));
+        assert_eq!((told.added, told.length, told.backlog()), (Some(0.0), Some(0.0), Some(0.0)));
+        let (told, missing) = known(&replies[..2], None).unwrap();
+        assert_eq!((told.lag, missing), (None, Some(Missing::Stream)));
     }
 }

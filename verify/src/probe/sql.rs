@@ -1,26 +1,32 @@
 //! A number, or labelled numbers, of a database: the first column of a row is
-//! the label where there are two, the last one the number. NULL is unknown.
+//! the label where there are two, the last one the number. NULL is unknown. Where
+//! a table of the query does not exist yet, the number is 0.
 
 use std::time::Duration;
 
 use services::Trouble;
 
+use super::presence::Presence;
 use crate::observe::ProbeObserver;
 use crate::postgres::Session;
 
 /// The most rows that one answer may have: each is a label of the series.
 const MOST_ROWS: usize = 1_000;
 
+/// What may not exist yet.
+const TABLE: &str = "a table of the query";
+
 pub(super) struct Sql {
     url: String,
     query: String,
     timeout: Duration,
     session: Option<Session>,
+    presence: Presence,
 }
 
 impl Sql {
     pub(super) fn new(url: String, query: &str, timeout: Duration) -> Self {
-        Self { url, query: query.to_owned(), timeout, session: None }
+        Self { url, query: query.to_owned(), timeout, session: None, presence: Presence::default() }
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -41,11 +47,20 @@ impl Sql {
             Ok(())
         });
         let answer = answer.await;
+        let lacks_table = session.lacks_table();
         if answer.as_ref().err().is_none_or(Trouble::is_answer) {
             self.session = Some(session);
         }
-        answer.map_err(|trouble| trouble.to_string())?;
         let at = observer.now();
+        if let Err(trouble) = answer {
+            let why = trouble.to_string();
+            if lacks_table && self.presence.is_to_come(observer, "", TABLE) {
+                observer.value(at, "value", 0.0);
+                return Ok(());
+            }
+            return Err(why);
+        }
+        self.presence.found(observer, "");
         for (label, value) in values {
             observer.labelled(at, "value", &label, value);
         }

@@ -2,6 +2,7 @@
 //! of a series is missing, cut, doubled, of another run, silent or impossible.
 
 use scenarios::plan::ProbeKind;
+use scenarios::series::HOST_NAME;
 
 use crate::base;
 use crate::files::Files;
@@ -145,6 +146,9 @@ pub(crate) fn of_series(files: &Files, end: u64) -> Vec<Alteration> {
 fn nature(series: &str) -> (bool, bool) {
     let plan = base::plan(1);
     let (owner, last) = series.rsplit_once('.').unwrap();
+    if owner == HOST_NAME {
+        return (true, false);
+    }
     let Some(probe) = plan.probes.iter().find(|probe| probe.name == owner) else {
         return (true, true);
     };

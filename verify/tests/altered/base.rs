@@ -95,6 +95,10 @@ impl Writing<'_> {
         for line in self.lines() {
             tell(&mut writer, Event::LogLine { probe: "errors".to_owned(), line });
         }
+        let (probe, thing) = ("streams".to_owned(), "s:0".to_owned());
+        let what = "stream s:0".to_owned();
+        tell(&mut writer, Event::Absent { probe: probe.clone(), thing: thing.clone(), what });
+        tell(&mut writer, Event::Appeared { probe, thing });
         let text = "something to know".to_owned();
         tell(&mut writer, Event::Warning { text });
         for (name, told) in &done {
@@ -117,6 +121,8 @@ impl Writing<'_> {
             workloads: Some(names),
             dead: Some(PartRead::default()),
             order: Some(PartRead::default()),
+            absent: Vec::new(),
+            nameless: 0,
         };
         tell(&mut writer, read);
         let written = Some(writer.written());
@@ -254,6 +260,12 @@ impl Writing<'_> {
                     total += told_second.tally;
                 }
                 at_second(writer, second + 1, total);
+            }
+        }
+        for second in 0..=end {
+            for (series, value) in self.world.host(second) {
+                let sample = Sample { at: second as f64 + 0.3, label: "".into(), value };
+                writer.sample(series, &sample).unwrap();
             }
         }
         let mut half = -1;

@@ -198,6 +198,20 @@ impl World {
         all
     }
 
+    /// How the host fared in the second before: others used it in the warm-up, of
+    /// which nothing is judged.
+    pub(crate) fn host(&self, second: u64) -> [(&'static str, f64); 6] {
+        let starved = second < 2;
+        [
+            ("host.window", 1.0),
+            ("host.cpu_busy", if starved { 1.0 } else { 0.4 }),
+            ("host.cpu_foreign", if starved { 0.8 } else { 0.0 }),
+            ("host.cpu_waiting", if starved { 0.7 } else { 0.2 }),
+            ("host.cpu_waited", if starved { 2.0 } else { 0.1 }),
+            ("host.steal", 0.0),
+        ]
+    }
+
     /// The effects that an operation must have, and has: how many.
     pub(crate) fn effects(
         &self,

@@ -91,6 +91,7 @@ async fn many_rows_are_read_one_at_a_time() {
     assert_eq!(told.more, [(7, 2)].into());
     assert_eq!((seen.foreign_count, seen.foreign.as_slice()), (1, &["r/nobody/1".to_owned()][..]));
     assert_eq!(seen.blind, None, "nothing was still coming");
+    assert_eq!(seen.nameless, 1, "a row is null");
     // 7 was stored first by its second row, which moves nothing; 12 came last.
     let order = seen.order.unwrap();
     assert_eq!(order.trouble, None);
@@ -139,6 +140,15 @@ async fn what_is_late_is_waited_for() {
     };
     let (seen, ()) = tokio::join!(reading, late);
     assert_eq!(seen.unwrap().workloads["w"].once.len(), 10);
+    // Dead letters may have a table that their first one makes; effects may not.
+    let mut spec = self::spec(&rows(&url, "select id from rows"), 0);
+    spec.dead = Some(list(&rows(&url, "select id from dead")));
+    let seen = spec.finish(&ledgers, &cancel).await.unwrap();
+    assert_eq!(seen.dead.unwrap().trouble, None);
+    assert!(seen.absent[0].contains("select id from dead"), "{:?}", seen.absent);
+    psql(&url, "create table dead as select 'r/w/11' as id");
+    let seen = spec.finish(&ledgers, &cancel).await.unwrap();
+    assert!(seen.absent.is_empty() && seen.dead.unwrap().workloads["w"].contains(11));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,6 +184,7 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
     assert_eq!(seen.workloads["w"].once.len(), 2);
     let found = seen.dead.unwrap();
     assert_eq!((found.trouble, found.workloads["w"].len()), (None, 2_500));
+    assert_eq!((seen.nameless, seen.absent.len()), (1, 0), "a line is no JSON");
     // A stream that does not exist has no entries; a server that does is asked.
     let nothing = Listing::RedisStream {
         url: Template::new("redis://127.0.0.1:1"),
@@ -262,5 +273,6 @@ async fn redis_keys_of_every_kind() {
     let error = read(key("list", "/number"), None).await.unwrap_err();
     assert!(error.contains("none of 3000 records"), "{error}");
     // A key that is not there has no elements.
-    assert!(read(key("nothing", ""), None).await.unwrap().workloads.is_empty());
+    let seen = read(key("nothing", ""), None).await.unwrap();
+    assert!(seen.workloads.is_empty() && seen.absent == ["key nothing"]);
 }

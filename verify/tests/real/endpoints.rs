@@ -64,6 +64,7 @@ fn metric(name: &str, read: MetricRead) -> Metric {
         read,
         unit: Unit::Count,
         absent_is_zero: false,
+        waits: false,
     }
 }
 
@@ -161,6 +162,7 @@ async fn a_prometheus_server_is_asked() {
         query: "sum by (job) (up)".to_owned(),
         counter: false,
         unit: Unit::Count,
+        waits: false,
     });
     value(&mut watch, "value", "a", 7.0).await;
     assert_eq!(watch.last("value", "b"), None, "NaN is unknown");
@@ -219,6 +221,7 @@ async fn a_real_server_comes_to_the_same_figures() {
             query: query.to_owned(),
             counter: false,
             unit: Unit::Seconds,
+            waits: false,
         })
     };
     let mut quantile = theirs("histogram_quantile(0.95, sum by (le) (rate(took_bucket[5s])))");

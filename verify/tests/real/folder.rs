@@ -194,6 +194,8 @@ fn a_folder_tells_what_was_judged() {
         workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
         order: Some(PartRead::default()),
+        absent: Vec::new(),
+        nameless: 0,
     };
     writer.event(event).unwrap();
     writer.event(Event::RunEnded { interrupted: false, seconds: 20.0, written: None }).unwrap();

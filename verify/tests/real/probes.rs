@@ -60,12 +60,74 @@ async fn a_group_that_redis_has_lost_count_of_has_no_lag() {
     ask(&url, "XREADGROUP GROUP workers one COUNT 9 STREAMS s:0 >").await;
     watch.until("the lag again", |w| w.last("lag", "s:0").filter(|&n| n == 0.0)).await;
 
-    // A missing group is trouble, and no zero.
+    // A group that is gone is trouble, and no zero.
     ask(&url, "XGROUP DESTROY s:1 workers").await;
     watch
         .until("the trouble", |w| w.troubles.iter().any(|t| t.contains("no group")).then_some(()))
         .await;
     assert!(watch.troubles.iter().all(|trouble| !trouble.contains("secret")));
+    watch.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_exist_yet_is_empty() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let url = Redis::start(&lab, &RedisOptions::default(), patience()).unwrap().url;
+    let streams = |group: Option<&str>| ProbeKind::RedisStreams {
+        url: Template::new(&*url),
+        streams: vec!["s".to_owned()],
+        group: group.map(str::to_owned),
+    };
+    let (mut of_group, mut alone) =
+        (Watch::start(streams(Some("workers"))), Watch::start(streams(None)));
+    let keys = ProbeKind::RedisKeys { url: Template::new(&*url), keys: vec!["list".to_owned()] };
+    let mut keys = Watch::start(keys);
+    for watch in [&mut of_group, &mut alone] {
+        let added = watch.until("an empty stream", |watch| watch.last("added", "s")).await;
+        assert_eq!((added, watch.absent.as_slice()), (0.0, &["s".to_owned()][..]));
+    }
+    assert_eq!(of_group.until("a backlog", |w| w.last("total_backlog", "")).await, 0.0);
+    keys.until("an empty list", |watch| watch.last("length", "list")).await;
+    assert_eq!(keys.absent, ["list"]);
+
+    // Of a group that does not exist every entry waits.
+    ask(&url, "XADD s 1-0 id x").await;
+    ask(&url, "RPUSH list x").await;
+    of_group.until("what waits", |w| w.last("lag", "s").filter(|&n| n == 1.0)).await;
+    assert_eq!(of_group.absent, ["s"], "the group is not there");
+    alone.until("an entry", |w| w.last("added", "s").filter(|&n| n == 1.0)).await;
+    assert!(alone.absent.is_empty(), "the stream is");
+    keys.until("an element", |w| w.last("length", "list").filter(|&n| n == 1.0)).await;
+    assert!(keys.absent.is_empty());
+    ask(&url, "XGROUP CREATE s workers $").await;
+    of_group.until("the group", |w| w.last("lag", "s").filter(|&n| n == 0.0)).await;
+    assert!(of_group.absent.is_empty() && of_group.troubles.is_empty());
+    for watch in [of_group, alone, keys] {
+        watch.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_does_not_exist_yet_is_empty() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let url = Postgres::start(&lab, &PostgresOptions::default(), patience()).unwrap().url;
+    let mut watch = Watch::start(sql(&url, "select count(*) from outbox"));
+    assert_eq!(watch.until("nothing", |watch| watch.last("value", "")).await, 0.0);
+    assert_eq!((watch.absent.len(), watch.troubles.len()), (1, 0));
+    let psql = |statement: &str| {
+        let command = ["-XAtqc", statement, &url];
+        assert!(std::process::Command::new("psql").args(command).status().unwrap().success());
+    };
+    psql("create table outbox as select 1 as x");
+    watch.until("a row", |w| w.last("value", "").filter(|&n| n == 1.0)).await;
+    assert!(watch.absent.is_empty());
+    // What was there and is gone is no zero.
+    psql("drop table outbox");
+    let told = watch.until("the trouble", |w| w.troubles.first().cloned()).await;
+    assert!(told.contains("outbox"), "{told}");
+    watch.forget();
     watch.end().await;
 }
 
@@ -76,6 +138,7 @@ fn sql(url: &str, query: &str) -> ProbeKind {
         timeout: Span::seconds(1),
         counter: false,
         unit: Unit::Count,
+        waits: false,
     }
 }
 
@@ -98,7 +161,7 @@ async fn a_database_is_asked_and_never_changed() {
         ("select pg_sleep(60)", "timeout"),
         ("select 'much'", "no number"),
         ("select", "no column"),
-        ("select x from nowhere", "nowhere"),
+        ("select nowhere", "nowhere"),
     ] {
         let mut watch = Watch::start(sql(&url, query));
         let told = watch.until(query, |w| w.troubles.first().cloned()).await;

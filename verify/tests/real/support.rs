@@ -36,6 +36,8 @@ pub(crate) struct Watch {
     task: JoinHandle<()>,
     pub(crate) samples: BTreeMap<String, Vec<Sample>>,
     pub(crate) troubles: Vec<String>,
+    /// What is told not to exist, and has not appeared since.
+    pub(crate) absent: Vec<String>,
 }
 
 impl Watch {
@@ -47,7 +49,8 @@ impl Watch {
         let prober = Prober::new(&probe, &BTreeMap::new(), None, observer).unwrap();
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(prober.run(stopped));
-        Self { observed, stop, task, samples: BTreeMap::new(), troubles: Vec::new() }
+        let (samples, troubles, absent) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { observed, stop, task, samples, troubles, absent }
     }
 
     /// Takes what comes until the answer is there.
@@ -64,6 +67,10 @@ impl Watch {
                     self.samples.entry(series.to_string()).or_default().push(sample);
                 }
                 Some(Observed::Event(Event::ProbeTrouble { why, .. })) => self.troubles.push(why),
+                Some(Observed::Event(Event::Absent { thing, .. })) => self.absent.push(thing),
+                Some(Observed::Event(Event::Appeared { thing, .. })) => {
+                    self.absent.retain(|other| *other != thing);
+                }
                 Some(Observed::Event(_)) => {}
                 None => panic!("the probe has ended: {what}"),
             }

@@ -7,7 +7,7 @@ use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::{Item, Out};
 use crate::read::{Context, nearest_help};
-use crate::series::{SeriesInfo, WORKLOAD};
+use crate::series::{HOST, HOST_NAME, SeriesInfo, WORKLOAD};
 use crate::units::Unit;
 
 /// A series that can be referred to, with what gives it.
@@ -274,13 +274,20 @@ fn prefix(series: &str) -> &str {
     series.split_once('.').map_or(series, |(prefix, _)| prefix)
 }
 
-/// Every series that workloads and probes give, by its full name.
+/// Every series that workloads and probes give, and that every run has, by its
+/// full name.
 fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
     let mut series = BTreeMap::new();
     let workloads = file.workloads.iter().map(|item| (item.kind, &item.name, WORKLOAD.to_vec()));
     let probes = file.probes.iter().map(|item| (item.kind, &item.name, item.value.kind.series()));
     let mut prefixes = BTreeMap::new();
     for (kind, name, infos) in workloads.chain(probes).filter(|(_, at, _)| !at.is_placeholder()) {
+        if name.value == HOST_NAME {
+            let message =
+                format!("{HOST_NAME:?} is the name under which every run records its host");
+            let help = format!("give this {kind} another name");
+            context.problem(Some(name.span.clone()), message, Some(help));
+        }
         if let Some(other) = prefixes.insert(&name.value, kind)
             && other != kind
         {
@@ -292,6 +299,11 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
             let owner = (kind.to_owned(), name.value.clone());
             series.insert(format!("{}.{}", name.value, info.name), Source { info, owner });
         }
+    }
+    for info in HOST {
+        let owner = ("probe".to_owned(), HOST_NAME.to_owned());
+        let source = Source { info: info.clone(), owner };
+        series.insert(format!("{HOST_NAME}.{}", info.name), source);
     }
     series
 }

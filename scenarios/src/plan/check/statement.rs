@@ -7,7 +7,7 @@
 
 use super::{
     Absence, After, Answers, Bound, CheckKind, Drain, EffectsCheck, Equal, Growth, Latency,
-    OrderCheck, Ratio, Recovery, Speed, Trend, Twin,
+    OrderCheck, Poison, Raises, Ratio, Recovery, Speed, Trend, Twin,
 };
 
 /// What a check says about itself.
@@ -29,6 +29,20 @@ pub struct Statement<'a> {
     pub excused_by: Names<'a>,
     /// Whether it can be judged while the run goes on.
     pub live: Live,
+    /// Whether a starved host can break it.
+    pub pace: Pace<'a>,
+}
+
+/// Whether a host on which the run itself hardly gets a processor can break what
+/// a check demands, although the system is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace<'a> {
+    /// No: what was lost, done twice, left open or counted was so at any pace.
+    Never,
+    /// Yes, if the series is of a time, of a rate or of what waits.
+    IfPaced(&'a str),
+    /// Yes: it demands that something goes fast enough.
+    Always,
 }
 
 /// The phases that a check judges.
@@ -169,6 +183,7 @@ impl Bound {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::BySample,
+            pace: Pace::IfPaced(&self.series),
         }
     }
 }
@@ -184,6 +199,7 @@ impl Growth {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::IfPaced(&self.series),
         }
     }
 }
@@ -199,21 +215,31 @@ impl Trend {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::IfPaced(&self.series),
         }
     }
 }
 
 impl Speed {
     fn statement(&mut self) -> Statement<'_> {
+        let mut counters = vec![self.series.as_str()];
+        let mut workloads = Names::NONE;
+        if let Some(Poison { of, raises }) = &mut self.poison {
+            if let Raises::Until(until) = raises {
+                counters.push(until);
+            }
+            workloads = Names::List(of);
+        }
         Statement {
             phases: Phases::Each(&mut self.phases),
             levels: Names::NONE,
-            counters: Names::one(&self.series),
-            workloads: Names::NONE,
+            counters: Names::Fixed(counters),
+            workloads,
             sources: Names::NONE,
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Always,
         }
     }
 }
@@ -230,6 +256,7 @@ impl Ratio {
             excused_by: Names::NONE,
             // A least share may still be reached.
             live: if self.min.is_some() { Live::No } else { Live::BySecond },
+            pace: Pace::IfPaced(&self.of),
         }
     }
 }
@@ -245,6 +272,7 @@ impl Latency {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::BySecond,
+            pace: Pace::Always,
         }
     }
 }
@@ -260,6 +288,7 @@ impl Twin {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Always,
         }
     }
 }
@@ -275,6 +304,7 @@ impl Absence {
             faults: Names::NONE,
             excused_by: Names::List(&mut self.excused_by),
             live: Live::BySample,
+            pace: Pace::Never,
         }
     }
 }
@@ -290,6 +320,7 @@ impl EffectsCheck {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Never,
         }
     }
 }
@@ -305,6 +336,7 @@ impl Answers {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Never,
         }
     }
 }
@@ -320,6 +352,7 @@ impl OrderCheck {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Never,
         }
     }
 }
@@ -339,6 +372,7 @@ impl Drain {
             faults,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Always,
         }
     }
 }
@@ -354,6 +388,7 @@ impl Recovery {
             faults: Names::one(&self.after),
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Always,
         }
     }
 }
@@ -374,6 +409,7 @@ impl Equal {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,
+            pace: Pace::Never,
         }
     }
 }

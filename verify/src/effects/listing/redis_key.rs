@@ -48,18 +48,19 @@ pub(super) async fn is_ordered(url: &str, key: &str) -> Result<(), String> {
 }
 
 /// Hands over every element. A key that does not exist has none: it comes into
-/// being with its first one.
-pub(super) async fn read(url: &str, key: &str, take: &mut Take<'_>) -> Result<(), String> {
+/// being with its first one. Whether it exists.
+pub(super) async fn read(url: &str, key: &str, take: &mut Take<'_>) -> Result<bool, String> {
     let mut server = connect(url).await?;
-    match kind(&mut server, key).await?.as_str() {
-        "none" => Ok(()),
+    let read = match kind(&mut server, key).await?.as_str() {
+        "none" => return Ok(false),
         "list" => read_range(&mut server, "LRANGE", key, take).await,
         "zset" => read_range(&mut server, "ZRANGE", key, take).await,
         "set" => scan(&mut server, "SSCAN", key, 1, take).await,
         "hash" => scan(&mut server, "HSCAN", key, 2, take).await,
         "stream" => Err(format!("{key:?} is a stream; read it with redis_stream")),
         other => Err(format!("{key:?} is a {other}, and has no elements")),
-    }
+    };
+    read.map(|()| true)
 }
 
 async fn connect(url: &str) -> Result<Server, String> {

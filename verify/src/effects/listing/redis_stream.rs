@@ -24,9 +24,11 @@ impl Record for Entry<'_> {
 }
 
 /// Hands over every entry. A stream that does not exist has no entries: it comes
-/// into being with its first one.
-pub(super) async fn read(url: &str, stream: &str, take: &mut Take<'_>) -> Result<(), String> {
+/// into being with its first one. Whether it exists.
+pub(super) async fn read(url: &str, stream: &str, take: &mut Take<'_>) -> Result<bool, String> {
     let mut server = Server::connect(url, "effects").await.map_err(|error| error.to_string())?;
+    let exists = redis::cmd("EXISTS").arg(stream).query_async(&mut server.connection).await;
+    let exists: bool = server.answered("EXISTS", exists).map_err(|trouble| trouble.to_string())?;
     let mut from = "-".to_owned();
     loop {
         let mut range = redis::cmd("XRANGE");
@@ -36,7 +38,7 @@ pub(super) async fn read(url: &str, stream: &str, take: &mut Take<'_>) -> Result
         page.ids.iter().for_each(|entry| take(&Entry(entry)));
         match page.ids.last() {
             Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
-            _ => return Ok(()),
+            _ => return Ok(exists),
         }
     }
 }

@@ -23,13 +23,15 @@ impl Record for Row<'_> {
     }
 }
 
-/// Hands over every row.
+/// Hands over every row. Whether there is a table: without one there are no rows
+/// where it `may_lack`, and an error elsewhere.
 pub(super) async fn read(
     url: &str,
     query: &str,
     timeout: Duration,
+    may_lack: bool,
     take: &mut Take<'_>,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let session = Session::open(url, "effects").await.map_err(|error| error.to_string())?;
     let read = session.ask(query, timeout, |row| {
         if row.is_empty() {
@@ -38,7 +40,11 @@ pub(super) async fn read(
         take(&Row(row));
         Ok(())
     });
-    read.await.map(drop).map_err(|error| error.to_string())
+    match read.await {
+        Ok(_) => Ok(true),
+        Err(_) if may_lack && session.lacks_table() => Ok(false),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Hands over the first two columns of every row.

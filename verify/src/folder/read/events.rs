@@ -90,6 +90,12 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
         Event::ProbeTrouble { probe, why } => {
             history.troubles.insert(probe, why);
         }
+        Event::Absent { probe, thing, what } => {
+            history.never_there.insert((probe, thing), what);
+        }
+        Event::Appeared { probe, thing } => {
+            history.never_there.remove(&(probe, thing));
+        }
         Event::RunStopped { stop } => {
             let at = (stop.at * 10.0).round() / 10.0;
             facts.warnings.push(format!("Stopped by {} at {at} s: {}", stop.check, stop.why));
@@ -109,6 +115,8 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             workloads,
             dead,
             order,
+            absent,
+            nameless,
         } => {
             facts.effects.insert(source.clone(), workloads);
             facts.sources.insert(source.clone(), place);
@@ -120,6 +128,8 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
                     blind,
                     dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
                     order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
+                    absent,
+                    nameless,
                     ..Seen::default()
                 }),
             };

@@ -376,6 +376,7 @@ fn counted(says: f64, reset: Option<f64>) -> Scene {
             timeout: Span::seconds(5),
             counter: true,
             unit: Unit::Count,
+            waits: false,
         },
     });
     // The first look is just before the load.

@@ -162,6 +162,7 @@ fn a_fall_that_nothing_explains_proves_nothing() {
             series: "broker.channels_opened".to_owned(),
             phases: names(&["load"]),
             max: Rate(20.0),
+            poison: None,
         })
     };
     // A single wild value is not a restart with a thousand channels.

@@ -160,6 +160,7 @@ fn speed() -> CheckKind {
         series: "broker.channels_opened".to_owned(),
         phases: names(&["load"]),
         max: Rate(20.0),
+        poison: None,
     })
 }
 

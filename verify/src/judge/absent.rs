@@ -1,0 +1,59 @@
+//! Things that never were there in the run: streams, groups, tables.
+//!
+//! What does not exist yet is empty, and what has nothing in it breaks no bound.
+//! But of a name that nobody has nothing can be held: a check that reads what
+//! never came to be is inconclusive, whatever its figures are. One of several
+//! that are numbered, of which others were there, may have had nothing to do, and
+//! a key of Redis is only there while it has elements: these are only told.
+
+use scenarios::plan::{Check, CheckKind, Plan, ProbeKind};
+
+use super::words;
+use crate::history::History;
+
+/// Why a check says nothing, if it reads something that never was there.
+pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<String> {
+    let mut kind = check.kind.clone();
+    if let CheckKind::Speed(speed) = &mut kind {
+        // Where nothing was ever given up nothing needs to be there.
+        speed.poison = None;
+    }
+    let states = kind.statement();
+    states.series().find_map(|series| {
+        let (probe, _) = series.rsplit_once('.')?;
+        let planned = plan.probes.iter().find(|planned| planned.name == probe)?;
+        if let ProbeKind::RedisKeys { .. } = planned.kind {
+            return None;
+        }
+        let missing: Vec<&str> = history
+            .never_there
+            .iter()
+            .filter(|((owner, _), _)| owner == probe)
+            .filter(|((_, label), _)| !has_sibling(history, probe, label))
+            .map(|(_, what)| what.as_str())
+            .collect();
+        (!missing.is_empty()).then(|| {
+            format!(
+                "{} never existed during the run, so {series} says nothing; see that the name is \
+                 right.",
+                words::list(&missing)
+            )
+        })
+    })
+}
+
+/// Whether another one of the same name with another number was there.
+fn has_sibling(history: &History, probe: &str, label: &str) -> bool {
+    let stem = |label: &str| label.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let own = stem(label);
+    let was_there = |other: &str| {
+        let key = (probe.to_owned(), other.to_owned());
+        !history.never_there.contains_key(&key)
+    };
+    let prefix = format!("{probe}.");
+    let samples = history.samples.iter().filter(|(name, _)| name.starts_with(&prefix));
+    own != label
+        && samples
+            .flat_map(|(_, samples)| samples)
+            .any(|sample| stem(&sample.label) == own && was_there(&sample.label))
+}

@@ -1,0 +1,77 @@
+//! How long each label of a series lives, and which series have the same labels.
+
+use scenarios::plan::{Plan, Probe, ProbeKind};
+
+/// How long the labels of a series live.
+pub(super) enum Lifetimes<'a> {
+    /// From the first sample of the series to its last; these at least.
+    Whole(Vec<&'a str>),
+    /// From their first sample on. An end must be explained.
+    Staying,
+    /// They come and go, as connections do. An end must be explained, which for
+    /// a connection the totals of its broker do, too.
+    Passing,
+}
+
+/// How long the labels of a series live, by what is probed.
+pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
+    match kind {
+        Some(ProbeKind::RedisStreams { streams, .. })
+            if !last.starts_with("total_") && !last.starts_with("max_") =>
+        {
+            Lifetimes::Whole(streams.iter().map(String::as_str).collect())
+        }
+        Some(ProbeKind::RedisKeys { keys, .. }) if last != "total_length" => {
+            Lifetimes::Whole(keys.iter().map(String::as_str).collect())
+        }
+        Some(ProbeKind::Rabbitmq { .. })
+            if matches!(last, "connection_channels" | "client_connections") =>
+        {
+            Lifetimes::Passing
+        }
+        // A process that does not run has neither.
+        Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
+        Some(
+            ProbeKind::Sql { .. }
+            | ProbeKind::Prometheus { .. }
+            | ProbeKind::Promql { .. }
+            | ProbeKind::Command { .. },
+        ) => Lifetimes::Staying,
+        Some(
+            ProbeKind::RedisStreams { .. }
+            | ProbeKind::RedisKeys { .. }
+            | ProbeKind::Rabbitmq { .. }
+            | ProbeKind::Process { .. }
+            | ProbeKind::Health { .. }
+            | ProbeKind::Logs { .. },
+        )
+        | None => Lifetimes::Whole(Vec::new()),
+    }
+}
+
+/// The series of the probes that look at the processes of the same role, or at
+/// the same file: each has all of them.
+pub(super) fn siblings(plan: &Plan, planned: Option<&Probe>) -> Vec<String> {
+    let Some(probe) = planned else { return Vec::new() };
+    let role = role(&probe.kind);
+    let is_sibling = |other: &&Probe| match &probe.kind {
+        ProbeKind::Process { .. } | ProbeKind::Logs { .. } => {
+            other.name == probe.name || (role.is_some() && self::role(&other.kind) == role)
+        }
+        _ => false,
+    };
+    let series = |other: &Probe| {
+        let infos = other.kind.series();
+        infos.into_iter().map(|info| format!("{}.{}", other.name, info.name)).collect::<Vec<_>>()
+    };
+    plan.probes.iter().filter(is_sibling).flat_map(series).collect()
+}
+
+/// The role whose processes a probe looks at, each under its name.
+fn role(kind: &ProbeKind) -> Option<&str> {
+    match kind {
+        ProbeKind::Process { role } => Some(role),
+        ProbeKind::Logs { role, file: None, .. } => role.as_deref(),
+        _ => None,
+    }
+}

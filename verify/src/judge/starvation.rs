@@ -1,0 +1,162 @@
+//! Starvation: stretches in which the run itself hardly got a processor, and what
+//! they excuse.
+//!
+//! A second is starved when the threads of the run and its lab waited for a
+//! processor for at least half of the time in which they could have run, and for a
+//! quarter of a second in all, while others used a quarter of all processors or
+//! more; or when the hypervisor took a quarter away. What the lab does to itself
+//! starves nobody: a system that is too slow for its load is to be found. Nor does
+//! work that yields to everybody.
+//!
+//! What was delayed must be caught up with, so as much time again behind each
+//! stretch belongs to it; whole seconds, because counts have no others.
+//!
+//! A check that states that its demand has to do with pace
+//! ([`scenarios::plan::check::Pace`]) and is violated is judged once more without
+//! these stretches: samples and seconds in them do not count, and what must happen
+//! within a time has so much more of it. Where it is violated then, too, it stays
+//! so; else it is inconclusive. Nothing else is ever changed: what held holds, and
+//! without a record of the host every breach counts.
+
+use reports::record::Verdict;
+use scenarios::plan::check::{After, Pace};
+use scenarios::plan::{Check, CheckKind, Plan};
+use scenarios::series::HOST_NAME;
+use scenarios::units;
+
+use super::drain;
+use super::opinion::Opinion;
+use super::series::Series;
+use super::words;
+use crate::history::{History, Sample};
+
+/// The share of the time in which its threads could have run that the run waited.
+const WAITING: f64 = 0.5;
+/// For how long they waited, all together, in seconds of a second.
+const WAITED: f64 = 0.25;
+/// The share of all processors that others used.
+const FOREIGN: f64 = 0.25;
+/// The share of all processors that the hypervisor took.
+const STEAL: f64 = 0.25;
+
+/// The stretches `[from, to)` in seconds in which the host was starved.
+#[must_use]
+pub fn starved(history: &History) -> Vec<(f64, f64)> {
+    let list = |name: &str| {
+        history.samples.get(&format!("{HOST_NAME}.{name}")).map_or(&[][..], Vec::as_slice)
+    };
+    let at = |name: &str, at: f64| {
+        let samples = list(name);
+        let index = samples.binary_search_by(|sample| sample.at.total_cmp(&at)).ok()?;
+        Some(samples[index].value).filter(|value| value.is_finite())
+    };
+    let is_starved = |sample: &&Sample| {
+        let reaches = |name: &str, least: f64| at(name, sample.at).is_some_and(|v| v >= least);
+        let waits = reaches("cpu_waiting", WAITING) && reaches("cpu_waited", WAITED);
+        (waits && reaches("cpu_foreign", FOREIGN)) || reaches("steal", STEAL)
+    };
+    let spans = list("window").iter().filter(|sample| sample.value > 0.0).filter(is_starved);
+    joined(spans.map(|sample| (sample.at - sample.value, sample.at)))
+}
+
+/// Stretches in order, those that touch made one.
+fn joined(stretches: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut joined: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in stretches {
+        match joined.last_mut() {
+            // Samples are written with microseconds.
+            Some(last) if from <= last.1 + 1e-3 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+/// What starvation reaches: as long again behind each stretch, in whole seconds.
+fn reach(stretches: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    joined(stretches.iter().map(|&(from, to)| (from.floor(), (to + (to - from)).ceil())))
+}
+
+/// What a check comes to when its demand is not held against a system that could
+/// not run.
+pub(super) fn excused(check: &Check, plan: &Plan, history: &History, opinion: Opinion) -> Opinion {
+    if opinion.verdict != Verdict::Violated || !is_concerned(check, plan, history) {
+        return opinion;
+    }
+    let starved = starved(history);
+    let apart = reach(&starved);
+    if apart.is_empty() {
+        return opinion;
+    }
+    let left = match longer(check, history, &apart) {
+        Some(longer) => super::weigh_whole(&longer, plan, history),
+        None => super::weigh_whole(check, plan, &without(check, history, apart)),
+    };
+    if left.verdict == Verdict::Violated {
+        return opinion;
+    }
+    let seconds: f64 = starved.iter().map(|(from, to)| to - from).sum();
+    let (first, _) = starved[0];
+    let why = format!(
+        "{} But it breaks only while the host was starved, for {} in all, first from {} on: the \
+         run and its system waited for processors that others used. Repeat it on a quiet host.",
+        opinion.why,
+        words::seconds(seconds),
+        words::seconds(first.max(0.0))
+    );
+    Opinion { verdict: Verdict::Inconclusive, why, ..opinion }
+}
+
+/// Whether the demand of a check has to do with pace.
+fn is_concerned(check: &Check, plan: &Plan, history: &History) -> bool {
+    let mut kind = check.kind.clone();
+    match kind.statement().pace {
+        Pace::Never => false,
+        Pace::Always => true,
+        Pace::IfPaced(series) => Series::of(plan, history, series).paced,
+    }
+}
+
+/// The check with more time, where it demands something within a time: as much
+/// more as the stretches take of it.
+fn longer(check: &Check, history: &History, apart: &[(f64, f64)]) -> Option<Check> {
+    let (after, within) = match &check.kind {
+        CheckKind::Drain(check) => (check.after.clone(), check.within),
+        CheckKind::Recovery(check) => (After::Fault(check.after.clone()), check.within),
+        _ => return None,
+    };
+    let start = drain::start(&after, history).unwrap_or(f64::INFINITY);
+    let within = within.as_secs_f64();
+    let mut end = start + within;
+    // The time that is added may be taken in its turn.
+    for &(from, to) in apart {
+        if to > start && from < end {
+            end += to - from.max(start);
+        }
+    }
+    let mut longer = check.clone();
+    let more = std::time::Duration::try_from_secs_f64(end - start).unwrap_or_default();
+    match &mut longer.kind {
+        CheckKind::Drain(check) => check.within = units::Span(more),
+        CheckKind::Recovery(check) => check.within = units::Span(more),
+        _ => {}
+    }
+    Some(longer)
+}
+
+/// The history without the stretches, as far as the check reads it.
+fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History {
+    let mut history = history.clone();
+    // These compare levels of a whole phase, and have nothing to cut it with.
+    if let CheckKind::Growth(_) | CheckKind::Trend(_) = &check.kind {
+        let mut kind = check.kind.clone();
+        let names: Vec<String> = kind.statement().levels.iter().map(str::to_owned).collect();
+        for name in &names {
+            let Some(samples) = history.samples.get_mut(name) else { continue };
+            let is_apart = |at: f64| apart.iter().any(|&(from, to)| (from..to).contains(&at));
+            samples.retain(|sample| !is_apart(sample.at));
+        }
+    }
+    history.apart = apart;
+    history
+}
