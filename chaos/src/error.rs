@@ -59,10 +59,12 @@ pub enum FaultError {
         reason: String,
     },
     /// A service does not know the user, or not as one who may.
-    #[error("{} at {address} answered {answer} to {request}; {}", service.about().name, service.about().credentials)]
+    #[error("{} at {address} answered {answer} to {request}; {}", service.about().name, service.advice(*login))]
     Credentials {
         /// Which one.
         service: &'static Service,
+        /// Whether it refuses the login; otherwise what the user asks for.
+        login: bool,
         /// The address, without its password.
         address: String,
         /// What was asked.
@@ -213,8 +215,8 @@ impl From<Trouble> for FaultError {
             Trouble::Unreachable { service, address, reason } => {
                 Self::Unreachable { service: constant(service), address, reason }
             }
-            Trouble::Credentials { service, address, request, answer } => {
-                Self::Credentials { service: constant(service), address, request, answer }
+            Trouble::Credentials { service, login, address, request, answer } => {
+                Self::Credentials { service: constant(service), login, address, request, answer }
             }
             Trouble::Answer { service, address, request, answer } => {
                 Self::Answer { service: constant(service), address, request, answer }

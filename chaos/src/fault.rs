@@ -24,6 +24,7 @@ mod redis_pause;
 #[cfg(feature = "kubernetes")]
 mod rollouts;
 mod run_command;
+mod selector;
 mod severed;
 mod stop_process;
 mod terminate_process;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scenarios::plan::FaultKind;
+use scenarios::program::Program;
 use scenarios::redact::Secrets;
 use scenarios::template::Template;
 use serde::Serialize;
@@ -49,6 +51,7 @@ use crate::{FaultError, World};
 
 pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
+pub use selector::nobody;
 
 /// A watchdog waits so much longer than the fault lasts: whoever has injected it
 /// is to take it back, not two at once.
@@ -86,6 +89,11 @@ impl Order {
             known.add_setting(key, address);
         }
         known
+    }
+
+    /// A program and its arguments, with their addresses.
+    fn words(&self, program: &Program) -> Result<Vec<String>, FaultError> {
+        program.words(&self.targets).map_err(FaultError::Target)
     }
 
     /// A text with its addresses.

@@ -38,7 +38,7 @@ use std::ffi::OsString;
 pub use error::FaultError;
 pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
-pub use fault::{inject, prepare};
+pub use fault::{inject, nobody, prepare};
 pub use journal::{Journal, JournalError};
 pub use limits::Limits;
 pub use management::http_client;
@@ -46,6 +46,7 @@ pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
 pub use timetable::{ChoiceError, Planned, choose, expand};
 pub use undo::leash::leashed;
+pub use undo::program::{Ran, run_within};
 pub use undo::{Undo, UndoError};
 pub use world::World;
 

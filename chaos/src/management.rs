@@ -209,6 +209,7 @@ impl Management {
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(FaultError::Credentials {
                 service: &MANAGEMENT,
+                login: status == StatusCode::UNAUTHORIZED,
                 address: self.shown(),
                 request: what.to_owned(),
                 answer: status.as_u16().to_string(),

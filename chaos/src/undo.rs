@@ -4,12 +4,14 @@
 mod file;
 pub(crate) mod leash;
 mod node;
-mod program;
+pub(crate) mod program;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use scenarios::program::Program;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{Pinned, Process};
@@ -83,8 +85,8 @@ pub enum Undo {
     },
     /// A program of the user's own takes it back.
     Run {
-        /// Program and arguments.
-        command: String,
+        /// The program.
+        command: Program,
     },
     /// A workload of a cluster gets back what it had.
     #[cfg(feature = "kubernetes")]
@@ -199,10 +201,12 @@ impl Undo {
                 Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
             }
             Self::Run { command } => {
-                let ran = run(command).await;
-                let failed = |reason| UndoError::Program { command: command.clone(), reason };
-                ran.map_err(failed)?.success().map_err(failed)?;
-                Ok(format!("ran {command:?}"))
+                let shown = command.to_string();
+                let failed = |reason| UndoError::Program { command: shown.clone(), reason };
+                // Its addresses were filled in when it was written down.
+                let words = command.words(&BTreeMap::new()).map_err(|e| failed(e.to_string()))?;
+                run(&words).await.map_err(failed)?.success().map_err(failed)?;
+                Ok(format!("ran {shown:?}"))
             }
         }
     }

@@ -7,7 +7,9 @@
 //! so give the same answer in the same words.
 
 mod guard;
+mod permission;
 mod refusal;
 
 pub use guard::{Guard, GuardError};
+pub use permission::{PermissionError, permissions};
 pub use refusal::{Ground, Host, Refusals, Refused, Use, refused};

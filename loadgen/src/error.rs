@@ -28,6 +28,9 @@ pub enum LoadError {
         /// What the target said.
         problem: String,
     },
+    /// The target answers that it does not let us in, which no waiting mends.
+    #[error(transparent)]
+    Denied(services::Trouble),
     /// The target leads on to hosts that nobody allowed, or to a name that means
     /// nothing.
     #[error(transparent)]

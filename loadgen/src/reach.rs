@@ -29,6 +29,8 @@ pub(crate) struct Reach {
 pub(crate) enum Unready {
     /// What the target said.
     Problem(String),
+    /// It does not let us in.
+    Denied(services::Trouble),
     /// It leads on to hosts that nobody allowed.
     Guard(GuardError),
 }

@@ -101,7 +101,7 @@ impl Transport {
                 Self::Kafka(Kafka::from_plan(kafka, targets)?)
             }
             plan::workload::Transport::Command(command) => Self::Command(Command {
-                run: command.run.fill(targets)?,
+                words: command.run.words(targets)?,
                 refused: command.refused.clone(),
                 body: String::new(),
             }),
@@ -133,8 +133,11 @@ impl Transport {
                     add("password", &sasl.password);
                 }
             }
-            Self::Command(Command { run, body, .. }) => {
-                [run, body].into_iter().for_each(|text| add("", text));
+            Self::Command(Command { words, body, .. }) => {
+                words
+                    .iter()
+                    .chain([body, &shell_words::join(words)])
+                    .for_each(|text| add("", text));
             }
         }
         secrets
@@ -186,18 +189,31 @@ impl Target {
 }
 
 impl Target {
-    /// Judges what the target leads on to, then makes what has to be there
-    /// before the first operation.
+    /// Judges what the target leads on to, sees that it lets us in, then makes
+    /// what has to be there before the first operation. A target that does not
+    /// answer at all is no error where nothing has to be made: it may yet come.
     ///
     /// # Errors
-    /// When it leads to hosts that nobody allowed; or when something cannot be
-    /// made, and why.
+    /// When it leads to hosts that nobody allowed, or answers that it does not let
+    /// us in; or when something cannot be made, and why.
     pub(crate) async fn setup(&self) -> Result<(), Unready> {
         self.led().await?;
         match self {
-            Self::Amqp(target) => Ok(amqp::setup(target).await?),
+            Self::Amqp(target) => amqp::setup(target).await,
+            Self::Redis(target) => redis::setup(target).await,
             Self::Kafka(target) => Ok(kafka::setup(target).await?),
-            Self::Http(_) | Self::Redis(_) | Self::Command(_) => Ok(()),
+            Self::Http(_) | Self::Command(_) => Ok(()),
+        }
+    }
+
+    /// Whether something is asked of the target, or made there, without which there
+    /// can be no load.
+    pub(crate) fn must_answer(&self) -> bool {
+        match self {
+            Self::Amqp(target) => target.has_topology(),
+            Self::Redis(target) => target.is_cluster(),
+            Self::Kafka(_) => true,
+            Self::Http(_) | Self::Command(_) => false,
         }
     }
 

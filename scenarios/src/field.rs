@@ -13,6 +13,7 @@ use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::pointer::Pointer;
+use crate::program::Program;
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};
 
@@ -37,6 +38,12 @@ pub(crate) trait Field: Sized {
 
     /// Reads the value, or says what would be right.
     fn read(scalar: &Scalar) -> Result<Self, String>;
+
+    /// Reads a list of texts; `None` for a type that has no lists.
+    fn read_list(texts: Vec<String>) -> Option<Result<Self, String>> {
+        let _ = texts;
+        None
+    }
 
     /// Writes the value as a file would, for defaults in the schema.
     fn write(&self) -> Json;
@@ -74,6 +81,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Pick>(&mut all);
     enter::<String>(&mut all);
     enter::<Template>(&mut all);
+    enter::<Program>(&mut all);
     enter::<bool>(&mut all);
     enter::<f64>(&mut all);
     enter::<u32>(&mut all);
@@ -339,6 +347,48 @@ impl Field for Template {
 
     fn is_blank(&self) -> bool {
         self.as_str().is_empty()
+    }
+}
+
+impl Field for Program {
+    const NAME: &'static str = "command";
+    const KEEPS_TARGETS: bool = true;
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        String::read(scalar).map(|text| Self::Shell(Template::new(text))).map_err(|_| {
+            "expected a text for sh -c, or a list: a program and its arguments".to_owned()
+        })
+    }
+
+    fn read_list(texts: Vec<String>) -> Option<Result<Self, String>> {
+        let words = Self::Words(texts.into_iter().map(Template::new).collect());
+        Some(match words.is_empty() {
+            true => Err("the list begins with the program that is to be run".to_owned()),
+            false => Ok(words),
+        })
+    }
+
+    fn write(&self) -> Json {
+        json!(self.to_string())
+    }
+
+    fn definition() -> Json {
+        json!({
+            "anyOf": [
+                { "type": "string" },
+                { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            ],
+            "examples": [["./orders", "--all"], "./orders --all | sort"],
+            "description": "A list is a program and its arguments, which run without a shell; a text goes through sh -c. Either may hold ${param} and ${target.NAME}; an address in a text is quoted, so that it is part of one word.",
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self::default()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
     }
 }
 

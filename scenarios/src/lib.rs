@@ -9,14 +9,17 @@
 mod field;
 pub mod file;
 pub mod locator;
+pub mod nearest;
 pub mod plan;
 pub mod pointer;
 pub mod problem;
+pub mod program;
 mod read;
 pub mod redact;
 pub mod schema;
 pub mod series;
 pub mod suite;
+pub mod targets;
 pub mod template;
 pub mod units;
 

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod check;
+mod doubts;
 pub mod effects;
 pub mod fault;
 mod left_out;

@@ -9,7 +9,6 @@
 //! no plan.
 
 mod context;
-mod nearest;
 mod tables;
 
 use std::cell::Cell;
@@ -22,8 +21,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::field::{Field, Scalar};
 
+pub(crate) use crate::nearest::nearest_help;
 pub(crate) use context::{Context, Param};
-pub(crate) use nearest::nearest_help;
 
 struct Known {
     key: String,
@@ -187,7 +186,10 @@ impl<'a, 's> Table<'a, 's> {
             {
                 return None;
             }
-            if absent.get() { None } else { self.scalar(value, &absent) }
+            if absent.get() {
+                return None;
+            }
+            self.scalar(value, &absent).filter(|_| !absent.get())
         });
         Some(At { value: read?, span: value.span() })
     }
@@ -267,6 +269,9 @@ impl<'a, 's> Table<'a, 's> {
             }
             DeValue::Float(number) => Scalar::Number(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(on) => Scalar::Switch(*on),
+            DeValue::Array(items) if T::read_list(Vec::new()).is_some() => {
+                return self.texts_of::<T>(items, &span, absent);
+            }
             other => {
                 let message = format!("expected a single value, found {}", kind_of(other));
                 self.context.problem(Some(self.context.first_line(&span)), message, None);
@@ -277,6 +282,36 @@ impl<'a, 's> Table<'a, 's> {
             Ok(read) => Some(read),
             Err(message) => {
                 self.context.problem(Some(span), message, None);
+                None
+            }
+        }
+    }
+
+    /// A value that is a list of texts.
+    fn texts_of<T: Field>(
+        &self,
+        items: &[Spanned<DeValue<'s>>],
+        span: &Range<usize>,
+        absent: &Cell<bool>,
+    ) -> Option<T> {
+        let text = |item: &Spanned<DeValue<'s>>| match item.get_ref() {
+            DeValue::String(text) => {
+                self.context.expand(text, &item.span(), T::KEEPS_TARGETS, absent)
+            }
+            other => {
+                let message =
+                    format!("expected a text in quotation marks, found {}", kind_of(other));
+                self.context.problem(Some(self.context.first_line(&item.span())), message, None);
+                None
+            }
+        };
+        // Every one is read, so that all of their problems are said.
+        let texts: Vec<Option<String>> = items.iter().map(text).collect();
+        let texts: Option<Vec<String>> = texts.into_iter().collect();
+        match T::read_list(texts?)? {
+            Ok(read) => Some(read),
+            Err(message) => {
+                self.context.problem(Some(span.clone()), message, None);
                 None
             }
         }

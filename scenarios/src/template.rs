@@ -59,7 +59,20 @@ impl Template {
     /// # Errors
     /// When a target has no address.
     pub fn fill(&self, targets: &BTreeMap<String, String>) -> Result<String, TemplateError> {
-        expand(&self.0, |name| targets.get(name.strip_prefix("target.")?).cloned())
+        self.fill_with(targets, |_, address| address.to_owned())
+    }
+
+    /// [`Template::fill`], with each address as `write` gives it for the text
+    /// that stands before it.
+    pub(crate) fn fill_with(
+        &self,
+        targets: &BTreeMap<String, String>,
+        write: impl Fn(&str, &str) -> String,
+    ) -> Result<String, TemplateError> {
+        let value = |before: &str, name: &str| {
+            Some(write(before, targets.get(name.strip_prefix("target.")?)?))
+        };
+        substitute(&self.0, value, "${")
     }
 }
 
@@ -69,9 +82,9 @@ impl Template {
 /// When a placeholder is not closed, or `value` gives nothing for it.
 pub fn expand(
     text: &str,
-    value: impl FnMut(&str) -> Option<String>,
+    mut value: impl FnMut(&str) -> Option<String>,
 ) -> Result<String, TemplateError> {
-    substitute(text, value, "${")
+    substitute(text, |_, name| value(name), "${")
 }
 
 /// [`expand`] for a text that is expanded once more later: `$${` stays as it
@@ -81,14 +94,15 @@ pub fn expand(
 /// As [`expand`].
 pub fn expand_some(
     text: &str,
-    value: impl FnMut(&str) -> Option<String>,
+    mut value: impl FnMut(&str) -> Option<String>,
 ) -> Result<String, TemplateError> {
-    substitute(text, value, "$${")
+    substitute(text, |_, name| value(name), "$${")
 }
 
+/// `value` is given the text so far and the name.
 fn substitute(
     text: &str,
-    mut value: impl FnMut(&str) -> Option<String>,
+    mut value: impl FnMut(&str, &str) -> Option<String>,
     escaped: &str,
 ) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len());
@@ -105,7 +119,9 @@ fn substitute(
         let end =
             tail.find('}').ok_or_else(|| TemplateError::Unclosed { text: text.to_owned() })?;
         let name = tail[..end].trim();
-        out.push_str(&value(name).ok_or_else(|| TemplateError::Unknown { name: name.to_owned() })?);
+        let unknown = || TemplateError::Unknown { name: name.to_owned() };
+        let value = value(&out, name).ok_or_else(unknown)?;
+        out.push_str(&value);
         rest = &tail[end + 1..];
     }
     out.push_str(rest);

@@ -301,7 +301,7 @@ fn effects_can_be_switched_off() {
 fn a_command_takes_the_place_of_the_request() {
     let plan = planned(&set(&[("publish_command", "publish --id @{id}")]));
     let Transport::Command(command) = &plan.workloads[0].transport else { panic!() };
-    assert_eq!(command.run.as_str(), "publish --id @{id}");
+    assert_eq!(command.run.to_string(), "publish --id @{id}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) const ABOUT: About = About {
     name: "RabbitMQ",
     see: "see that the broker runs, and that user, password and virtual host are right",
     credentials: "give a user who may write and configure as amqp://USER:PASSWORD@HOST:PORT/VHOST",
+    login: "amqp://USER:PASSWORD@HOST:PORT/VHOST",
     example: "amqp://guest:guest@127.0.0.1:5672/%2f",
     schemes: &[Scheme::plain("amqp", 5672), Scheme::encrypted("amqps", 5671)],
     read,

@@ -9,6 +9,7 @@ pub(crate) const ABOUT: About = About {
     name: "the HTTP service",
     see: "see that it runs",
     credentials: "give a user whom it knows as http://USER:PASSWORD@HOST:PORT",
+    login: "http://USER:PASSWORD@HOST:PORT",
     example: "http://127.0.0.1:8080",
     schemes: &SCHEMES,
     read,

@@ -9,6 +9,7 @@ pub(crate) const ABOUT: About = About {
     name: "Kafka",
     see: "see that the brokers run, and that clients can reach what they advertise",
     credentials: "give user and password as settings of the client, sasl.username and sasl.password",
+    login: "the settings sasl.username and sasl.password of the client",
     example: "127.0.0.1:9092",
     schemes: &[Scheme::plain("", 9092), Scheme::plain("kafka", 9092)],
     read,

@@ -14,6 +14,7 @@ pub(crate) const ABOUT: About = About {
     name: "RabbitMQ's management API",
     see: "see that the broker runs with the plugin rabbitmq_management",
     credentials: "give a user with the tag administrator as http://USER:PASSWORD@HOST:PORT",
+    login: "http://USER:PASSWORD@HOST:PORT",
     example: "http://guest:guest@127.0.0.1:15672",
     schemes: &SCHEMES,
     read,

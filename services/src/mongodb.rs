@@ -11,6 +11,7 @@ pub(crate) const ABOUT: About = About {
     name: "MongoDB",
     see: "see that the server runs",
     credentials: "give a user who may read the database as mongodb://USER:PASSWORD@HOST:PORT/NAME",
+    login: "mongodb://USER:PASSWORD@HOST:PORT/NAME",
     example: "mongodb://127.0.0.1:27017/database",
     schemes: &[Scheme::plain("mongodb", 27017), Scheme::plain("mongodb+srv", 27017)],
     read,

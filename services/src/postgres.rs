@@ -16,6 +16,7 @@ pub(crate) const ABOUT: About = About {
     name: "PostgreSQL",
     see: "see that the server runs",
     credentials: "give a user with the role pg_signal_backend as postgres://USER:PASSWORD@HOST:PORT/NAME",
+    login: "postgres://USER:PASSWORD@HOST:PORT/NAME",
     example: "postgres://postgres@127.0.0.1:5432/postgres",
     schemes: &[Scheme::plain("postgres", 5432), Scheme::plain("postgresql", 5432)],
     read,

@@ -7,6 +7,7 @@ pub(crate) const ABOUT: About = About {
     name: "the proxy's admin API",
     see: "see that chaos proxy runs there",
     credentials: "give the address of one that lets you in",
+    login: "http://HOST:PORT",
     example: "http://127.0.0.1:8474",
     schemes: &[Scheme::plain("http", 80)],
     read,

@@ -13,6 +13,7 @@ pub(crate) const ABOUT: About = About {
     name: "Redis",
     see: "see that the server runs",
     credentials: "give a user who may use CLIENT as redis://USER:PASSWORD@HOST:PORT",
+    login: "redis://USER:PASSWORD@HOST:PORT",
     example: "redis://127.0.0.1:6379",
     schemes: &[Scheme::plain("redis", 6379), Scheme::encrypted("rediss", 6379)],
     read,

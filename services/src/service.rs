@@ -33,8 +33,10 @@ pub struct About {
     pub name: &'static str,
     /// What to look at when it does not answer.
     pub see: &'static str,
-    /// What to give when it does not let us in.
+    /// What to give when it knows the user, who may not do what is asked.
     pub credentials: &'static str,
+    /// How user and password are given.
+    pub login: &'static str,
     /// An address of it.
     pub example: &'static str,
     /// The schemes of its addresses.
@@ -93,6 +95,15 @@ impl Service {
             Self::Http => &http::ABOUT,
             Self::Prometheus => &prometheus::ABOUT,
             Self::Proxy => &proxy::ABOUT,
+        }
+    }
+
+    /// What to do when it refuses: the login, or else what a user asks for.
+    #[must_use]
+    pub fn advice(self, login: bool) -> String {
+        match login {
+            true => format!("wrong user or password; give them as {}", self.about().login),
+            false => self.about().credentials.to_owned(),
         }
     }
 

@@ -22,10 +22,12 @@ pub enum Trouble {
         reason: String,
     },
     /// It does not know the user, or not as one who may.
-    #[error("{} at {address} answered {answer} to {request}; {}", service.about().name, service.about().credentials)]
+    #[error("{} at {address} answered {answer} to {request}; {}", service.about().name, service.advice(*login))]
     Credentials {
         /// Which one.
         service: Service,
+        /// Whether it refuses the login; otherwise what the user asks for.
+        login: bool,
         /// The address, without its secrets.
         address: String,
         /// What was asked.
@@ -71,12 +73,22 @@ impl Address {
         Trouble::Unreachable { service, address, reason: self.secrets().hide(reason) }
     }
 
-    /// It does not let us in, or not do this.
+    /// It knows the user, who may not do this.
     #[must_use]
     pub fn denied(&self, request: &str, answer: &str) -> Trouble {
+        self.refused(false, request, answer)
+    }
+
+    /// It does not know the user, or not by this password.
+    #[must_use]
+    pub fn locked(&self, request: &str, answer: &str) -> Trouble {
+        self.refused(true, request, answer)
+    }
+
+    fn refused(&self, login: bool, request: &str, answer: &str) -> Trouble {
         let (service, address) = (self.service, self.shown());
         let (request, answer) = (request.to_owned(), self.secrets().hide(answer));
-        Trouble::Credentials { service, address, request, answer }
+        Trouble::Credentials { service, login, address, request, answer }
     }
 
     /// It answered something that it should not.

@@ -52,14 +52,9 @@ pub struct RunArgs {
     /// The variant of the reference system in the lab: correct, or a planted bug
     #[arg(long, value_name = "NAME", default_value = "correct")]
     pub variant: String,
-    /// An address of your own system; may be given several times
-    #[arg(
-        long = "target",
-        value_name = "KEY=URL",
-        env = "SHAKEDOWN_TARGETS",
-        value_delimiter = ' ',
-        hide_env_values = true
-    )]
+    /// An address of your own system; may be given several times [env: SHAKEDOWN_TARGETS, several
+    /// with spaces between them]
+    #[arg(long = "target", value_name = "KEY=URL")]
     pub targets: Vec<String>,
     /// A TOML file of addresses: service = "http://…"
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]

@@ -120,7 +120,13 @@ pub async fn conduct(
         brokers: standing.brokers.clone(),
         seconds: begun.elapsed().as_secs_f64(),
     };
-    let performed = match writer.event(ready) {
+    let told = writer.event(ready).and_then(|()| {
+        standing.warnings.iter().try_for_each(|text| {
+            progress.warning(text);
+            writer.event(Event::Warning { text: text.clone() })
+        })
+    });
+    let performed = match told {
         Ok(()) => perform(order, folder, &standing, &mut writer, progress, cancel).await,
         Err(error) => Err(error.into()),
     };

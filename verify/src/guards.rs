@@ -178,7 +178,7 @@ fn written(
         Access::Reads => Ok(Vec::new()),
         Access::Writes(address) => chaos::hosts_of(&address.fill(targets).map_err(open)?),
         Access::Runs(program) => {
-            program.fill(targets).map_err(open)?;
+            program.words(targets).map_err(open)?;
             let given = chaos::aims_of_programs(&[program], targets);
             given.map(|aims| aims.into_iter().flat_map(|aim| aim.hosts).collect())
         }
@@ -211,7 +211,8 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
                 .map(|l| l.concat())
         }
         Transport::Command(command) => {
-            filled(&command.run)?;
+            let open = |source| GuardsError::Target { what: what.clone(), source };
+            command.run.words(targets).map_err(open)?;
             let given = chaos::aims_of_programs(&[&command.run], targets);
             given.map(|aims| aims.into_iter().flat_map(|aim| aim.hosts).collect())
         }

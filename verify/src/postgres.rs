@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, pin_mut};
 use services::postgres::trouble;
 use services::{Address, Service, Trouble};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// How long a server may take to let us in.
@@ -20,6 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(2);
 /// What messages call what was asked.
 const QUERY: &str = "the query";
+
+/// Why a query cannot be carried out.
+pub(crate) enum Unprepared {
+    /// A table or view that it names is not there.
+    NoTable {
+        /// Its name.
+        name: String,
+        /// What the server said, and where in the query.
+        said: String,
+    },
+    /// The query is wrong: what the server said, and where.
+    Wrong(String),
+    /// The server does not answer, or not this user.
+    Trouble(Trouble),
+}
 
 /// A session that only reads.
 pub(crate) struct Session {
@@ -88,10 +103,35 @@ impl Session {
         }
     }
 
-    /// Whether the server refused what it was asked last because there is no such
-    /// table (`undefined_table`).
-    pub(crate) fn lacks_table(&self) -> bool {
-        self.lacks_table.load(Ordering::Relaxed)
+    /// Has the server read a query, and look up what it names, without carrying
+    /// it out. Several statements in one are not looked at.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) async fn prepare(&self, query: &str) -> Result<(), Unprepared> {
+        let prepared = tokio::time::timeout(PATIENCE, self.client.prepare(query)).await;
+        let prepared =
+            prepared.map_err(|_| Unprepared::Trouble(self.lost("no answer to PREPARE".into())))?;
+        let Err(error) = prepared else { return Ok(()) };
+        let Some(told) = error.as_db_error() else {
+            return Err(Unprepared::Trouble(self.trouble(&error)));
+        };
+        let at = match told.position() {
+            Some(ErrorPosition::Original(number)) => place(query, *number),
+            _ => String::new(),
+        };
+        let hint = told.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let said = format!("{}{at}{hint}", told.message());
+        match told.code().code() {
+            "42P01" => {
+                let name = told.message().split('"').nth(1).unwrap_or_default().to_owned();
+                Err(Unprepared::NoTable { name, said })
+            }
+            // One for the protocol of simple queries, by which it is asked later.
+            "42601" if told.message().contains("multiple commands") => Ok(()),
+            code if code.starts_with("42") && code != "42501" => Err(Unprepared::Wrong(said)),
+            _ => Err(Unprepared::Trouble(self.trouble(&error))),
+        }
     }
 
     fn answer(&self, why: String) -> Trouble {
@@ -107,4 +147,12 @@ impl Session {
         self.lacks_table.store(is_missing, Ordering::Relaxed);
         trouble(&self.address, QUERY, error)
     }
+}
+
+/// Where in a query something stands, by the number of its character from 1.
+fn place(query: &str, number: u32) -> String {
+    let before = usize::try_from(number).unwrap_or_default().saturating_sub(1);
+    let rest = query.chars().skip(before);
+    let shown: String = rest.take_while(|c| *c != '\n').take(20).collect();
+    format!(", at character {number}: {:?}", shown.trim_end())
 }

@@ -1,45 +1,159 @@
 //! A look at somebody's own system before the run: every address must answer,
-//! and those that ask for a user must know ours. A wrong password that shows
-//! only in the verdict costs its reader a minute and their patience.
+//! those that ask for a user must know ours, and what the scenario reads there
+//! must be readable. A wrong password that shows only in the verdict costs its
+//! reader a minute and their patience.
+//!
+//! What may still come to be (a table, a stream, a client's connection) is told
+//! and no error: the system may make it when the load begins.
 
-use std::collections::BTreeMap;
+mod amqp;
+mod look;
+mod metrics;
+mod redis;
+mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use scenarios::plan::{Plan, ProbeKind};
+use futures_util::future::{join, join_all};
+use scenarios::plan::{Fault, Plan, ProbeKind};
 use services::{Service, Trouble};
 
 use crate::targets::{TargetError, service_of};
+use look::{Look, Wants};
 
-/// How long an address may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an address may take to answer and to let us in.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long all of a look at one place may take. Everything is looked at at the
+/// same time, so that an error comes within it.
+const LIMIT: Duration = Duration::from_secs(4);
+/// How many names are told where one is missing.
+const NAMED: usize = 5;
 
-/// Looks at every address once.
+/// What a look has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found {
+    /// There is something to tell; the run can go on.
+    Doubt(String),
+    /// It cannot be used.
+    Wrong(Trouble),
+    /// It cannot be used, in words.
+    Unusable(String),
+}
+
+impl From<Trouble> for Found {
+    fn from(trouble: Trouble) -> Self {
+        Self::Wrong(trouble)
+    }
+}
+
+/// Sees that every address that probes and sources of effects read is one that
+/// they can read, as far as it is known.
 ///
 /// # Errors
-/// Every address at which nobody answers, or that refuses us.
-pub async fn reach(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<(), TargetError> {
+/// Every address that is not.
+pub fn addresses(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<(), TargetError> {
+    let wrong = look::all(plan).into_iter().filter_map(|look| {
+        // An address that is not known yet is somebody else's trouble.
+        let text = look.address.fill(targets).ok()?;
+        let source = look.read(&text).err()?;
+        Some(TargetError::Unreadable { what: look.what, source: Box::new(source) })
+    });
+    TargetError::all(wrong.collect()).map_or(Ok(()), Err)
+}
+
+/// Looks at every address, at everything that the plan reads, and at whom the
+/// plan's faults would hit, all at the same time. Gives what may be missing.
+///
+/// # Errors
+/// Everything that cannot be used: addresses at which nobody answers, or that
+/// refuse us, and what cannot be read there.
+pub async fn reach(
+    plan: &Plan,
+    targets: &BTreeMap<String, String>,
+) -> Result<Vec<String>, TargetError> {
     let management = management_keys(plan);
-    let mut troubles = Vec::new();
-    for (key, text) in targets {
+    let addresses = targets.iter().map(|(key, text)| {
         let declared = plan.system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = match management.contains(key) {
             true => Service::Management,
             false => service_of(text, declared),
         };
-        let looked = async {
-            let address = service.address(text)?;
-            services::check(&address, "preflight", PATIENCE).await
-        };
-        troubles.extend(looked.await.err().map(|trouble| told(key, trouble)));
-    }
-    match troubles.pop() {
-        None => Ok(()),
-        Some(only) if troubles.is_empty() => Err(only),
-        Some(last) => {
-            troubles.push(last);
-            Err(TargetError::Several(troubles))
+        async move { answers(service, text).await.err().map(|trouble| told(key, trouble)) }
+    });
+    let looks = look::all(plan).into_iter().map(|look| seen(look, targets));
+    let selectors = plan.faults.iter().map(|fault| selected(fault, targets));
+    let (troubles, (seen, doubts)) =
+        join(join_all(addresses), join(join_all(looks), join_all(selectors))).await;
+    let mut troubles: Vec<TargetError> = troubles.into_iter().flatten().collect();
+    let are_reached = troubles.is_empty();
+    let mut warnings = Vec::new();
+    for (what, by_target, found) in seen.into_iter().flatten() {
+        match found {
+            Found::Doubt(text) => warnings.push(format!("{what}: {text}")),
+            // That an address does not answer, or refuses us, was told of it.
+            Found::Wrong(Trouble::Unreachable { .. } | Trouble::Credentials { .. })
+                if by_target && !are_reached => {}
+            Found::Wrong(trouble) => {
+                troubles.push(TargetError::Unusable { what, why: trouble.to_string() });
+            }
+            Found::Unusable(why) => troubles.push(TargetError::Unusable { what, why }),
         }
     }
+    warnings.extend(doubts.into_iter().flatten());
+    // Of several endpoints each lacks the same.
+    let mut known = BTreeSet::new();
+    warnings.retain(|warning| known.insert(warning.clone()));
+    TargetError::all(troubles).map_or(Ok(warnings), Err)
+}
+
+async fn answers(service: Service, text: &str) -> Result<(), Trouble> {
+    let address = service.address(text)?;
+    let look = services::check(&address, "preflight", PATIENCE);
+    let late = |_| address.unreachable(&format!("no answer within {} s", LIMIT.as_secs()));
+    tokio::time::timeout(LIMIT, look).await.map_err(late)?
+}
+
+/// What a look has found, if anything: at what, and whether its address is that of
+/// a target.
+async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(String, bool, Found)> {
+    let text = look.address.fill(targets).ok()?;
+    let by_target = !look.address.targets().is_empty();
+    let looked = async {
+        match &look.wants {
+            Wants::Nothing => Ok(()),
+            Wants::Query(query) => sql::look(&text, query).await,
+            Wants::Streams { streams, group } => redis::streams(&text, streams, *group).await,
+            Wants::Key(key) => redis::key(&text, key).await,
+            Wants::Exchange { exchange, queue } => {
+                amqp::look(&text, exchange, queue.as_deref()).await
+            }
+            Wants::Metrics(metrics) => metrics::look(&text, metrics).await,
+        }
+    };
+    match tokio::time::timeout(LIMIT, looked).await {
+        Ok(found) => Some((look.what, by_target, found.err()?)),
+        Err(_) => {
+            let doubt = format!("could not be looked at within {} s", LIMIT.as_secs());
+            Some((look.what, by_target, Found::Doubt(doubt)))
+        }
+    }
+}
+
+/// What is to be told of a fault that would hit nobody now.
+async fn selected(fault: &Fault, targets: &BTreeMap<String, String>) -> Option<String> {
+    let http = chaos::http_client().ok()?;
+    let nobody = chaos::nobody(&fault.kind, targets, &http);
+    let why = match tokio::time::timeout(LIMIT, nobody).await {
+        Ok(Ok(why)) => why?,
+        // An address that does not answer is told of by itself.
+        Ok(Err(chaos::FaultError::Unreachable { .. } | chaos::FaultError::Target(_))) => {
+            return None;
+        }
+        Ok(Err(error)) => format!("whom it would hit could not be seen: {error}"),
+        Err(_) => format!("whom it would hit could not be seen within {} s", LIMIT.as_secs()),
+    };
+    Some(format!("fault {}: {why}", fault.name))
 }
 
 /// The keys of the targets that the plan uses as management APIs.
@@ -60,12 +174,9 @@ fn told(key: &str, trouble: Trouble) -> TargetError {
             why: error.reason,
             example: error.service.about().example.to_owned(),
         },
-        Trouble::Credentials { service, address, answer, .. } => TargetError::Unauthorized {
-            key,
-            address,
-            why: answer,
-            advice: service.about().credentials,
-        },
+        Trouble::Credentials { service, login, address, answer, .. } => {
+            TargetError::Unauthorized { key, address, why: answer, advice: service.advice(login) }
+        }
         Trouble::Answer { address, answer: why, .. }
         | Trouble::Unreachable { address, reason: why, .. } => {
             TargetError::Unreachable { key, address, why }

@@ -9,7 +9,7 @@ mod host;
 mod logs;
 mod presence;
 mod process;
-mod prometheus;
+pub(crate) mod prometheus;
 mod promql;
 mod rabbitmq;
 mod redis_keys;
@@ -52,9 +52,6 @@ pub enum ProbeError {
     /// An address that is none.
     #[error(transparent)]
     Address(#[from] services::AddressError),
-    /// A program that is none.
-    #[error(transparent)]
-    Program(#[from] crate::program::ProgramError),
 }
 
 /// A probe that is ready to sample.
@@ -129,7 +126,7 @@ impl Prober {
                 Kind::RedisKeys(redis_keys::RedisKeys::new(url.fill(targets)?, keys))
             }
             ProbeKind::Command { run, timeout, series } => {
-                let words = crate::program::words(run, targets)?;
+                let words = run.words(targets)?;
                 Kind::Command(command::Command::new(words, timeout.0, series.keys()))
             }
         };

@@ -1,60 +1,19 @@
 //! Programs of the user's own that answer a question: what they write to their
 //! output is read as it comes; an exit code other than 0 is an error, with their
-//! last complaints. They run without a shell, die with this program, and are
-//! given a time.
+//! last complaints. They die with this program, and are given a time.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use machine::output::Output;
 use rustix::process::{Pid, Signal, kill_process_group};
 use scenarios::redact::redact;
-use scenarios::template::{Template, TemplateError};
 use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
-/// How much of its last complaints is shown.
-const SHOWN: u64 = 400;
 /// What a program has written is in the pipe when it has ended; whatever it left
 /// in the background may keep the pipe open.
 const AFTER_ITS_END: Duration = Duration::from_millis(200);
-
-/// Why something is no program.
-#[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
-    /// An address is missing.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// It cannot be split into words.
-    #[error("{run:?} is no program with its arguments: {reason}")]
-    Words {
-        /// What was given.
-        run: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// Program and arguments. The text is split before addresses are filled in: an
-/// address is part of one word, whatever stands in it.
-///
-/// # Errors
-/// When there is no program, a quote is not closed, or an address is missing.
-pub fn words(
-    run: &Template,
-    targets: &BTreeMap<String, String>,
-) -> Result<Vec<String>, ProgramError> {
-    let no = |reason: String| ProgramError::Words { run: run.as_str().to_owned(), reason };
-    let words = shell_words::split(run.as_str()).map_err(|error| no(error.to_string()))?;
-    if words.is_empty() {
-        return Err(no("it is empty".to_owned()));
-    }
-    let fill = |word: String| Template::new(word).fill(targets);
-    Ok(words.into_iter().map(fill).collect::<Result<_, _>>()?)
-}
 
 /// Runs a program and hands over what it writes, in pieces.
 ///
@@ -69,13 +28,12 @@ pub async fn stream(
     let Some((program, arguments)) = words.split_first() else {
         return Err("there is no program".to_owned());
     };
-    let shown = redact(program);
+    let shown = name(words);
     let failed = |error: std::io::Error| format!("{shown}: {error}");
-    let errors: File =
-        memfd_create("errors", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?.into();
+    let errors = Output::new().map_err(failed)?;
     let mut command = chaos::leashed(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(errors.try_clone().map_err(failed)?).process_group(0).kill_on_drop(true);
+    command.stderr(errors.writer().map_err(failed)?).process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let _group = Group(child.id());
     let status = match tokio::time::timeout(within, read(&mut child, take)).await {
@@ -90,6 +48,17 @@ pub async fn stream(
         Some(127) => Err(format!("{shown} cannot be run: {}", complaints(&errors))),
         _ => Err(format!("{shown} ended with {status}: {}", complaints(&errors))),
     }
+}
+
+/// What people call a program: its first word, of a shell's text the first that
+/// stands there.
+fn name(words: &[String]) -> String {
+    let text = match words {
+        [shell, flag, text] if (&**shell, &**flag) == ("sh", "-c") => text,
+        [program, ..] => program,
+        [] => return String::new(),
+    };
+    redact(text.split_whitespace().next().unwrap_or_default())
 }
 
 /// The process group of a program and of what it has started; whoever of it
@@ -132,16 +101,9 @@ async fn read(
     }
 }
 
-fn complaints(errors: &File) -> String {
-    let length = errors.metadata().map_or(0, |told| told.len());
-    let from = length.saturating_sub(SHOWN);
-    let mut bytes = vec![0; usize::try_from(length - from).unwrap_or(0)];
-    let read = errors.read_at(&mut bytes, from).unwrap_or(0);
-    let text = String::from_utf8_lossy(&bytes[..read]);
-    // Secrets are masked where this is written, whole: half a word could be the
-    // rest of one.
-    let words = text.split_whitespace().skip(usize::from(from > 0));
-    let text = words.collect::<Vec<_>>().join(" ");
+/// Secrets are masked where this is written.
+fn complaints(errors: &Output) -> String {
+    let text = errors.last_words();
     if text.is_empty() { "it said nothing on its standard error".to_owned() } else { text }
 }
 
@@ -150,16 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_part_of_one_word() {
-        let targets = BTreeMap::from([("db".to_owned(), "a b'c".to_owned())]);
-        let split = |run: &str| words(&Template::new(run), &targets);
-        assert_eq!(
-            split("psql '${target.db}' -c 'select 1'").unwrap(),
-            ["psql", "a b'c", "-c", "select 1"]
-        );
-        assert_eq!(split("psql --url=${target.db}").unwrap(), ["psql", "--url=a b'c"]);
-        assert!(split("psql 'x").unwrap_err().to_string().contains("psql"));
-        assert!(split("  ").unwrap_err().to_string().contains("empty"));
-        assert!(split("psql ${target.other}").unwrap_err().to_string().contains("target.other"));
+    fn a_program_is_called_by_its_first_word() {
+        let of = |words: &[&str]| name(&words.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(of(&["./count", "all"]), "./count");
+        assert_eq!(of(&["sh", "-c", " ./count all | sort"]), "./count");
+        assert_eq!(of(&["sh", "count.sh"]), "sh");
     }
 }

@@ -56,6 +56,15 @@ impl Progress {
         }
     }
 
+    /// Something that may not be meant.
+    pub fn warning(&self, text: &str) {
+        match &self.mode {
+            Mode::Quiet => {}
+            Mode::Lines => eprintln!("verify: warning: {text}"),
+            Mode::Bar(bar) => bar.suspend(|| eprintln!("verify: warning: {text}")),
+        }
+    }
+
     /// A phase begins.
     pub fn phase(&self, name: &str, length: Duration) {
         match &self.mode {

@@ -106,6 +106,8 @@ pub struct Standing {
     pub lab: Option<Arc<Lab>>,
     /// What the brokers are.
     pub brokers: Vec<String>,
+    /// What may be missing there, for people.
+    pub warnings: Vec<String>,
     /// Holds the lab's ports until the end.
     running: Option<Running>,
 }
@@ -150,6 +152,7 @@ impl Standing {
             targets: running.targets.clone(),
             lab: Some(Arc::new(lab)),
             brokers,
+            warnings: Vec::new(),
             running: Some(running),
         };
         // What the scenario names beside the lab.
@@ -162,10 +165,11 @@ impl Standing {
     }
 
     /// Takes somebody's own system, if all of its addresses answer and let us
-    /// in.
+    /// in, and what is read there can be read.
     ///
     /// # Errors
-    /// Every address at which nobody answers, or that refuses us.
+    /// Every address at which nobody answers, or that refuses us, and everything
+    /// that cannot be read.
     pub async fn targets(
         plan: &Plan,
         targets: BTreeMap<String, String>,
@@ -173,14 +177,15 @@ impl Standing {
     ) -> Result<Self, SetupError> {
         let guard = guards::guard(&plan.safety.allowed);
         let look = async {
-            preflight::reach(plan, &targets).await?;
-            Ok::<_, SetupError>(guards::behind(plan, &targets, &guard).await?)
+            let warnings = preflight::reach(plan, &targets).await?;
+            guards::behind(plan, &targets, &guard).await?;
+            Ok::<_, SetupError>(warnings)
         };
-        tokio::select! {
+        let warnings = tokio::select! {
             looked = look => looked?,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
-        }
-        Ok(Self { targets, lab: None, brokers: Vec::new(), running: None })
+        };
+        Ok(Self { targets, lab: None, brokers: Vec::new(), warnings, running: None })
     }
 
     /// Clears everything away.

@@ -3,24 +3,16 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::System;
-use scenarios::redact::{redact, redact_address};
+use scenarios::redact::redact_address;
+use scenarios::targets::{self, Given};
 use services::Service;
 
 /// Why an address cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// Not of the form `KEY=URL`.
-    #[error("--target {text}: write KEY=URL, for example --target service=http://127.0.0.1:8080")]
-    NotAPair {
-        /// What was given.
-        text: String,
-    },
-    /// The same key twice.
-    #[error("--target {key} is given twice")]
-    Twice {
-        /// The key.
-        key: String,
-    },
+    /// Not of the form `KEY=URL`, or given twice.
+    #[error("{0}")]
+    Pair(String),
     /// Not an address.
     #[error("--target {key}: {text:?} is not an address ({why}); write for example {example}")]
     NotAnAddress {
@@ -51,6 +43,22 @@ pub enum TargetError {
         /// What the system says.
         why: String,
     },
+    /// An address that what reads it cannot read.
+    #[error("{what}: {source}")]
+    Unreadable {
+        /// What reads it.
+        what: String,
+        /// What is wrong with it.
+        source: Box<services::AddressError>,
+    },
+    /// What is read there cannot be read.
+    #[error("{what}: {why}")]
+    Unusable {
+        /// What reads it.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// More than one address cannot be used; one a line.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<TargetError>),
@@ -64,50 +72,46 @@ pub enum TargetError {
         /// What it said.
         why: String,
         /// How credentials are given.
-        advice: &'static str,
+        advice: String,
     },
 }
 
-/// Reads `KEY=URL` pairs, and a file of them (TOML: `service = "http://…"`).
+/// The pairs of the command line, or else those of its variable.
+#[must_use]
+pub fn pairs(flags: &[String]) -> Vec<String> {
+    targets::pairs(flags, std::env::var(targets::VARIABLE).ok().as_deref())
+}
+
+/// Reads `KEY=URL` pairs, and a file of them (TOML: `service = "http://…"`), over
+/// which the pairs go.
 ///
 /// # Errors
-/// When a pair, the file or a key is not usable.
-pub fn read(
-    pairs: &[String],
-    file: Option<&std::path::Path>,
-) -> Result<BTreeMap<String, String>, TargetError> {
-    let mut targets = BTreeMap::new();
+/// When the file is not usable; what is wrong with pairs is in what is given.
+pub fn read(pairs: &[String], file: Option<&std::path::Path>) -> Result<Given, TargetError> {
+    let mut given = targets::read(pairs);
     if let Some(path) = file {
         let error = |why: String| TargetError::File { path: path.display().to_string(), why };
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        targets = toml::from_str(&text).map_err(|e| {
+        let filed: BTreeMap<String, String> = toml::from_str(&text).map_err(|e| {
             error(format!("it must hold lines such as service = \"http://…\": {}", e.message()))
         })?;
-    }
-    let mut given = std::collections::BTreeSet::new();
-    for pair in pairs {
-        let (key, url) = pair
-            .split_once('=')
-            .filter(|(key, url)| !key.is_empty() && !url.is_empty())
-            .ok_or_else(|| TargetError::NotAPair { text: redact(pair) })?;
-        if !given.insert(key) {
-            return Err(TargetError::Twice { key: key.to_owned() });
+        for (key, url) in filed {
+            given.targets.entry(key).or_insert(url);
         }
-        targets.insert(key.to_owned(), url.to_owned());
     }
-    Ok(targets)
+    Ok(given)
 }
 
 /// Checks every address against what the system declares for its key, and
 /// takes the slash off the end of `http://host/`, so that a path can follow.
 ///
 /// # Errors
-/// When an address is not one, or has another scheme.
+/// Every address that is not one, or has another scheme.
 pub fn check(
     system: &System,
     targets: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, TargetError> {
-    let mut checked = BTreeMap::new();
+    let (mut checked, mut wrong) = (BTreeMap::new(), Vec::new());
     for (key, text) in targets {
         let schemes = system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = service_of(text, schemes);
@@ -117,14 +121,32 @@ pub fn check(
             why,
             example: service.about().example.to_owned(),
         };
-        let address = service.address(text).map_err(|wrong| error(wrong.reason))?;
-        let has = |scheme: &String| scheme.eq_ignore_ascii_case(address.scheme.name);
-        if !schemes.is_empty() && !schemes.iter().any(has) {
-            return Err(error(format!("its scheme must be {}", schemes.join(" or "))));
+        let has = |given: &str| schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(given));
+        match service.address(text) {
+            Err(unread) => wrong.push(error(unread.reason)),
+            Ok(address) if !schemes.is_empty() && !has(address.scheme.name) => {
+                wrong.push(error(format!("its scheme must be {}", schemes.join(" or "))));
+            }
+            Ok(_) => {
+                checked.insert(key.clone(), text.trim_end_matches('/').to_owned());
+            }
         }
-        checked.insert(key.clone(), text.trim_end_matches('/').to_owned());
     }
-    Ok(checked)
+    match TargetError::all(wrong) {
+        None => Ok(checked),
+        Some(error) => Err(error),
+    }
+}
+
+impl TargetError {
+    /// All of them as one; `None` where there are none.
+    #[must_use]
+    pub fn all(mut list: Vec<Self>) -> Option<Self> {
+        match list.len() {
+            0 | 1 => list.pop(),
+            _ => Some(Self::Several(list)),
+        }
+    }
 }
 
 /// The service behind an address: that of its scheme, otherwise of a scheme
@@ -138,18 +160,4 @@ pub(crate) fn service_of(text: &str, schemes: &[String]) -> Service {
 #[must_use]
 pub fn redact_all(targets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     targets.iter().map(|(key, url)| (key.clone(), redact_address(url))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_are_read_strictly() {
-        let pairs =
-            |list: &[&str]| read(&list.iter().map(ToString::to_string).collect::<Vec<_>>(), None);
-        assert_eq!(pairs(&["a=http://x?y=z"]).unwrap()["a"], "http://x?y=z");
-        assert!(matches!(pairs(&["a"]), Err(TargetError::NotAPair { .. })));
-        assert!(matches!(pairs(&["a=1", "a=2"]), Err(TargetError::Twice { .. })));
-    }
 }

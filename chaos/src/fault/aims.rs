@@ -8,6 +8,7 @@ use std::net::ToSocketAddrs;
 use reqwest::Client;
 use scenarios::plan::FaultKind;
 use scenarios::plan::fault::{Harm, Service as Stated};
+use scenarios::program::Program;
 use scenarios::redact::redact;
 use scenarios::template::Template;
 use services::{AddressError, Host, Service};
@@ -151,7 +152,7 @@ fn at(service: Service, text: &str) -> Result<Aim, FaultError> {
 /// # Errors
 /// When an address cannot be read.
 pub fn aims_of_programs(
-    programs: &[&Template],
+    programs: &[&Program],
     targets: &BTreeMap<String, String>,
 ) -> Result<Vec<Aim>, AddressError> {
     let mut keys: Vec<String> = programs.iter().flat_map(|program| program.targets()).collect();

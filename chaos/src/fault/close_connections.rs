@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::Client;
 use scenarios::plan::fault::CloseConnections;
 
-use super::severed::{Host, Severed};
+use super::severed::{self, Host, Severed};
 use super::{About, Order, Scene, Strike};
 use crate::FaultError;
 use crate::management::{Closed, Connection, Management};
@@ -36,6 +37,17 @@ pub(super) async fn prepare(
     Ok(Box::new(Severed::choose(broker, asked.pick, order.seed).await?))
 }
 
+/// Whom it would not hit now, and whom there is instead.
+pub(super) async fn nobody(
+    asked: &CloseConnections,
+    url: &str,
+    http: &Client,
+) -> Result<Option<String>, FaultError> {
+    let api = Management::new(url, http.clone())?;
+    let broker = Broker { api, matching: asked.matching.clone(), reason: String::new() };
+    severed::nobody(&broker, &asked.matching).await
+}
+
 struct Broker {
     api: Management,
     matching: String,
@@ -54,10 +66,14 @@ impl Host for Broker {
 
     /// A new connection is listed up to one statistics interval late, so the
     /// system is seen whole late and never early.
-    async fn sessions(&self) -> Result<Vec<Connection>, FaultError> {
+    async fn all(&self) -> Result<Vec<Connection>, FaultError> {
         let mut open = self.api.connections().await?;
-        open.retain(|c| !c.given_name.starts_with(OWN) && c.matches(&self.matching));
+        open.retain(|connection| !connection.given_name.starts_with(OWN));
         Ok(open)
+    }
+
+    fn is_meant(&self, connection: &Connection) -> bool {
+        connection.matches(&self.matching)
     }
 
     fn candidate(&self) -> String {

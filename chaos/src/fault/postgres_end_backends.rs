@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use scenarios::plan::fault::EndBackends;
 
-use super::severed::{Host, Severed};
+use super::severed::{self, Host, Severed};
 use super::{About, Order, Strike};
 use crate::FaultError;
 use crate::postgres_server::{Backend, Server};
@@ -28,6 +28,13 @@ pub(super) async fn prepare(
     Ok(Box::new(Severed::choose(database, asked.pick, order.seed).await?))
 }
 
+/// Whom it would not hit now, and whom there is instead.
+pub(super) async fn nobody(asked: &EndBackends, url: &str) -> Result<Option<String>, FaultError> {
+    let server = Server::connect(url).await?;
+    let database = Database { server, matching: asked.matching.clone() };
+    severed::nobody(&database, &asked.matching).await
+}
+
 struct Database {
     server: Server,
     matching: String,
@@ -38,10 +45,12 @@ impl Host for Database {
     type Session = Backend;
     const WORD: &'static str = "sessions";
 
-    async fn sessions(&self) -> Result<Vec<Backend>, FaultError> {
-        let mut backends = self.server.backends().await?;
-        backends.retain(|backend| backend.matches(&self.matching));
-        Ok(backends)
+    async fn all(&self) -> Result<Vec<Backend>, FaultError> {
+        self.server.backends().await
+    }
+
+    fn is_meant(&self, backend: &Backend) -> bool {
+        backend.matches(&self.matching)
     }
 
     fn candidate(&self) -> String {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use scenarios::plan::fault::KillClients;
 use tokio::sync::Mutex;
 
-use super::severed::{Host, Severed};
+use super::severed::{self, Host, Severed};
 use super::{About, Order, Strike};
 use crate::FaultError;
 use crate::redis_server::{Client, Server};
@@ -28,6 +28,13 @@ pub(super) async fn prepare(
     Ok(Box::new(Severed::choose(redis, asked.pick, order.seed).await?))
 }
 
+/// Whom it would not hit now, and whom there is instead.
+pub(super) async fn nobody(asked: &KillClients, url: &str) -> Result<Option<String>, FaultError> {
+    let server = Mutex::new(Server::connect(url).await?);
+    let redis = Redis { server, matching: asked.matching.clone() };
+    severed::nobody(&redis, &asked.matching).await
+}
+
 struct Redis {
     server: Mutex<Server>,
     matching: String,
@@ -38,10 +45,12 @@ impl Host for Redis {
     type Session = Client;
     const WORD: &'static str = "connections";
 
-    async fn sessions(&self) -> Result<Vec<Client>, FaultError> {
-        let mut clients = self.server.lock().await.clients().await?;
-        clients.retain(|client| client.matches(&self.matching));
-        Ok(clients)
+    async fn all(&self) -> Result<Vec<Client>, FaultError> {
+        self.server.lock().await.clients().await
+    }
+
+    fn is_meant(&self, client: &Client) -> bool {
+        client.matches(&self.matching)
     }
 
     fn candidate(&self) -> String {

@@ -11,7 +11,7 @@ use super::{About, Order, Strike};
 use crate::patience::Patience;
 use crate::undo::{Undo, run};
 use crate::{FaultError, World};
-use scenarios::redact::Secrets;
+use scenarios::program::Program;
 
 pub(super) const ABOUT: About = About {
     kind: "run_command",
@@ -28,31 +28,36 @@ const SEE_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn prepare(asked: &RunCommand, order: &Order) -> Result<Box<dyn Strike>, FaultError> {
-    let undo = order.fill(&asked.undo)?;
+    let undo = order.words(&asked.undo)?;
     let secrets = order.secrets();
+    let is_secret = |text: &str| secrets.hide(text) != text;
+    let given = asked.undo.targets().into_iter().filter_map(|key| order.targets.get(&key));
+    let texts = given.chain(&undo).map(String::as_str);
     // The undo is written to the journal as it stands.
-    if secrets.hide(&undo) != undo {
+    if texts.chain([undo.join(" ").as_str()]).any(is_secret) {
         let why = "it would be written to the journal with its password; let the program read \
                    the password from a file or from its environment"
             .to_owned();
         return Err(FaultError::Setting { what: "the undo".to_owned(), why });
     }
-    let inject = order.fill(&asked.inject)?;
-    Ok(Box::new(Run { inject, confirm: order.fill(&asked.confirm)?, undo, secrets }))
+    let (inject, confirm) = (order.words(&asked.inject)?, order.words(&asked.confirm)?);
+    // Its addresses stay open: nobody knows how a shell was told them.
+    let shown = secrets.hide(&asked.inject.to_string());
+    Ok(Box::new(Run { shown, inject, confirm, undo: Program::literal(undo) }))
 }
 
 struct Run {
-    inject: String,
-    confirm: String,
-    undo: String,
-    secrets: Secrets,
+    /// What is injected, for people.
+    shown: String,
+    inject: Vec<String>,
+    confirm: Vec<String>,
+    undo: Program,
 }
 
 #[async_trait]
 impl Strike for Run {
     fn victims(&self) -> Vec<String> {
-        let words: Vec<&str> = self.inject.split_whitespace().collect();
-        vec![self.secrets.hide(&words.join(" "))]
+        vec![self.shown.split_whitespace().collect::<Vec<_>>().join(" ")]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {

@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use scenarios::nearest::there_are;
 use scenarios::plan::fault::Pick;
 
 use super::Strike;
@@ -31,8 +32,18 @@ pub(super) trait Host: Send + Sync {
     /// How often the list is looked at.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+    /// Every session but the tools' own.
+    async fn all(&self) -> Result<Vec<Self::Session>, FaultError>;
+
+    /// Whether a session is one that may be hit.
+    fn is_meant(&self, session: &Self::Session) -> bool;
+
     /// The sessions that may be hit.
-    async fn sessions(&self) -> Result<Vec<Self::Session>, FaultError>;
+    async fn sessions(&self) -> Result<Vec<Self::Session>, FaultError> {
+        let mut all = self.all().await?;
+        all.retain(|session| self.is_meant(session));
+        Ok(all)
+    }
 
     /// What they are, where there is none.
     fn candidate(&self) -> String;
@@ -45,6 +56,24 @@ pub(super) trait Host: Send + Sync {
 
     /// Ends a session; false if there is none any more.
     async fn end(&self, session: &Self::Session) -> Result<bool, FaultError>;
+}
+
+/// How many candidates are named where none is meant.
+const NAMED: usize = 5;
+
+/// Whom a fault would not hit now: what it looks for, and what there is instead.
+/// `None` where somebody is meant.
+pub(super) async fn nobody<H: Host>(
+    host: &H,
+    matching: &str,
+) -> Result<Option<String>, FaultError> {
+    let all = host.all().await?;
+    if all.iter().any(|session| host.is_meant(session)) {
+        return Ok(None);
+    }
+    let shown: Vec<String> = all.iter().map(H::Session::to_string).collect();
+    let there = there_are(matching, shown.iter().map(String::as_str), NAMED);
+    Ok(Some(format!("there is no {} now; of {} {there}", host.candidate(), H::WORD)))
 }
 
 /// Chosen sessions, and how many could have been.

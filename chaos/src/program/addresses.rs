@@ -1,10 +1,11 @@
 //! The addresses that the command line gives, by key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use scenarios::redact::{Secrets, redact};
+use scenarios::redact::Secrets;
+use scenarios::targets;
 
 use super::exit::Trouble;
 
@@ -18,35 +19,31 @@ pub(crate) fn secrets<'a>(pairs: impl IntoIterator<Item = &'a String>) -> Secret
     secrets
 }
 
-/// Reads `KEY=URL` pairs, and a file of them.
+/// The pairs of the command line, or else those of its variable.
+pub(crate) fn pairs(flags: &[String]) -> Vec<String> {
+    targets::pairs(flags, std::env::var(targets::VARIABLE).ok().as_deref())
+}
+
+/// Reads `KEY=URL` pairs, and a file of them, over which the pairs go.
 pub(crate) fn read(
-    pairs: &[String],
+    flags: &[String],
     file: Option<&Path>,
 ) -> Result<BTreeMap<String, String>, Trouble> {
-    let mut targets = BTreeMap::new();
+    let mut given = targets::read(&pairs(flags));
     if let Some(path) = file {
         let wrong = |why: String| Trouble::Usage(format!("--targets {}: {why}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        targets = toml::from_str(&text).map_err(|error| {
+        let filed: BTreeMap<String, String> = toml::from_str(&text).map_err(|error| {
             let why = error.message();
             wrong(format!("it must hold lines such as management = \"http://…\": {why}"))
         })?;
-    }
-    let mut given = BTreeSet::new();
-    for pair in pairs {
-        let (key, url) = pair
-            .split_once('=')
-            .filter(|(key, url)| !key.is_empty() && !url.is_empty())
-            .ok_or_else(|| {
-                let pair = redact(pair);
-                Trouble::Usage(format!(
-                    "--target {pair}: write KEY=URL, such as --target management=http://HOST:15672"
-                ))
-            })?;
-        if !given.insert(key) {
-            return Err(Trouble::Usage(format!("--target {key} is given twice")));
+        for (key, url) in filed {
+            given.targets.entry(key).or_insert(url);
         }
-        targets.insert(key.to_owned(), url.trim_end_matches('/').to_owned());
     }
-    Ok(targets)
+    if !given.problems.is_empty() {
+        return Err(Trouble::Usage(given.problems.join("\n")));
+    }
+    let bare = |(key, url): (String, String)| (key, url.trim_end_matches('/').to_owned());
+    Ok(given.targets.into_iter().map(bare).collect())
 }

@@ -38,6 +38,7 @@ pub(crate) fn targets(
     plan: &Plan,
     asked: &Surroundings,
 ) -> Result<BTreeMap<String, String>, Trouble> {
+    asked.allow.check()?;
     let targets = addresses::read(&asked.targets, asked.targets_file.as_deref())?;
     let mut needed = BTreeMap::new();
     for fault in &plan.faults {

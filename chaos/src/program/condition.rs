@@ -1,10 +1,10 @@
 //! `--stop-if COMMAND`: a program of the user's that says when it is enough.
 
-use std::process::Stdio;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::process::Command;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use scenarios::program::Program;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::exit::Trouble;
 
@@ -20,10 +20,11 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Splits the line into words, as a POSIX shell does.
+    /// A text for `sh -c`.
     pub(crate) fn new(line: &str) -> Result<Self, Trouble> {
-        match shell_words::split(line) {
-            Ok(words) if !words.is_empty() => Ok(Self { line: line.to_owned(), words }),
+        let program = Program::literal_shell(line);
+        match program.words(&BTreeMap::new()) {
+            Ok(words) if !program.is_empty() => Ok(Self { line: line.to_owned(), words }),
             _ => Err(Trouble::Usage(format!("--stop-if {line:?} is not a program to run"))),
         }
     }
@@ -31,20 +32,11 @@ impl Condition {
     /// Why no fault may be there now, if that is so. A program that cannot be
     /// asked is as good as one that says no.
     pub(crate) async fn holds(&self) -> Option<String> {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).stdin(Stdio::null()).kill_on_drop(true);
         let line = &self.line;
-        match timeout(WITHIN, command.output()).await {
-            Ok(Ok(output)) if output.status.success() => None,
-            Ok(Ok(output)) => {
-                let words = if output.stderr.is_empty() { output.stdout } else { output.stderr };
-                let words = String::from_utf8_lossy(&words);
-                let said: String = words.trim().chars().take(200).collect();
-                let said = if said.is_empty() { said } else { format!(": {said}") };
-                Some(format!("--stop-if {line:?} ended with {}{said}", output.status))
-            }
-            Ok(Err(error)) => Some(format!("--stop-if {line:?} cannot be run: {error}")),
-            Err(_) => Some(format!("--stop-if {line:?} does not end within {WITHIN:?}")),
+        match chaos::run_within(&self.words, WITHIN).await {
+            Ok(ran) if ran.status.success() => None,
+            Ok(ran) => Some(format!("--stop-if {line:?} ended with {}", ran.describe())),
+            Err(why) => Some(format!("--stop-if {line:?} cannot be asked: {why}")),
         }
     }
 

@@ -25,7 +25,7 @@ use super::say::Say;
 /// Reads what a run did and does it again.
 pub(crate) fn run(asked: &Replay, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let surroundings = &asked.surroundings;
-    say.hide(&addresses::secrets(&surroundings.targets));
+    say.hide(&addresses::secrets(&addresses::pairs(&surroundings.targets)));
     let (plan, told) = match find(&asked.run, &surroundings.out) {
         Some(folder) => from_folder(&Folder::at(folder))?,
         None => from_journal(asked, common)?,

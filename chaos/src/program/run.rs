@@ -17,7 +17,8 @@ use super::say::Say;
 /// Plans the faults of a file and carries them out.
 pub(crate) fn run(asked: &Run, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let surroundings = &asked.surroundings;
-    say.hide(&addresses::secrets(asked.set.iter().chain(&surroundings.targets)));
+    let pairs = addresses::pairs(&surroundings.targets);
+    say.hide(&addresses::secrets(asked.set.iter().chain(&pairs)));
     let mut plan = plan(asked)?;
     let stop_if = std::mem::take(&mut plan.safety.stop_if);
     if !stop_if.is_empty() && surroundings.stop_if.is_none() {

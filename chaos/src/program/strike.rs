@@ -21,6 +21,7 @@ const HEAL_WITHIN: Duration = Duration::from_secs(20);
 /// Runs one fault from its beginning to its end.
 pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<Exit, Trouble> {
     let asked = command.asked();
+    asked.allow.check()?;
     let order = Order {
         name: asked.kind.word().replace('_', "-"),
         seed: asked.choice.seed.unwrap_or_else(place::fresh_seed),

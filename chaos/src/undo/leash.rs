@@ -12,9 +12,13 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 const SUBCOMMAND: &str = "__chaos-leash";
 
-/// A program that dies with this one, whose `main` calls [`crate::hidden`].
+/// A program that dies with this one, whose `main` calls [`crate::hidden`]. It
+/// inherits the environment without [`scenarios::program::NOT_INHERITED`].
 pub fn leashed(program: impl AsRef<OsStr>) -> tokio::process::Command {
     let mut command = tokio::process::Command::new("/proc/self/exe");
+    for variable in scenarios::program::NOT_INHERITED {
+        command.env_remove(variable);
+    }
     command.arg(SUBCOMMAND).arg(std::process::id().to_string()).arg(program);
     command
 }

@@ -1,29 +1,27 @@
 //! Programs that are run to break something or to take it back.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use machine::output::Output;
 
 use super::leash::leashed;
 
 /// A program that takes longer is taken to hang.
 const RUN_WITHIN: Duration = Duration::from_secs(60);
-/// How much of its last words is shown.
-const SHOWN: usize = 400;
 /// How much of its output is read.
 const LONGEST: usize = 1 << 20;
 
 /// A program that has ended.
-pub(crate) struct Ran {
+#[derive(Debug)]
+pub struct Ran {
     /// How.
-    pub(crate) status: ExitStatus,
+    pub status: ExitStatus,
     /// What it has written to its output.
-    pub(crate) output: String,
-    /// The end of what it has complained about.
-    errors: String,
+    pub output: String,
+    /// The end of what it has complained about, or else of its output. Secrets
+    /// are masked where this is written and said, by whoever knows them.
+    last_words: String,
 }
 
 impl Ran {
@@ -31,62 +29,58 @@ impl Ran {
     ///
     /// # Errors
     /// If it did not end with exit code 0: how it ended, and its last words.
-    pub(crate) fn success(self) -> Result<String, String> {
+    pub fn success(self) -> Result<String, String> {
         if self.status.success() { Ok(self.output) } else { Err(self.describe()) }
     }
 
     /// How it ended, and its last words.
-    pub(crate) fn describe(&self) -> String {
-        let words = if self.errors.trim().is_empty() { &self.output } else { &self.errors };
-        // Secrets are masked where this is written and said, by whoever knows them:
-        // a text that was masked in part would not be known any more.
-        let words: Vec<&str> = words.split_whitespace().collect();
-        let words = words.join(" ");
-        let from = words.char_indices().rev().nth(SHOWN).map_or(0, |(at, _)| at);
-        // A part of a word could be the rest of a secret.
-        let from = if from == 0 { 0 } else { words[from..].find(' ').map_or(from, |at| from + at) };
-        format!("{}: {}", self.status, words[from..].trim_start())
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let words = &self.last_words;
+        if words.is_empty() {
+            format!("{}, without a word", self.status)
+        } else {
+            format!("{}: {words}", self.status)
+        }
     }
 }
 
-/// Runs a program, given as one line that is split as a POSIX shell splits
-/// words, without a shell.
-pub(crate) async fn run(line: &str) -> Result<Ran, String> {
-    let words = shell_words::split(line).map_err(|error| error.to_string())?;
+/// [`run_within`] the time that breaking something and taking it back may take.
+pub(crate) async fn run(words: &[String]) -> Result<Ran, String> {
+    run_within(words, RUN_WITHIN).await
+}
+
+/// Runs a program with its arguments; it dies with this program.
+///
+/// # Errors
+/// When it cannot be started, or does not end within the time.
+pub async fn run_within(words: &[String], within: Duration) -> Result<Ran, String> {
     let (program, arguments) = words.split_first().ok_or("there is no program")?;
     let mut command = leashed(program);
     command.args(arguments);
-    finish(command).await
+    finish_within(command, within).await
 }
 
 /// Waits for a leashed program.
-///
-/// It writes into files without names, not into pipes: what it leaves running in
-/// the background would keep a pipe open, and its end would never be seen.
-pub(crate) async fn finish(mut command: tokio::process::Command) -> Result<Ran, String> {
+pub(crate) async fn finish(command: tokio::process::Command) -> Result<Ran, String> {
+    finish_within(command, RUN_WITHIN).await
+}
+
+async fn finish_within(
+    mut command: tokio::process::Command,
+    within: Duration,
+) -> Result<Ran, String> {
     let failed = |error: std::io::Error| error.to_string();
-    let (output, errors) = (nameless().map_err(failed)?, nameless().map_err(failed)?);
+    let (output, errors) = (Output::new().map_err(failed)?, Output::new().map_err(failed)?);
     command.stdin(Stdio::null()).kill_on_drop(true);
-    command.stdout(output.try_clone().map_err(failed)?);
-    command.stderr(errors.try_clone().map_err(failed)?);
+    command.stdout(output.writer().map_err(failed)?);
+    command.stderr(errors.writer().map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
-    let status = tokio::time::timeout(RUN_WITHIN, child.wait())
+    let status = tokio::time::timeout(within, child.wait())
         .await
-        .map_err(|_| format!("it does not end within {RUN_WITHIN:?}"))?
+        .map_err(|_| format!("it does not end within {within:?}"))?
         .map_err(failed)?;
-    let (output, errors) = (text(&output).map_err(failed)?, text(&errors).map_err(failed)?);
-    Ok(Ran { status, output, errors })
-}
-
-fn nameless() -> std::io::Result<File> {
-    Ok(memfd_create("output", MemfdFlags::CLOEXEC)?.into())
-}
-
-/// From its beginning, wherever the program has left the position; no more than
-/// anybody wants to read.
-fn text(file: &File) -> std::io::Result<String> {
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(LONGEST).min(LONGEST);
-    let mut bytes = vec![0; length];
-    let read = file.read_at(&mut bytes, 0)?;
-    Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
+    let complaints = errors.last_words();
+    let last_words = if complaints.is_empty() { output.last_words() } else { complaints };
+    Ok(Ran { status, output: output.text(LONGEST).map_err(failed)?, last_words })
 }

@@ -11,6 +11,7 @@ mod kill;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod management;
+mod own;
 mod program;
 mod proxy;
 mod proxy_api;

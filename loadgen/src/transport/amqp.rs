@@ -30,6 +30,7 @@ use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::reach::Unready;
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
@@ -121,6 +122,8 @@ impl Amqp {
 /// Publishes that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
+    /// As it was given.
+    given: services::Address,
     login: Login,
     address: Address,
     exchange: String,
@@ -160,6 +163,7 @@ impl Target {
         }
         Ok(Self {
             login: Login::of(&given),
+            given,
             address: broker,
             exchange: amqp.exchange.clone(),
             publish: Publish::new(routes(amqp)?, properties(amqp)?),
@@ -172,6 +176,13 @@ impl Target {
             prefetch: amqp.prefetch,
             acks: amqp.acks,
         })
+    }
+}
+
+impl Target {
+    /// Whether something is declared before the load.
+    pub(super) fn has_topology(&self) -> bool {
+        self.has_topology
     }
 }
 
@@ -202,16 +213,34 @@ fn properties(amqp: &Amqp) -> Result<Properties, LoadError> {
     })
 }
 
-/// Declares what is to be there before the run.
+/// Declares what is to be there before the run, or sees that the exchange is. A
+/// broker that does not answer, and has nothing to declare, may do so later.
 ///
 /// # Errors
-/// When the broker cannot be reached, or has something else by that name.
-pub(super) async fn setup(target: &Target) -> Result<(), String> {
-    if !target.has_topology {
-        return Ok(());
+/// When the broker does not let us in, has no such exchange, or something else by
+/// that name; where there is something to declare, also when it cannot be reached.
+pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
+    let made = match target.has_topology {
+        true => topology::declare(target).await,
+        false => topology::see(target).await,
+    };
+    // Codes of AMQP: neither comes right by waiting.
+    match made {
+        Err(said) if said.starts_with("403 ") && said.contains("Login was refused") => {
+            Err(Unready::Denied(target.given.locked("a connection", &said)))
+        }
+        Err(said) if said.starts_with("403 ") || said.starts_with("530 ") => {
+            Err(Unready::Denied(target.given.denied("a connection", &said)))
+        }
+        Err(problem) if target.has_topology => {
+            Err(Unready::Problem(format!("{problem} (--predeclared takes queues as they are)")))
+        }
+        Err(said) if said.starts_with("404 ") => {
+            let asked = format!("the exchange {:?}", target.exchange);
+            Err(Unready::Denied(target.given.answered(&asked, &said)))
+        }
+        Err(_) | Ok(()) => Ok(()),
     }
-    let declared = topology::declare(target).await;
-    declared.map_err(|problem| format!("{problem} (--predeclared takes queues as they are)"))
 }
 
 /// Reads what the operations became.

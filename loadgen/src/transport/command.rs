@@ -1,16 +1,18 @@
-//! A program that is run once for each operation, without a shell.
+//! A program that is run once for each operation.
 //!
 //! The identity is in `SHAKEDOWN_ID` and the payload on the standard input.
 //! Exit code 0 acknowledges; listed codes have failed; any other code or a
 //! signal leaves the operation indeterminate. Each program is the leader of a
 //! process group of its own, which is killed when its time is over or the run
-//! ends, children included.
+//! ends, children included. It runs in the folder of this program, and inherits
+//! its environment without [`scenarios::program::NOT_INHERITED`].
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use scenarios::program::NOT_INHERITED;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin};
 
@@ -28,9 +30,8 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// A program that is run once for each operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// Program and arguments, split as a POSIX shell splits words; each word
-    /// is a payload template.
-    pub run: String,
+    /// The program and its arguments, each a payload template.
+    pub words: Vec<String>,
     /// Exit codes that mean *definitely not done*.
     pub refused: Vec<i32>,
     /// The payload template of the standard input.
@@ -49,18 +50,21 @@ impl Target {
     pub(super) fn new(command: &Command, shape: &Shape) -> Result<Self, LoadError> {
         let setting = |problem: &str| LoadError::Setting {
             what: "command",
-            value: command.run.clone(),
+            value: command.words.join(" "),
             problem: problem.to_owned(),
         };
-        let words = shell_words::split(&command.run).map_err(|_| setting("close its quotes"))?;
-        if words.is_empty() {
+        if command.words.first().is_none_or(String::is_empty) {
             return Err(setting("name a program"));
         }
         if command.refused.contains(&0) {
             return Err(setting("exit code 0 means accepted; it cannot mean refused, too"));
         }
         Ok(Self {
-            words: words.iter().map(|word| template("command", word)).collect::<Result<_, _>>()?,
+            words: command
+                .words
+                .iter()
+                .map(|word| template("command", word))
+                .collect::<Result<_, _>>()?,
             refused: command.refused.clone(),
             body: body(&command.body, shape)?,
         })
@@ -75,7 +79,11 @@ impl Target {
             std::os::unix::ffi::OsStringExt::from_vec(text)
         });
         let program: std::ffi::OsString = words.next().unwrap_or_default();
-        let child = tokio::process::Command::new(program)
+        let mut command = tokio::process::Command::new(program);
+        for variable in NOT_INHERITED {
+            command.env_remove(variable);
+        }
+        let child = command
             .args(words)
             .env("SHAKEDOWN_ID", identity.to_string())
             .stdin(Stdio::piped())
@@ -165,26 +173,26 @@ async fn attempt(target: &Target, lane: &Lane, op: &Op, until: Duration) -> Answ
 mod tests {
     use super::*;
 
-    fn command(run: &str) -> Command {
-        Command { run: run.to_owned(), refused: vec![3], body: String::new() }
+    fn command(words: &[&str]) -> Command {
+        let words = words.iter().map(ToString::to_string).collect();
+        Command { words, refused: vec![3], body: String::new() }
     }
 
     #[test]
-    fn a_command_is_split_into_words() {
-        let target =
-            Target::new(&command("prog 'a b' \"@{id}\" c\\ d"), &Shape::default()).unwrap();
-        assert_eq!(target.words.len(), 4);
-        for (bad, hint) in [("prog 'a", "quotes"), ("  ", "program"), ("p @{x}", "@{id}")] {
+    fn what_is_no_program_is_refused() {
+        let target = Target::new(&command(&["prog", "a @{id}"]), &Shape::default()).unwrap();
+        assert_eq!(target.words.len(), 2);
+        for (bad, hint) in [(&[][..], "program"), (&[""], "program"), (&["p", "@{x}"], "@{id}")] {
             let error = Target::new(&command(bad), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
         }
-        let both = Command { refused: vec![0], ..command("true") };
+        let both = Command { refused: vec![0], ..command(&["true"]) };
         assert!(Target::new(&both, &Shape::default()).is_err());
     }
 
     #[test]
     fn an_exit_code_decides() {
-        let target = Target::new(&command("true"), &Shape::default()).unwrap();
+        let target = Target::new(&command(&["true"]), &Shape::default()).unwrap();
         let exit = |code: i32| ExitStatus::from_raw(code << 8);
         assert_eq!(target.answer(exit(0)), Answer::Acked);
         assert_eq!(target.answer(exit(3)), Answer::Failed(Reason::Exit(3)));

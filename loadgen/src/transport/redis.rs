@@ -169,6 +169,8 @@ impl Stream {
 /// Commands that are ready to be filled in.
 #[derive(Debug)]
 pub(crate) struct Target {
+    /// As it was given.
+    given: services::Address,
     address: Address,
     reach: Reach,
     user: String,
@@ -212,8 +214,9 @@ impl Target {
         Ok(Self {
             address,
             reach,
-            user: given.user.unwrap_or_default(),
-            password: given.password,
+            user: given.user.clone().unwrap_or_default(),
+            password: given.password.clone(),
+            given,
             database,
             cluster: redis.cluster.then(|| Cluster::new(seed, &redis.into)),
             template: Template::new(redis, shape)?,
@@ -226,6 +229,13 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether the address is that of a node of a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+}
+
 /// Learns the topology of a cluster, and judges all of its nodes: whichever
 /// serves no key now may do so later.
 pub(super) async fn led(target: &Target) -> Result<(), Unready> {
@@ -233,6 +243,36 @@ pub(super) async fn led(target: &Target) -> Result<(), Unready> {
     let nodes = cluster.learn(target).await?;
     target.reach.see(&cluster.seed().to_string(), nodes.iter().map(|node| node.host.as_str()))
 }
+
+/// Sees that the server lets us in. One that does not answer may do so later.
+pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
+    if target.cluster.is_some() {
+        // Its topology was asked for.
+        return Ok(());
+    }
+    let said = match Link::open(target, &target.address, "shakedown:loadgen:setup").await {
+        Err(error) => error,
+        Ok(mut link) => {
+            let told = link.call(&[b"PING"], |reply| match reply {
+                Reply::Error(text) => String::from_utf8_lossy(text).into_owned(),
+                _ => String::new(),
+            });
+            told.await.unwrap_or_default()
+        }
+    };
+    let is_locked = LOCKED.iter().any(|answer| said.starts_with(answer));
+    if is_locked { Err(Unready::Denied(target.given.locked("AUTH", &said))) } else { Ok(()) }
+}
+
+/// The beginnings of what Redis answers to a login that it does not know.
+const LOCKED: [&str; 5] = [
+    "WRONGPASS",
+    "NOAUTH",
+    // Until version 5, and where no password is set.
+    "ERR invalid password",
+    "ERR AUTH <password> called without any password",
+    "ERR Client sent AUTH, but no password is set",
+];
 
 /// Drives one connection until there are no more operations.
 pub(super) async fn drive(target: &Target, lane: &Lane) {

@@ -29,8 +29,9 @@ fn run(command: Command, operations: u32, timeout: Duration) -> Report {
     report
 }
 
-fn command(run: String) -> Command {
-    Command { run, refused: vec![3], body: String::new() }
+fn command<W: Into<String>>(words: impl IntoIterator<Item = W>) -> Command {
+    let words = words.into_iter().map(Into::into).collect();
+    Command { words, refused: vec![3], body: String::new() }
 }
 
 /// The numbers of the processes whose command line has this text.
@@ -52,7 +53,7 @@ fn each_operation_runs_the_program_once() {
     let report = run(
         Command {
             body: "n=@{seq}\n".to_owned(),
-            ..command(format!("sh -c '{script}' '@{{id}}' {}", file.display()))
+            ..command(["sh", "-c", script, "@{id}", &file.display().to_string()])
         },
         20,
         PATIENCE,
@@ -74,7 +75,7 @@ fn each_operation_runs_the_program_once() {
 
 #[test]
 fn exit_codes_decide_the_outcome() {
-    let report = run(command("sh -c 'exit $((@{seq} % 5))'".to_owned()), 10, PATIENCE);
+    let report = run(command(["sh", "-c", "exit $((@{seq} % 5))"]), 10, PATIENCE);
     for (seq, fate) in [
         (0, Fate::Acked),
         (1, Fate::Indeterminate),
@@ -88,7 +89,7 @@ fn exit_codes_decide_the_outcome() {
 
 #[test]
 fn a_program_that_cannot_be_started_has_failed() {
-    let report = run(command("/no/such/program".to_owned()), 5, PATIENCE);
+    let report = run(command(["/no/such/program"]), 5, PATIENCE);
     assert_eq!(report.totals.failed, 5);
     assert!(report.never_reached());
 }
@@ -98,8 +99,8 @@ fn an_overdue_program_is_killed_with_its_children() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("kept").display().to_string();
     // Both the shell and its child carry the mark on their command line.
-    let script = format!("sh -c 'sh -c \"while :; do sleep 60; done\" {mark}; true' {mark}");
-    let report = run(command(script), 5, Duration::from_millis(300));
+    let script = format!("sh -c 'while :; do sleep 60; done' {mark}; true");
+    let report = run(command(["sh", "-c", &script, &mark]), 5, Duration::from_millis(300));
     assert_eq!(report.totals.indeterminate, 5, "{:?}", report.errors);
     let start = Instant::now();
     while !processes(&mark).is_empty() {

@@ -44,6 +44,23 @@ fn job(redis: Redis, rate: f64, length: Duration) -> Job {
     }
 }
 
+/// No waiting makes a password right: the run ends before the first operation.
+#[test]
+fn a_wrong_password_ends_the_run_at_once() {
+    let server = Server::start();
+    let set = server.ask(&["CONFIG", "SET", "requirepass", "right"]);
+    assert_eq!(set.as_deref(), Some("+OK"));
+    for user in ["", ":hunter22@", "joe:hunter22@"] {
+        let url = server.url().replace("redis://", &format!("redis://{user}"));
+        let error = job(redis(&url, stream("s")), 10.0, SECOND).ready().unwrap_err().to_string();
+        assert!(error.contains("wrong user or password"), "{error}");
+        assert!(!error.contains("hunter22"), "{error}");
+    }
+    let url = server.url().replace("redis://", "redis://:right@");
+    let report = complete(start(job(redis(&url, stream("s")), 10.0, SECOND)).wait().unwrap());
+    assert_eq!(report.totals.acked, report.totals.due);
+}
+
 #[test]
 fn entries_are_added_and_read_back() {
     let server = Server::start();

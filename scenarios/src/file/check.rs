@@ -101,7 +101,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
 
 /// The kinds that look at what a system has done in the end.
 fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 4] {
-    let order = table.opt_table("order", "Within a key, effects keep the order.", |t| {
+    let order = table.opt_table("order", "Within a key, effects keep the order. A pair counts when the later operation was certainly sent after the earlier one had been answered: with max_in_flight = 1 and no duplicates every pair of a key; else those whose due times are whole seconds apart, by more than the longest response time of that second. A verdict needs at_least such pairs.", |t| {
         CheckKind::Order(order(t, links))
     });
     let drain = table.opt_table("drain", "A series falls to a level within a time.", |t| {

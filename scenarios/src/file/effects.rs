@@ -185,7 +185,10 @@ fn others(
     });
     let command = table.opt_table("command", "Lines that a program writes.", |table| {
         let listing = Listing::Command {
-            run: table.req("run", "Program and arguments, without a shell; it writes a line for each effect and ends with exit code 0."),
+            run: table.req(
+                "run",
+                "The program; it writes a line for each effect and ends with exit code 0.",
+            ),
             timeout: table.or("timeout", "How long it may take.", Span::seconds(120)),
             identity: LINES.identity(table),
         };

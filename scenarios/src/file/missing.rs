@@ -7,6 +7,7 @@ use super::item::{Item, Lack, Out};
 use super::links::Key;
 use super::{File, Purpose, Settings};
 use crate::plan::Target;
+use crate::plan::check::OWN;
 use crate::read::{Context, nearest_help};
 
 /// An item that the run cannot do without, and cannot do.
@@ -137,6 +138,11 @@ pub(super) fn check_skips(context: &Context, file: &File, settings: &Settings) {
     ];
     for (option, what, names, known, other, others) in options {
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+            if let Some((_, why)) = OWN.iter().find(|(own, _)| own == name) {
+                let message = format!("{option} {name}: this check cannot be left out");
+                context.problem(None, message, Some(format!("{why}; leave out the option")));
+                continue;
+            }
             let help = if others.contains(&name.as_str()) {
                 Some(format!("write {other} {name}"))
             } else {

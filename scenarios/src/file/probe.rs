@@ -190,7 +190,7 @@ fn redis_keys(table: &mut Table<'_, '_>) -> ProbeKind {
 }
 
 fn command(table: &mut Table<'_, '_>) -> ProbeKind {
-    let run = table.req("run", "Program and arguments, without a shell; it prints one number, or lines of SERIES{LABEL} NUMBER, and ends with exit code 0.");
+    let run = table.req("run", "The program; it prints one number, or lines of SERIES{LABEL} NUMBER, and ends with exit code 0.");
     let timeout = table.or("timeout", "How long it may take.", Span::seconds(5));
     let own = ["unit", "counter", "waits"].into_iter().find(|key| table.has(key));
     let value = printed(table);

@@ -8,6 +8,7 @@ use crate::plan::workload::{
     Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Statuses,
     Transport, Workload,
 };
+use crate::program::Program;
 use crate::read::{At, Table};
 use crate::template::Template;
 use crate::units::{Rate, Share, Span};
@@ -77,7 +78,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         (None, _) => {
             let words: Vec<&str> = others.iter().map(|&(word, _)| word).collect();
             no_single_transport(table, &words);
-            Transport::Command(Command { run: Template::default(), refused: Vec::new() })
+            Transport::Command(Command { run: Program::default(), refused: Vec::new() })
         }
     };
     check_size(table, &shape, &transport);
@@ -292,7 +293,7 @@ fn read_redis(table: &mut Table<'_, '_>) -> Redis {
     );
     let maxlen = table.opt("maxlen", "About how long a stream may become.");
     let mut fields: BTreeMap<String, Template> =
-        table.values("fields", "The fields of an entry; their values are payload templates.");
+        table.values("fields", "The fields of an entry; their values are payload templates. Without any, an entry has the fields id = \"@{id}\" and pad = \"@{pad}\", and pad is empty where the workload has no size.");
     let list = table.opt("list", "The list that is pushed to.");
     let left = table.or("left", "Push to the head of the list.", false);
     let channel = table.opt("channel", "The channel that is published to.");
@@ -336,7 +337,7 @@ fn read_kafka(table: &mut Table<'_, '_>) -> Kafka {
 fn read_command(table: &mut Table<'_, '_>) -> Option<Command> {
     let run = table.opt(
         "run",
-        "Program and arguments, without a shell; @{id} and its like may stand in them, and the identity is in the variable SHAKEDOWN_ID, too. Exit code 0 accepts the operation.",
+        "The program; @{id} and its like may stand in it, and the identity is in the variable SHAKEDOWN_ID, too. It runs in the folder from which the run was started. Exit code 0 accepts the operation.",
     );
     let refused = table
         .list_or_empty(

@@ -6,6 +6,7 @@
 //! catch-all arm: a kind that states nothing does not compile.
 
 use super::{Effects, EffectsSource, Listing, ProbeKind};
+use crate::program::Program;
 use crate::template::Template;
 
 /// What a probe or a source of effects does where it looks.
@@ -17,7 +18,7 @@ pub enum Access<'a> {
     Writes(&'a Template),
     /// It runs a program of the user's own, which may do anything at the
     /// addresses that it is given.
-    Runs(&'a Template),
+    Runs(&'a Program),
 }
 
 impl ProbeKind {

@@ -9,6 +9,14 @@ use crate::units::{Quantity, Share, Span};
 
 pub use statement::{Live, Names, Pace, Phases, Statement};
 
+/// The judge's own checks, which every record has and no scenario names, and why
+/// none of them can be left out.
+pub const OWN: [(&str, &str); 3] = [
+    ("load-was-offered", "a verdict on a load that was not offered says nothing"),
+    ("faults-landed", "what a system bore says nothing where the faults did not land"),
+    ("record-intact", "a verdict on a damaged record says nothing"),
+];
+
 /// Something that must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

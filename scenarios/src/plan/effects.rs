@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
 use crate::locator::{Locator, Part};
+use crate::program::Program;
 use crate::template::Template;
 use crate::units::Span;
 
@@ -116,8 +117,8 @@ pub enum Listing {
     },
     /// Lines that a program writes.
     Command {
-        /// Program and arguments, split as a POSIX shell splits words.
-        run: Template,
+        /// The program.
+        run: Program,
         /// How long it may take.
         timeout: Span,
         /// Where the identity stands in a line, unless it is the line.
@@ -139,16 +140,16 @@ impl Listing {
         }
     }
 
-    /// The address that is read, or the program that is run.
+    /// The address that is read; a program has none.
     #[must_use]
-    pub fn address(&self) -> &Template {
+    pub fn address(&self) -> Option<&Template> {
         match self {
             Self::Sql { url: address, .. }
             | Self::RedisStream { url: address, .. }
             | Self::RedisKey { url: address, .. }
             | Self::Ndjson { file: address, .. }
-            | Self::Http { url: address, .. }
-            | Self::Command { run: address, .. } => address,
+            | Self::Http { url: address, .. } => Some(address),
+            Self::Command { .. } => None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
+use crate::program::Program;
 use crate::series::SeriesInfo;
 use crate::template::Template;
 use crate::units::{Share, Span, Unit};
@@ -115,8 +116,8 @@ pub enum ProbeKind {
     },
     /// What a program prints.
     Command {
-        /// Program and arguments, split as a POSIX shell splits words.
-        run: Template,
+        /// The program.
+        run: Program,
         /// How long it may take.
         timeout: Span,
         /// The series that it prints.

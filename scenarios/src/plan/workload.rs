@@ -7,6 +7,7 @@ use strum::VariantNames;
 
 use super::shape::Shape;
 use crate::pointer::Pointer;
+use crate::program::Program;
 use crate::template::Template;
 use crate::units::{Rate, Span};
 
@@ -265,14 +266,13 @@ pub enum Acks {
     Nobody,
 }
 
-/// A program that is run once for each operation, without a shell, with the
+/// A program that is run once for each operation, with the
 /// identity in `SHAKEDOWN_ID` and the payload on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
-    /// Program and arguments, split as a POSIX shell splits words; `@{id}` in
-    /// a word is replaced.
-    pub run: Template,
+    /// The program; `@{id}` and its like in it are replaced.
+    pub run: Program,
     /// Exit codes that mean *definitely not done*; 0 is accepted and every
     /// other code leaves the operation indeterminate.
     pub refused: Vec<i32>,

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::nearest::nearest_help;
+use super::nearest_help;
 use crate::problem::Problem;
 use crate::template::{self, TemplateError};
 

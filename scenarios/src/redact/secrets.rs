@@ -57,7 +57,17 @@ impl Secrets {
     fn gather(&mut self, name: &str, value: &Value) {
         match value {
             Value::String(text) => self.add_setting(name, text),
-            Value::Array(items) => items.iter().for_each(|item| self.gather(name, item)),
+            Value::Array(items) => {
+                items.iter().for_each(|item| self.gather(name, item));
+                // Of the words of a program one may say that the next is a secret.
+                for pair in items.windows(2) {
+                    if let [Value::String(flag), Value::String(value)] = pair
+                        && flag.starts_with('-')
+                    {
+                        self.add_setting(flag.trim_start_matches('-'), value);
+                    }
+                }
+            }
             Value::Object(fields) => fields.iter().for_each(|(name, v)| self.gather(name, v)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }

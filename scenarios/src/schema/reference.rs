@@ -63,9 +63,20 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 - `@{id}`, `@{seq}`, `@{run}` and `@{time}` in a body differ for each operation.
 - `$${` stands for the two characters `${`.
 
+## Programs of your own
+
+Wherever a program is asked for (a workload's, a probe's or a source's `command`, a fault's `run_command`, `--stop-if` and their like on the command lines), a list is a program and its arguments, which run without a shell, and a text goes through `sh -c`:
+
+```toml
+command = { run = ["./count", "--state", "not yet sent"] }
+command = { run = "cut -d, -f1 orders.csv | sort -u" }
+```
+
+In a text an address `${target.NAME}` is quoted for the place where it stands, so it is always part of one word; a variable of the shell is `$HOME` or, with braces, `$${HOME}`. A program runs in the folder from which the run was started, with the environment of the tool, less the variables by which the tool itself is given addresses and passwords (`SHAKEDOWN_TARGETS` and its like): write what it needs into its words. Its standard input is empty, except that of a workload, which gets the payload there and the identity in the variable `SHAKEDOWN_ID`. What it wrote to its standard error is quoted where it fails. Should the tool be killed by SIGKILL, the program of a probe, a source or a fault dies with it, but not what it has started: write `exec` before the last command of a text.
+
 ## Any store, by a program
 
-What no source or probe reads by itself, a program can: it is run without a shell (`sh -c '…'` asks for one), its standard output is read as it comes, and an exit code other than 0, with what it wrote to its standard error, is what is then known of the effects: nothing. It has to end within `timeout`; then, and at the end of the run, it is killed with all of its process group. Should `verify` itself be killed by SIGKILL, the program dies with it, but not what it has started: write `exec` before the last command of a `sh -c`. It runs in the folder from which `verify` was started, and is guarded by the addresses that it is given as `${target.NAME}`: a host that is not this machine needs `--allow`. An address that is written out in its line is not looked at.
+What no source or probe reads by itself, a program can: its standard output is read as it comes, and an exit code other than 0, with what it wrote to its standard error, is what is then known of the effects: nothing. It has to end within `timeout`; then, and at the end of the run, it is killed with all of its process group. It is guarded by the addresses that it is given as `${target.NAME}`: a host that is not this machine needs `--allow`. An address that is written out in its line is not looked at.
 
 ```toml
 # SQLite

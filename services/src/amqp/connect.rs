@@ -56,7 +56,9 @@ fn uri(address: &Address) -> AMQPUri {
 pub fn trouble(address: &Address, request: &str, error: &Error) -> Trouble {
     let text = error.to_string();
     let denied = ["ACCESS_REFUSED", "ACCESS-REFUSED", "refused for user"];
-    if denied.iter().any(|word| text.contains(word)) {
+    if text.contains("Login was refused") {
+        address.locked(request, &text)
+    } else if denied.iter().any(|word| text.contains(word)) {
         address.denied(request, &text)
     } else if matches!(error.kind(), lapin::ErrorKind::ProtocolError(_)) {
         address.answered(request, &text)

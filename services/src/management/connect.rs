@@ -27,9 +27,8 @@ pub async fn check(address: &Address, within: Duration) -> Result<(), Trouble> {
     let answer = request.basic_auth(user, Some(password)).send().await.map_err(unreachable)?;
     match answer.status() {
         StatusCode::OK => Ok(()),
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Err(address.denied(REQUEST, status.as_str()))
-        }
+        status @ StatusCode::UNAUTHORIZED => Err(address.locked(REQUEST, status.as_str())),
+        status @ StatusCode::FORBIDDEN => Err(address.denied(REQUEST, status.as_str())),
         status => {
             let answer = format!("{}, so it is no management API", status.as_u16());
             Err(address.answered(REQUEST, &answer))

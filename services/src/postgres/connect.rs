@@ -111,12 +111,10 @@ fn refused(address: &Address, error: &Error) -> Trouble {
 pub fn trouble(address: &Address, request: &str, error: &Error) -> Trouble {
     let text = told(error);
     let Some(code) = error.code() else { return address.unreachable(&text) };
-    let denied = [
-        SqlState::INSUFFICIENT_PRIVILEGE,
-        SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-    ];
-    if denied.contains(code) {
+    let locked = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
+    if locked.contains(code) {
+        address.locked(request, &text)
+    } else if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         address.denied(request, &text)
     } else if code.code().starts_with("57P") || code.code().starts_with("08") {
         // The server ends or begins.

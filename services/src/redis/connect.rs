@@ -64,10 +64,11 @@ fn info(address: &Address) -> Result<redis::ConnectionInfo, RedisError> {
 #[must_use]
 pub fn trouble(address: &Address, request: &str, error: &RedisError) -> Trouble {
     let text = error.to_string();
-    let denied = error.kind() == ErrorKind::AuthenticationFailed
-        || ["NOPERM", "NOAUTH", "WRONGPASS"].iter().any(|code| error.code() == Some(code));
-    if denied {
+    let is = |codes: &[&str]| error.code().is_some_and(|code| codes.contains(&code));
+    if is(&["NOPERM"]) {
         address.denied(request, &text)
+    } else if error.kind() == ErrorKind::AuthenticationFailed || is(&["NOAUTH", "WRONGPASS"]) {
+        address.locked(request, &text)
     } else if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
         address.unreachable(&text)
     } else {

@@ -12,6 +12,7 @@ mod interrupts;
 mod kills;
 mod messages;
 mod own;
+mod reach;
 mod refusals;
 mod secrets;
 mod stops;

@@ -1,11 +1,12 @@
 //! `verify lint FILE`: what is wrong with a scenario.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use scenarios::Settings;
 
 use crate::exit::{self, Failure};
-use crate::guards;
+use crate::{guards, preflight};
 
 /// Checks every file, and fails when one of them has a problem.
 ///
@@ -19,11 +20,18 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
             .map_err(|error| Failure::usage(format!("error: cannot read {shown}: {error}")))
             .and_then(|text| {
                 let source = super::Source { file: shown.clone(), text };
-                super::plan(&source, &Settings::default())
+                let plan = super::plan(&source, &Settings::default())?;
+                // Those that are written out are read now.
+                let read = preflight::addresses(&plan, &BTreeMap::new());
+                read.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
+                Ok(plan)
             });
         match checked {
             Ok(plan) => {
                 super::print(format!("{shown}: fine; {} checks\n", plan.checks.len()).as_bytes())?;
+                for doubt in plan.doubts() {
+                    super::print(format!("{shown}: warning: {doubt}\n").as_bytes())?;
+                }
                 // Whoever runs it will have to allow these.
                 if let Err(error) = guards::written_down(&plan, &guards::guard(&[])) {
                     super::print(format!("{shown}: note: {error}\n").as_bytes())?;

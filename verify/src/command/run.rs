@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
+use scenarios::targets::Given;
 use scenarios::{Plan, Settings};
 
 use super::source;
@@ -16,7 +17,7 @@ use crate::guards::{self, GuardsError};
 use crate::progress::Progress;
 use crate::setup::{self, SetupError};
 use crate::signal::{self, Cancel};
-use crate::{report, targets};
+use crate::{preflight, report, targets};
 
 /// Runs a scenario and gives the exit code of its verdict.
 ///
@@ -24,27 +25,32 @@ use crate::{report, targets};
 /// Bad usage, surroundings that do not allow a run, or a signal; in words that
 /// show no secret of the command line, of the targets or of the scenario.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
-    let mut secrets = given(args);
-    attempt(args, &mut secrets).map_err(|failure| failure.without(&secrets))
+    let pairs = targets::pairs(&args.targets);
+    let mut secrets = given(args, &pairs);
+    attempt(args, &pairs, &mut secrets).map_err(|failure| failure.without(&secrets))
 }
 
 /// What the command line gives and may not be shown.
-fn given(args: &RunArgs) -> Secrets {
+fn given(args: &RunArgs, pairs: &[String]) -> Secrets {
     let mut secrets = Secrets::default();
-    for pair in args.targets.iter().chain(&args.set) {
+    for pair in pairs.iter().chain(&args.set) {
         let (name, value) = pair.split_once('=').unwrap_or(("", pair));
         secrets.add_setting(name, value);
     }
     secrets
 }
 
-fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
+fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8, Failure> {
     let scenario = args.scenario.as_deref().unwrap_or_default();
     let source = source(scenario)?;
-    let given =
-        targets::read(&args.targets, args.targets_file.as_deref()).map_err(Failure::usage)?;
+    hosts::permissions(&args.allow).map_err(Failure::usage)?;
+    let given = targets::read(pairs, args.targets_file.as_deref()).map_err(Failure::usage)?;
     let mut settings = settings(args, &given)?;
-    let mut plan = super::plan(&source, &settings)?;
+    let planned = super::plan(&source, &settings);
+    if !given.problems.is_empty() {
+        return Err(unusable(&given, planned));
+    }
+    let (mut plan, given) = (planned?, given.targets);
     if plan.place == Place::Targets && settings.targets.is_none() {
         // There is no lab to stand in for the addresses that are missing.
         settings.targets = Some(BTreeSet::new());
@@ -56,6 +62,8 @@ fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
         Place::Lab => None,
         Place::Targets => Some(targets::check(&plan.system, &given).map_err(Failure::usage)?),
     };
+    preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
+        .map_err(Failure::usage)?;
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
@@ -72,7 +80,7 @@ fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
     let time = clock::compact(clock::wall());
     let folder =
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
-    let again = again(args, &plan, secrets);
+    let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
     let order = Order { run, plan, targets, again, secrets, keep: args.keep };
     let result = execute(&order, &folder, &progress);
@@ -84,6 +92,20 @@ fn attempt(args: &RunArgs, secrets: &mut Secrets) -> Result<u8, Failure> {
     let record = report::finish(&folder).map_err(Failure::environment)?;
     super::show(&record, args.json)?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+}
+
+/// Everything that is wrong with the addresses, and with the plan that they are
+/// given for.
+fn unusable(given: &Given, planned: Result<Plan, Failure>) -> Failure {
+    let mut told = given.problems.clone();
+    match planned {
+        Err(failure) => told.push(failure.message),
+        Ok(plan) => {
+            let checked = targets::check(&plan.system, &given.targets);
+            told.extend(checked.err().map(|error| error.to_string()));
+        }
+    }
+    Failure::usage(told.join("\n"))
 }
 
 /// What a run does without, before it begins.
@@ -153,7 +175,7 @@ fn refused(error: &ConductError, folder: &Folder) -> Failure {
     }
 }
 
-fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings, Failure> {
+fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
     let set = super::pairs(&args.set)?;
     let duration = match &args.duration {
         None => None,
@@ -161,7 +183,7 @@ fn settings(args: &RunArgs, given: &BTreeMap<String, String>) -> Result<Settings
             Some(text.parse().map_err(|error| Failure::usage(format!("--duration: {error}")))?)
         }
     };
-    let keys: BTreeSet<String> = given.keys().cloned().collect();
+    let keys: BTreeSet<String> = given.targets.keys().chain(&given.unusable).cloned().collect();
     Ok(Settings {
         targets: (!keys.is_empty()).then_some(keys),
         variant: args.variant.clone(),
@@ -202,7 +224,7 @@ fn random() -> u64 {
 }
 
 /// The command line that does the same again, without secrets.
-fn again(args: &RunArgs, plan: &Plan, secrets: &Secrets) -> String {
+fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> String {
     let mut words = vec!["verify".to_owned(), "--scenario".to_owned()];
     words.push(args.scenario.clone().unwrap_or_default());
     if args.variant != "correct" {
@@ -214,8 +236,11 @@ fn again(args: &RunArgs, plan: &Plan, secrets: &Secrets) -> String {
         }
         _ => secrets.hide(pair),
     };
-    for target in &args.targets {
+    for target in pairs {
         words.extend(["--target".to_owned(), shown(target)]);
+    }
+    if let Some(path) = &args.targets_file {
+        words.extend(["--targets".to_owned(), path.display().to_string()]);
     }
     for allowed in &args.allow {
         words.extend(["--allow".to_owned(), allowed.clone()]);

@@ -245,7 +245,11 @@ fn describe(transport: &Transport, secrets: &Secrets) -> String {
         }
         Transport::Command(command) => {
             // A part of a secret could not be told any more.
-            let shown: String = secrets.hide(&command.run).chars().take(120).collect();
+            let shown = match &command.words[..] {
+                [sh, flag, text] if (&**sh, &**flag) == ("sh", "-c") => secrets.hide(text),
+                words => secrets.hide(&words.join(" ")),
+            };
+            let shown: String = shown.chars().take(120).collect();
             format!("run {shown}")
         }
     }

@@ -8,9 +8,10 @@ use loadgen::Ledger;
 use scenarios::Plan;
 use scenarios::plan::effects::OrderSource;
 use scenarios::plan::{Effects, EffectsSource, Listing};
+use scenarios::template::{Template, TemplateError};
 
 use crate::effects::amqp_tap::{self, Tap};
-use crate::effects::listing::{self, List, ListError, OrderOf};
+use crate::effects::listing::{self, List, OrderOf};
 use crate::event::{Event, PartRead};
 use crate::history::{Dead, Seen};
 use crate::signal::Cancel;
@@ -55,7 +56,7 @@ impl Sources {
                 EffectsSource::Listing(listing) => {
                     let spec = spec(effects, listing, plan, run, targets);
                     let place = spec.as_ref().map_or_else(
-                        |_| listing.address().as_str().to_owned(),
+                        |_| listing.address().map_or("", Template::as_str).to_owned(),
                         |s| s.effects.place(),
                     );
                     let spec = spec.map(|spec| Kind::Listing(Box::new(spec)));
@@ -172,7 +173,7 @@ fn spec(
     plan: &Plan,
     run: &str,
     targets: &BTreeMap<String, String>,
-) -> Result<listing::Spec, ListError> {
+) -> Result<listing::Spec, TemplateError> {
     let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
     Ok(listing::Spec {
         effects: List::new(listing, targets)?,

@@ -26,7 +26,6 @@ use scenarios::template::TemplateError;
 
 use super::order;
 use crate::history::{Dead, Order, Seen, SeenWorkload};
-use crate::program::{self, ProgramError};
 use crate::signal::Cancel;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
@@ -47,25 +46,35 @@ pub struct List {
     identity: Locator,
     /// The address; of a program, its words.
     address: Vec<String>,
+    /// The address without its secrets, or the program with its own left open.
+    shown: String,
 }
 
 impl List {
     /// A list of a plan.
     ///
     /// # Errors
-    /// When an address is missing, or a program is none.
-    pub fn new(listing: &Listing, targets: &BTreeMap<String, String>) -> Result<Self, ListError> {
-        let address = match listing {
-            Listing::Command { run, .. } => program::words(run, targets)?,
-            other => vec![other.address().fill(targets)?],
+    /// When an address is missing.
+    pub fn new(
+        listing: &Listing,
+        targets: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        let (address, shown) = match (listing, listing.address()) {
+            (Listing::Command { run, .. }, _) => (run.words(targets)?, redact(&run.to_string())),
+            (_, address) => {
+                let address = address.map(|address| address.fill(targets)).transpose()?;
+                let address = address.unwrap_or_default();
+                let shown = redact(&address);
+                (vec![address], shown)
+            }
         };
-        Ok(Self { kind: listing.clone(), identity: listing.identity(), address })
+        Ok(Self { kind: listing.clone(), identity: listing.identity(), address, shown })
     }
 
     /// What is read, for people.
     #[must_use]
     pub fn place(&self) -> String {
-        let address = redact(&self.address.join(" "));
+        let address = self.shown.clone();
         match &self.kind {
             Listing::Sql { query, .. } => format!("{address}, {}", query.trim()),
             Listing::RedisStream { stream, .. } => format!("{address}, stream {stream}"),
@@ -155,26 +164,6 @@ impl List {
             | Listing::Command { .. } => Ok(()),
         }
     }
-}
-
-/// What a list had beside its identities.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Records in which no identity was found.
-    pub nameless: u64,
-    /// What does not exist, in words, if nothing is there that could have records.
-    pub absent: Option<String>,
-}
-
-/// Why a list cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ListError {
-    /// An address is missing.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// A program is none.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
 }
 
 /// How the order of effects is read, with the address filled in.

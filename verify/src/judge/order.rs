@@ -142,8 +142,9 @@ fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> 
         );
         Opinion::doubtful(BOUND, measured, why)
     } else if tested < check.at_least {
+        let advice = advice(check, plan);
         let why = format!(
-            "Of {} only {} certainly followed the answer of the one before in its key; a verdict needs {}. Use max_in_flight = 1, or so many keys that two of a key are some seconds apart.{swapped}",
+            "Of {} only {} certainly followed the answer of the one before in its key; a verdict needs {}. {advice}{swapped}",
             words::plural(operations, "operation"),
             words::count(tested),
             words::count(check.at_least)
@@ -155,6 +156,20 @@ fn decide(check: &OrderCheck, plan: &Plan, history: &History, order: &Order) -> 
             words::plural(tested, "operation")
         );
         Opinion::held(BOUND, measured, why)
+    }
+}
+
+/// What would give more pairs that are certain, for workloads as they are.
+fn advice(check: &OrderCheck, plan: &Plan) -> &'static str {
+    let named = |workload: &&Workload| check.workloads.contains(&workload.name);
+    let workloads: Vec<&Workload> = plan.workloads.iter().filter(named).collect();
+    if workloads.iter().all(|workload| is_serial(workload)) {
+        // Every pair counts: there are too few.
+        "Each was sent only when the one before had been answered, so all pairs of a key count, and there are too few of them: give it fewer keys, a longer load or a higher rate."
+    } else if workloads.iter().any(|w| w.max_in_flight == Some(1) && w.shape.duplicates.0 > 0.0) {
+        "max_in_flight = 1 makes pairs certain only where nothing is sent twice: take out duplicates, or give it so many keys that two of a key are some seconds apart."
+    } else {
+        "With several under way, only operations of a key that are some seconds apart count: use max_in_flight = 1, or so many keys that two of a key are so far apart."
     }
 }
 

@@ -22,7 +22,7 @@ use scenarios::redact::redact;
 
 use self::histogram::Histogram;
 use self::rising::Rising;
-use self::text::Sample;
+pub(crate) use self::text::{Sample, parse};
 use crate::observe::ProbeObserver;
 
 /// The longest text that an endpoint may give.
@@ -100,7 +100,7 @@ impl Prometheus {
         for (number, text) in texts.iter().enumerate() {
             match text {
                 Ok(text) => {
-                    let (samples, garbled) = text::parse(text);
+                    let (samples, garbled) = parse(text);
                     if garbled > 0 {
                         let url = redact(&self.endpoints[number].url);
                         round.troubles.push(format!("{url}: {garbled} lines are not readable"));
@@ -136,7 +136,8 @@ impl Prometheus {
     }
 }
 
-async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, String> {
+/// The text that an endpoint gives.
+pub(crate) async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, String> {
     let failed =
         |error: reqwest::Error| format!("{}: {}", redact(url), super::whole(&error.without_url()));
     let answer = http.get(url).send().await.and_then(reqwest::Response::error_for_status);

@@ -1,9 +1,10 @@
 //! The look at somebody's own Redis and PostgreSQL before a run.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
-use lab::{Postgres, PostgresOptions, Redis, RedisOptions};
-use verify::preflight::reach;
+use lab::{Postgres, PostgresOptions, RabbitMq, RabbitMqOptions, Redis, RedisOptions};
+use verify::preflight::{addresses, reach};
 use verify::targets::TargetError;
 
 use crate::support::{lab, patience};
@@ -46,4 +47,179 @@ async fn a_wrong_password_is_told_from_a_wrong_address() {
     // Not what it should be.
     let error = ask(&format!("redis://127.0.0.1:{}", postgres.port())).await.unwrap_err();
     assert!(matches!(error, TargetError::Unreachable { .. }), "{error}");
+}
+
+/// A scenario that reads what `reads` says, with a target of each kind.
+fn plan(reads: &str) -> scenarios::Plan {
+    let text = format!(
+        r#"
+name = "own"
+[system.targets.db]
+help = "a database"
+[system.targets.redis]
+help = "a store"
+[system.targets.broker]
+help = "a broker"
+[system.targets.api]
+help = "its management API"
+[[phase]]
+name = "load"
+for = "5s"
+[[workload]]
+name = "orders"
+rate = "5/s"
+phases = ["load"]
+command = {{ run = "true" }}
+[[check]]
+name = "accepted"
+title = "orders are accepted"
+ratio = {{ of = "orders.unsuccessful", to = "orders.due", phases = ["load"], max = "1%" }}
+{reads}
+"#
+    );
+    let keys = ["db", "redis", "broker", "api"].map(str::to_owned).into();
+    let settings = scenarios::Settings { targets: Some(keys), ..scenarios::Settings::default() };
+    let planned = scenarios::plan("own", &text, &settings);
+    let mut plan = planned.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    // Every item, also those that no check reads.
+    plan.left_out.clear();
+    plan
+}
+
+fn at(key: &str, url: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(key.to_owned(), url.to_owned())])
+}
+
+async fn query(url: &str, query: &str) -> Result<Vec<String>, String> {
+    let reads = format!(
+        "[[probe]]\nname = \"rows\"\nsql = {{ url = \"${{target.db}}\", query = \"{query}\" }}"
+    );
+    reach(&plan(&reads), &at("db", url)).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_prepared_and_what_is_missing_is_told_with_the_nearest() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let url = Postgres::start(&lab, &PostgresOptions::default(), patience()).unwrap().url;
+    let made = "create table orders (id text, customer text); create table payments (id text)";
+    let output = Command::new("psql").args(["-XAtqc", made, &url]).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(query(&url, "select count(*) from orders").await.unwrap(), Vec::<String>::new());
+    assert_eq!(query(&url, "select 1; select 2").await.unwrap(), Vec::<String>::new());
+    let told = query(&url, "select count(*) from ordrs").await.unwrap();
+    assert_eq!(
+        told,
+        [
+            "probe rows: relation \"ordrs\" does not exist, at character 22: \"ordrs\" (yet); there are: orders, payments"
+        ]
+    );
+    let told = query(&url, "select count(custmer) from orders").await.unwrap_err();
+    assert!(told.contains("column \"custmer\" does not exist, at character 14"), "{told}");
+    let told = query(&url, "selct 1").await.unwrap_err();
+    assert!(told.contains("probe rows") && told.contains("at character 1"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_groups_and_kinds_of_keys_are_looked_at() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let server = Redis::start(&lab, &RedisOptions::default(), patience()).unwrap();
+    let client = redis::Client::open(server.url.as_str()).unwrap();
+    let mut line = client.get_connection().unwrap();
+    let mut ask = |words: &[&str]| {
+        let mut command = redis::cmd(words[0]);
+        words[1..].iter().for_each(|word| drop(command.arg(*word)));
+        let _: redis::Value = command.query(&mut line).unwrap();
+    };
+    ask(&["XGROUP", "CREATE", "orders", "workers", "0", "MKSTREAM"]);
+    ask(&["XADD", "payments", "*", "a", "b"]);
+    ask(&["SET", "text", "x"]);
+    ask(&["CLIENT", "SETNAME", "orders-svc"]);
+    let look = async |reads: &str| {
+        reach(&plan(reads), &at("redis", &server.url)).await.map_err(|error| error.to_string())
+    };
+    let streams = |streams: &str, group: &str| {
+        format!(
+            "[[probe]]\nname = \"lag\"\nredis_streams = {{ url = \"${{target.redis}}\", streams = {streams}, group = \"{group}\" }}"
+        )
+    };
+    let found = look(&streams("[\"orders\"]", "workers")).await.unwrap();
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(
+        look(&streams("[\"ordrs\"]", "workers")).await.unwrap(),
+        ["probe lag: stream ordrs does not exist (yet); there are: orders, payments"]
+    );
+    assert_eq!(
+        look(&streams("[\"orders\"]", "worker")).await.unwrap(),
+        ["probe lag: stream orders has no group worker (yet); there are: workers"]
+    );
+    let told = look(&streams("[\"text\"]", "workers")).await.unwrap_err();
+    assert!(told.contains("the key text is a string, where a stream is read"), "{told}");
+    let keys = "[[probe]]\nname = \"n\"\nredis_keys = { url = \"${target.redis}\", keys = [\"none\", \"text\"] }";
+    let told = look(keys).await.unwrap_err();
+    assert!(told.contains("the key text is a string"), "{told}");
+    // Whom a fault would hit.
+    let kill = |matching: &str| {
+        format!(
+            "[[fault]]\nname = \"hangs-up\"\nphase = \"load\"\nredis_kill_clients = {{ url = \"${{target.redis}}\", matching = \"{matching}\" }}"
+        )
+    };
+    assert_eq!(look(&kill("orders-svc")).await.unwrap(), Vec::<String>::new());
+    let told = look(&kill("order-service")).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("fault hangs-up: there is no connection of a Redis client with \"order-service\" now; of connections there are: orders-svc 127.0.0.1:"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_and_queues_are_looked_at() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let broker = RabbitMq::start(&lab, &RabbitMqOptions::default(), patience()).unwrap();
+    let look = async |reads: &str| {
+        reach(&plan(reads), &at("broker", &broker.amqp_url))
+            .await
+            .map_err(|error| error.to_string())
+    };
+    let tap = |exchange: &str| {
+        format!(
+            "[[effects]]\nname = \"seen\"\namqp_tap = {{ url = \"${{target.broker}}\", exchange = \"{exchange}\", routing_key = \"\" }}"
+        )
+    };
+    assert_eq!(look(&tap("amq.direct")).await.unwrap(), Vec::<String>::new());
+    let told = look(&tap("ordrs")).await.unwrap_err();
+    assert!(told.contains("effects seen: exchange \"ordrs\" does not exist at amqp://"), "{told}");
+    let publish = "[[workload]]\nname = \"w\"\nrate = \"5/s\"\nphases = [\"load\"]\namqp = { url = \"${target.broker}\", routing_key = \"jobs\", body = \"@{id}\" }";
+    let told = look(publish).await.unwrap();
+    assert!(told[0].contains("workload w: queue \"jobs\" does not exist (yet)"), "{told:?}");
+}
+
+#[test]
+fn an_address_that_a_source_cannot_read_is_refused_before_anything_starts() {
+    let reads = |url: &str| {
+        format!("[[effects]]\nname = \"stored\"\nsql = {{ url = \"{url}\", query = \"select 1\" }}")
+    };
+    let told = addresses(&plan(&reads("sqlite:///orders.db")), &BTreeMap::new()).unwrap_err();
+    assert!(told.to_string().contains("effects stored"), "{told}");
+    assert!(told.to_string().contains("postgres"), "{told}");
+    let plan = plan(&reads("${target.db}"));
+    assert!(addresses(&plan, &at("db", "sqlite://joe:hunter22@h/orders.db")).is_err());
+    addresses(&plan, &at("db", "postgres://joe@h/orders")).unwrap();
+    addresses(&plan, &BTreeMap::new()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_is_wrong_is_told_at_once() {
+    let reads = "[[probe]]\nname = \"rows\"\nsql = { url = \"${target.db}\", query = \"select 1\" }\n\
+                 [[probe]]\nname = \"n\"\nredis_keys = { url = \"${target.redis}\", keys = [\"a\"] }";
+    let targets = BTreeMap::from([
+        ("db".to_owned(), "postgres://a:hunter22@127.0.0.1:1/d".to_owned()),
+        ("redis".to_owned(), "redis://127.0.0.1:1".to_owned()),
+    ]);
+    let told = reach(&plan(reads), &targets).await.unwrap_err().to_string();
+    // Once for each address, not for each reader.
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("db: nobody answers") && told.contains("redis: nobody answers"));
+    assert!(!told.contains("hunter22"), "{told}");
 }

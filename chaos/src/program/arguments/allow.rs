@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::program::exit::Trouble;
+
 /// Permissions beyond this machine, this user and what looks harmless.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Allow {
@@ -17,6 +19,14 @@ pub(crate) struct Allow {
 }
 
 impl Allow {
+    /// Sees that every word allows something.
+    ///
+    /// # Errors
+    /// Every word that does not, with what to write.
+    pub(crate) fn check(&self) -> Result<(), Trouble> {
+        hosts::permissions(&self.words).map_err(|error| Trouble::Usage(error.to_string()))
+    }
+
     /// The words that are process ids.
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.words.iter().filter_map(|word| word.parse().ok()).collect()

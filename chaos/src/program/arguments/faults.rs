@@ -8,6 +8,7 @@ use scenarios::plan::fault::{
     Alarm, AlarmOf, BurnCpu, ClockOffset, CloseConnections, Duplicate, EndBackends, FillDisk,
     FillMemory, Held, KillClients, PauseRedis, PurgeQueue, RunCommand, Toxic, Victims,
 };
+use scenarios::program::Program;
 use scenarios::template::Template;
 use scenarios::units::{Share, Size, Span};
 
@@ -314,15 +315,15 @@ pub(crate) struct Clock {
 
 #[derive(Debug, Args)]
 pub(crate) struct Own {
-    /// Breaks something; exit code 3 says that it was refused
+    /// Breaks something; exit code 3 says that it was refused; goes through sh -c
     #[arg(long, value_name = "COMMAND")]
-    inject: String,
-    /// Ends with 0 as soon as the fault is seen
+    inject: Program,
+    /// Ends with 0 as soon as the fault is seen; goes through sh -c
     #[arg(long, value_name = "COMMAND")]
-    confirm: String,
-    /// Takes it back; may be run twice
+    confirm: Program,
+    /// Takes it back; may be run twice; goes through sh -c
     #[arg(long, value_name = "COMMAND")]
-    undo: String,
+    undo: Program,
     /// For how long; a watchdog runs the undo then, even if chaos is killed
     #[arg(long = "for", value_name = "TIME")]
     lasts: Span,
@@ -450,9 +451,9 @@ impl FaultCommand {
             }
             Self::RunCommand(Own { inject, confirm, undo, lasts, choice }) => {
                 let command = RunCommand {
-                    inject: literal(inject),
-                    confirm: literal(confirm),
-                    undo: literal(undo),
+                    inject: inject.clone(),
+                    confirm: confirm.clone(),
+                    undo: undo.clone(),
                     lasts: *lasts,
                 };
                 here(FaultKind::RunCommand(command), choice, None)

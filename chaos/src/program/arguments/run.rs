@@ -41,14 +41,9 @@ pub(crate) struct Replay {
 /// What a timetable is carried out on, and how far it may go.
 #[derive(Debug, Args)]
 pub(crate) struct Surroundings {
-    /// An address that the file uses; may be repeated
-    #[arg(
-        long = "target",
-        value_name = "KEY=URL",
-        env = "SHAKEDOWN_TARGETS",
-        value_delimiter = ' ',
-        hide_env_values = true
-    )]
+    /// An address that the file uses; may be repeated [env: SHAKEDOWN_TARGETS, several with spaces
+    /// between them]
+    #[arg(long = "target", value_name = "KEY=URL")]
     pub(crate) targets: Vec<String>,
     /// A TOML file of addresses: management = "http://…"
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
@@ -69,8 +64,8 @@ pub(crate) struct Surroundings {
     pub(crate) most_victims: Option<Most>,
     #[command(flatten)]
     pub(crate) allow: Allow,
-    /// A program that is run each second: when it does not end with 0, everything
-    /// is taken back
+    /// A program that is run each second, through sh -c: when it does not end with
+    /// 0, everything is taken back
     #[arg(long, value_name = "COMMAND")]
     pub(crate) stop_if: Option<String>,
     /// Takes everything back as soon as one fault does not go as planned

@@ -25,7 +25,7 @@ impl CommandArgs {
     pub(super) fn read(self) -> anyhow::Result<Asked> {
         let run = shell_words::join(&self.words);
         let target = format!("command {run}");
-        let command = Command { run, refused: self.refused, body: self.body };
+        let command = Command { words: self.words, refused: self.refused, body: self.body };
         self.load.read("command", target, Carries::One, Transport::Command(command))
     }
 }

@@ -94,6 +94,7 @@ impl LoadArgs {
         carries: Carries,
         transport: Transport,
     ) -> anyhow::Result<Asked> {
+        hosts::permissions(&self.allow)?;
         let concurrency = self.pace.concurrency.filter(|_| self.pace.is_closed());
         let concurrency = concurrency.map(u32::try_from).transpose().context("--concurrency")?;
         let connections = match (self.connections, carries) {

@@ -12,6 +12,7 @@ const QUEUE_DECLARE_OK: Name = (50, 11);
 const QUEUE_BIND: Name = (50, 20);
 const QUEUE_BIND_OK: Name = (50, 21);
 
+const PASSIVE: u8 = 1;
 const DURABLE: u8 = 2;
 
 /// What is to be there before the run.
@@ -68,6 +69,28 @@ pub(super) async fn declare(target: &Target) -> Result<(), String> {
             });
             wire.call(1, QUEUE_BIND_OK).await?;
         }
+    }
+    close(wire).await;
+    Ok(())
+}
+
+/// Sees that the broker lets us in, and that the exchange is there: nothing could
+/// be published to one that is not.
+///
+/// # Errors
+/// When the broker cannot be reached, refuses, or has no such exchange.
+pub(super) async fn see(target: &Target) -> Result<(), String> {
+    let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
+    let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
+    if !target.exchange.is_empty() {
+        frame::put_method(wire.out(), 1, EXCHANGE_DECLARE, |out| {
+            out.extend_from_slice(&[0, 0]);
+            short(out, &target.exchange);
+            short(out, "");
+            out.push(PASSIVE);
+            frame::put_long(out, |_| {});
+        });
+        wire.call(1, EXCHANGE_DECLARE_OK).await?;
     }
     close(wire).await;
     Ok(())

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::statement::{Choice, Harm, Statement};
+use crate::program::Program;
 use crate::template::Template;
 use crate::units::{Size, Span};
 
@@ -113,16 +114,16 @@ impl Statement for ClockOffset {
     }
 }
 
-/// A fault of the user's own: programs, split into words as a POSIX shell does.
+/// A fault of the user's own: programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunCommand {
     /// Breaks something. Exit code 0 is *done*, 3 is *refused*.
-    pub inject: Template,
+    pub inject: Program,
     /// Ends with 0 as soon as the fault is seen; asked again until then.
-    pub confirm: Template,
+    pub confirm: Program,
     /// Takes it back; may be run twice.
-    pub undo: Template,
+    pub undo: Program,
     /// For how long.
     #[serde(rename = "for")]
     pub lasts: Span,

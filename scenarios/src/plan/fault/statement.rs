@@ -3,6 +3,7 @@
 //! defaults: a fault that states nothing does not compile.
 
 use super::FaultKind;
+use crate::program::Program;
 use crate::template::Template;
 use crate::units::Span;
 
@@ -29,7 +30,7 @@ pub enum Harm<'a> {
     Machine,
     /// Whatever programs of the user's own harm, at the addresses that they are
     /// given.
-    Programs(Vec<&'a Template>),
+    Programs(Vec<&'a Program>),
     /// Objects of a namespace in a Kubernetes cluster.
     Cluster {
         /// The kubeconfig's context; empty for the current one.

@@ -7,16 +7,16 @@ use std::borrow::Cow;
 
 /// One sample.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sample<'a> {
-    pub(super) name: &'a str,
+pub(crate) struct Sample<'a> {
+    pub(crate) name: &'a str,
     /// In the order of the text.
-    pub(super) labels: Vec<(&'a str, Cow<'a, str>)>,
-    pub(super) value: f64,
+    pub(crate) labels: Vec<(&'a str, Cow<'a, str>)>,
+    pub(crate) value: f64,
 }
 
 impl Sample<'_> {
     /// The value of a label.
-    pub(super) fn label(&self, name: &str) -> Option<&str> {
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 
@@ -30,7 +30,7 @@ impl Sample<'_> {
 }
 
 /// The samples of a text, and how many lines could not be read.
-pub(super) fn parse(text: &str) -> (Vec<Sample<'_>>, usize) {
+pub(crate) fn parse(text: &str) -> (Vec<Sample<'_>>, usize) {
     let mut garbled = 0;
     let mut samples = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {

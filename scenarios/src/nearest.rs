@@ -37,3 +37,34 @@ pub(crate) fn nearest_help<'a>(
         _ => None,
     }
 }
+
+/// The names of what there is, those that are most like a name first, so many at
+/// most, for the end of a message: `there are: a, b (and 3 more)`.
+#[must_use]
+pub fn there_are<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> String {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_by_key(|known| {
+        let contained = known.contains(name) || name.contains(known);
+        (!contained, strsim::damerau_levenshtein(name, known), *known)
+    });
+    known.dedup();
+    let shown = known.iter().take(most).copied().collect::<Vec<_>>().join(", ");
+    match known.len().saturating_sub(most) {
+        _ if known.is_empty() => "there are none".to_owned(),
+        0 => format!("there are: {shown}"),
+        more => format!("there are: {shown} (and {more} more)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_most_alike_comes_first() {
+        let known = ["payments", "stock", "orders", "order-lines"];
+        assert_eq!(there_are("ordrs", known, 2), "there are: orders, stock (and 2 more)");
+        assert_eq!(there_are("order", ["a", "order-lines"], 5), "there are: order-lines, a");
+        assert_eq!(there_are("x", [], 5), "there are none");
+    }
+}

@@ -1,0 +1,137 @@
+//! What a plan reads, where, and what must be there to be read. Every kind of
+//! probe, of source and of transport says it here, without a catch-all arm.
+
+use std::collections::BTreeMap;
+
+use scenarios::plan::effects::OrderSource;
+use scenarios::plan::probe::Metric;
+use scenarios::plan::{EffectsSource, Listing, Plan, ProbeKind, Transport};
+use scenarios::template::Template;
+use services::{Address, AddressError, Service};
+
+/// A place that is read, or published to.
+pub(super) struct Look<'a> {
+    /// For people: `probe lag`.
+    pub(super) what: String,
+    /// Whose address it must be.
+    pub(super) service: Service,
+    /// The address.
+    pub(super) address: &'a Template,
+    /// What must be there.
+    pub(super) wants: Wants<'a>,
+}
+
+/// What must be there to be read.
+pub(super) enum Wants<'a> {
+    /// No more than that it answers.
+    Nothing,
+    /// What a query reads.
+    Query(&'a str),
+    /// Redis streams, and perhaps a group of them.
+    Streams { streams: Vec<String>, group: Option<&'a str> },
+    /// A Redis key of a kind whose elements can be read.
+    Key(&'a str),
+    /// An exchange, and perhaps a queue.
+    Exchange { exchange: &'a str, queue: Option<String> },
+    /// Metrics of an endpoint.
+    Metrics(&'a BTreeMap<String, Metric>),
+}
+
+impl Look<'_> {
+    /// The address as the service reads it.
+    pub(super) fn read(&self, text: &str) -> Result<Address, AddressError> {
+        match self.service {
+            Service::Http => services::http::split(text).map(|(address, _)| address),
+            service => service.address(text),
+        }
+    }
+}
+
+/// Everything that the plan reads.
+pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
+    let mut all = Vec::new();
+    for probe in &plan.probes {
+        let what = format!("probe {}", probe.name);
+        let mut add = |service, address, wants| {
+            all.push(Look { what: what.clone(), service, address, wants });
+        };
+        match &probe.kind {
+            ProbeKind::Rabbitmq { metrics, management } => {
+                if let Some(address) = metrics {
+                    add(Service::Prometheus, address, Wants::Nothing);
+                }
+                if let Some(address) = management {
+                    add(Service::Management, address, Wants::Nothing);
+                }
+            }
+            ProbeKind::Health { url } => add(Service::Http, url, Wants::Nothing),
+            ProbeKind::RedisStreams { url, streams, group } => {
+                let (streams, group) = (streams.clone(), group.as_deref());
+                add(Service::Redis, url, Wants::Streams { streams, group });
+            }
+            ProbeKind::Sql { url, query, .. } => add(Service::Postgres, url, Wants::Query(query)),
+            ProbeKind::Prometheus { urls, metrics } => {
+                for url in urls {
+                    add(Service::Prometheus, url, Wants::Metrics(metrics));
+                }
+            }
+            ProbeKind::Promql { url, .. } => add(Service::Prometheus, url, Wants::Nothing),
+            ProbeKind::RedisKeys { url, keys } => {
+                for key in keys {
+                    add(Service::Redis, url, Wants::Key(key));
+                }
+            }
+            ProbeKind::Process { .. } | ProbeKind::Logs { .. } | ProbeKind::Command { .. } => {}
+        }
+    }
+    for effects in &plan.effects {
+        let what = format!("effects {}", effects.name);
+        match &effects.source {
+            EffectsSource::AmqpTap { url, exchange, .. } => {
+                let wants = Wants::Exchange { exchange, queue: None };
+                all.push(Look { what: what.clone(), service: Service::Amqp, address: url, wants });
+            }
+            EffectsSource::Listing(listing) => all.extend(listed(what.clone(), listing)),
+        }
+        if let Some(dead) = &effects.dead {
+            all.extend(listed(format!("{what}, dead letters"), dead));
+        }
+        if let Some(OrderSource::Query(order)) = &effects.order {
+            let (what, service) = (format!("{what}, order"), Service::Postgres);
+            let wants = Wants::Query(&order.query);
+            all.push(Look { what, service, address: &order.url, wants });
+        }
+    }
+    for workload in &plan.workloads {
+        let what = format!("workload {}", workload.name);
+        match &workload.transport {
+            Transport::Amqp(amqp) => {
+                let exchange = amqp.exchange.as_str();
+                let is_queue = exchange.is_empty() && !amqp.routing_key.contains("@{");
+                let queue = is_queue.then(|| amqp.routing_key.clone());
+                let wants = Wants::Exchange { exchange, queue };
+                all.push(Look { what, service: Service::Amqp, address: &amqp.url, wants });
+            }
+            // The load sees to these by itself, or makes what is missing.
+            Transport::Http(_)
+            | Transport::Redis(_)
+            | Transport::Kafka(_)
+            | Transport::Command(_) => {}
+        }
+    }
+    all
+}
+
+fn listed(what: String, listing: &Listing) -> Option<Look<'_>> {
+    let (service, address, wants) = match listing {
+        Listing::Sql { url, query, .. } => (Service::Postgres, url, Wants::Query(query)),
+        Listing::RedisStream { url, stream, .. } => {
+            let streams = vec![stream.clone()];
+            (Service::Redis, url, Wants::Streams { streams, group: None })
+        }
+        Listing::RedisKey { url, key, .. } => (Service::Redis, url, Wants::Key(key)),
+        Listing::Http { url, .. } => (Service::Http, url, Wants::Nothing),
+        Listing::Ndjson { .. } | Listing::Command { .. } => return None,
+    };
+    Some(Look { what, service, address, wants })
+}
