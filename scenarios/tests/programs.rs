@@ -10,11 +10,13 @@ fn plan(run: &str) -> Result<Plan, String> {
     let text = format!(
         r#"
 name = "own"
+title = "an own one"
 [params.word]
 help = "a word"
 default = "a b"
 [system.targets.db]
 help = "a database"
+schemes = ["http"]
 [[phase]]
 name = "load"
 for = "5s"

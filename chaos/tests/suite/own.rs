@@ -14,6 +14,7 @@ name = "own"
 
 [system.targets.db]
 help = "a database"
+schemes = ["http"]
 
 [[phase]]
 name = "load"

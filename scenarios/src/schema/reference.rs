@@ -96,26 +96,13 @@ command = { run = "sqlite3 -readonly orders.db 'select count(*) from outbox'" }
 command = { run = "./group-lag orders", series.lag = {} }   # prints lag{partition="0"} 12
 ```
 
-## Poison, retries and errors
+## What is looked at before a load
 
-A share of a workload's operations can be poison, and a service may try each as often as it likes before it gives up. What that does to a counter of errors or dead letters is not held against it where `speed` says so:
+`verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
 
-```toml
-# each of them is one dead letter
-speed = { series = "service.dead_letters", phases = ["load"], max = "10/s", poison = { of = ["send"], each = 1 } }
-# nobody knows how many errors each of them is
-speed = { series = "service.errors", phases = ["load"], max = "1/s", poison = { of = ["send"], until = "dead.added" } }
-```
-
-With `until` the counter is judged only while no poison is under way: when all that had come due was given up. Errors at such times are the system's own, whatever the number of retries is, and too many of them are violated. Not seen are errors that only come while poison is under way, such as a whole batch that fails because of one message; give `each` to bound them. Where poison is under way nearly always the check is inconclusive, unless all errors together are few enough: give a smaller share of poison, or a longer run.
-
-## What does not exist yet
-
-A stream, its consumer group or a table that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
-
-## A starved host
-
-Every run records how its host fares, once a second. A second is *starved* when the run and its lab waited for processors that others used, or that the hypervisor gave away. A check that has to do with pace and breaks only then, or in as much time again behind it, is inconclusive: `latency`, `twin`, `speed`, `drain`, `recovery`, and `bound`, `growth`, `trend` and `ratio` of a series that is a time, a rate or counts what waits: of the probes' own series the backlogs, lags and queues, of a workload's those of operations that were not answered. Of a metric, a query or a program nobody knows it but you: `waits = true`. What is broken at other times, too, is violated; and so is, at any time, what was lost, done twice, reordered, restarted or left open. A system of your own on the same host counts among the others.
+- Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
+- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing.
+- A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
 
 ## What is left out of a run
 

@@ -54,14 +54,19 @@ fn plan(reads: &str) -> scenarios::Plan {
     let text = format!(
         r#"
 name = "own"
+title = "an own one"
 [system.targets.db]
 help = "a database"
+schemes = ["postgres"]
 [system.targets.redis]
 help = "a store"
+schemes = ["redis"]
 [system.targets.broker]
 help = "a broker"
+schemes = ["amqp"]
 [system.targets.api]
 help = "its management API"
+schemes = ["http"]
 [[phase]]
 name = "load"
 for = "5s"
