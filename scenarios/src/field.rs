@@ -378,7 +378,7 @@ impl Field for Program {
                 { "type": "string" },
                 { "type": "array", "items": { "type": "string" }, "minItems": 1 },
             ],
-            "examples": [["./orders", "--all"], "./orders --all | sort"],
+            "examples": [["./orders", "--all"], "./orders > orders.txt"],
             "description": "A list is a program and its arguments, which run without a shell; a text goes through sh -c. Either may hold ${param} and ${target.NAME}; an address in a text is quoted, so that it is part of one word.",
         })
     }

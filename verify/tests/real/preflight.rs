@@ -134,7 +134,7 @@ async fn streams_groups_and_kinds_of_keys_are_looked_at() {
     let mut line = client.get_connection().unwrap();
     let mut ask = |words: &[&str]| {
         let mut command = redis::cmd(words[0]);
-        words[1..].iter().for_each(|word| drop(command.arg(*word)));
+        command.arg(&words[1..]);
         let _: redis::Value = command.query(&mut line).unwrap();
     };
     ask(&["XGROUP", "CREATE", "orders", "workers", "0", "MKSTREAM"]);
