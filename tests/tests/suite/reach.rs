@@ -55,7 +55,7 @@ fn faulty_targets_are_told_all_at_once_and_never_shown() {
     let file = scenario(&sandbox, "");
     let line = ["--scenario", &file, "--target", "shp=", "--target", "shop=ftp://h"];
     let told = verify(&sandbox, &line);
-    expect(&told, exit::USAGE, &["shp=: the address is missing", "\"shp\"", "\"shop\""]);
+    expect(&told, exit::USAGE, &["shp=: the address is missing", "--target shop: ", "ftp"]);
     let line = ["--scenario", &file, "--target", "shop=ftp://h", "--target", "joe:hunter22@h"];
     let told = verify(&sandbox, &line);
     expect(&told, exit::USAGE, &["(the 2nd)", "shop", "ftp"]);
@@ -80,7 +80,10 @@ fn what_allows_nothing_is_refused_by_every_program() {
                 Program::Chaos,
                 vec!["redis-pause", "--url", "redis://127.0.0.1:1", "--for", "1s", "--allow", word],
             ),
-            (Program::Loadgen, vec!["command", "--allow", word, "--", "true"]),
+            (
+                Program::Loadgen,
+                vec!["command", "--rate", "1/s", "--duration", "1s", "--allow", word, "--", "true"],
+            ),
         ];
         for (program, line) in lines {
             let mut command = sandbox.command(program, &line).unwrap();

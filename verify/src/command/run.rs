@@ -48,7 +48,9 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     let mut settings = settings(args, &given)?;
     let planned = super::plan(&source, &settings);
     if !given.problems.is_empty() {
-        return Err(unusable(&given, planned));
+        // Without targets, what they should be is known all the same.
+        let open = super::plan(&source, &Settings { targets: None, ..settings });
+        return Err(unusable(&given, planned, open));
     }
     let (mut plan, given) = (planned?, given.targets);
     if plan.place == Place::Targets && settings.targets.is_none() {
@@ -96,15 +98,13 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
 
 /// Everything that is wrong with the addresses, and with the plan that they are
 /// given for.
-fn unusable(given: &Given, planned: Result<Plan, Failure>) -> Failure {
+fn unusable(given: &Given, planned: Result<Plan, Failure>, open: Result<Plan, Failure>) -> Failure {
     let mut told = given.problems.clone();
-    match planned {
-        Err(failure) => told.push(failure.message),
-        Ok(plan) => {
-            let checked = targets::check(&plan.system, &given.targets);
-            told.extend(checked.err().map(|error| error.to_string()));
-        }
+    if let Ok(plan) = planned.as_ref().or(open.as_ref()) {
+        let checked = targets::check(&plan.system, &given.targets);
+        told.extend(checked.err().map(|error| error.to_string()));
     }
+    told.extend(planned.err().map(|failure| failure.message));
     Failure::usage(told.join("\n"))
 }
 
