@@ -12,6 +12,7 @@
 
 mod entry;
 mod life;
+mod preview;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::{FaultError, Injected, Order, Scene};
 
 pub use entry::{Entry, Expected};
 use life::Life;
+pub use preview::Preview;
 use standing::Standing;
 pub use tide::Baton;
 use tide::Tide;

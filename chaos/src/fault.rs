@@ -48,6 +48,7 @@ use crate::process::Pinned;
 use crate::undo::Undo;
 use crate::watchdog::Watchdog;
 use crate::{FaultError, World};
+use victims::Victims;
 
 pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
@@ -177,6 +178,11 @@ pub struct Scene {
 trait Strike: Send + Sync {
     /// Whom it hits, in words.
     fn victims(&self) -> Vec<String>;
+
+    /// The processes that it hits, where it hits some of a role.
+    fn chosen(&self) -> Option<&Victims> {
+        None
+    }
 
     /// Looks up what it takes to undo the fault, without touching anything.
     async fn arm(&mut self) -> Result<Undo, FaultError>;
@@ -326,6 +332,15 @@ impl Prepared {
     #[must_use]
     pub fn victims(&self) -> Vec<String> {
         self.strike.victims()
+    }
+
+    /// Of a fault that hits processes of a role: how many there are to choose from,
+    /// and the command lines of those that it will hit, as they may be shown.
+    #[must_use]
+    pub fn chosen(&self) -> Option<(usize, Vec<String>)> {
+        let victims = self.strike.chosen()?;
+        let commands = victims.processes().map(|process| crate::role::shown(process.pid));
+        Some((victims.among(), commands.collect()))
     }
 
     /// Starts what ends the fault in any case, writes the undo down, syncs it,

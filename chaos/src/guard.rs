@@ -48,7 +48,7 @@ pub fn hosts(aim: &Aim, guard: &Guard) -> Result<(), FaultError> {
 }
 
 /// This process, its parent, and so on up to the first one.
-fn lineage() -> Vec<u32> {
+pub(crate) fn lineage() -> Vec<u32> {
     let mut line = vec![std::process::id()];
     while let Some(stat) = line.last().and_then(|&pid| stat(pid)) {
         if stat.parent == 0 || line.contains(&stat.parent) {

@@ -25,6 +25,7 @@ pub mod process;
 pub mod proxy;
 mod recover;
 mod redis_server;
+pub mod role;
 pub mod service;
 pub mod timetable;
 mod toxiproxy;
@@ -44,6 +45,7 @@ pub use limits::Limits;
 pub use management::http_client;
 pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
+pub use role::Roles;
 pub use timetable::{ChoiceError, Planned, choose, expand};
 pub use undo::leash::leashed;
 pub use undo::program::{Ran, run_within};
@@ -59,4 +61,5 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
         .or_else(|| fault::burner(arguments))
         .or_else(|| proxy::hidden::hidden(arguments))
         .or_else(|| undo::leash::hidden(arguments))
+        .or_else(|| undo::start::hidden(arguments))
 }

@@ -14,7 +14,6 @@ pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod recovery;
 pub(crate) mod replay;
-pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod say;
 pub(crate) mod strike;

@@ -4,7 +4,8 @@
 mod file;
 pub(crate) mod leash;
 mod node;
-pub(crate) mod program;
+mod program;
+pub(crate) mod start;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use scenarios::program::Program;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{Pinned, Process};
+use crate::role::Starting;
 use crate::victim::{Signal, Victim, VictimError};
 
 pub(crate) use node::rabbitmqctl;
@@ -45,6 +47,16 @@ pub enum Undo {
     /// SIGCONT to processes that were stopped.
     ContinueProcesses {
         /// The processes that were stopped.
+        victims: Vec<Pinned>,
+    },
+    /// Processes that were ended are started again, as far as nobody else has
+    /// done so.
+    StartProcesses {
+        /// How.
+        starting: Starting,
+        /// How many ran before.
+        before: usize,
+        /// Those that were ended.
         victims: Vec<Pinned>,
     },
     /// SIGKILL to processes that this tool has started.
@@ -109,6 +121,18 @@ pub enum UndoError {
         /// Why.
         source: VictimError,
     },
+    /// A process could not be started again.
+    #[error("{role} was not started again by {command:?} in {}: {reason}", folder.display())]
+    Start {
+        /// The role.
+        role: String,
+        /// Program and arguments.
+        command: String,
+        /// Where it was started.
+        folder: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// A file could not be removed or written.
     #[error("cannot {what} {}: {source}", path.display())]
     File {
@@ -153,6 +177,7 @@ impl Undo {
             | Self::EndProcesses { .. }
             | Self::RemoveToxic { .. } => false,
             Self::ContinueProcesses { .. }
+            | Self::StartProcesses { .. }
             | Self::RemoveFile { .. }
             | Self::RestoreFile { .. }
             | Self::SetNode { .. }
@@ -184,6 +209,9 @@ impl Undo {
                 signal_all(victims, Signal::CONT, "CONT", |sent| {
                     format!("continued {sent} stopped")
                 })
+            }
+            Self::StartProcesses { starting, before, victims } => {
+                start::start(starting, *before, victims).await
             }
             Self::EndProcesses { victims } => signal_all(victims, Signal::KILL, "KILL", |sent| {
                 format!("ended {sent} of the tool's own")

@@ -2,6 +2,7 @@
 //! program from what its user named.
 
 use crate::process::Process;
+use crate::role::Starting;
 use crate::{Aim, FaultError};
 
 /// The processes among which victims are chosen.
@@ -10,11 +11,17 @@ pub trait World: Send + Sync {
     /// between its end and its restart is not among them.
     fn processes(&self, role: &str) -> Vec<Process>;
 
-    /// Whether somebody is expected to start a killed process again and
-    /// [`World::processes`] will show it. Without that there is nothing to wait
-    /// for after a kill.
-    fn is_supervised(&self) -> bool {
+    /// Whether somebody is expected to start a killed process of a role again and
+    /// [`World::processes`] will show it. Without that, and without a command,
+    /// there is nothing to wait for after a kill.
+    fn is_supervised(&self, _role: &str) -> bool {
         true
+    }
+
+    /// How a process of a role is started again that was ended, where it is for
+    /// us to do: then nobody else does, and it stays down until then.
+    fn starting(&self, _role: &str) -> Option<Starting> {
+        None
     }
 
     /// Refuses a candidate that nobody meant; a role with such a candidate is
@@ -38,8 +45,8 @@ pub trait World: Send + Sync {
     /// When nobody here can do so, and what to do instead.
     fn hold(&self, name: &str) -> Result<(), String> {
         Err(format!(
-            "whoever starts {name} again cannot be told not to; use run-command with programs \
-             that stop and start it"
+            "whoever starts {name} again cannot be told not to; where nobody does, give the \
+             command with --role-start, else use run-command with programs that stop and start it"
         ))
     }
 

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::text::field;
@@ -42,6 +43,15 @@ impl Pinned {
     #[must_use]
     pub fn stat(self) -> Option<Stat> {
         stat(self.pid).filter(|stat| stat.pinned() == self && stat.is_alive())
+    }
+
+    /// For how long it has been there, or would be if it had not ended. Exact to
+    /// a tick, a hundredth of a second.
+    #[must_use]
+    pub fn age(self) -> Duration {
+        let now = clock_gettime(ClockId::Boottime);
+        let now = Duration::try_from(now).unwrap_or_default();
+        now.saturating_sub(stat::of_ticks(self.start_time))
     }
 
     /// Whether this very process still runs.

@@ -13,7 +13,7 @@ use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::pointer::Pointer;
-use crate::program::Program;
+use crate::selector::Selector;
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};
 
@@ -77,6 +77,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Size>(&mut all);
     enter::<Statuses>(&mut all);
     enter::<Locator>(&mut all);
+    enter::<Selector>(&mut all);
     enter::<Quantity>(&mut all);
     enter::<Pick>(&mut all);
     enter::<String>(&mut all);
@@ -200,6 +201,15 @@ parsed!(
     r"^(message_id|property:|header:|field:|/|regex:)|\$\{",
     "Where a text stands in a record: a part (property:NAME, header:NAME, field:NAME; the body, line or first column without one), then a JSON pointer into it, then regex:EXPRESSION, whose first group is taken; each may be left out: \"/id\", \"field:payload /order/id\", \"header:trace regex:op=([^;]+)\".",
     Locator::default()
+);
+parsed!(
+    Selector,
+    "processes",
+    "processes",
+    "name:worker",
+    r"^(pid-file|name|unit|pid):|\$\{",
+    "Which processes: \"pid-file:FILE\" (the one that wrote its id there), \"name:EXPRESSION\" (the name exactly, or a regular expression on the command line), \"unit:NAME\" (the main process of a unit of systemd) or \"pid:PID\".",
+    Selector::Pid { pid: 0, start_time: None }
 );
 parsed!(
     Sizes,

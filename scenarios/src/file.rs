@@ -13,6 +13,7 @@ mod missing;
 mod params;
 mod phase;
 mod probe;
+mod role;
 mod safety;
 mod syntax;
 mod system;
@@ -27,8 +28,9 @@ use crate::plan::{PLAN_VERSION, Place, Plan};
 use crate::problem::{Problem, Problems};
 use crate::read::{At, Context, Table};
 use crate::redact::Secrets;
+use crate::selector::Selector;
 use crate::units::Span;
-use item::{Item, Out};
+use item::{Item, NeedsLab, Out};
 use links::{Key, Links};
 
 /// What the command line says about a run.
@@ -37,6 +39,11 @@ pub struct Settings {
     /// The keys of the addresses that were given; `None` means the lab, or for a
     /// scenario that has none, that all of them are taken to be given.
     pub targets: Option<BTreeSet<String>>,
+    /// `--role ROLE=PROCESSES`: who plays a role of a system of somebody's own.
+    pub roles: BTreeMap<String, Vec<Selector>>,
+    /// `--role-start ROLE=COMMAND`: program and arguments that start a process of
+    /// a role again.
+    pub starts: BTreeMap<String, Vec<String>>,
     /// The variant of the reference system; only the default one goes with
     /// targets.
     pub variant: String,
@@ -56,6 +63,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             targets: None,
+            roles: BTreeMap::new(),
+            starts: BTreeMap::new(),
             variant: "correct".to_owned(),
             set: BTreeMap::new(),
             skip: BTreeSet::new(),
@@ -112,7 +121,8 @@ pub fn plan(file: &str, source: &str, settings: &Settings) -> Result<Plan, Probl
 /// Every problem of the file and of the settings, at once. What is not carried
 /// out must be right as well.
 pub fn plan_faults(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
-    let settings = Settings { targets: None, ..settings.clone() };
+    let (roles, starts) = (BTreeMap::new(), BTreeMap::new());
+    let settings = Settings { targets: None, roles, starts, ..settings.clone() };
     let mut plan = plan_for(file, source, &settings, Purpose::Faults)?;
     plan.place = Place::Targets;
     plan.workloads.clear();
@@ -248,7 +258,7 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
 
 impl File {
     fn into_plan(
-        self,
+        mut self,
         context: &Context,
         settings: &Settings,
         links: &Links,
@@ -256,6 +266,9 @@ impl File {
     ) -> Plan {
         self.check_duration(context, settings);
         missing::check_skips(context, &self, settings);
+        let is_lab = settings.targets.is_none() && self.system.reference.is_some();
+        let is_cast = !is_lab || purpose == Purpose::Faults;
+        role::finish(context, &mut self.system.roles, settings, !is_cast);
         let out = links.resolve(context, &self);
         missing::report(context, &self, &out, purpose);
         let mut left_out = Vec::new();
@@ -266,10 +279,7 @@ impl File {
             description: self.description,
             seed: settings.seed,
             variant: settings.variant.clone(),
-            place: match (&settings.targets, &self.system.reference) {
-                (None, Some(_)) => Place::Lab,
-                (Some(_), _) | (None, None) => Place::Targets,
-            },
+            place: if is_lab { Place::Lab } else { Place::Targets },
             system: self.system,
             params: context.param_values(),
             param_help: context.param_help(),
@@ -296,11 +306,44 @@ impl File {
     /// The items that may be left out where the run cannot do them.
     fn optional(&self) -> BTreeSet<Key> {
         fn of<T>(items: &[Item<T>]) -> impl Iterator<Item = Key> {
-            let optional = items.iter().filter(|item| item.optional);
+            let may = |item: &&Item<T>| item.optional || item.lab != NeedsLab::No;
+            let optional = items.iter().filter(may);
             optional.map(|item| (item.kind.to_owned(), item.name.value.clone()))
         }
         let means = of(&self.probes).chain(of(&self.effects)).chain(of(&self.workloads));
         means.chain(of(&self.faults)).chain(of(&self.checks)).collect()
+    }
+
+    /// The items that needed the lab for roles alone that somebody plays.
+    fn freed(&self) -> BTreeSet<Key> {
+        let mut freed = BTreeSet::new();
+        self.each(|kind, name, lab| {
+            if lab == NeedsLab::Freed {
+                freed.insert((kind.to_owned(), name.to_owned()));
+            }
+        });
+        freed
+    }
+
+    /// Whether all that keeps an item out is that it says that it needs the lab,
+    /// and names no role itself.
+    fn only_needs_lab(&self, (kind, name): &Key) -> bool {
+        let mut only = false;
+        self.each(|item, other, lab| {
+            only |= item == kind && other == name && lab == NeedsLab::Out { names_role: false };
+        });
+        only
+    }
+
+    fn each(&self, mut see: impl FnMut(&'static str, &str, NeedsLab)) {
+        fn of<T>(items: &[Item<T>], see: &mut impl FnMut(&'static str, &str, NeedsLab)) {
+            items.iter().for_each(|item| see(item.kind, &item.name.value, item.lab));
+        }
+        of(&self.workloads, &mut see);
+        of(&self.faults, &mut see);
+        of(&self.probes, &mut see);
+        of(&self.effects, &mut see);
+        of(&self.checks, &mut see);
     }
 
     fn check_duration(&self, context: &Context, settings: &Settings) {

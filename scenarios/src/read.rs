@@ -21,8 +21,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::field::{Field, Scalar};
 
-pub(crate) use crate::nearest::nearest_help;
-pub(crate) use context::{Context, Param};
+pub(crate) use context::{Cast, Context, Param, Part};
+pub(crate) use nearest::nearest_help;
 
 struct Known {
     key: String,
@@ -113,6 +113,23 @@ impl<'a, 's> Table<'a, 's> {
     pub(crate) fn lab_only(&self, why: &str) {
         if !self.is_described() {
             self.context.lab_only(why);
+        }
+    }
+
+    /// Says that the item this is a part of needs processes that play a role.
+    pub(crate) fn plays(&self, role: &At<String>) {
+        self.asks(Part::Played(role.value.clone()), role);
+    }
+
+    /// Says that it needs to have one of them started again.
+    pub(crate) fn starts(&self, role: &At<String>) {
+        self.asks(Part::Started(role.value.clone()), role);
+    }
+
+    fn asks(&self, part: Part, role: &At<String>) {
+        if !self.is_described() && !role.value.is_empty() {
+            let span = (!role.is_placeholder()).then(|| role.span.clone());
+            self.context.asks(part, span);
         }
     }
 

@@ -112,7 +112,7 @@ fn the_lab_runs_everything() {
 fn a_system_of_somebodys_own_runs_what_it_can() {
     let plan = planned(&targets(&["service", "rabbitmq", "management"]));
     assert_eq!(plan.place, Place::Targets);
-    let no_log = "it names no file, and roles are of the lab";
+    let no_log = "it names no file, and what processes of your own write is in one";
     let mut expected: Vec<String> = WITHOUT_STABLE.iter().map(|&line| line.to_owned()).collect();
     expected.extend([
         format!("probe exhausted: {no_log}"),
@@ -120,7 +120,7 @@ fn a_system_of_somebodys_own_runs_what_it_can() {
         format!("check no-free-channel-ids: exhausted.matches is left out: {no_log}"),
         format!("check no-amqp-errors: amqp-errors.matches is left out: {no_log}"),
         "check as-good-as-stable: stable is left out: there is no --target stable=URL".to_owned(),
-        "check restarts: process.restarts is left out: it needs the lab".to_owned(),
+        format!("check restarts: process.restarts is left out: {NO_ROLE}"),
     ]);
     assert_eq!(left_out(&plan), expected);
     // What is left out is gone from the lists of the checks that stay.
@@ -133,12 +133,14 @@ fn a_system_of_somebodys_own_runs_what_it_can() {
     assert!(matches!(plan.faults[0].kind, FaultKind::CloseConnections(_)));
 }
 
+const NO_ROLE: &str = "it needs the lab or --role service=PROCESSES";
+
 const WITHOUT_STABLE: [&str; 5] = [
     "workload stable: there is no --target stable=URL",
     "workload returned: it needs the lab",
     "workload broken: it needs the lab",
-    "fault kill-one-process: it needs the lab",
-    "probe process: it needs the lab",
+    "fault kill-one-process: it needs the lab or --role service=PROCESSES",
+    "probe process: it needs the lab or --role service=PROCESSES",
 ];
 
 #[test]
@@ -146,11 +148,9 @@ fn a_stable_version_and_a_log_bring_their_checks_back() {
     let mut settings = targets(&["service", "rabbitmq", "management", "stable", "metrics"]);
     settings.set.insert("service_log".to_owned(), "/var/log/publisher.log".to_owned());
     let plan = planned(&settings);
-    let expected: Vec<&str> = WITHOUT_STABLE[1..]
-        .iter()
-        .copied()
-        .chain(["check restarts: process.restarts is left out: it needs the lab"])
-        .collect();
+    let restarts = format!("check restarts: process.restarts is left out: {NO_ROLE}");
+    let expected: Vec<&str> =
+        WITHOUT_STABLE[1..].iter().copied().chain([restarts.as_str()]).collect();
     assert_eq!(left_out(&plan), expected);
 }
 
@@ -245,7 +245,7 @@ fn a_fault_that_needs_the_lab_goes_only_where_the_file_says_so() {
     let problems = plan("f", &source, &needed).unwrap_err().to_string();
     assert_eq!(
         problems,
-        "f: fault kill-one-process cannot be part of this run: it needs the lab (mark it in the file with needs = \"lab\" or optional = true, or leave it out with --skip-fault kill-one-process)"
+        "f: nobody plays the role service, and fault kill-one-process needs it (give --role service=pid-file:FILE, service=name:EXPRESSION or service=unit:NAME, or leave it out with --skip-fault kill-one-process)"
     );
     let skipped = Settings { skip_faults: ["kill-one-process".to_owned()].into(), ..needed };
     assert!(plan("f", &source, &skipped).is_ok());

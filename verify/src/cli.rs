@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
 use scenarios::units::Span;
 
@@ -28,6 +29,8 @@ Examples:
       (add --allow HOST for each host that is not this machine)
   verify --scenario channel-leak --skip response-time --skip-fault close-one-connection
       leave out a check and a fault; the headline says so
+  verify --scenario ./orders.toml --role worker=name:'^python3 worker' --dry-run
+      show which of your own processes each fault would hit
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
 
@@ -59,6 +62,15 @@ pub struct RunArgs {
     /// A TOML file of addresses: service = "http://…"
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
     pub targets_file: Option<PathBuf>,
+    /// The processes of a role of your own system: worker=pid-file:FILE, worker=name:EXPRESSION (the
+    /// name, or a regular expression on the command line), worker=unit:NAME (systemd) or
+    /// worker=pid:PID; may be repeated, also for one role
+    #[arg(long = "role", value_name = "ROLE=PROCESSES")]
+    pub roles: Vec<Played>,
+    /// The command that starts a process of a role again that a fault has ended, where no
+    /// supervisor does: worker='python3 worker.py'; may be repeated
+    #[arg(long = "role-start", value_name = "ROLE=COMMAND")]
+    pub starts: Vec<Start>,
     /// Permits load and faults on a host that is not this machine, or what looks like production;
     /// may be repeated
     #[arg(long = "allow", value_name = "HOST|PID", env = "SHAKEDOWN_ALLOW", value_delimiter = ' ')]
@@ -87,6 +99,9 @@ pub struct RunArgs {
     /// Keeps the lab's data folder
     #[arg(long)]
     pub keep: bool,
+    /// Shows when which fault would happen and whom it would hit now, and runs nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Prints nothing but the report
     #[arg(long, short)]
     pub quiet: bool,

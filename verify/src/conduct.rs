@@ -3,8 +3,9 @@
 //! Load, faults, probes and taps run side by side and tell the conductor what
 //! they see; the [`scribe`] alone writes it down. Nothing here judges.
 
-mod faults;
+pub(crate) mod faults;
 mod load;
+pub(crate) mod roles;
 mod scribe;
 mod sources;
 mod stops;
@@ -24,7 +25,7 @@ use crate::event::Event;
 use crate::folder::{Folder, FolderError, write::Writer};
 use crate::guards::GuardsError;
 use crate::observe::Observer;
-use crate::probe::{ProbeError, Prober};
+use crate::probe::{ProbeError, Prober, Processes};
 use crate::progress::Progress;
 use crate::setup::{SetupError, Standing};
 use crate::signal::Cancel;
@@ -149,7 +150,11 @@ async fn set_up(
     match &order.targets {
         Some(targets) => {
             progress.step("reaching the targets");
-            Standing::targets(&order.plan, targets.clone(), cancel).await
+            let standing = Standing::targets(&order.plan, targets.clone(), cancel).await?;
+            if let Some(own) = &standing.roles {
+                roles::told(&order.plan, own).iter().for_each(|line| progress.step(line));
+            }
+            Ok(standing)
         }
         None => {
             progress.step("starting the lab: a private broker and the reference system");
@@ -177,18 +182,22 @@ async fn perform(
     let (observer, observed) = Observer::new(clock);
     let (stop, stopped) = watch::channel(false);
     let mut probes = JoinSet::new();
+    let processes = standing.processes();
     for probe in &plan.probes {
         if let ProbeKind::Rabbitmq { metrics: None, .. } = probe.kind {
             let text = STALE.replace("{probe}", &probe.name);
             observer.event(Event::Warning { text });
         }
-        let prober =
-            Prober::new(probe, &standing.targets, standing.lab.as_ref(), observer.clone())?;
+        let prober = Prober::new(probe, &standing.targets, processes.as_ref(), observer.clone())?;
         probes.spawn(prober.run(stopped.clone()));
     }
-    probes.spawn(Prober::of_host(standing.lab.as_ref(), observer.clone()).run(stopped.clone()));
-    if let Some(lab) = &standing.lab {
-        faults::follow_processes(lab, &observer);
+    let mut followers = JoinSet::new();
+    match &processes {
+        Some(Processes::Lab(lab)) => faults::follow_processes(lab, &observer),
+        Some(Processes::Own(own)) => {
+            followers.spawn(roles::follow(Arc::clone(own), observer.clone()));
+        }
+        None => {}
     }
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;
@@ -225,6 +234,7 @@ async fn perform(
         let seen = sources.finish(&ledgers.collect(), cancel).await;
         stop.send_replace(true);
         while probes.join_next().await.is_some() {}
+        followers.shutdown().await;
         drop(observer);
         (reports, seen)
     };

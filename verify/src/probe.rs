@@ -17,16 +17,15 @@ mod redis_streams;
 mod sql;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use lab::Lab;
 use scenarios::plan::{Probe, ProbeKind};
 use scenarios::series::HOST_NAME;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::observe::{Observer, ProbeObserver};
+pub use process::Processes;
 
 /// How long a probe waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,9 +39,11 @@ pub enum ProbeError {
     /// An address is missing.
     #[error(transparent)]
     Template(#[from] scenarios::template::TemplateError),
-    /// The probe needs the lab, and there is none.
-    #[error("probe {probe:?} reads processes of the lab; mark it needs = \"lab\"")]
-    NeedsLab {
+    /// The probe needs processes of a role, and nobody knows any.
+    #[error(
+        "probe {probe:?} looks at processes of a role that nobody plays; say who does with --role ROLE=PROCESSES"
+    )]
+    NoProcesses {
         /// The probe.
         probe: String,
     },
@@ -79,14 +80,14 @@ impl Prober {
     /// Makes a probe from its plan.
     ///
     /// # Errors
-    /// When an address is missing, or it needs a lab where there is none.
+    /// When an address is missing, or it needs processes that nobody knows.
     pub fn new(
         probe: &Probe,
         targets: &BTreeMap<String, String>,
-        lab: Option<&Arc<Lab>>,
+        processes: Option<&Processes>,
         observer: Observer,
     ) -> Result<Self, ProbeError> {
-        let needs_lab = || ProbeError::NeedsLab { probe: probe.name.clone() };
+        let nobody = || ProbeError::NoProcesses { probe: probe.name.clone() };
         let kind = match &probe.kind {
             ProbeKind::Rabbitmq { metrics, management } => {
                 let fill = |template: &Option<scenarios::template::Template>| {
@@ -98,14 +99,17 @@ impl Prober {
                 )?))
             }
             ProbeKind::Process { role } => {
-                Kind::Process(process::Process::new(lab.ok_or_else(needs_lab)?.clone(), role))
+                Kind::Process(process::Process::new(processes.ok_or_else(nobody)?.clone(), role))
             }
             ProbeKind::Health { url } => Kind::Health(health::Health::new(url.fill(targets)?)?),
             ProbeKind::Logs { role, file, containing, json } => {
-                let source = match (file, role, lab) {
+                let source = match (file, role, processes) {
                     (Some(file), ..) => logs::Source::file(file.fill(targets)?),
-                    (None, Some(role), Some(lab)) => logs::Source::role(lab.clone(), role),
-                    (None, ..) => return Err(needs_lab()),
+                    (None, Some(role), Some(Processes::Lab(lab))) => {
+                        logs::Source::role(lab.clone(), role)
+                    }
+                    // What processes of one's own write is in files that are named.
+                    (None, ..) => return Err(nobody()),
                 };
                 Kind::Logs(logs::Logs::new(source, containing, json))
             }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaos::Roles;
 use lab::reference::{self, Running, StartOptions, System};
 use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
 
+use crate::conduct::roles;
 use crate::guards::{self, GuardsError};
 use crate::preflight;
+use crate::probe::Processes;
 use crate::signal::Cancel;
 use crate::targets::TargetError;
 
@@ -29,7 +32,7 @@ pub enum SetupError {
     /// Something may not be reached.
     #[error(transparent)]
     Guards(#[from] GuardsError),
-    /// Roles that the lab does not have, one a line.
+    /// Roles that the lab does not have, or that nobody plays now, one a line.
     #[error("{0}")]
     Roles(String),
     /// A signal came first.
@@ -104,6 +107,8 @@ pub struct Standing {
     pub targets: BTreeMap<String, String>,
     /// The lab that it stands in.
     pub lab: Option<Arc<Lab>>,
+    /// The roles that processes of somebody's own play, where there is no lab.
+    pub roles: Option<Arc<Roles>>,
     /// What the brokers are.
     pub brokers: Vec<String>,
     /// What may be missing there, for people.
@@ -151,6 +156,7 @@ impl Standing {
         let standing = Self {
             targets: running.targets.clone(),
             lab: Some(Arc::new(lab)),
+            roles: None,
             brokers,
             warnings: Vec::new(),
             running: Some(running),
@@ -165,11 +171,11 @@ impl Standing {
     }
 
     /// Takes somebody's own system, if all of its addresses answer and let us
-    /// in, and what is read there can be read.
+    /// in, and all of its roles are played.
     ///
     /// # Errors
-    /// Every address at which nobody answers, or that refuses us, and everything
-    /// that cannot be read.
+    /// Every address at which nobody answers, or that refuses us; else every
+    /// selector that finds nobody.
     pub async fn targets(
         plan: &Plan,
         targets: BTreeMap<String, String>,
@@ -184,8 +190,16 @@ impl Standing {
         let warnings = tokio::select! {
             looked = look => looked?,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
-        };
-        Ok(Self { targets, lab: None, brokers: Vec::new(), warnings, running: None })
+        }
+        let roles = Some(roles::cast(plan).map_err(SetupError::Roles)?);
+        Ok(Self { targets, lab: None, roles, brokers: Vec::new(), running: None })
+    }
+
+    /// Where the processes of roles are looked up.
+    #[must_use]
+    pub fn processes(&self) -> Option<Processes> {
+        let own = || self.roles.clone().map(Processes::Own);
+        self.lab.clone().map(Processes::Lab).or_else(own)
     }
 
     /// Clears everything away.

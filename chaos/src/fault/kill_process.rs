@@ -16,7 +16,7 @@ pub(super) const ABOUT: About = About {
     command: "kill-process",
     does: "sends SIGKILL to processes",
     confirmed: "that very process (id and start time) is gone",
-    undone: "nothing to undo; its supervisor or owner starts it again",
+    undone: "its start command where there is one; else its supervisor or owner starts it again",
     contract: "any process may die at any moment; nothing acknowledged may be lost",
 };
 
@@ -36,8 +36,12 @@ impl Strike for Kill {
         self.0.describe()
     }
 
+    fn chosen(&self) -> Option<&Victims> {
+        Some(&self.0)
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(somebody_starts_it_again(&self.0))
+        Ok(self.0.started_again())
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
@@ -55,10 +59,4 @@ impl Strike for Kill {
     ) -> Result<Option<String>, FaultError> {
         self.0.replaced(world, within).await
     }
-}
-
-/// The undo of whatever ends processes.
-pub(super) fn somebody_starts_it_again(victims: &Victims) -> Undo {
-    let who = if victims.supervised { "its supervisor" } else { "its owner" };
-    Undo::Nothing { why: format!("{who} starts an ended process again") }
 }

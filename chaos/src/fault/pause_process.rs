@@ -40,6 +40,10 @@ impl Strike for Pause {
         self.0.describe()
     }
 
+    fn chosen(&self) -> Option<&Victims> {
+        Some(&self.0)
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         Ok(Undo::ContinueProcesses { victims: self.0.pinned() })
     }

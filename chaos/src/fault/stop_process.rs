@@ -2,8 +2,10 @@
 //! scaled to nothing, a database that is away.
 //!
 //! Their supervisor must know, or it would start them at once; so this works
-//! where the supervisor can be told. When the run that told it ends, by
-//! whatever means, its lab ends with it.
+//! where the supervisor can be told, or where there is none: then a command
+//! starts them again, at the end or, should this program be killed, by a watchdog.
+//! When the run that told a supervisor ends, by whatever means, its lab ends with
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +21,10 @@ use crate::{FaultError, World};
 
 pub(super) const ABOUT: About = About {
     kind: "stop_process",
-    command: "stop_process, in a scenario with a lab",
+    command: "stop_process, in a scenario",
     does: "ends processes with SIGTERM, or the signal it is given (after 10 s SIGKILL), and keeps them down for a while",
     confirmed: "that very process is gone",
-    undone: "its supervisor starts it again at the end",
+    undone: "its supervisor in the lab, or its start command, starts it again at the end",
     contract: "a part may be away for a time; what was accepted waits and is done later",
 };
 
@@ -40,15 +42,19 @@ pub(super) fn prepare(
         StopSignal::Int => Signal::INT,
         StopSignal::Quit => Signal::QUIT,
     };
-    Ok(Box::new(Stop { victims, signal, world: Arc::clone(&scene.world), held: Vec::new() }))
+    let (lasts, world) = (asked.lasts.0, Arc::clone(&scene.world));
+    Ok(Box::new(Stop { victims, signal, lasts, world, held: Vec::new(), intruders: 0 }))
 }
 
 struct Stop {
     victims: Victims,
     signal: Signal,
+    lasts: Duration,
     world: Arc<dyn World>,
     /// Those that are kept down.
     held: Vec<String>,
+    /// How many somebody had started again when it was for us to do.
+    intruders: usize,
 }
 
 #[async_trait]
@@ -57,14 +63,22 @@ impl Strike for Stop {
         self.victims.describe()
     }
 
+    fn chosen(&self) -> Option<&Victims> {
+        Some(&self.victims)
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
+        if self.victims.has_command() {
+            return Ok(self.victims.started_again());
+        }
         let why = "whoever keeps them down ends with its run, or starts them again";
         Ok(Undo::Nothing { why: why.to_owned() })
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
         let names: Vec<String> = self.victims.names().map(str::to_owned).collect();
-        for name in names {
+        // Without a supervisor there is nobody to be told.
+        for name in names.into_iter().filter(|_| !self.victims.has_command()) {
             self.world
                 .hold(&name)
                 .map_err(|why| FaultError::Blocked { what: format!("keeping {name} down"), why })?;
@@ -83,6 +97,10 @@ impl Strike for Stop {
     }
 
     async fn release(&mut self) -> Option<String> {
+        if self.victims.has_command() {
+            self.intruders = self.victims.intruders(self.world.as_ref());
+            return None;
+        }
         let names = std::mem::take(&mut self.held);
         names.iter().for_each(|name| self.world.let_go(name));
         Some(format!("let {} start again", names.join(", ")))
@@ -93,6 +111,15 @@ impl Strike for Stop {
         world: &dyn World,
         within: Duration,
     ) -> Result<Option<String>, FaultError> {
+        if self.intruders > 0 {
+            let what = format!(
+                "somebody else had started {} of {} again; leave out the start command, and break \
+                 what is supervised with run_command and programs that stop and start it",
+                self.intruders,
+                self.victims.among()
+            );
+            return Err(FaultError::NotConfirmed { what, within: self.lasts });
+        }
         self.victims.replaced(world, within).await
     }
 }

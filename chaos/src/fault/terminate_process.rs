@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scenarios::plan::fault::Victims as Asked;
 
-use super::kill_process::somebody_starts_it_again;
 use super::victims::Victims;
 use super::{About, Order, Scene, Strike};
 use crate::undo::Undo;
@@ -18,7 +17,7 @@ pub(super) const ABOUT: About = About {
     command: "terminate-process",
     does: "sends SIGTERM to processes, which may end in good order",
     confirmed: "that very process is gone within 30 s, of its own accord",
-    undone: "nothing to undo; its supervisor or owner starts it again",
+    undone: "its start command where there is one; else its supervisor or owner starts it again",
     contract: "a process may be asked to end at any moment; nothing accepted may be lost",
 };
 
@@ -41,8 +40,12 @@ impl Strike for Terminate {
         self.0.describe()
     }
 
+    fn chosen(&self) -> Option<&Victims> {
+        Some(&self.0)
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(somebody_starts_it_again(&self.0))
+        Ok(self.0.started_again())
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {

@@ -7,7 +7,9 @@ use scenarios::plan::Pick;
 use super::{Order, Scene};
 use crate::patience::Patience;
 use crate::process::Pinned;
+use crate::role::Starting;
 use crate::timetable::choose;
+use crate::undo::Undo;
 use crate::victim::{Signal, Victim};
 use crate::{FaultError, Process, World};
 
@@ -19,7 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub(super) struct Victims {
     role: String,
     before: usize,
-    pub(super) supervised: bool,
+    supervised: bool,
+    starting: Option<Starting>,
     held: Vec<Victim>,
 }
 
@@ -40,13 +43,50 @@ impl Victims {
         Ok(Self {
             role: role.to_owned(),
             before: candidates.len(),
-            supervised: scene.world.is_supervised(),
+            supervised: scene.world.is_supervised(role),
+            starting: scene.world.starting(role),
             held: held.collect::<Result<_, _>>()?,
         })
     }
 
     pub(super) fn describe(&self) -> Vec<String> {
         self.held.iter().map(|victim| victim.process().to_string()).collect()
+    }
+
+    /// How many there were to choose from.
+    pub(super) fn among(&self) -> usize {
+        self.before
+    }
+
+    /// Who they are.
+    pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.held.iter().map(Victim::process)
+    }
+
+    /// The undo of whatever ends them.
+    pub(super) fn started_again(&self) -> Undo {
+        if let Some(starting) = self.starting.clone() {
+            let (before, victims) = (self.before, self.pinned());
+            return Undo::StartProcesses { starting, before, victims };
+        }
+        let who = if self.supervised { "its supervisor" } else { "its owner" };
+        Undo::Nothing { why: format!("{who} starts an ended process again") }
+    }
+
+    /// Whether a command starts them again, and nobody else.
+    pub(super) fn has_command(&self) -> bool {
+        self.starting.is_some()
+    }
+
+    /// How many others than the victims run now, beyond those that ran before.
+    pub(super) fn intruders(&self, world: &dyn World) -> usize {
+        let running = self.others(world);
+        running.saturating_sub(self.before - self.held.len())
+    }
+
+    fn others(&self, world: &dyn World) -> usize {
+        let running = world.processes(&self.role);
+        running.iter().map(Process::pinned).filter(|&id| self.counts(id)).count()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -117,13 +157,12 @@ impl Victims {
         world: &dyn World,
         within: Duration,
     ) -> Result<Option<String>, FaultError> {
-        if !self.supervised {
+        if !self.supervised && self.starting.is_none() {
             return Ok(None);
         }
         let patience = Patience::new(within, LOOK_EVERY);
         loop {
-            let running = world.processes(&self.role);
-            let running = running.iter().map(Process::pinned).filter(|&id| self.counts(id)).count();
+            let running = self.others(world);
             let seen = format!("{running} of {} processes of {:?} run", self.before, self.role);
             if running >= self.before {
                 return Ok(Some(seen));

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 pub(crate) use allow::Allow;
 pub(crate) use faults::FaultCommand;
 pub(crate) use processes::{Choice, Named, Processes};
-pub(crate) use run::{Most, Replay, Role, Run, Selector, Surroundings};
+pub(crate) use run::{Most, Replay, Run, Surroundings};
 
 mod allow;
 mod cluster;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos::conduct::{Entry, Manner, Setting, conduct};
-use chaos::{About, Aim, Journal, Limits, Order, Reach, Scene, World, catalogue, http_client};
-use hosts::GuardError;
+use chaos::conduct::{Entry, Manner, Preview, Setting, conduct};
+use chaos::role::{Played, Start};
+use chaos::{Aim, Journal, Limits, Order, Reach, Roles, Scene, World, http_client};
+use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
 use scenarios::template::Template;
 use serde_json::json;
@@ -20,7 +21,6 @@ use super::condition::Condition;
 use super::exit::{Exit, Trouble};
 use super::place::{self, Signals};
 use super::recovery;
-use super::roles::Roles;
 use super::say::Say;
 use super::{addresses, again};
 
@@ -70,7 +70,9 @@ impl Campaign<'_> {
         let given = words.filter(|word| !word.is_empty()).cloned().collect();
         let then = std::mem::replace(&mut self.plan.safety.allowed, given);
         self.tell_of_permissions(&then);
-        let roles = Roles::new(self.asked);
+        self.cast();
+        let guard = Guard::new(Ground::Machine, &self.asked.allow.words);
+        let roles = Roles::new(&self.plan.system.roles, self.asked.supervised, guard)?;
         self.see_roles(&roles)?;
         let limits = Limits::new(self.most(&roles)?);
         let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));
@@ -109,6 +111,20 @@ impl Campaign<'_> {
         }
     }
 
+    /// Those who are named here play their roles, in place of those of the file.
+    fn cast(&mut self) {
+        let roles = &mut self.plan.system.roles;
+        for Played { role, .. } in &self.asked.roles {
+            roles.entry(role.clone()).or_default().processes.clear();
+        }
+        for Played { role, processes } in &self.asked.roles {
+            roles.entry(role.clone()).or_default().processes.push(processes.clone());
+        }
+        for Start { role, words } in &self.asked.starts {
+            roles.entry(role.clone()).or_default().start.clone_from(words);
+        }
+    }
+
     /// Every role of a fault must be played by somebody named.
     fn see_roles(&self, roles: &Roles) -> Result<(), Trouble> {
         for entry in &self.entries {
@@ -116,7 +132,7 @@ impl Campaign<'_> {
                 let fault = &entry.order.name;
                 let why = format!(
                     "fault {fault} hits the role {role:?}; say who that is with --role \
-                     {role}=name:COMMAND, {role}=pid-file:FILE or {role}=pid:PID"
+                     {role}=name:COMMAND, {role}=pid-file:FILE, {role}=unit:NAME or {role}=pid:PID"
                 );
                 return Err(Trouble::Usage(why));
             }
@@ -180,47 +196,12 @@ impl Campaign<'_> {
     /// The dry run: who would be hit now, and by what.
     async fn show(&self, scene: &Scene) -> Exit {
         let mut exit = Exit::Done;
-        let abouts = catalogue();
-        for Entry { planned, order, expected } in &self.entries {
-            let prepared = chaos::prepare(order, scene).await;
-            let prepared = match expected {
-                Some(expected) => expected.meets(prepared),
-                None => prepared,
-            };
-            let victims = prepared.map(|prepared| prepared.victims());
-            let word = order.kind.word();
-            let about = abouts.iter().find(|about| about.kind == word);
-            let (hits, trouble) = match &victims {
-                Ok(victims) => (format!("would hit {}", victims.join(", ")), None),
-                Err(error) => {
-                    exit = Exit::NotLanded;
-                    let manner = Manner::from(error);
-                    let blocked = manner == Manner::Blocked;
-                    let word = if blocked { "would be BLOCKED" } else { "would not land" };
-                    (format!("{word}: {error}"), Some((manner, error.to_string())))
-                }
-            };
-            let lasts = order.kind.lasts();
-            let of = |part: fn(&About) -> &'static str| about.map_or("unknown", part);
-            let how_long =
-                if lasts.0.is_zero() { "an instant".to_owned() } else { lasts.to_string() };
-            let text = format!(
-                "{:8.3} s  {} ({word}) {hits}\n            lasts     {how_long}\n            \
-                 undone    {}\n            contract  {}",
-                planned.at.as_secs_f64(),
-                order.name,
-                of(|about| about.undone),
-                of(|about| about.contract),
-            );
-            let value = json!({
-                "state": "planned", "dry_run": true, "fault": order.name, "kind": word,
-                "at": planned.at.as_secs_f64(), "lasts": lasts.0.as_secs_f64(),
-                "victims": victims.unwrap_or_default(), "undone": of(|about| about.undone),
-                "contract": of(|about| about.contract),
-                "manner": trouble.as_ref().map(|(manner, _)| manner),
-                "why": trouble.as_ref().map(|(_, why)| why),
-            });
-            self.say.step(&text, &value);
+        for entry in &self.entries {
+            let preview = Preview::of(entry, scene).await;
+            if !preview.lands() {
+                exit = Exit::NotLanded;
+            }
+            self.say.step(&preview.text(), &preview.value());
         }
         exit
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use chaos::proxy::ProxyError;
+use chaos::role::RoleError;
 use chaos::{FaultError, JournalError};
 use hosts::GuardError;
 
@@ -48,13 +49,8 @@ pub(crate) enum Trouble {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// A pid file that does not name a process.
-    #[error("the pid file {} cannot be used: {source}", path.display())]
-    PidFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Role(#[from] RoleError),
     /// There is no place for the journal.
     #[error("neither XDG_STATE_HOME nor HOME is set; say where the journal is with --journal FILE")]
     NoHome,
@@ -96,13 +92,14 @@ impl From<&Trouble> for Exit {
         match trouble {
             Trouble::NoHome | Trouble::Usage(_) | Trouble::Scenario(_) => Self::Usage,
             Trouble::Stopped { .. } => Self::NotLanded,
+            Trouble::Role(error) if !matches!(error, RoleError::File { .. }) => Self::NotLanded,
             Trouble::Fault(fault) if fault.is_usage() => Self::Usage,
             Trouble::Proxy(proxy) if proxy.status() < 500 => Self::Usage,
             Trouble::Fault(fault) if !fault.is_environment() => Self::NotLanded,
             Trouble::Fault(_)
             | Trouble::Journal(_)
             | Trouble::Proxy(_)
-            | Trouble::PidFile { .. }
+            | Trouble::Role(_)
             | Trouble::Folder { .. }
             | Trouble::Unknown(_)
             | Trouble::System { .. } => Self::Environment,

@@ -1,10 +1,6 @@
 //! The processes that the command line names, as a world for faults.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
-use chaos::{Aim, ChoiceError, FaultError, Process, World, guard, victim::VictimError};
+use chaos::{Aim, ChoiceError, FaultError, Process, World, guard, role, victim::VictimError};
 use hosts::{Ground, Guard};
 
 use super::arguments::{Allow, Named, Processes};
@@ -23,7 +19,7 @@ impl World for Targets {
         self.processes.clone()
     }
 
-    fn is_supervised(&self) -> bool {
+    fn is_supervised(&self, _: &str) -> bool {
         false
     }
 
@@ -55,7 +51,7 @@ fn candidates(named: &Processes) -> Result<Vec<Process>, Trouble> {
         found.push(process(pid)?);
     }
     for path in &named.pid_files {
-        found.push(process(Named::Pid(read_pid(path)?))?);
+        found.push(process(Named::Pinned(role::by_file(path)?))?);
     }
     for name in &named.names {
         let mut processes = Process::named(name);
@@ -99,15 +95,4 @@ fn process(named: Named) -> Result<Process, FaultError> {
 
 fn nothing(what: String) -> FaultError {
     FaultError::Choice { what, source: ChoiceError::Nothing }
-}
-
-/// The id that a process wrote into a file.
-pub(super) fn read_pid(path: &Path) -> Result<u32, Trouble> {
-    let read = fs::read_to_string(path).and_then(|text| {
-        let first = text.split_whitespace().next().unwrap_or_default();
-        first.parse().map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{first:?} is not a process id"))
-        })
-    });
-    read.map_err(|source| Trouble::PidFile { path: path.to_owned(), source })
 }

@@ -81,10 +81,15 @@ impl Stat {
     /// The processor time that it used itself, user and system.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
-        let ticks_a_second = rustix::param::clock_ticks_per_second().max(1);
-        let nanos = u128::from(self.ticks) * 1_000_000_000 / u128::from(ticks_a_second);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        of_ticks(self.ticks)
     }
+}
+
+/// So many clock ticks as a time.
+pub(super) fn of_ticks(ticks: u64) -> Duration {
+    let ticks_a_second = rustix::param::clock_ticks_per_second().max(1);
+    let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(ticks_a_second);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// Whether a text has the beginning of a line of `/proc/PID/stat`: an id, the

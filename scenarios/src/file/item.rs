@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::links::{Key, Links};
 use super::{Settings, is_name};
 use crate::plan::{Cause, LeftOut};
-use crate::read::{At, Table};
+use crate::read::{At, Part, Table};
 
 /// One `[[workload]]`, `[[fault]]`, `[[probe]]`, `[[effects]]` or `[[check]]`.
 pub(super) struct Item<T> {
@@ -20,6 +20,20 @@ pub(super) struct Item<T> {
     pub(super) optional: bool,
     /// The parameter that switches it on and off, if one does.
     pub(super) switch: Option<String>,
+    /// What `needs = "lab"` makes of it.
+    pub(super) lab: NeedsLab,
+}
+
+/// What becomes of an item that needs the lab in a run without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NeedsLab {
+    /// It does not, or there is a lab.
+    No,
+    /// It needed it for its roles alone, and somebody plays them.
+    Freed,
+    /// It is left out; one that names no role stays where it refers to one that
+    /// is freed.
+    Out { names_role: bool },
 }
 
 /// Why an item is not part of a run.
@@ -38,6 +52,8 @@ pub(super) struct Out {
 pub(super) enum Lack {
     /// An address, of one of these targets.
     Address(BTreeSet<String>),
+    /// Something of a role.
+    Part(Part),
     /// An item, itself or another one, with the reason why that is not there.
     Item(Key, String),
 }
@@ -87,6 +103,7 @@ pub(super) fn read<T>(
     table.context.take_forgiven();
     table.context.take_lab_only();
     table.context.take_unusable();
+    table.context.take_parts();
     if !described {
         links.enter(kind, &name.value);
     }
@@ -95,6 +112,8 @@ pub(super) fn read<T>(
     let forgiven = table.context.take_forgiven();
     let lab_only = table.context.take_lab_only();
     let unusable = table.context.take_unusable();
+    let (parts, unplayed) = table.context.take_parts();
+    let mut lab = NeedsLab::No;
     let key = (kind.to_owned(), name.value.clone());
     let asked = |why: String, cause| Out {
         lacks: [Lack::Item(key.clone(), why.clone())].into(),
@@ -116,17 +135,33 @@ pub(super) fn read<T>(
     } else if settings.targets.is_none() {
         None
     } else if needs.is_some() {
-        Some(asked("it needs the lab".to_owned(), Cause::Unable))
+        let is_free = lab_only.is_none() && missed.is_empty() && unplayed.is_empty();
+        let names_role = !parts.is_empty();
+        lab = if names_role && is_free { NeedsLab::Freed } else { NeedsLab::Out { names_role } };
+        let flags: Vec<String> = unplayed.iter().map(flag).collect();
+        let or =
+            if flags.is_empty() { String::new() } else { format!(" or {}", flags.join(" and ")) };
+        (lab != NeedsLab::Freed).then(|| asked(format!("it needs the lab{or}"), Cause::Unable))
     } else if let Some(why) = lab_only {
         Some(unable(why))
     } else {
-        let why: Vec<String> =
-            missed.iter().map(|key| format!("there is no --target {key}=URL")).collect();
-        let lacks = missed.into_iter().map(|key| Lack::Address([key].into())).collect();
+        let addresses = missed.iter().map(|key| format!("there is no --target {key}=URL"));
+        let roles = unplayed.iter().map(|part| format!("there is no {}", flag(part)));
+        let why: Vec<String> = addresses.chain(roles).collect();
+        let addresses = missed.into_iter().map(|key| Lack::Address([key].into()));
+        let lacks = addresses.chain(unplayed.into_iter().map(Lack::Part)).collect();
         (!why.is_empty()).then(|| Out { lacks, ..unable(why.join(", ")) })
     };
     let switch = table.context.param_of(&enabled.span);
-    Item { kind, name, value, out, optional, switch }
+    Item { kind, name, value, out, optional, switch, lab }
+}
+
+/// The option that gives what is asked of a role, in short.
+fn flag(part: &Part) -> String {
+    match part {
+        Part::Played(role) => format!("--role {role}=PROCESSES"),
+        Part::Started(role) => format!("--role-start {role}=COMMAND"),
+    }
 }
 
 /// Keeps the items that are part of the run and notes the others.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::item::{Item, Lack, Out};
 use super::links::Key;
-use super::{File, Purpose, Settings};
-use crate::plan::Target;
-use crate::plan::check::OWN;
-use crate::read::{Context, nearest_help};
+use super::{File, Purpose, Settings, role};
+use crate::plan::System;
+use crate::read::{Context, Part, nearest_help};
 
 /// An item that the run cannot do without, and cannot do.
 struct Stuck<'a> {
@@ -45,9 +44,15 @@ pub(super) fn report(context: &Context, file: &File, out: &BTreeMap<Key, Out>, p
     for (lack, items) in by_lack {
         // That it is required is said already.
         let is_required = |key| file.system.targets.get(key).is_some_and(|target| target.required);
-        let is_told = matches!(lack, Lack::Address(keys) if keys.iter().any(is_required));
+        let is_told = match lack {
+            Lack::Address(keys) => keys.iter().any(is_required),
+            Lack::Part(Part::Played(role)) => {
+                file.system.roles.get(role).is_some_and(|role| role.required)
+            }
+            Lack::Part(Part::Started(_)) | Lack::Item(..) => false,
+        };
         if !is_told {
-            let (message, help) = describe(lack, &items, &file.system.targets);
+            let (message, help) = describe(lack, &items, &file.system);
             context.problem(None, message, Some(help));
         }
     }
@@ -66,11 +71,7 @@ fn of<'a, T>(
 }
 
 /// What is missing and who needs it; what to give, or how to do without.
-fn describe(
-    lack: &Lack,
-    items: &[&Stuck<'_>],
-    targets: &BTreeMap<String, Target>,
-) -> (String, String) {
+fn describe(lack: &Lack, items: &[&Stuck<'_>], system: &System) -> (String, String) {
     let is_itself = |item: &&&Stuck<'_>| matches!(lack, Lack::Item((kind, name), _) if item.kind == kind && item.name == name);
     let itself = items.iter().any(|item| is_itself(&item));
     let others: Vec<String> = items
@@ -84,7 +85,7 @@ fn describe(
         Lack::Address(keys) => {
             let options: Vec<String> = keys.iter().map(|key| format!("--target {key}")).collect();
             let give = keys.iter().map(|key| {
-                let target = targets.get(key);
+                let target = system.targets.get(key);
                 let scheme = target.and_then(|target| target.schemes.first());
                 let scheme = scheme.map_or("http", String::as_str);
                 let help = target.map_or("", |target| target.help.as_str());
@@ -95,6 +96,22 @@ fn describe(
                 format!("there is no {}, and {needed}", options.join(" or ")),
                 Some(format!("give {}", give.join(" or "))),
             )
+        }
+        Lack::Part(Part::Played(role)) => {
+            let help = system.roles.get(role).map_or("", |role| role.help.as_str());
+            let help = if help.is_empty() { String::new() } else { format!(" ({help})") };
+            let give = format!("give {}{help}", role::flag(role));
+            (format!("nobody plays the role {role}, and {needed}"), Some(give))
+        }
+        Lack::Part(Part::Started(role)) => {
+            let message = format!(
+                "nothing says how an ended process of the role {role} is started again, so that it cannot be kept down, and {needed}"
+            );
+            let give = format!(
+                "give {}, or start = [\"PROGRAM\", …] in [system.roles.{role}], where no supervisor starts it; where one does, break it with run_command and programs that stop and start it",
+                role::start_flag(role)
+            );
+            (message, Some(give))
         }
         Lack::Item((kind, name), why) => {
             let message = format!("{kind} {name} cannot be part of this run: {why}");

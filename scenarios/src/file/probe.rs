@@ -27,7 +27,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
     }
     let kinds = [
         ("rabbitmq", table.opt_table("rabbitmq", "A RabbitMQ node.", rabbitmq)),
-        ("process", table.opt_table("process", "The processes of a role in the lab.", process)),
+        ("process", table.opt_table("process", "The processes of a role.", process)),
         (
             "health",
             table.opt_table("health", "A health endpoint.", |table| ProbeKind::Health {
@@ -84,8 +84,9 @@ fn rabbitmq(table: &mut Table<'_, '_>) -> ProbeKind {
 }
 
 fn process(table: &mut Table<'_, '_>) -> ProbeKind {
-    table.lab_only("it needs the lab");
-    ProbeKind::Process { role: table.req("role", "The role.") }
+    let role = table.req_at("role", "The role: one of [system.roles], or of the lab.");
+    table.plays(&role);
+    ProbeKind::Process { role: role.value }
 }
 
 fn logs(table: &mut Table<'_, '_>) -> ProbeKind {
@@ -95,7 +96,7 @@ fn logs(table: &mut Table<'_, '_>) -> ProbeKind {
     if role.is_none() && file.is_none() {
         table.nothing_of(&["role", "file"], "its file is not given");
     } else if file.is_none() {
-        table.lab_only("it names no file, and roles are of the lab");
+        table.lab_only("it names no file, and what processes of your own write is in one");
     }
     let containing = table
         .list_or_empty::<String>("containing", "The texts of which one makes a line count.")

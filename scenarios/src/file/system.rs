@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Settings;
 use super::links::{Kind, Links};
-use crate::plan::{Expected, System, Target, Variant};
+use super::{Settings, role};
+use crate::plan::{Expected, Role, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
 const REFERENCE: &str = "The reference system in the lab: publisher or ingest. A scenario for a system of your own names none.";
@@ -40,6 +40,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
             true,
         ),
     });
+    let roles = table.named(
+        "roles",
+        "Processes of a system of one's own that faults hit and probes watch; --role NAME=PROCESSES says who they are.",
+        |_, table| role::read(table),
+    );
     let variants = table.named("variants", "Forms of the reference system.", |name, table| {
         links.enter("variant", name);
         let about = table.req("about", "What the bug is.");
@@ -60,8 +65,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
         targets.into_iter().map(|(key, at)| (key, at.value)).collect();
     let variants: BTreeMap<String, Variant> =
         variants.into_iter().map(|(key, at)| (key, at.value)).collect();
+    let mut roles: BTreeMap<String, Role> =
+        roles.into_iter().map(|(name, at)| (name, at.value)).collect();
     if !table.is_described() {
         settle_targets(table, &targets, settings);
+        role::settle(table.context, &mut roles, settings, reference.is_some());
         settle_variant(table, &variants, settings);
     }
     for key in proxied.iter().filter(|key| !targets.contains_key(&key.value)) {
@@ -70,7 +78,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
         table.context.problem(Some(key.span.clone()), message, help);
     }
     let proxied = proxied.into_iter().map(|key| key.value).collect();
-    System { reference, replicas, proxied, targets, variants }
+    System { reference, replicas, proxied, targets, roles, variants }
 }
 
 /// Compares the addresses that the scenario declares with those that were

@@ -38,7 +38,7 @@ pub enum ProbeKind {
         /// Prometheus endpoint is known.
         management: Option<Template>,
     },
-    /// The processes of a role in the lab.
+    /// The processes of a role.
     Process {
         /// The role.
         role: String,
@@ -207,7 +207,10 @@ const RABBITMQ: &[SeriesInfo] = &[
 
 /// Series of [`ProbeKind::Process`], labelled with the process's name.
 const PROCESS: &[SeriesInfo] = &[
-    counter("restarts", "times that the supervisor started it again"),
+    counter(
+        "restarts",
+        "times that it was started again; of your own, times that another was seen in its place",
+    ),
     gauge("resident", Unit::Bytes, "resident memory"),
     counter("cpu", "processor time used, in milliseconds"),
     gauge("running", Unit::Count, "1 while it runs, else 0"),

@@ -49,6 +49,7 @@ impl Plan {
         names.extend(self.effects.iter().map(|effects| effects.name.as_str()));
         names.extend(self.checks.iter().map(|check| check.name.as_str()));
         names.extend(self.system.targets.keys().map(String::as_str));
+        names.extend(self.system.roles.keys().map(String::as_str));
         names.extend(self.params.keys().map(String::as_str));
         names
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Role;
+
 /// The system under test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,9 @@ pub struct System {
     pub proxied: Vec<String>,
     /// The addresses that the scenario uses, by key.
     pub targets: BTreeMap<String, Target>,
+    /// The roles that processes of somebody's own system play, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Role>,
     /// The variants of the reference system, by name.
     pub variants: BTreeMap<String, Variant>,
 }

@@ -20,6 +20,36 @@ pub(crate) struct Param {
     pub(crate) help: String,
 }
 
+/// Who plays the roles of a system of one's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cast {
+    /// The roles that there are; `None` where others may be named as well.
+    pub(crate) known: Option<BTreeSet<String>>,
+    /// Those that somebody plays; `None` for all of them.
+    pub(crate) played: Option<BTreeSet<String>>,
+    /// Those of which an ended process can be started again; `None` for all.
+    pub(crate) started: Option<BTreeSet<String>>,
+}
+
+/// What an item asks of a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// Processes that play it.
+    Played(String),
+    /// A command that starts an ended one again, so that it can be kept down
+    /// until then.
+    Started(String),
+}
+
+impl Part {
+    /// The role.
+    pub(crate) fn role(&self) -> &str {
+        match self {
+            Self::Played(role) | Self::Started(role) => role,
+        }
+    }
+}
+
 /// What every table of one reading shares.
 #[derive(Default)]
 pub(crate) struct Context {
@@ -34,6 +64,12 @@ pub(crate) struct Context {
     missed: RefCell<BTreeSet<String>>,
     /// Absent targets that it could do without.
     forgiven: RefCell<BTreeSet<String>>,
+    /// Who plays the roles; everybody does until it is known.
+    cast: RefCell<Cast>,
+    /// Every role that an item has named.
+    named: RefCell<BTreeSet<String>>,
+    /// What the item being read asks of roles.
+    parts: RefCell<BTreeSet<Part>>,
     /// Why the item being read can only be part of a run in the lab.
     lab_only: RefCell<Option<String>>,
     /// Why the item being read has nothing to work with in this run.
@@ -108,6 +144,44 @@ impl Context {
     pub(crate) fn set_targets(&self, declared: BTreeSet<String>, absent: BTreeSet<String>) {
         *self.targets.borrow_mut() = Some(declared);
         *self.absent.borrow_mut() = absent;
+    }
+
+    /// Fixes who plays the roles.
+    pub(crate) fn set_cast(&self, cast: Cast) {
+        *self.cast.borrow_mut() = cast;
+    }
+
+    /// Takes down that the item being read asks something of a role, which stands
+    /// at a place; `None` where it is a default.
+    pub(crate) fn asks(&self, part: Part, span: Option<Range<usize>>) {
+        let role = part.role().to_owned();
+        let unknown = self.cast.borrow().known.clone().filter(|known| !known.contains(&role));
+        if let Some(known) = unknown {
+            let help = nearest_help(&role, known.iter().map(String::as_str), "roles");
+            return self.problem(span, format!("there is no role {role:?}"), help);
+        }
+        self.named.borrow_mut().insert(role);
+        self.parts.borrow_mut().insert(part);
+    }
+
+    /// What was asked of roles since the last call: all of it, and what nobody
+    /// gives.
+    pub(crate) fn take_parts(&self) -> (BTreeSet<Part>, BTreeSet<Part>) {
+        let parts = self.parts.take();
+        let cast = self.cast.borrow();
+        let is_missing = |part: &&Part| match part {
+            Part::Played(role) => cast.played.as_ref().is_some_and(|played| !played.contains(role)),
+            Part::Started(role) => {
+                cast.started.as_ref().is_some_and(|started| !started.contains(role))
+            }
+        };
+        let missing = parts.iter().filter(is_missing).cloned().collect();
+        (parts, missing)
+    }
+
+    /// Every role that an item has named.
+    pub(crate) fn named_roles(&self) -> BTreeSet<String> {
+        self.named.borrow().clone()
     }
 
     /// Says that the item being read can only be part of a run in the lab.

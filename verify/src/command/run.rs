@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chaos::conduct::Preview;
+use chaos::role::{Played, Start};
 use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
-use scenarios::targets::Given;
-use scenarios::{Plan, Settings};
+use scenarios::{Plan, Selector, Settings};
 
 use super::source;
 use crate::cli::RunArgs;
 use crate::clock;
-use crate::conduct::{ConductError, Order, conduct};
+use crate::conduct::{ConductError, Order, conduct, faults};
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
 use crate::guards::{self, GuardsError};
 use crate::progress::Progress;
-use crate::setup::{self, SetupError};
+use crate::setup::{self, SetupError, Standing};
 use crate::signal::{self, Cancel};
 use crate::{preflight, report, targets};
 
@@ -71,6 +72,9 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
     }
     let progress = Progress::new(args.quiet || args.json);
+    if args.dry_run {
+        return dry_run(&mut plan, targets, args);
+    }
     if let Some(skipped) = skipped(&plan.left_out) {
         progress.step(&announced(&plan, &skipped));
     }
@@ -96,16 +100,57 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
 }
 
-/// Everything that is wrong with the addresses, and with the plan that they are
-/// given for.
-fn unusable(given: &Given, planned: Result<Plan, Failure>, open: Result<Plan, Failure>) -> Failure {
-    let mut told = given.problems.clone();
-    if let Ok(plan) = planned.as_ref().or(open.as_ref()) {
-        let checked = targets::check(&plan.system, &given.targets);
-        told.extend(checked.err().map(|error| error.to_string()));
+/// Shows the faults at their times, and whom they would hit now.
+fn dry_run(
+    plan: &mut Plan,
+    targets: Option<BTreeMap<String, String>>,
+    args: &RunArgs,
+) -> Result<u8, Failure> {
+    if targets.is_none() {
+        setup::name_roles(plan).map_err(Failure::usage)?;
     }
-    told.extend(planned.err().map(|failure| failure.message));
-    Failure::usage(told.join("\n"))
+    let cancel = Cancel::default();
+    let failed = |error: SetupError| match &error {
+        SetupError::Guards(error) => unguarded(error),
+        SetupError::Interrupted => Failure::interrupted(),
+        error => Failure::environment(error),
+    };
+    let previews = on_runtime(|runtime| {
+        runtime.block_on(async {
+            signal::listen(&cancel).map_err(Failure::environment)?;
+            let standing = match targets {
+                Some(targets) => {
+                    Some(Standing::targets(plan, targets, &cancel).await.map_err(failed)?)
+                }
+                None => None,
+            };
+            faults::preview(plan, standing.as_ref()).await.map_err(Failure::environment)
+        })
+    })
+    .map_err(Failure::environment)??;
+    let secrets = plan.secrets(&BTreeMap::new());
+    for preview in &previews {
+        let line = if args.json { preview.value().to_string() } else { preview.text() };
+        super::print(format!("{}\n", secrets.hide(&line)).as_bytes())?;
+    }
+    if previews.is_empty() && !args.json {
+        super::print(b"no fault is part of this run\n")?;
+    }
+    let lands = previews.iter().all(Preview::lands);
+    Ok(if lands { exit::HELD } else { exit::INCONCLUSIVE })
+}
+
+/// Does something on a runtime of its own. Threads of it that still wait for
+/// something then are not waited for.
+fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> std::io::Result<T> {
+    // lapin and reqwest share one TLS provider; a second installation is
+    // refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = work(&runtime);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// What a run does without, before it begins.
@@ -123,26 +168,18 @@ fn unguarded(error: &GuardsError) -> Failure {
 
 /// Conducts the run on a runtime of its own; tells whether it was interrupted.
 fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, ConductError> {
-    // lapin and reqwest share one TLS provider; a second installation is
-    // refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let crashed = |error: std::io::Error| ConductError::Crashed {
         part: "the runtime",
         why: error.to_string(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(crashed)?;
     let cancel = Cancel::default();
-    let result = runtime.block_on(async {
-        signal::listen(&cancel).map_err(crashed)?;
-        conduct(order, folder, progress, &cancel).await
+    let result = on_runtime(|runtime| {
+        runtime.block_on(async {
+            signal::listen(&cancel).map_err(crashed)?;
+            conduct(order, folder, progress, &cancel).await
+        })
     });
-    // Threads of the runtime that still wait for something are not waited for.
-    runtime.shutdown_background();
-    result.map(|()| cancel.is_cancelled())
+    result.map_err(crashed)?.map(|()| cancel.is_cancelled())
 }
 
 /// The failure of a run that came to no verdict. Its folder stays only where it
@@ -183,9 +220,15 @@ fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
             Some(text.parse().map_err(|error| Failure::usage(format!("--duration: {error}")))?)
         }
     };
-    let keys: BTreeSet<String> = given.targets.keys().chain(&given.unusable).cloned().collect();
+    let keys: BTreeSet<String> = given.keys().cloned().collect();
+    let mut roles: BTreeMap<String, Vec<Selector>> = BTreeMap::new();
+    for Played { role, processes } in &args.roles {
+        roles.entry(role.clone()).or_default().push(processes.clone());
+    }
     Ok(Settings {
         targets: (!keys.is_empty()).then_some(keys),
+        roles,
+        starts: args.starts.iter().map(|s| (s.role.clone(), s.words.clone())).collect(),
         variant: args.variant.clone(),
         set,
         skip: args.skip.iter().cloned().collect(),
@@ -239,8 +282,12 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     for target in pairs {
         words.extend(["--target".to_owned(), shown(target)]);
     }
-    if let Some(path) = &args.targets_file {
-        words.extend(["--targets".to_owned(), path.display().to_string()]);
+    for Played { role, processes } in &args.roles {
+        words.extend(["--role".to_owned(), secrets.hide(&format!("{role}={processes}"))]);
+    }
+    for Start { role, words: start } in &args.starts {
+        let line = format!("{role}={}", shell_words::join(start));
+        words.extend(["--role-start".to_owned(), secrets.hide(&line)]);
     }
     for allowed in &args.allow {
         words.extend(["--allow".to_owned(), allowed.clone()]);

@@ -67,6 +67,14 @@ fn describe(plan: &Plan) -> String {
         (key.clone(), format!("{}{optional}", target.help))
     });
     section("Targets of your own system (--target KEY=URL)", targets.collect());
+    let roles = plan.system.roles.iter().map(|(name, role)| {
+        let optional = if role.required { "" } else { " (optional)" };
+        let usual: Vec<String> = role.processes.iter().map(ToString::to_string).collect();
+        let usual =
+            if usual.is_empty() { String::new() } else { format!("\n{}", usual.join(", ")) };
+        (name.clone(), format!("{}{optional}{usual}", role.help))
+    });
+    section("Roles of your own processes (--role NAME=PROCESSES)", roles.collect());
     let variants = plan.system.variants.iter().map(|(name, v)| (name.clone(), v.about.clone()));
     section("Variants in the lab (--variant NAME)", variants.collect());
     out

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chaos::conduct::{Acked, Conduct, Entry, Manner, Setting, Step, Watch, conduct};
+use chaos::conduct::{Acked, Conduct, Entry, Manner, Preview, Setting, Step, Watch, conduct};
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
-use hosts::Guard;
 use reports::record::FaultRecord;
 use scenarios::Plan;
 use scenarios::redact::Secrets;
@@ -16,7 +15,6 @@ use services::Host;
 use super::{ConductError, LabHandle};
 use crate::event::Event;
 use crate::folder::Folder;
-use crate::guards;
 use crate::observe::Observer;
 use crate::setup::Standing;
 use crate::signal::Cancel;
@@ -131,23 +129,6 @@ fn outside(what: &str) -> FaultError {
     FaultError::Blocked { what: what.to_owned(), why: why.to_owned() }
 }
 
-/// Somebody's own system: its processes are out of reach, its hosts are guarded.
-struct NoWorld(Guard);
-
-impl World for NoWorld {
-    fn processes(&self, _: &str) -> Vec<Process> {
-        Vec::new()
-    }
-
-    fn may_hit(&self, process: &Process) -> Result<(), FaultError> {
-        Err(outside(&format!("harm to {process}")))
-    }
-
-    fn may_reach(&self, aim: &Aim) -> Result<(), FaultError> {
-        chaos::guard::hosts(aim, &self.0)
-    }
-}
-
 /// Puts every fault of the plan into the timetable. What cannot be carried out
 /// is written down with its reason; it makes the run inconclusive.
 pub(super) fn start(
@@ -194,20 +175,52 @@ fn scene(
     secrets: &Secrets,
     observer: &Observer,
 ) -> Result<Scene, String> {
-    let world: Arc<dyn World> = match &standing.lab {
-        Some(lab) => Arc::new(LabWorld::new(lab.clone(), &standing.targets)),
-        None => Arc::new(NoWorld(guards::guard(&plan.safety.allowed))),
-    };
     let run = folder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
     let journal = Journal::open(folder.journal(), &run).map_err(|error| error.to_string());
     let journal = journal.map(|journal| journal.hiding(secrets.clone()));
     if let Err(error) = &journal {
         observer.event(Event::Warning { text: error.clone() });
     }
+    scene_of(plan, standing, journal?)
+}
+
+/// Where the faults of a plan are carried out.
+fn scene_of(plan: &Plan, standing: &Standing, journal: Journal) -> Result<Scene, String> {
+    let world: Arc<dyn World> = match (&standing.lab, &standing.roles) {
+        (Some(lab), _) => Arc::new(LabWorld::new(lab.clone(), &standing.targets)),
+        (None, Some(roles)) => Arc::clone(roles) as Arc<dyn World>,
+        (None, None) => return Err("there is no system whose faults could be injected".to_owned()),
+    };
     let http = chaos::http_client().map_err(|error| error.to_string())?;
     let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
     let limits = Arc::new(Limits::new(most).within(Vec::new(), plan.safety.allowed.clone()));
-    Ok(Scene { world, journal: Arc::new(journal?), http, limits })
+    Ok(Scene { world, journal: Arc::new(journal), http, limits })
+}
+
+/// What each fault of the plan would do now. In a lab that does not stand nobody
+/// can tell whom one will hit.
+///
+/// # Errors
+/// When a fault has no place in time, or a client cannot be made.
+pub(crate) async fn preview(
+    plan: &Plan,
+    standing: Option<&Standing>,
+) -> Result<Vec<Preview>, String> {
+    let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
+        .map_err(|error| error.to_string())?;
+    let Some(standing) = standing else {
+        let later = "hits whoever then runs in the lab";
+        let entries = timetable.into_iter().map(|planned| Entry::new(planned, &BTreeMap::new()));
+        return Ok(entries.map(|entry| Preview::later(&entry, later)).collect());
+    };
+    // Nothing is injected, and so nothing written down.
+    let journal = Journal::open("/dev/null", "dry-run").map_err(|error| error.to_string())?;
+    let scene = scene_of(plan, standing, journal)?;
+    let mut previews = Vec::new();
+    for planned in timetable {
+        previews.push(Preview::of(&Entry::new(planned, &standing.targets), &scene).await);
+    }
+    Ok(previews)
 }
 
 /// Keeps the record of each fault and passes it on whenever it changes.

@@ -1,46 +1,95 @@
-//! Processes of the lab: restarts, from the supervisor, memory and processor
-//! time, from the machine.
+//! Processes of a role: restarts, memory and processor time. In the lab its
+//! supervisor counts the restarts; of a system of one's own, each one that is seen
+//! in the place of the one before is one, and one between two looks is not seen.
 
 use std::sync::Arc;
 
-use lab::{Lab, ProcessState};
+use chaos::Roles;
+use lab::Lab;
 use machine::process::Pinned;
 
 use crate::observe::ProbeObserver;
 
+/// Where the processes of roles come from.
+#[derive(Clone)]
+pub enum Processes {
+    /// The lab, which has started them.
+    Lab(Arc<Lab>),
+    /// Whoever was named on the command line or in the file.
+    Own(Arc<Roles>),
+}
+
+/// A process, or the place of one that has ended.
+struct State {
+    name: String,
+    running: Option<Pinned>,
+    restarts: u64,
+}
+
+impl Processes {
+    fn of(&self, role: &str) -> Vec<State> {
+        match self {
+            Self::Lab(lab) => {
+                let processes = lab.processes().into_iter().filter(|process| process.role == role);
+                let state = |process: lab::ProcessState| State {
+                    running: process.pid.map(|pid| Pinned { pid, start_time: process.start_time }),
+                    name: process.name,
+                    restarts: process.restarts,
+                };
+                processes.map(state).collect()
+            }
+            Self::Own(roles) => {
+                let members = roles.members(role).into_iter();
+                let state = |member: chaos::role::Member| State {
+                    running: member.now,
+                    name: member.name,
+                    restarts: member.restarts,
+                };
+                members.map(state).collect()
+            }
+        }
+    }
+}
+
 pub(super) struct Process {
-    lab: Arc<Lab>,
+    processes: Processes,
     role: String,
+    /// How many there were at the first look: each is followed to the end.
+    first: Option<usize>,
 }
 
 impl Process {
-    pub(super) fn new(lab: Arc<Lab>, role: &str) -> Self {
-        Self { lab, role: role.to_owned() }
+    pub(super) fn new(processes: Processes, role: &str) -> Self {
+        Self { processes, role: role.to_owned(), first: None }
     }
 
-    pub(super) fn sample(&self, observer: &ProbeObserver) -> Result<(), String> {
+    pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
         let at = observer.now();
-        let mut found = false;
-        for process in self.lab.processes() {
-            if process.role != self.role {
-                continue;
-            }
-            found = true;
-            let name = &process.name;
-            observer.labelled(at, "restarts", name, process.restarts as f64);
-            observer.labelled(at, "running", name, f64::from(u8::from(process.pid.is_some())));
+        let states = self.processes.of(&self.role);
+        if states.is_empty() {
+            return Err(format!("no process plays the role {:?}", self.role));
+        }
+        let first = *self.first.get_or_insert(states.len());
+        for State { name, running, restarts } in states.iter().take(first) {
+            observer.labelled(at, "restarts", name, *restarts as f64);
+            observer.labelled(at, "running", name, f64::from(u8::from(running.is_some())));
             // A process that ends just now has no figures; the next sample will.
-            if let Some((resident, cpu)) = usage(&process) {
+            if let Some((resident, cpu)) = running.and_then(usage) {
                 observer.labelled(at, "resident", name, resident);
                 observer.labelled(at, "cpu", name, cpu);
             }
         }
-        if found { Ok(()) } else { Err(format!("the lab has no process of role {:?}", self.role)) }
+        match states.len() - first {
+            0 => Ok(()),
+            more => Err(format!(
+                "{more} more processes play the role {:?} than when the run began, and are not watched",
+                self.role
+            )),
+        }
     }
 }
 
 /// Resident bytes and processor milliseconds of a process.
-fn usage(process: &ProcessState) -> Option<(f64, f64)> {
-    let pinned = Pinned { pid: process.pid?, start_time: process.start_time };
+fn usage(pinned: Pinned) -> Option<(f64, f64)> {
     Some((pinned.resident()? as f64, pinned.cpu_time()?.as_secs_f64() * 1e3))
 }

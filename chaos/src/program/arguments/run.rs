@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chaos::role::{Played, Start};
 use clap::Args;
 use scenarios::units::Share;
 
-use super::{Allow, Named};
+use super::Allow;
 
 /// Carries out the faults of a scenario file.
 #[derive(Debug, Args)]
@@ -48,10 +49,16 @@ pub(crate) struct Surroundings {
     /// A TOML file of addresses: management = "http://…"
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
     pub(crate) targets_file: Option<PathBuf>,
-    /// The processes of a role: worker=name:COMMAND, worker=pid-file:FILE or
-    /// worker=pid:PID; may be repeated, also for one role
+    /// The processes of a role, in place of the file's own: worker=pid-file:FILE,
+    /// worker=name:EXPRESSION (the name, or a regular expression on the command
+    /// line), worker=unit:NAME (systemd) or worker=pid:PID; may be repeated, also
+    /// for one role
     #[arg(long = "role", value_name = "ROLE=PROCESSES")]
-    pub(crate) roles: Vec<Role>,
+    pub(crate) roles: Vec<Played>,
+    /// The command that starts an ended process of a role again, where nobody else
+    /// does: worker='python3 worker.py'; may be repeated
+    #[arg(long = "role-start", value_name = "ROLE=COMMAND")]
+    pub(crate) starts: Vec<Start>,
     /// Somebody starts ended processes again: waits until they have
     #[arg(long)]
     pub(crate) supervised: bool,
@@ -74,49 +81,6 @@ pub(crate) struct Surroundings {
     /// The folder that gets the run's folder
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
     pub(crate) out: PathBuf,
-}
-
-/// Which processes play a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Role {
-    pub(crate) role: String,
-    pub(crate) selector: Selector,
-}
-
-/// How processes are found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Selector {
-    /// All whose command has this name.
-    Name(String),
-    /// The one that wrote its id there.
-    PidFile(PathBuf),
-    /// The one with this id.
-    Pid(Named),
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || {
-            format!(
-                "{text:?} is not ROLE=PROCESSES, such as worker=name:sidekiq, \
-                 worker=pid-file:/run/worker.pid or worker=pid:4321"
-            )
-        };
-        let (role, processes) = text.split_once('=').ok_or_else(form)?;
-        let (how, what) = processes.split_once(':').ok_or_else(form)?;
-        if role.is_empty() || what.is_empty() {
-            return Err(form());
-        }
-        let selector = match how {
-            "name" => Selector::Name(what.to_owned()),
-            "pid-file" => Selector::PidFile(PathBuf::from(what)),
-            "pid" => Selector::Pid(what.parse()?),
-            _ => return Err(form()),
-        };
-        Ok(Self { role: role.to_owned(), selector })
-    }
 }
 
 /// The most victims at the same time.
@@ -143,19 +107,6 @@ impl FromStr for Most {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_is_played_by_what_is_named() {
-        let role = |text: &str| text.parse::<Role>();
-        let named = Role { role: "web".to_owned(), selector: Selector::Name("nginx".to_owned()) };
-        assert_eq!(role("web=name:nginx"), Ok(named));
-        let file = Selector::PidFile(PathBuf::from("/run/a:b=c.pid"));
-        assert_eq!(role("web=pid-file:/run/a:b=c.pid").unwrap().selector, file);
-        assert_eq!(role("web=pid:12").unwrap().selector, Selector::Pid(Named::Pid(12)));
-        for bad in ["web", "web=nginx", "=name:nginx", "web=name:", "web=port:80", "web=pid:x"] {
-            assert!(role(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_limit_is_above_nothing() {

@@ -29,9 +29,10 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> [Option<FaultKind>; 3] {
                 "rabbitmq_alarm",
                 "RabbitMQ believes that it is short of something and blocks publishers, for a while.",
                 |table| {
-                    table.lab_only("it needs the lab");
+                    let role = table.or_at("role", "The role of the broker.", "rabbitmq".to_owned());
+                    table.plays(&role);
                     Alarm {
-                        role: table.or("role", "The role of the broker.", "rabbitmq".to_owned()),
+                        role: role.value,
                         of: table.or("of", "\"memory\" or \"disk\".", AlarmOf::Memory),
                         lasts: lasts(table),
                     }

@@ -56,6 +56,14 @@ impl Links {
         self.check_orders(context, file);
         let optional = file.optional();
         let mut out = names.out;
+        let freed = file.freed();
+        for (owner, targets) in groups.values() {
+            let refers =
+                targets.iter().any(|(_, key)| key.as_ref().is_some_and(|key| freed.contains(key)));
+            if refers && file.only_needs_lab(owner) {
+                out.remove(owner);
+            }
+        }
         // What is left out may be what something else refers to.
         loop {
             let mut found: BTreeMap<Key, Out> = BTreeMap::new();
