@@ -17,6 +17,7 @@ mod proxy;
 mod proxy_api;
 mod proxy_clients;
 mod proxy_messages;
+mod roles;
 mod run;
 mod sleeper;
 mod upstream;

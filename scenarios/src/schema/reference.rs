@@ -96,17 +96,29 @@ command = { run = "sqlite3 -readonly orders.db 'select count(*) from outbox'" }
 command = { run = "./group-lag orders", series.lag = {} }   # prints lag{partition="0"} 12
 ```
 
-## What is looked at before a load
+## Processes of your own
 
-`verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
+A fault such as `kill_process` and the probe `process` name a *role*. In a lab the roles are the lab's; of your own system, `[system.roles.NAME]` says what a role does, and `--role NAME=PROCESSES`, or `default` in the file, who plays it:
 
-- Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
-- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing.
-- A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
+- `pid-file:FILE`: the process that wrote its id there. A file that is older than the process that has the id now is refused: the id was given to another one.
+- `name:EXPRESSION`: every process whose name, or the file name of its first word, is exactly the text, or whose command line matches the regular expression. `verify` itself, what it descends from and what it runs never match, nor do threads of the kernel. A supervisor that names the program on its own command line does: write `name:^python3 worker`, look with `--dry-run`.
+- `unit:NAME`: the main process of a unit of systemd.
+- `pid:PID`: one process for ever. After it was killed nobody can tell what took its place.
+
+```toml
+[system.roles.worker]
+help = "what stores the orders"
+default = "name:^python3 worker"
+start = ["python3", "worker.py"]    # only where no supervisor starts it again
+```
+
+How an ended process comes back is said once: without `start` a supervisor of yours starts it (a shell loop, systemd, a container's runtime), and a fault counts as healed when as many processes run as before. With `start`, or `--role-start worker='python3 worker.py'`, nobody else does: the command is run without a shell (`["sh", "-c", "…"]` asks for one), once for each process that is missing, in the folder from which `verify` was started, in a session of its own. What it starts outlives the run; what it writes is not kept, so let it write into a file. Should `verify` be killed by SIGKILL, a watchdog runs the command when the time of `stop_process` is over; what an instant fault has ended, `chaos recover --journal RUN/faults.ndjson` starts. `stop_process` keeps processes down and so needs `start`: a supervisor would start them at once. A supervised one is broken with `run_command` and programs that stop and start it.
+
+A selector that finds nobody, or a process that may not be hit (another user's needs `--allow PID`), ends the run before its load. `--dry-run` shows for each fault whom it would hit, out of how many, and their command lines. The process probe follows as many processes as there are at its first look, each under a name of its own: that of its pid file or unit, else `NAME-1`, `NAME-2` in the order in which they began; one that takes the place of an ended one takes its name and counts as a restart. Two restarts between two samples are seen as one. Log lines are read from a `file`. Items with `needs = "lab"` that need it for a role alone are part of a run in which the role is played. Pods play no role: `kill_pods`, `terminate_pods` and `evict_pods` hit them.
 
 ## What is left out of a run
 
-Items are left out when you say so (`--skip CHECK`, `--skip-fault FAULT`, `enabled` off), and when the run cannot do them and the file says that they may go: `needs = "lab"` for what needs the lab while the run has targets, `optional = true` for what misses an address, a role of the lab, or something that it refers to. A run that cannot do anything else does not start: the message names everything that is missing at once, with what to give and what to skip. Probes and effects that no check of the run reads may always be missing. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
+Items are left out when you say so (`--skip CHECK`, `--skip-fault FAULT`, `enabled` off), and when the run cannot do them and the file says that they may go: `needs = "lab"` for what needs the lab while the run has none (unless it needs it for a role alone, and `--role` names who plays it), `optional = true` for what misses an address, a role, or something that it refers to. A run that cannot do anything else does not start: the message names everything that is missing at once, with what to give and what to skip. Probes and effects that no check of the run reads may always be missing. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
 
 What is left out stands in the headline (`1 fault and 2 checks skipped`) and in every report; JUnit has it as skipped test cases. A run of a scenario with faults of which none is left is inconclusive, unless each was left out by its name or its switch.
 "#;

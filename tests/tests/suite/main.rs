@@ -14,6 +14,7 @@ mod messages;
 mod own;
 mod reach;
 mod refusals;
+mod roles;
 mod secrets;
 mod stops;
 mod strangers;
