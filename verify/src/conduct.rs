@@ -191,14 +191,7 @@ async fn perform(
         let prober = Prober::new(probe, &standing.targets, processes.as_ref(), observer.clone())?;
         probes.spawn(prober.run(stopped.clone()));
     }
-    let mut followers = JoinSet::new();
-    match &processes {
-        Some(Processes::Lab(lab)) => faults::follow_processes(lab, &observer),
-        Some(Processes::Own(own)) => {
-            followers.spawn(roles::follow(Arc::clone(own), observer.clone()));
-        }
-        None => {}
-    }
+    let mut followers = follow(processes.as_ref(), &observer);
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
@@ -257,6 +250,19 @@ async fn perform(
         writer.event(event)?;
     }
     Ok(())
+}
+
+/// Has it written down who ends and who is started again.
+fn follow(processes: Option<&Processes>, observer: &Observer) -> JoinSet<()> {
+    let mut followers = JoinSet::new();
+    match processes {
+        Some(Processes::Lab(lab)) => faults::follow_processes(lab, observer),
+        Some(Processes::Own(own)) => {
+            followers.spawn(roles::follow(Arc::clone(own), observer.clone()));
+        }
+        None => {}
+    }
+    followers
 }
 
 /// Goes through the phases, until one of two asks for the end: a signal or a

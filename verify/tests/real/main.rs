@@ -7,4 +7,5 @@ mod endpoints;
 mod folder;
 mod preflight;
 mod probes;
+mod roles;
 mod support;

@@ -13,7 +13,7 @@ use verify::clock::Clock;
 use verify::event::Event;
 use verify::history::Sample;
 use verify::observe::{Observed, Observer};
-use verify::probe::Prober;
+use verify::probe::{Prober, Processes};
 
 /// Generous: it only ever runs out when something is broken.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -42,11 +42,16 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(kind: ProbeKind) -> Self {
+        Self::of(kind, None)
+    }
+
+    /// One that looks at processes.
+    pub(crate) fn of(kind: ProbeKind, processes: Option<Processes>) -> Self {
         let probe = Probe { name: "it".to_owned(), every: "100ms".parse().unwrap(), kind };
         // As `main` does; a second time, in another test, it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (observer, observed) = Observer::new(Clock::starting_in(Duration::ZERO));
-        let prober = Prober::new(&probe, &BTreeMap::new(), None, observer).unwrap();
+        let prober = Prober::new(&probe, &BTreeMap::new(), processes.as_ref(), observer).unwrap();
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(prober.run(stopped));
         let (samples, troubles, absent) = (BTreeMap::new(), Vec::new(), Vec::new());
