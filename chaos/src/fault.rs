@@ -459,6 +459,11 @@ impl Injected {
     /// [`FaultError::Undo`] if it cannot be taken back. Its victims count as
     /// under a fault from then on, until the end of the run.
     pub async fn take_back(&mut self) -> Result<String, FaultError> {
+        if self.undo.is_for_one()
+            && let Some(watchdog) = self.watchdog.take()
+        {
+            watchdog.end();
+        }
         let undone = match self.strike.release().await {
             Some(how) => Ok(how),
             None => self.undo.perform().await,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::journal::{Journal, JournalError, Open, State, open_faults};
+use crate::process::Pinned;
 use crate::victim::Signal;
 
 /// Whose faults are taken back.
@@ -60,12 +61,16 @@ pub async fn recover(journal: &Journal, reach: Reach) -> Result<Report, JournalE
             report.in_hand.push(recovered(open, how));
             continue;
         }
+        // One that cannot be ended only takes it back once more.
+        let end = |watchdog: Option<Pinned>| {
+            watchdog.map(|watchdog| crate::undo::send(watchdog, Signal::KILL))
+        };
+        if open.undo.is_for_one() {
+            end(open.watchdog);
+        }
         match open.undo.perform().await {
             Ok(how) => {
-                // One that cannot be ended only takes it back once more.
-                if let Some(watchdog) = open.watchdog {
-                    let _ = crate::undo::send(watchdog, Signal::KILL);
-                }
+                end(open.watchdog);
                 let state = State::Undone { how: how.clone() };
                 journal.record_for(&open.run, &open.fault, &open.kind, state)?;
                 report.undone.push(recovered(open, how));

@@ -149,9 +149,9 @@ struct Finder {
 }
 
 impl Roles {
-    /// The roles of a plan. `allowed` are hosts and ids of processes of other
-    /// users that may be hit; `supervised` says whether somebody starts processes
-    /// again where no command does.
+    /// The roles of a plan. `supervised` says whether somebody starts processes
+    /// again where no command does; what `hosts` allows are also the ids of
+    /// processes of other users. A command has none of the `secrets` in it.
     ///
     /// # Errors
     /// A start command with a secret in it, and a working folder that is gone.
@@ -159,11 +159,12 @@ impl Roles {
         roles: &BTreeMap<String, Role>,
         supervised: bool,
         hosts: Guard,
+        secrets: &Secrets,
     ) -> Result<Self, FaultError> {
         for (name, role) in roles {
             let line = shell_words::join(&role.start);
             // It is written to the journal as it stands.
-            if Secrets::of(&line).hide(&line) != line {
+            if Secrets::of(&line).and(secrets).hide(&line) != line {
                 let what = format!("the command that starts {name} again");
                 let why = "it would be written to the journal with its password; let the program \
                            read the password from a file or from its environment"
@@ -378,7 +379,8 @@ mod tests {
             ..Role::default()
         };
         let guard = Guard::new(hosts::Ground::Machine, &[]);
-        Roles::new(&BTreeMap::from([("worker".to_owned(), role)]), true, guard)
+        let secrets = Secrets::default();
+        Roles::new(&BTreeMap::from([("worker".to_owned(), role)]), true, guard, &secrets)
     }
 
     #[test]

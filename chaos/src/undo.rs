@@ -187,6 +187,12 @@ impl Undo {
         }
     }
 
+    /// Whether two who carry it out at the same moment would do it twice: whoever
+    /// else could is ended first.
+    pub(crate) fn is_for_one(&self) -> bool {
+        matches!(self, Self::StartProcesses { .. })
+    }
+
     /// Whether there is nothing left to take back.
     pub(crate) fn is_moot(&self) -> bool {
         match self {

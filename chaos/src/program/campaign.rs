@@ -72,7 +72,8 @@ impl Campaign<'_> {
         self.tell_of_permissions(&then);
         self.cast();
         let guard = Guard::new(Ground::Machine, &self.asked.allow.words);
-        let roles = Roles::new(&self.plan.system.roles, self.asked.supervised, guard)?;
+        let (cast, secrets) = (&self.plan.system.roles, self.say.secrets());
+        let roles = Roles::new(cast, self.asked.supervised, guard, &secrets)?;
         self.see_roles(&roles)?;
         let limits = Limits::new(self.most(&roles)?);
         let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));

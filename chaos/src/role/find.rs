@@ -25,7 +25,7 @@ const CLOCKS: Duration = Duration::from_secs(1);
 /// So much of a command line is shown.
 const SHOWN: usize = 160;
 /// A `systemctl` that takes longer is taken to hang.
-const ASK_WITHIN: Duration = Duration::from_secs(5);
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why nobody is found.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::UndoError;
 use super::program::{Ran, finish};
 use crate::patience::Patience;
@@ -36,16 +38,18 @@ pub(super) async fn start(
     tokio::time::sleep(SETTLED).await;
     let running = starting.running().len();
     let missing = before.saturating_sub(running);
-    for _ in 0..missing {
-        let failed = |reason| UndoError::Start {
+    let started = (0..missing).map(|_| {
+        let mut command = tokio::process::Command::new("/proc/self/exe");
+        command.arg(SUBCOMMAND).arg(&starting.folder).args(&starting.start);
+        finish(command)
+    });
+    for ran in join_all(started).await {
+        ran.and_then(Ran::success).map_err(|reason| UndoError::Start {
             role: starting.role.clone(),
             command: starting.line(),
             folder: starting.folder.clone(),
             reason,
-        };
-        let mut command = tokio::process::Command::new("/proc/self/exe");
-        command.arg(SUBCOMMAND).arg(&starting.folder).args(&starting.start);
-        finish(command).await.and_then(Ran::success).map_err(failed)?;
+        })?;
     }
     Ok(match missing {
         0 => format!("{running} of {before} processes of {:?} run already", starting.role),

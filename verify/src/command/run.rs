@@ -72,11 +72,11 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
     }
     let progress = Progress::new(args.quiet || args.json);
-    if args.dry_run {
-        return dry_run(&mut plan, targets, args);
-    }
     if let Some(skipped) = skipped(&plan.left_out) {
         progress.step(&announced(&plan, &skipped));
+    }
+    if args.dry_run {
+        return dry_run(&mut plan, targets, args);
     }
     if targets.is_none() {
         setup::name_roles(&mut plan).map_err(Failure::usage)?;

@@ -1,6 +1,6 @@
 //! Roles that processes of one's own play: seen before the load, and followed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::guards;
 use crate::observe::Observer;
 
 /// How often it is looked who is there.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The roles of a plan, each played by somebody now whom its faults may hit.
 ///
@@ -23,7 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(crate) fn cast(plan: &Plan) -> Result<Arc<Roles>, String> {
     let guard = guards::guard(&plan.safety.allowed);
     // Without a command it is the supervisor's to start them again.
-    let roles = Roles::new(&plan.system.roles, true, guard).map_err(|error| error.to_string())?;
+    let secrets = plan.secrets(&BTreeMap::new());
+    let roles =
+        Roles::new(&plan.system.roles, true, guard, &secrets).map_err(|error| error.to_string())?;
     let hit: BTreeSet<&str> = plan.faults.iter().filter_map(|fault| fault.kind.role()).collect();
     let watched = plan.probes.iter().filter_map(|probe| match &probe.kind {
         ProbeKind::Process { role } => Some(role.as_str()),

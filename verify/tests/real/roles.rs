@@ -11,6 +11,7 @@ use chaos::victim::{Signal, Victim};
 use chaos::{Process, World};
 use hosts::{Ground, Guard};
 use scenarios::plan::{ProbeKind, Role};
+use scenarios::redact::Secrets;
 use verify::probe::Processes;
 
 use crate::support::Watch;
@@ -53,7 +54,7 @@ async fn a_worker_in_the_place_of_another_is_a_restart() {
     let role = Role { processes: vec![file.parse().unwrap()], ..Role::default() };
     let guard = Guard::new(Ground::Machine, &[]);
     let cast = BTreeMap::from([("worker".to_owned(), role)]);
-    let roles = Arc::new(Roles::new(&cast, true, guard).unwrap());
+    let roles = Arc::new(Roles::new(&cast, true, guard, &Secrets::default()).unwrap());
     let kind = ProbeKind::Process { role: "worker".to_owned() };
     let mut watch = Watch::of(kind, Some(Processes::Own(Arc::clone(&roles))));
     watch.until("the worker", |watch| watch.last("running", "w").filter(|&n| n == 1.0)).await;

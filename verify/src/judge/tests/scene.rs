@@ -67,6 +67,7 @@ impl Scene {
                 replicas: 2,
                 proxied: Vec::new(),
                 targets: BTreeMap::new(),
+                roles: BTreeMap::new(),
                 variants: BTreeMap::new(),
             },
             params: BTreeMap::new(),
