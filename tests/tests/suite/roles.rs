@@ -190,7 +190,7 @@ fn a_supervised_worker_is_killed_by_its_role_and_the_run_is_held() {
     let fault = &record.faults[0];
     assert_eq!(fault.victims, [format!("worker (pid {before})")]);
     assert!(fault.healed.is_some(), "{fault:?}");
-    assert!(record.again.contains("--role worker=pid-file:"), "{}", record.again);
+    assert!(record.run.again.contains("--role worker=pid-file:"), "{}", record.run.again);
 }
 
 #[test]
