@@ -16,7 +16,8 @@ pub(super) fn nearest(
 ) -> Vec<String> {
     let mut all: Vec<(usize, String, u32)> = running
         .filter_map(|(pid, name, words)| {
-            let words = words.iter().filter(|word| word.len() <= 4 * text.len().max(8));
+            let words = words.iter().filter(|word| !word.starts_with('-'));
+            let words = words.filter(|word| word.len() <= 4 * text.len().max(8));
             let files = words.filter_map(|word| Path::new(word).file_name()?.to_str());
             let known = std::iter::once(name.as_str()).chain(files);
             let (distance, word) =
