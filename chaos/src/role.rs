@@ -203,6 +203,13 @@ impl Roles {
         self.with(role, |watched| watched.look().to_vec()).unwrap_or_default()
     }
 
+    /// Everybody who plays any role now.
+    #[must_use]
+    pub fn everybody(&self) -> Vec<Pinned> {
+        let now = |role: &String| self.members(role).into_iter().filter_map(|member| member.now);
+        self.cast.keys().flat_map(now).collect()
+    }
+
     /// What was seen of all places since the last call.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {

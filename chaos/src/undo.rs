@@ -4,7 +4,7 @@
 mod file;
 pub(crate) mod leash;
 mod node;
-mod program;
+pub(crate) mod program;
 pub(crate) mod start;
 
 use std::collections::BTreeMap;

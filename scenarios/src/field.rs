@@ -13,6 +13,7 @@ use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
 use crate::pointer::Pointer;
+use crate::program::Program;
 use crate::selector::Selector;
 use crate::template::Template;
 use crate::units::{Quantity, Rate, Share, Size, Span, Unit, UnitError};

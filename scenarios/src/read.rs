@@ -21,8 +21,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::field::{Field, Scalar};
 
+pub(crate) use crate::nearest::nearest_help;
 pub(crate) use context::{Cast, Context, Param, Part};
-pub(crate) use nearest::nearest_help;
 
 struct Known {
     key: String,

@@ -191,6 +191,7 @@ async fn perform(
         let prober = Prober::new(probe, &standing.targets, processes.as_ref(), observer.clone())?;
         probes.spawn(prober.run(stopped.clone()));
     }
+    probes.spawn(Prober::of_host(processes.as_ref(), observer.clone()).run(stopped.clone()));
     let mut followers = follow(processes.as_ref(), &observer);
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, pin_mut};
 use services::postgres::trouble;
 use services::{Address, Service, Trouble};
-use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::error::{ErrorPosition, SqlState};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// How long a server may take to let us in.
@@ -101,6 +101,12 @@ impl Session {
             (_, Err(_)) => Err(self.lost("no answer to ROLLBACK".to_owned())),
             (Ok(Ok(count)), Ok(_)) => Ok(count),
         }
+    }
+
+    /// Whether the server refused what it was asked last because there is no such
+    /// table (`undefined_table`).
+    pub(crate) fn lacks_table(&self) -> bool {
+        self.lacks_table.load(Ordering::Relaxed)
     }
 
     /// Has the server read a query, and look up what it names, without carrying

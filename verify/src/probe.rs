@@ -140,9 +140,9 @@ impl Prober {
 
     /// The probe of the host, which every run has.
     #[must_use]
-    pub fn of_host(lab: Option<&Arc<Lab>>, observer: Observer) -> Self {
+    pub fn of_host(processes: Option<&Processes>, observer: Observer) -> Self {
         let observer = ProbeObserver::new(observer, HOST_NAME);
-        Self { observer, every: HOST_EVERY, kind: Kind::Host(host::Host::new(lab.cloned())) }
+        Self { observer, every: HOST_EVERY, kind: Kind::Host(host::Host::new(processes.cloned())) }
     }
 
     /// Samples until told to stop, and once more at the end.

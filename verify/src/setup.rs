@@ -171,11 +171,11 @@ impl Standing {
     }
 
     /// Takes somebody's own system, if all of its addresses answer and let us
-    /// in, and all of its roles are played.
+    /// in, what is read there can be read, and all of its roles are played.
     ///
     /// # Errors
-    /// Every address at which nobody answers, or that refuses us; else every
-    /// selector that finds nobody.
+    /// Every address at which nobody answers, or that refuses us, and everything
+    /// that cannot be read; else every selector that finds nobody.
     pub async fn targets(
         plan: &Plan,
         targets: BTreeMap<String, String>,
@@ -190,9 +190,9 @@ impl Standing {
         let warnings = tokio::select! {
             looked = look => looked?,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
-        }
+        };
         let roles = Some(roles::cast(plan).map_err(SetupError::Roles)?);
-        Ok(Self { targets, lab: None, roles, brokers: Vec::new(), running: None })
+        Ok(Self { targets, lab: None, roles, brokers: Vec::new(), warnings, running: None })
     }
 
     /// Where the processes of roles are looked up.

@@ -107,12 +107,12 @@ async fn a_stale_list_that_hits_nobody_is_an_error() {
 #[tokio::test]
 async fn a_wrong_password_says_how_to_give_the_right_one() {
     let api = Api::start(Manner::default(), &NAMES).await;
-    let error = live(&order(api.url_with("joe:wrong"), "", Pick::ALL)).await.unwrap_err();
+    let error = live(&order(api.url_with("joe:blackbird"), "", Pick::ALL)).await.unwrap_err();
     let text = error.to_string();
     assert!(error.is_refusal() && error.is_environment(), "{text}");
     assert!(text.contains("http://joe:***@127.0.0.1:") && text.contains("401"), "{text}");
     assert!(text.contains("http://USER:PASSWORD@HOST:PORT"), "{text}");
-    assert!(!text.contains("wrong"), "{text}");
+    assert!(!text.contains("blackbird"), "{text}");
 }
 
 #[tokio::test]

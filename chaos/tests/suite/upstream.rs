@@ -11,7 +11,7 @@ use crate::proxy_api::Program;
 fn proxies() -> (Program, [String; 2]) {
     let far = ["--proxy", "far=127.0.0.1:0->192.0.2.1:6379"];
     let near = ["--proxy", "near=127.0.0.1:0->127.0.0.1:1"];
-    let program = Program::start(&[far, near].concat());
+    let program = Program::start(&[far, near, ["--allow", "192.0.2.1"]].concat());
     let listens = [0, 1].map(|at| program.said["proxies"][at]["listen"].as_str().unwrap().into());
     (program, listens)
 }

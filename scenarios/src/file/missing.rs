@@ -7,6 +7,7 @@ use super::item::{Item, Lack, Out};
 use super::links::Key;
 use super::{File, Purpose, Settings, role};
 use crate::plan::System;
+use crate::plan::check::OWN;
 use crate::read::{Context, Part, nearest_help};
 
 /// An item that the run cannot do without, and cannot do.

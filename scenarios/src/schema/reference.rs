@@ -116,6 +116,35 @@ How an ended process comes back is said once: without `start` a supervisor of yo
 
 A selector that finds nobody, or a process that may not be hit (another user's needs `--allow PID`), ends the run before its load. `--dry-run` shows for each fault whom it would hit, out of how many, and their command lines. The process probe follows as many processes as there are at its first look, each under a name of its own: that of its pid file or unit, else `NAME-1`, `NAME-2` in the order in which they began; one that takes the place of an ended one takes its name and counts as a restart. Two restarts between two samples are seen as one. Log lines are read from a `file`. Items with `needs = "lab"` that need it for a role alone are part of a run in which the role is played. Pods play no role: `kill_pods`, `terminate_pods` and `evict_pods` hit them.
 
+## What is looked at before a load
+
+`verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
+
+- Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
+- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing.
+- A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
+
+## Poison, retries and errors
+
+A share of a workload's operations can be poison, and a service may try each as often as it likes before it gives up. What that does to a counter of errors or dead letters is not held against it where `speed` says so:
+
+```toml
+# each of them is one dead letter
+speed = { series = "service.dead_letters", phases = ["load"], max = "10/s", poison = { of = ["send"], each = 1 } }
+# nobody knows how many errors each of them is
+speed = { series = "service.errors", phases = ["load"], max = "1/s", poison = { of = ["send"], until = "dead.added" } }
+```
+
+With `until` the counter is judged only while no poison is under way: when all that had come due was given up. Errors at such times are the system's own, whatever the number of retries is, and too many of them are violated. Not seen are errors that only come while poison is under way, such as a whole batch that fails because of one message; give `each` to bound them. Where poison is under way nearly always the check is inconclusive, unless all errors together are few enough: give a smaller share of poison, or a longer run.
+
+## What does not exist yet
+
+A stream, its consumer group or a table that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
+
+## A starved host
+
+Every run records how its host fares, once a second. A second is *starved* when the run and its lab waited for processors that others used, or that the hypervisor gave away. A check that has to do with pace and breaks only then, or in as much time again behind it, is inconclusive: `latency`, `twin`, `speed`, `drain`, `recovery`, and `bound`, `growth`, `trend` and `ratio` of a series that is a time, a rate or counts what waits: of the probes' own series the backlogs, lags and queues, of a workload's those of operations that were not answered. Of a metric, a query or a program nobody knows it but you: `waits = true`. What is broken at other times, too, is violated; and so is, at any time, what was lost, done twice, reordered, restarted or left open. A system of your own on the same host counts among the others, unless its processes play a role.
+
 ## What is left out of a run
 
 Items are left out when you say so (`--skip CHECK`, `--skip-fault FAULT`, `enabled` off), and when the run cannot do them and the file says that they may go: `needs = "lab"` for what needs the lab while the run has none (unless it needs it for a role alone, and `--role` names who plays it), `optional = true` for what misses an address, a role, or something that it refers to. A run that cannot do anything else does not start: the message names everything that is missing at once, with what to give and what to skip. Probes and effects that no check of the run reads may always be missing. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.

@@ -195,7 +195,7 @@ fn run_strangers(only: Option<&str>, runs: u32) -> Result<u32> {
             };
             let is_right = match caught_by {
                 [] => judged.verdict == Verdict::Held,
-                checks => checks.iter().all(|check| violated(&check)),
+                checks => checks.iter().all(violated),
             };
             misses += u32::from(!is_right);
             let (name, word) = (kind.name(), judged.verdict.word());

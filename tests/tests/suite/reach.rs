@@ -26,7 +26,7 @@ schemes = ["http"]
 [system.targets.store]
 help = "its store"
 schemes = ["redis"]
-optional = true
+required = false
 
 [[phase]]
 name = "load"
@@ -42,7 +42,7 @@ command = {{ run = ["true"] }}
 [[check]]
 name = "accepted"
 title = "orders are accepted"
-ratio = {{ of = "order.unsuccessful", to = "order.due", phases = ["load"], max = "1%" }}
+ratio = {{ of = "order.unsuccessful", to = "order.due", phases = ["load"], max = "1%", at_least = 5 }}
 {more}
 "#
     );

@@ -129,7 +129,7 @@ absence = {{ series = "workers.restarts", phases = ["load", "settle"], excused_b
 [[check]]
 name = "memory"
 title = "the worker stays small"
-bound = {{ series = "workers.resident", phases = ["load"], max = "256MiB" }}
+bound = {{ series = "workers.resident", phases = ["settle"], max = "256MiB" }}
 "#
         );
         self.sandbox.file("orders.toml", &text).unwrap().to_string_lossy().into_owned()

@@ -67,6 +67,17 @@ fn answer(mut stream: TcpStream, secret: &str) {
     }
 }
 
+/// The scenario without what is looked at before a load and would end it.
+fn without_the_dead(source: &str) -> String {
+    const DEAD: [&str; 6] = ["publish", "streams", "rows", "tapped", "stored", "streamed"];
+    let mut file: toml::Table = source.parse().unwrap();
+    for list in ["workload", "probe", "effects"] {
+        let items = file[list].as_array_mut().unwrap();
+        items.retain(|item| !DEAD.contains(&item["name"].as_str().unwrap()));
+    }
+    toml::to_string(&file).unwrap()
+}
+
 /// Runs a program in a place to its end.
 fn run(sandbox: &Sandbox, program: Program, words: &[&str]) -> Ended {
     Run::start(&mut sandbox.command(program, words).unwrap()).unwrap().end().unwrap()
@@ -105,6 +116,11 @@ fn a_run_and_what_is_made_of_it_show_no_secret() {
         "--set",
         &also,
     ];
+    // Before any load everything at which nobody answers is told.
+    let refused = verify(&sandbox, &words);
+    s.expect_none_said(&refused);
+    expect(&refused, exit::ENVIRONMENT, &["redis://joe:***@", "postgres://joe:***@"]);
+    std::fs::write(&file, without_the_dead(&std::fs::read_to_string(&file).unwrap())).unwrap();
     let writing = log.clone();
     let lines = [password, echoed].map(|secret| format!("failed to log in with {secret}\n"));
     let mut verify_run = sandbox.verify(&words).unwrap();
@@ -123,7 +139,7 @@ fn a_run_and_what_is_made_of_it_show_no_secret() {
     let place = text(folder.path());
     let events = std::fs::read_to_string(folder.events()).unwrap();
     // What was to be seen was there to be seen.
-    for shown in ["failed to log in with ***", "redis://joe:***@", "postgres://u:***@h/db"] {
+    for shown in ["failed to log in with ***", "postgres://u:***@h/db"] {
         assert!(events.contains(shown), "{shown}");
     }
     let answers = std::fs::read_to_string(folder.answers_of("ask")).unwrap();

@@ -6,6 +6,7 @@ use chaos::conduct::Preview;
 use chaos::role::{Played, Start};
 use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
+use scenarios::targets::Given;
 use scenarios::{Plan, Selector, Settings};
 
 use super::source;
@@ -98,6 +99,18 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     let record = report::finish(&folder).map_err(Failure::environment)?;
     super::show(&record, args.json)?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+}
+
+/// Everything that is wrong with the addresses, and with the plan that they are
+/// given for.
+fn unusable(given: &Given, planned: Result<Plan, Failure>, open: Result<Plan, Failure>) -> Failure {
+    let mut told = given.problems.clone();
+    if let Ok(plan) = planned.as_ref().or(open.as_ref()) {
+        let checked = targets::check(&plan.system, &given.targets);
+        told.extend(checked.err().map(|error| error.to_string()));
+    }
+    told.extend(planned.err().map(|failure| failure.message));
+    Failure::usage(told.join("\n"))
 }
 
 /// Shows the faults at their times, and whom they would hit now.
@@ -220,7 +233,7 @@ fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
             Some(text.parse().map_err(|error| Failure::usage(format!("--duration: {error}")))?)
         }
     };
-    let keys: BTreeSet<String> = given.keys().cloned().collect();
+    let keys: BTreeSet<String> = given.targets.keys().chain(&given.unusable).cloned().collect();
     let mut roles: BTreeMap<String, Vec<Selector>> = BTreeMap::new();
     for Played { role, processes } in &args.roles {
         roles.entry(role.clone()).or_default().push(processes.clone());
@@ -281,6 +294,9 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     };
     for target in pairs {
         words.extend(["--target".to_owned(), shown(target)]);
+    }
+    if let Some(path) = &args.targets_file {
+        words.extend(["--targets".to_owned(), path.display().to_string()]);
     }
     for Played { role, processes } in &args.roles {
         words.extend(["--role".to_owned(), secrets.hide(&format!("{role}={processes}"))]);

@@ -166,6 +166,15 @@ impl List {
     }
 }
 
+/// What a list had beside its identities.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Records in which no identity was found.
+    pub nameless: u64,
+    /// What does not exist, in words, if nothing is there that could have records.
+    pub absent: Option<String>,
+}
+
 /// How the order of effects is read, with the address filled in.
 #[derive(Debug, Clone)]
 pub enum OrderOf {

@@ -319,7 +319,8 @@ fn every_kind_of_source_only_reads_or_is_refused_where_nobody_allowed_it() {
 /// API, and where they listen.
 async fn proxies() -> (chaos::proxy::Server, String, [String; 2]) {
     use chaos::proxy::{ProxyRequest, Server, Settings, api};
-    let server = Server::new(&Settings::default()).unwrap();
+    let allowed = vec!["192.0.2.1".to_owned()];
+    let server = Server::new(&Settings { allowed, ..Settings::default() }).unwrap();
     let proxies: Vec<ProxyRequest> =
         ["far=127.0.0.1:0->192.0.2.1:6379", "near=127.0.0.1:0->127.0.0.1:1"]
             .map(|text| text.parse().unwrap())

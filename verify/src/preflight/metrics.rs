@@ -71,6 +71,7 @@ mod tests {
             read: MetricRead::Counter,
             unit: Unit::Count,
             absent_is_zero: false,
+            waits: false,
         }
     }
 

@@ -1,36 +1,37 @@
 //! The pressure of the host that this program runs on, in every run.
 //!
 //! The own processes are this program and everything below it, the lab's
-//! processes above all. How long their threads waited for a processor is what the
+//! processes above all, and whoever plays a role of a system of one's own. How long their threads waited for a processor is what the
 //! scheduler says of each; where it says nothing, for how long any task of the
 //! host waited (PSI) stands in for it; where neither is told, nothing is known.
 
 use std::sync::Arc;
 
-use lab::Lab;
 use machine::pressure::{Look, Pressure, Watch};
 
+use super::Processes;
 use crate::observe::ProbeObserver;
 
 pub(super) struct Host {
     watch: Arc<Watch>,
-    lab: Option<Arc<Lab>>,
+    processes: Option<Processes>,
     before: Option<Look>,
 }
 
 impl Host {
-    pub(super) fn new(lab: Option<Arc<Lab>>) -> Self {
-        Self { watch: Arc::default(), lab, before: None }
+    pub(super) fn new(processes: Option<Processes>) -> Self {
+        Self { watch: Arc::default(), processes, before: None }
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let mut roots = vec![std::process::id()];
-        if let Some(lab) = &self.lab {
-            roots.extend(lab.processes().iter().filter_map(|process| process.pid));
-        }
-        let watch = Arc::clone(&self.watch);
+        let (watch, processes) = (Arc::clone(&self.watch), self.processes.clone());
         // Some hundred files are read.
-        let look = tokio::task::spawn_blocking(move || watch.look(&roots)).await;
+        let look = tokio::task::spawn_blocking(move || {
+            let mut roots = vec![std::process::id()];
+            roots.extend(processes.iter().flat_map(Processes::ids));
+            watch.look(&roots)
+        });
+        let look = look.await;
         let look = look.map_err(|error| error.to_string())?;
         let at = observer.now();
         if let Some(before) = self.before.replace(look.clone()) {

@@ -27,6 +27,14 @@ struct State {
 }
 
 impl Processes {
+    /// The ids of all of them that run.
+    pub(super) fn ids(&self) -> Vec<u32> {
+        match self {
+            Self::Lab(lab) => lab.processes().iter().filter_map(|process| process.pid).collect(),
+            Self::Own(roles) => roles.everybody().iter().map(|pinned| pinned.pid).collect(),
+        }
+    }
+
     fn of(&self, role: &str) -> Vec<State> {
         match self {
             Self::Lab(lab) => {
