@@ -7,12 +7,13 @@ mod members;
 mod near;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hosts::Guard;
+use rustix::fs::{Access, access};
 use scenarios::Selector;
 use scenarios::plan::Role;
 use scenarios::redact::{Secrets, redact};
@@ -154,7 +155,8 @@ impl Roles {
     /// processes of other users. A command has none of the `secrets` in it.
     ///
     /// # Errors
-    /// A start command with a secret in it, and a working folder that is gone.
+    /// A start command with a secret in it or without a program, and a working
+    /// folder that is gone.
     pub fn new(
         roles: &BTreeMap<String, Role>,
         supervised: bool,
@@ -169,6 +171,14 @@ impl Roles {
                 let why = "it would be written to the journal with its password; let the program \
                            read the password from a file or from its environment"
                     .to_owned();
+                return Err(FaultError::Setting { what, why });
+            }
+            if let Some(program) = role.start.first().filter(|program| !is_there(program)) {
+                let what = format!("the command that starts {name} again");
+                let why = format!(
+                    "there is no program {program:?}, so what a fault ends would never come back; \
+                     write a path or a name that is in PATH"
+                );
                 return Err(FaultError::Setting { what, why });
             }
         }
@@ -272,6 +282,16 @@ impl Watched {
     fn is_found_again(&self) -> bool {
         self.finders.iter().any(|finder| !matches!(finder.selector, Selector::Pid { .. }))
     }
+}
+
+/// Whether a program can be started by this name.
+fn is_there(program: &str) -> bool {
+    let can = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return can(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| can(&folder.join(program)))
 }
 
 /// What the place of a selector is called that means one process: it stays when
@@ -423,8 +443,22 @@ mod tests {
 
     #[test]
     fn a_start_command_with_a_password_is_refused() {
-        assert!(roles(&["name:x"], &["app", "--password", "hunter2"]).is_err());
-        let starting = roles(&["name:x"], &["app", "my file"]).unwrap().starting("worker").unwrap();
-        assert_eq!(starting.line(), "app 'my file'");
+        assert!(roles(&["name:x"], &["sh", "--password", "hunter2"]).is_err());
+        let starting = roles(&["name:x"], &["sh", "my file"]).unwrap().starting("worker").unwrap();
+        assert_eq!(starting.line(), "sh 'my file'");
+    }
+
+    /// Otherwise a fault would take away what nobody gives back, and the system
+    /// would be blamed for it.
+    #[test]
+    fn a_start_command_without_a_program_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain.txt");
+        std::fs::write(&plain, "").unwrap();
+        for program in ["no-such-program-anywhere", "/no/such", plain.to_str().unwrap(), "/"] {
+            let error = roles(&["name:x"], &[program]).err().unwrap().to_string();
+            assert!(error.contains("there is no program"), "{error}");
+        }
+        assert!(roles(&["name:x"], &["/bin/sh"]).is_ok());
     }
 }

@@ -115,7 +115,7 @@ pub fn check(
     for (key, text) in targets {
         let schemes = system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = service_of(text, schemes);
-        let error = |why: String| TargetError::NotAnAddress {
+        let error = |why: String, service: Service| TargetError::NotAnAddress {
             key: key.clone(),
             text: redact_address(text),
             why,
@@ -123,9 +123,11 @@ pub fn check(
         };
         let has = |given: &str| schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(given));
         match service.address(text) {
-            Err(unread) => wrong.push(error(unread.reason)),
+            Err(unread) => wrong.push(error(unread.reason, service)),
             Ok(address) if !schemes.is_empty() && !has(address.scheme.name) => {
-                wrong.push(error(format!("its scheme must be {}", schemes.join(" or "))));
+                let why = format!("its scheme must be {}", schemes.join(" or "));
+                let meant = schemes.iter().find_map(|scheme| Service::of_scheme(scheme));
+                wrong.push(error(why, meant.unwrap_or(service)));
             }
             Ok(_) => {
                 checked.insert(key.clone(), text.trim_end_matches('/').to_owned());

@@ -69,10 +69,10 @@ Wherever a program is asked for (a workload's, a probe's or a source's `command`
 
 ```toml
 command = { run = ["./count", "--state", "not yet sent"] }
-command = { run = "cut -d, -f1 orders.csv | sort -u" }
+command = { run = "cut -d, -f1 orders.csv | sort" }
 ```
 
-In a text an address `${target.NAME}` is quoted for the place where it stands, so it is always part of one word; a variable of the shell is `$HOME` or, with braces, `$${HOME}`. A program runs in the folder from which the run was started, with the environment of the tool, less the variables by which the tool itself is given addresses and passwords (`SHAKEDOWN_TARGETS` and its like): write what it needs into its words. Its standard input is empty, except that of a workload, which gets the payload there and the identity in the variable `SHAKEDOWN_ID`. What it wrote to its standard error is quoted where it fails. Should the tool be killed by SIGKILL, the program of a probe, a source or a fault dies with it, but not what it has started: write `exec` before the last command of a text.
+In a text an address `${target.NAME}` is quoted for the place where it stands, so it is always part of one word; a variable of the shell is `$HOME` or, with braces, `$${HOME}`. A program runs in the folder from which the run was started, with the environment of the tool, less the variables by which the tool itself is given addresses and passwords (`SHAKEDOWN_TARGETS` and its like): write what it needs into its words. Its standard input is empty, except that of a workload, which gets the payload there and the identity in the variable `SHAKEDOWN_ID`. What it wrote to its standard error is quoted where it fails. The exit code of a pipe is that of its last program, unless the text begins with `set -o pipefail` in a shell that knows it; and what sorts out repetitions (`sort -u`) hides what was done twice. Should the tool be killed by SIGKILL, the program of a probe, a source or a fault dies with it, but not what it has started: write `exec` before the last command of a text.
 
 ## Any store, by a program
 
