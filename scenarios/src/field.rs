@@ -366,9 +366,17 @@ impl Field for Program {
     const KEEPS_TARGETS: bool = true;
 
     fn read(scalar: &Scalar) -> Result<Self, String> {
-        String::read(scalar).map(|text| Self::Shell(Template::new(text))).map_err(|_| {
+        let text = String::read(scalar).map_err(|_| {
             "expected a text for sh -c, or a list: a program and its arguments".to_owned()
-        })
+        })?;
+        let template = Template::new(text);
+        // There quotes are part of the text, and what it holds is carried out.
+        if template.as_str().contains("<<") && !template.targets().is_empty() {
+            let why = "an address cannot be quoted in a text with a here-document (<<); write \
+                       printf '%s' \"${target.NAME}\", or a list";
+            return Err(why.to_owned());
+        }
+        Ok(Self::Shell(template))
     }
 
     fn read_list(texts: Vec<String>) -> Option<Result<Self, String>> {

@@ -1,6 +1,6 @@
 //! Selectors against the processes of this machine: who is found, or why nobody.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -130,13 +130,20 @@ fn later(began: SystemTime, written: SystemTime) -> Option<Duration> {
     began.duration_since(written).ok().filter(|&by| by > CLOCKS)
 }
 
+/// No file with a process id is as long.
+const MOST_BYTES: u64 = 4096;
+
 /// The id that a process wrote into a file.
 fn read_pid(path: &Path) -> io::Result<u32> {
-    let text = std::fs::read_to_string(path)?;
+    let bad = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    // A pipe would be waited for, and a device read without end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(bad("it is no regular file".to_owned()));
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
     let first = text.split_whitespace().next().unwrap_or_default();
-    first.parse().map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{first:?} is not a process id"))
-    })
+    first.parse().map_err(|_| bad(format!("{first:?} is not a process id")))
 }
 
 fn by_name(pattern: &Pattern) -> Result<Vec<Pinned>, RoleError> {
@@ -306,5 +313,18 @@ mod tests {
         assert!(by_file(&path).unwrap_err().to_string().contains("\"x\" is not a process id"));
         std::fs::write(&path, "4000000").unwrap();
         assert!(matches!(by_file(&path), Err(RoleError::Ended { pid: 4_000_000, .. })));
+        // Neither is waited for, nor read without end.
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            assert!(by_file(path).unwrap_err().to_string().contains("no regular file"));
+        }
     }
 }

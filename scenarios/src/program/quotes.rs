@@ -25,18 +25,26 @@ pub(super) fn quoted(before: &str, value: &str) -> String {
     }
 }
 
-/// What is open at the end of a text. A `$(…)` begins anew, also within quotes.
+/// What is open at the end of a text. A `$(…)` begins anew, also within quotes; a
+/// comment, which goes to the end of its line, opens nothing.
 fn open(text: &str) -> Quotes {
     // With each the parentheses that are open in it.
     let mut around = vec![(Quotes::None, 0_u32)];
     let mut letters = text.chars().peekable();
+    let mut before = ' ';
     while let Some(letter) = letters.next() {
+        let begins_a_word = before.is_whitespace() || ";&|()".contains(before);
+        before = letter;
         let Some((quotes, parentheses)) = around.last_mut() else { return Quotes::None };
         match (*quotes, letter) {
             (Quotes::Single, '\'') | (Quotes::Double, '"') => {
                 around.pop();
             }
             (Quotes::Single, _) => {}
+            (Quotes::None, '#') if begins_a_word => {
+                letters.by_ref().find(|&letter| letter == '\n');
+                before = '\n';
+            }
             (_, '\\') => {
                 letters.next();
             }
@@ -72,6 +80,10 @@ mod tests {
             ("echo \"$(psql '", r"a'\''$b"),
             ("echo \"$(psql (x) 'y')", r"a'\$b"),
             ("echo \\'", r"'a'\''$b'"),
+            ("# it isn't\necho \"", r"a'\$b"),
+            ("a # it isn't\necho ", r"'a'\''$b'"),
+            ("a#'", r"a'\''$b"),
+            ("a '# b' ", r"'a'\''$b'"),
         ] {
             assert_eq!(quoted(before, "a'$b"), written, "{before}");
         }

@@ -25,6 +25,11 @@ pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<Strin
         if let ProbeKind::RedisKeys { .. } = planned.kind {
             return None;
         }
+        // What has been counted was there, such as the stream of a group that never was.
+        let samples = history.samples.get(series).map_or(&[][..], Vec::as_slice);
+        if samples.iter().any(|sample| sample.value > 0.0) {
+            return None;
+        }
         let missing: Vec<&str> = history
             .never_there
             .iter()
