@@ -94,8 +94,8 @@ impl Server {
     /// When the name is taken, something is missing or wrong, the upstream is not
     /// allowed, or the proxy cannot listen; then there is no such proxy.
     pub async fn create(&self, request: &ProxyRequest) -> Result<ProxyView, ProxyError> {
-        let mut proxies = self.lock().await;
-        self.insert(&mut proxies, request).await
+        let proxy = self.judged(request).await?;
+        self.insert(&mut *self.lock().await, proxy, request.enabled).await
     }
 
     /// Makes proxies. One that exists is not touched if it listens and connects
@@ -106,29 +106,29 @@ impl Server {
     /// Those of [`Server::create`]. Nothing is changed if something is missing
     /// or wrong; if one cannot listen, those before it stay.
     pub async fn populate(&self, requests: &[ProxyRequest]) -> Result<Vec<ProxyView>, ProxyError> {
-        let mut proxies = self.lock().await;
+        let mut wanted = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
         for request in requests {
-            let proxy = self.make(request)?;
-            proxy.upstream.judge(&proxy.name()).await?;
+            wanted.push(self.judged(request).await?);
             if !seen.insert(&request.name) {
                 let why = format!("proxy {:?} is there twice", request.name.as_deref());
                 return Err(ProxyError::Bad { why });
             }
         }
+        let mut proxies = self.lock().await;
         let mut views = Vec::new();
-        for request in requests {
-            let name = request.name.as_deref().unwrap_or_default();
-            match proxies.get_mut(name).filter(|proxy| proxy.is_as(request)) {
+        for (request, new) in requests.iter().zip(wanted) {
+            let name = new.name();
+            match proxies.get_mut(&name).filter(|proxy| proxy.is_as(request)) {
                 Some(proxy) => {
                     proxy.enable(request.enabled.unwrap_or(true)).await?;
                     views.push(proxy.view());
                 }
                 None => {
-                    if let Some(mut old) = proxies.remove(name) {
+                    if let Some(mut old) = proxies.remove(&name) {
                         old.enable(false).await?;
                     }
-                    views.push(self.insert(&mut proxies, request).await?);
+                    views.push(self.insert(&mut proxies, new, request.enabled).await?);
                 }
             }
         }
@@ -145,21 +145,23 @@ impl Server {
         name: &str,
         request: &ProxyRequest,
     ) -> Result<ProxyView, ProxyError> {
+        let text = request.upstream.as_deref();
+        let upstream = text.map(|text| Upstream::read(text, &self.0.guard)).transpose()?;
+        if let Some(upstream) = &upstream {
+            upstream.judge(name).await?;
+        }
         let mut proxies = self.lock().await;
         let proxy = get(&mut proxies, name)?;
         let enabled = request.enabled.unwrap_or(proxy.listener.is_some());
-        let upstream = match &request.upstream {
-            Some(text) => Upstream::read(text, &self.0.guard)?,
-            None => proxy.upstream.clone(),
-        };
-        upstream.judge(name).await?;
         if !proxy.is_as(request) {
             proxy.enable(false).await?;
             if let Some(listen) = &request.listen {
                 proxy.asked.clone_from(listen);
                 proxy.listen.clone_from(listen);
             }
-            proxy.upstream = upstream;
+            if let Some(upstream) = upstream {
+                proxy.upstream = upstream;
+            }
         }
         if let Some(ttl) = request.ttl {
             proxy.life = Life::of(ttl);
@@ -344,18 +346,26 @@ impl Server {
         Ok(Proxy { asked, listen, upstream, life, listener: None, shared })
     }
 
+    /// A new proxy that may connect where it is asked to. A name server may be
+    /// waited for, so nobody holds the proxies meanwhile: lives that end go on
+    /// ending.
+    async fn judged(&self, request: &ProxyRequest) -> Result<Proxy, ProxyError> {
+        let proxy = self.make(request)?;
+        proxy.upstream.judge(&proxy.name()).await?;
+        Ok(proxy)
+    }
+
     async fn insert(
         &self,
         proxies: &mut Proxies,
-        request: &ProxyRequest,
+        mut proxy: Proxy,
+        enabled: Option<bool>,
     ) -> Result<ProxyView, ProxyError> {
-        let mut proxy = self.make(request)?;
         let name = proxy.name();
         if proxies.contains_key(&name) {
             return Err(ProxyError::ProxyExists { name });
         }
-        proxy.upstream.judge(&name).await?;
-        proxy.enable(request.enabled.unwrap_or(true)).await?;
+        proxy.enable(enabled.unwrap_or(true)).await?;
         self.expire(&name, proxy.life);
         proxy.shared.toxics().iter().for_each(|toxic| self.expire(&name, toxic.life));
         let view = proxy.view();
@@ -442,7 +452,7 @@ impl Proxy {
     fn is_as(&self, request: &ProxyRequest) -> bool {
         let listens = |listen: &String| *listen == self.listen || *listen == self.asked;
         request.listen.as_ref().is_none_or(listens)
-            && request.upstream.as_ref().is_none_or(|upstream| self.upstream == **upstream)
+            && request.upstream.as_ref().is_none_or(|upstream| **upstream == *self.upstream.text)
     }
 
     /// Makes it listen, or not. The port that it got stays its own as far as

@@ -83,9 +83,3 @@ impl Upstream {
         Ok(found)
     }
 }
-
-impl PartialEq<str> for Upstream {
-    fn eq(&self, text: &str) -> bool {
-        *self.text == *text
-    }
-}

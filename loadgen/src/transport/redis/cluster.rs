@@ -23,6 +23,7 @@
 //!   connections find them.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::slot::slot;
 use super::topology::{self, Endpoint, Topology};
@@ -37,6 +38,9 @@ mod router;
 /// The most operations of one connection that wait for a node without a link,
 /// or for another attempt.
 const MOST_HELD: usize = 1024;
+
+/// The first pause before another attempt, of an operation or to learn the topology.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often an operation may be sent elsewhere.
 const MOST_REFUSED: u8 = 16;

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use super::super::Target;
 use super::super::topology::{self, Endpoint, Topology};
+use super::PAUSE;
 use super::node::Work;
 use crate::backoff::Backoff;
-
-/// The pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// When the topology is learnt again, and from whom.
 #[derive(Default)]

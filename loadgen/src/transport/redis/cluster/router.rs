@@ -10,7 +10,7 @@ use super::super::Target;
 use super::super::topology::{Endpoint, Refusal, Topology};
 use super::learning::Learning;
 use super::node::{self, Held, Node};
-use super::{Cluster, MOST_HELD, MOST_REFUSED};
+use super::{Cluster, MOST_HELD, MOST_REFUSED, PAUSE};
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
@@ -19,8 +19,7 @@ use crate::outcome::{Answer, Reason};
 /// two nodes that disagree are asked in a circle.
 const AT_ONCE: u8 = 3;
 
-/// The first pause before another attempt, and the longest.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often is looked after what waits, while something does.
