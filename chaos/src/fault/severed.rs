@@ -76,9 +76,14 @@ pub(super) async fn nobody<H: Host>(
     Ok(Some(format!("there is no {} now; of {} {there}", host.candidate(), H::WORD)))
 }
 
+/// How often sessions are chosen of which it turns out that all had ended.
+const CHOICES: usize = 5;
+
 /// Chosen sessions, and how many could have been.
 pub(super) struct Severed<H: Host> {
     host: H,
+    pick: Pick,
+    seed: u64,
     before: usize,
     victims: Vec<H::Session>,
 }
@@ -86,14 +91,24 @@ pub(super) struct Severed<H: Host> {
 impl<H: Host> Severed<H> {
     /// Chooses among the sessions that there are.
     pub(super) async fn choose(host: H, pick: Pick, seed: u64) -> Result<Self, FaultError> {
+        let mut severed = Self { host, pick, seed, before: 0, victims: Vec::new() };
+        severed.choose_now().await?;
+        Ok(severed)
+    }
+
+    async fn choose_now(&mut self) -> Result<(), FaultError> {
         let patience = Patience::new(H::APPEAR_WITHIN, H::LOOK_EVERY);
         loop {
-            let candidates = host.sessions().await?;
-            match choose(&candidates, pick, seed, H::since) {
-                Ok(victims) => return Ok(Self { before: candidates.len(), host, victims }),
+            let candidates = self.host.sessions().await?;
+            match choose(&candidates, self.pick, self.seed, H::since) {
+                Ok(victims) => {
+                    self.before = candidates.len();
+                    self.victims = victims;
+                    return Ok(());
+                }
                 Err(source) => {
                     if !patience.pause().await {
-                        return Err(FaultError::Choice { what: host.candidate(), source });
+                        return Err(FaultError::Choice { what: self.host.candidate(), source });
                     }
                 }
             }
@@ -120,17 +135,22 @@ impl<H: Host> Strike for Severed<H> {
     }
 
     /// One that is gone already is as good as ended. But if that is so for every
-    /// one, the list was stale and nobody felt anything.
+    /// one, nobody felt anything: a pool closes what it does not need between
+    /// the look and the strike. Then others are chosen.
     async fn land(&mut self) -> Result<(), FaultError> {
-        let mut ended = 0;
-        for victim in &self.victims {
-            ended += usize::from(self.host.end(victim).await?);
+        for _ in 0..CHOICES {
+            let mut ended = 0;
+            for victim in &self.victims {
+                ended += usize::from(self.host.end(victim).await?);
+            }
+            if ended > 0 {
+                return Ok(());
+            }
+            self.choose_now().await?;
         }
-        if ended == 0 {
-            let why = format!("all of the chosen {} had ended before", H::WORD);
-            return Err(FaultError::NotLanded { why });
-        }
-        Ok(())
+        let word = H::WORD;
+        let why = format!("all of the chosen {word} had ended before, {CHOICES} times in a row");
+        Err(FaultError::NotLanded { why })
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
@@ -156,3 +176,6 @@ impl<H: Host> Strike for Severed<H> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;
