@@ -114,11 +114,12 @@ fn an_open_file_counts_until_it_is_closed() {
 fn a_child_is_known_until_it_is_collected() {
     let mut sleeper = Sleeper::start();
     let pid = sleeper.pid();
-    until("the program", || stat(pid).is_some_and(|stat| stat.command == "sleep"));
+    // The kernel sets the name first, and the words of the command line later.
+    until("the program", || command_line(pid) == ["sleep", "1000"]);
     let pinned = Pinned::of(pid).unwrap();
+    assert_eq!(stat(pid).unwrap().command, "sleep");
     assert!(pinned.start_time >= me().start_time);
     assert_eq!(stat(pid).unwrap().parent, me().pid);
-    assert_eq!(command_line(pid), ["sleep", "1000"]);
     assert_eq!(working_folder(pid), Some("/".into()));
     assert_eq!(owner(pid), owner(me().pid));
     assert!(has_variable(pid, "SLEEPS_FOR", "a=test"), "{:?}", environment(pid));
