@@ -17,6 +17,7 @@ pub mod guard;
 pub mod journal;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
+mod leash;
 mod limits;
 mod management;
 mod patience;
@@ -41,13 +42,13 @@ pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub use fault::{inject, nobody, prepare};
 pub use journal::{Journal, JournalError};
+pub use leash::{Background, Held, Leash};
 pub use limits::Limits;
 pub use management::http_client;
 pub use process::{Pinned, Process};
 pub use recover::{Reach, Recovered, Report, recover};
 pub use role::Roles;
 pub use timetable::{ChoiceError, Planned, choose, expand};
-pub use undo::leash::leashed;
 pub use undo::program::{Ran, run_within};
 pub use undo::{Undo, UndoError};
 pub use world::World;
@@ -60,6 +61,6 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
     watchdog::hidden(arguments)
         .or_else(|| fault::burner(arguments))
         .or_else(|| proxy::hidden::hidden(arguments))
-        .or_else(|| undo::leash::hidden(arguments))
+        .or_else(|| leash::hidden(arguments))
         .or_else(|| undo::start::hidden(arguments))
 }

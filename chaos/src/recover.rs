@@ -52,6 +52,7 @@ pub struct Report {
 pub async fn recover(journal: &Journal, reach: Reach) -> Result<Report, JournalError> {
     let record = journal.read()?;
     let mut report = Report { unreadable: record.unreadable, ..Report::default() };
+    crate::leash::settle().await;
     for open in open_faults(&record.entries) {
         if reach == Reach::OwnRun && open.run != journal.run() {
             continue;

@@ -2,7 +2,6 @@
 //! fault exists and carried out by another program later.
 
 mod file;
-pub(crate) mod leash;
 mod node;
 pub(crate) mod program;
 pub(crate) mod start;

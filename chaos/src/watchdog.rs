@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::FaultError;
+use crate::leash;
 use crate::process::Pinned;
 use crate::undo::Undo;
 
@@ -136,5 +137,9 @@ fn watch(lasts: Duration) -> u8 {
         }
         thread::park_timeout(left.min(Duration::from_millis(250)));
     }
-    u8::from(runtime.block_on(undo.perform()).is_err())
+    let taken_back = runtime.block_on(async {
+        leash::settle().await;
+        undo.perform().await
+    });
+    u8::from(taken_back.is_err())
 }

@@ -9,7 +9,6 @@
 
 mod backoff;
 pub(crate) mod child;
-mod cleanup;
 mod inputs;
 pub(crate) mod scratch;
 pub(crate) mod wire;
@@ -28,6 +27,9 @@ use inputs::Input;
 use scratch::Scratch;
 use wire::{Command, Event, ProcessSpec, Restart};
 
+/// A process that the kernel holds in a system call dies when the call ends.
+/// Longer than this nobody waits for it: its parent-death signal is pending.
+const END_WITHIN: Duration = Duration::from_secs(30);
 /// The hidden subcommand: `__keeper LOGS keep|remove`.
 pub(crate) const SUBCOMMAND: &str = "__keeper";
 /// In the environment of every child: the lab's scratch folder.
@@ -56,7 +58,9 @@ pub(crate) fn run(arguments: &[OsString]) -> u8 {
                 released: false,
             };
             keeper.serve(&inputs);
-            cleanup::kill_everything(&inputs);
+            // When one dies its own children become the keeper's, however they had
+            // detached themselves.
+            process::end_everything_below(END_WITHIN);
             u8::from(scratch.finish(keep == "keep").is_err())
         }
     }

@@ -3,6 +3,7 @@
 //! A process id is used again, an id with its start time is not ([`Pinned`]).
 //! Functions that take only an id say what is true of whoever has it now.
 
+mod below;
 mod stat;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::text::field;
+pub use below::end_everything_below;
 pub use stat::{Stat, below};
 
 /// One process for ever.

@@ -5,11 +5,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use chaos::{Background, Held, Leash};
 use machine::output::Output;
-use rustix::process::{Pid, Signal, kill_process_group};
 use scenarios::redact::redact;
 use tokio::io::AsyncReadExt;
-use tokio::process::Child;
 
 /// What a program has written is in the pipe when it has ended; whatever it left
 /// in the background may keep the pipe open.
@@ -31,12 +30,11 @@ pub async fn stream(
     let shown = name(words);
     let failed = |error: std::io::Error| format!("{shown}: {error}");
     let errors = Output::new().map_err(failed)?;
-    let mut command = chaos::leashed(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(errors.writer().map_err(failed)?).process_group(0).kill_on_drop(true);
-    let mut child = command.spawn().map_err(failed)?;
-    let _group = Group(child.id());
-    let status = match tokio::time::timeout(within, read(&mut child, take)).await {
+    let mut leash = Leash::new(program, Background::Ends);
+    leash.command().args(arguments).stdout(Stdio::piped());
+    leash.command().stderr(errors.writer().map_err(failed)?);
+    let mut held = leash.run().map_err(failed)?;
+    let status = match tokio::time::timeout(within, read(&mut held, take)).await {
         Ok(read) => read.map_err(|why| format!("{shown}: {why}"))?,
         Err(_) => {
             let within = within.as_secs_f64();
@@ -61,30 +59,17 @@ fn name(words: &[String]) -> String {
     redact(text.split_whitespace().next().unwrap_or_default())
 }
 
-/// The process group of a program and of what it has started; whoever of it
-/// still runs in the end is killed.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-    }
-}
-
 async fn read(
-    child: &mut Child,
+    held: &mut Held,
     mut take: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<std::process::ExitStatus, String> {
-    let mut output = child.stdout.take().ok_or("its output cannot be read")?;
+    let mut output = held.output().ok_or("its output cannot be read")?;
     let mut piece = vec![0; 64 * 1024];
     let mut ended = None;
     loop {
         let length = tokio::select! {
             read = output.read(&mut piece) => read.map_err(|error| error.to_string())?,
-            status = child.wait(), if ended.is_none() => {
+            status = held.wait(), if ended.is_none() => {
                 ended = Some(status.map_err(|error| error.to_string())?);
                 continue;
             }
@@ -97,7 +82,7 @@ async fn read(
     }
     match ended {
         Some(status) => Ok(status),
-        None => child.wait().await.map_err(|error| error.to_string()),
+        None => held.wait().await.map_err(|error| error.to_string()),
     }
 }
 

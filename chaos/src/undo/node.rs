@@ -8,8 +8,8 @@ use std::path::Path;
 use machine::process::environment;
 
 use super::UndoError;
-use super::leash::leashed;
-use super::program::{Ran, finish};
+use super::program::{RUN_WITHIN, Ran, finish};
+use crate::leash::{Background, Leash};
 use crate::process::Pinned;
 
 /// Where packages put the program itself, rather than a wrapper that changes
@@ -24,12 +24,13 @@ pub(crate) async fn rabbitmqctl(node: Pinned, words: &[String]) -> Result<Ran, S
         return Err(format!("process {} does not run any more", node.pid));
     }
     let program = PLACES.into_iter().find(|place| Path::new(place).exists());
-    let mut command = leashed(program.unwrap_or("rabbitmqctl"));
+    let mut leash = Leash::new(program.unwrap_or("rabbitmqctl"), Background::Ends);
+    let command = leash.command();
     command.env_clear().args(words);
     // The flags of the node's own virtual machine are not for its client.
     let is_flag = |name: &OsString| name.as_encoded_bytes().starts_with(b"ERL_FLAGS");
     command.envs(surroundings.into_iter().filter(|(name, _)| !is_flag(name)));
-    finish(command).await
+    finish(leash, RUN_WITHIN).await
 }
 
 /// Sets something of a node, unless the node has ended, and with it the setting.

@@ -4,11 +4,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use machine::output::Output;
+use tokio::process::Command;
 
-use super::leash::leashed;
+use crate::leash::{Background, Leash};
 
 /// A program that takes longer is taken to hang.
-const RUN_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const RUN_WITHIN: Duration = Duration::from_secs(60);
 /// How much of its output is read.
 const LONGEST: usize = 1 << 20;
 
@@ -50,37 +51,60 @@ pub(crate) async fn run(words: &[String]) -> Result<Ran, String> {
     run_within(words, RUN_WITHIN).await
 }
 
-/// Runs a program with its arguments; it dies with this program.
+/// Runs a program with its arguments; it dies with this program, and everything
+/// that it has started with it. What it leaves in the background stays when it
+/// ends by itself.
 ///
 /// # Errors
 /// When it cannot be started, or does not end within the time.
 pub async fn run_within(words: &[String], within: Duration) -> Result<Ran, String> {
     let (program, arguments) = words.split_first().ok_or("there is no program")?;
-    let mut command = leashed(program);
-    command.args(arguments);
-    finish_within(command, within).await
+    let mut leash = Leash::new(program, Background::Stays);
+    leash.command().args(arguments);
+    finish(leash, within).await
 }
 
-/// Waits for a leashed program.
-pub(crate) async fn finish(command: tokio::process::Command) -> Result<Ran, String> {
-    finish_within(command, RUN_WITHIN).await
+/// Waits for a program on its leash.
+pub(crate) async fn finish(mut leash: Leash, within: Duration) -> Result<Ran, String> {
+    let said = Said::by(leash.command())?;
+    let mut held = leash.run().map_err(|error| error.to_string())?;
+    said.ran(held.wait(), within).await
 }
 
-async fn finish_within(
-    mut command: tokio::process::Command,
-    within: Duration,
-) -> Result<Ran, String> {
-    let failed = |error: std::io::Error| error.to_string();
-    let (output, errors) = (Output::new().map_err(failed)?, Output::new().map_err(failed)?);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command.stdout(output.writer().map_err(failed)?);
-    command.stderr(errors.writer().map_err(failed)?);
-    let mut child = command.spawn().map_err(failed)?;
-    let status = tokio::time::timeout(within, child.wait())
-        .await
-        .map_err(|_| format!("it does not end within {within:?}"))?
-        .map_err(failed)?;
-    let complaints = errors.last_words();
-    let last_words = if complaints.is_empty() { output.last_words() } else { complaints };
-    Ok(Ran { status, output: output.text(LONGEST).map_err(failed)?, last_words })
+/// Waits for a program that nothing holds.
+pub(crate) async fn finish_alone(mut command: Command) -> Result<Ran, String> {
+    let said = Said::by(command.stdin(Stdio::null()).kill_on_drop(true))?;
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    said.ran(child.wait(), RUN_WITHIN).await
+}
+
+/// What a program writes.
+struct Said {
+    output: Output,
+    errors: Output,
+}
+
+impl Said {
+    fn by(command: &mut Command) -> Result<Self, String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let (output, errors) = (Output::new().map_err(failed)?, Output::new().map_err(failed)?);
+        command.stdout(output.writer().map_err(failed)?);
+        command.stderr(errors.writer().map_err(failed)?);
+        Ok(Self { output, errors })
+    }
+
+    async fn ran(
+        self,
+        end: impl Future<Output = std::io::Result<ExitStatus>>,
+        within: Duration,
+    ) -> Result<Ran, String> {
+        let status = tokio::time::timeout(within, end)
+            .await
+            .map_err(|_| format!("it does not end within {within:?}"))?
+            .map_err(|error| error.to_string())?;
+        let complaints = self.errors.last_words();
+        let last_words = if complaints.is_empty() { self.output.last_words() } else { complaints };
+        let output = self.output.text(LONGEST).map_err(|error| error.to_string())?;
+        Ok(Ran { status, output, last_words })
+    }
 }

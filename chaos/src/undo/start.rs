@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::UndoError;
-use super::program::{Ran, finish};
+use super::program::{Ran, finish_alone};
 use crate::patience::Patience;
 use crate::process::Pinned;
 use crate::role::{SETTLED, Starting};
@@ -41,7 +41,7 @@ pub(super) async fn start(
     let started = (0..missing).map(|_| {
         let mut command = tokio::process::Command::new("/proc/self/exe");
         command.arg(SUBCOMMAND).arg(&starting.folder).args(&starting.start);
-        finish(command)
+        finish_alone(command)
     });
     for ran in join_all(started).await {
         ran.and_then(Ran::success).map_err(|reason| UndoError::Start {

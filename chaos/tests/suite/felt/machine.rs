@@ -208,8 +208,10 @@ struct Own {
 impl Case for Own {
     fn arguments(&self) -> Vec<String> {
         let at = self.folder.path().to_string_lossy();
-        // It takes its time, and something stays in the background.
-        let inject = format!("sh -c 'sleep 1; sleep 1000 & echo $! > {at}/pid; touch {at}/mark'");
+        // It takes its time, by a process of its own that detaches itself, and
+        // something stays in the background.
+        let slow = format!("sleep 1; sleep 1000 & echo $! > {at}/pid; touch {at}/mark");
+        let inject = format!("sh -c 'setsid --wait sh -c \"$0\"; true' '{slow}'");
         let confirm = format!("test -e {at}/mark");
         let undo = format!("sh -c 'kill $(cat {at}/pid); rm -f {at}/mark {at}/pid'");
         words(&["run-command", "--inject", &inject, "--confirm", &confirm, "--undo", &undo])
