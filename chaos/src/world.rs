@@ -38,16 +38,24 @@ pub trait World: Send + Sync {
     /// [`FaultError::Blocked`] with the reason.
     fn may_reach(&self, aim: &Aim) -> Result<(), FaultError>;
 
-    /// Has the supervisor leave a process alone when it ends, until
-    /// [`World::let_go`].
+    /// Whether the supervisor can be told to leave a process alone.
     ///
     /// # Errors
     /// When nobody here can do so, and what to do instead.
-    fn hold(&self, name: &str) -> Result<(), String> {
+    fn may_hold(&self, name: &str) -> Result<(), String> {
         Err(format!(
             "whoever starts {name} again cannot be told not to; where nobody does, give the \
              command with --role-start, else use run-command with programs that stop and start it"
         ))
+    }
+
+    /// Has the supervisor leave a process alone when it ends, until
+    /// [`World::let_go`].
+    ///
+    /// # Errors
+    /// Those of [`World::may_hold`], and when the supervisor does not answer.
+    fn hold(&self, name: &str) -> Result<(), String> {
+        self.may_hold(name)
     }
 
     /// Has the supervisor start a process that was held.

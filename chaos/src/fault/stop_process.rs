@@ -37,6 +37,10 @@ pub(super) fn prepare(
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let victims = Victims::choose(&asked.role, asked.pick, order, scene)?;
+    // Without a supervisor there is nobody to be told.
+    if !victims.has_command() {
+        victims.names().try_for_each(|name| scene.world.may_hold(name).map_err(refused(name)))?;
+    }
     let signal = match asked.signal {
         StopSignal::Term => Signal::TERM,
         StopSignal::Int => Signal::INT,
@@ -44,6 +48,11 @@ pub(super) fn prepare(
     };
     let (lasts, world) = (asked.lasts.0, Arc::clone(&scene.world));
     Ok(Box::new(Stop { victims, signal, lasts, world, held: Vec::new(), intruders: 0 }))
+}
+
+fn refused(name: &str) -> impl FnOnce(String) -> FaultError {
+    let what = format!("keeping {name} down");
+    |why| FaultError::Blocked { what, why }
 }
 
 struct Stop {
@@ -77,11 +86,8 @@ impl Strike for Stop {
 
     async fn land(&mut self) -> Result<(), FaultError> {
         let names: Vec<String> = self.victims.names().map(str::to_owned).collect();
-        // Without a supervisor there is nobody to be told.
         for name in names.into_iter().filter(|_| !self.victims.has_command()) {
-            self.world
-                .hold(&name)
-                .map_err(|why| FaultError::Blocked { what: format!("keeping {name} down"), why })?;
+            self.world.hold(&name).map_err(refused(&name))?;
             self.held.push(name);
         }
         self.victims.signal(self.signal)?;

@@ -1,7 +1,7 @@
 //! A timetable that this program carries out, from `chaos run` and from
 //! `chaos replay`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,10 +126,13 @@ impl Campaign<'_> {
         }
     }
 
-    /// Every role of a fault must be played by somebody named.
+    /// Somebody must be named who plays each role. That nobody does now is told: a
+    /// process may still begin.
     fn see_roles(&self, roles: &Roles) -> Result<(), Trouble> {
+        let mut told = BTreeSet::new();
         for entry in &self.entries {
-            if let Some(role) = entry.order.kind.role().filter(|role| !roles.has(role)) {
+            let Some(role) = entry.order.kind.role() else { continue };
+            if !roles.has(role) {
                 let fault = &entry.order.name;
                 let why = format!(
                     "fault {fault} hits the role {role:?}; say who that is with --role \
@@ -137,7 +140,11 @@ impl Campaign<'_> {
                 );
                 return Err(Trouble::Usage(why));
             }
+            for nobody in roles.check(role).err().into_iter().flatten() {
+                told.insert(format!("nobody plays the role {role:?} now: {nobody}"));
+            }
         }
+        told.iter().for_each(|text| self.say.warning(text));
         Ok(())
     }
 

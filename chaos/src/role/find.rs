@@ -70,6 +70,16 @@ pub enum RoleError {
         /// What runs and is like it: `worker.py (4711)`.
         near: Vec<String>,
     },
+    /// The id is that of a thread of the kernel.
+    #[error(
+        "{pid} is a thread of the kernel ({name}), which no signal ends; give the id of a process"
+    )]
+    Kernel {
+        /// The id.
+        pid: u32,
+        /// Its name: `kthreadd`.
+        name: String,
+    },
     /// systemd has no main process of the unit.
     #[error("unit {unit} has no main process: {why}")]
     Unit {
@@ -92,7 +102,7 @@ pub enum RoleError {
 /// # Errors
 /// Why there is nobody.
 pub(crate) fn find(selector: &Selector) -> Result<Vec<Pinned>, RoleError> {
-    match selector {
+    let found = match selector {
         Selector::PidFile(path) => by_file(path).map(|pinned| vec![pinned]),
         Selector::Name(pattern) => by_name(pattern),
         Selector::Unit(unit) => by_unit(unit).map(|pinned| vec![pinned]),
@@ -101,6 +111,10 @@ pub(crate) fn find(selector: &Selector) -> Result<Vec<Pinned>, RoleError> {
             let found = Pinned::of(*pid).filter(is_it);
             found.map(|pinned| vec![pinned]).ok_or(RoleError::Id { pid: *pid })
         }
+    }?;
+    match found.iter().find_map(|pinned| pinned.stat().filter(|stat| stat.is_kernel)) {
+        Some(stat) => Err(RoleError::Kernel { pid: stat.pid, name: stat.command }),
+        None => Ok(found),
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use chaos::victim::{Signal, Victim};
 use chaos::{Pinned, Process};
+use machine::process::all;
 
 use crate::program::{Desk, kill};
 use crate::sleeper::{Sleeper, wait_for};
@@ -220,9 +221,11 @@ fn what_cannot_be_kept_down_or_started_is_said() {
     let stage = Stage::new(STOP);
     let worker = stage.worker();
     let role = format!("worker=pid-file:{}", stage.path("worker.pid").display());
-    let (code, out, err) = stage.run(&["--role", &role, "--supervised"]);
-    assert_eq!(code, Some(3), "{out}{err}");
-    assert!(out.contains("--role-start") && worker.pinned.is_alive(), "{out}");
+    for way in ["--supervised", "--dry-run"] {
+        let (code, out, err) = stage.run(&["--role", &role, way]);
+        assert_eq!(code, Some(3), "{way}: {out}{err}");
+        assert!(out.contains("--role-start") && worker.pinned.is_alive(), "{way}: {out}");
+    }
     let start = "worker=sh -c 'exit 7'";
     let (code, out, err) = stage.run(&["--role", &role, "--role-start", start]);
     assert_eq!(code, Some(3), "{out}{err}");
@@ -231,4 +234,23 @@ fn what_cannot_be_kept_down_or_started_is_said() {
     let (code, out, err) = stage.run(&secret);
     assert_eq!(code, Some(2), "{out}{err}");
     assert!(err.contains("journal with its password") && !err.contains("hunter2"), "{err}");
+}
+
+#[test]
+fn a_role_that_nobody_plays_is_told_before_anything_is_broken() {
+    let stage = Stage::new(KILL);
+    let worker = stage.worker();
+    let alike = format!("worker=name:{}/wroker\\.sh", stage.desk.0.path().display());
+    for way in [["--dry-run"].as_slice(), &["--fail-fast"]] {
+        let told = stage.run(&[&["--role", &alike], way].concat());
+        assert_eq!(told.0, Some(3), "{way:?}: {}", told.2);
+        assert!(told.2.contains("running now: ") && told.2.contains("worker.sh ("), "{}", told.2);
+    }
+    assert!(worker.pinned.is_alive());
+    // A container may not see any.
+    if let Some(thread) = all().unwrap().into_iter().find(|stat| stat.is_kernel) {
+        let role = format!("worker=pid:{}", thread.pid);
+        let told = stage.run(&["--role", &role, "--dry-run"]);
+        assert!(told.0 == Some(3) && told.2.contains("thread of the kernel"), "{told:?}");
+    }
 }
