@@ -181,6 +181,21 @@ fn checks_and_faults_are_skipped_by_name() {
 }
 
 #[test]
+fn a_fault_that_is_skipped_needs_no_time() {
+    let file = "name = \"late\"\n[[phase]]\nname = \"load\"\nfor = \"5s\"\n\
+                [[fault]]\nname = \"burn\"\nphase = \"load\"\nat = \"9s\"\n\
+                burn_cpu = { cores = 1, for = \"1s\" }\n";
+    let told = |settings: &Settings| plan("f", file, settings).unwrap_err().to_string();
+    let never = "9s into phase \"load\" never comes: the phase lasts 5s";
+    assert!(told(&Settings::default()).contains(never), "{}", told(&Settings::default()));
+    assert!(!told(&skipping(&[], &["burn"])).contains(never));
+    // Neither is what a file has not said yet too short.
+    let file = file.replace("for = \"5s\"\n", "");
+    let told = plan("f", &file, &Settings::default()).unwrap_err().to_string();
+    assert!(told.contains("\"for\" is missing") && !told.contains("never comes"), "{told}");
+}
+
+#[test]
 fn skipping_what_is_not_there_names_the_nearest() {
     assert_eq!(
         refused(&skipping(&["response-tine", "kill-one-process"], &["close-one-conection"])),

@@ -46,6 +46,7 @@ struct Link {
 
 /// An instant that must lie in a phase.
 struct Moment {
+    owner: Key,
     phase: String,
     at: At<Span>,
 }
@@ -109,7 +110,8 @@ impl Links {
     /// before its end.
     pub(super) fn within(&self, phase: &str, at: At<Span>) {
         if !at.is_placeholder() {
-            self.moments.borrow_mut().push(Moment { phase: phase.to_owned(), at });
+            let owner = self.owner.borrow().clone();
+            self.moments.borrow_mut().push(Moment { owner, phase: phase.to_owned(), at });
         }
     }
 

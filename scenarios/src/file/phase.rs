@@ -1,5 +1,7 @@
 //! `[[phase]]`: the stretches of a run.
 
+use std::time::Duration;
+
 use super::Settings;
 use super::item::read_name;
 use crate::plan::phase::Phase;
@@ -30,9 +32,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings) -> Read {
     if !length.is_placeholder() && !is_whole_seconds(length.value) {
         let message =
             format!("a phase lasts whole seconds, at least one; this is {}", length.value);
-        table.context.problem(Some(length.span), message, None);
+        table.context.problem(Some(length.span.clone()), message, None);
     }
-    let length = settings.duration.filter(|_| stretch).unwrap_or(length.value);
+    // What has no length yet is not found to be too short.
+    let known = if length.is_placeholder() { Span(Duration::ZERO) } else { length.value };
+    let length = settings.duration.filter(|_| stretch).unwrap_or(known);
     Read { name, length, stretch }
 }
 

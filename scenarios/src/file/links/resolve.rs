@@ -1,7 +1,6 @@
 //! Resolves what was taken down: every name must be the name of something.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
@@ -52,7 +51,6 @@ impl Links {
             let (_, targets) = group.or_insert_with(|| (link.owner.clone(), Vec::new()));
             targets.push((&link.name.value, target));
         }
-        self.check_moments(context, file);
         self.check_orders(context, file);
         let optional = file.optional();
         let mut out = names.out;
@@ -80,18 +78,21 @@ impl Links {
                 out.lacks.extend(gone.iter().flat_map(|(_, gone)| gone.lacks.clone()));
             }
             if found.is_empty() {
+                self.check_moments(context, file, &out);
                 return out;
             }
             out.extend(found);
         }
     }
 
-    fn check_moments(&self, context: &Context, file: &File) {
-        for moment in self.moments.borrow().iter() {
+    /// What is left out needs no time.
+    fn check_moments(&self, context: &Context, file: &File, out: &BTreeMap<Key, Out>) {
+        let moments = self.moments.borrow();
+        for moment in moments.iter().filter(|moment| !out.contains_key(&moment.owner)) {
             let phase = file.phases.iter().find(|phase| phase.name.value == moment.phase);
             if let Some(phase) = phase
                 && moment.at.value >= phase.length
-                && phase.length.0 > Duration::ZERO
+                && !phase.length.0.is_zero()
             {
                 let message = format!(
                     "{} into phase {:?} never comes: the phase lasts {}",
