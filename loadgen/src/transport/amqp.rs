@@ -34,13 +34,15 @@ use crate::reach::Unready;
 use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tls::Tls;
+pub use argument::Value;
 pub use consumer::Acks;
 use opening::{Login, Wanted};
 use publish::{Properties, Publish, Routes};
 use session::{End, Session};
-pub use topology::Topology;
+pub use topology::{Bindings, Topology};
 use wire::Wire;
 
+mod argument;
 mod beat;
 mod consumer;
 mod frame;
@@ -61,8 +63,8 @@ pub struct Amqp {
     /// The routing key, a payload template; the queue's name with the default
     /// exchange.
     pub routing_key: String,
-    /// Routing keys that are used in turn, by the operation's number, instead
-    /// of [`Amqp::routing_key`]; queues, for consumers.
+    /// Queues, for consumers; without [`Amqp::routing_key`] their names are the
+    /// routing keys, used in turn by the operation's number.
     pub queues: Vec<String>,
     /// The payload template of the message.
     pub body: String,
@@ -88,6 +90,9 @@ pub struct Amqp {
     pub prefetch: u16,
     /// How consumers acknowledge.
     pub acks: Acks,
+    /// Of streams: where consumers begin, which is `first`, `last`, `next`, or an
+    /// offset. Each consumer of a stream reads all of it.
+    pub stream_offset: Option<Value>,
     /// Certificates of `amqps` addresses.
     pub tls: Tls,
 }
@@ -114,6 +119,7 @@ impl Amqp {
             topology: None,
             prefetch: 200,
             acks: Acks::Every(100),
+            stream_offset: None,
             tls: Tls::default(),
         }
     }
@@ -137,6 +143,7 @@ pub(crate) struct Target {
     queues: Vec<String>,
     prefetch: u16,
     acks: Acks,
+    stream_offset: Option<Value>,
 }
 
 impl Target {
@@ -175,6 +182,7 @@ impl Target {
             queues,
             prefetch: amqp.prefetch,
             acks: amqp.acks,
+            stream_offset: amqp.stream_offset.clone(),
         })
     }
 }
@@ -188,7 +196,7 @@ impl Target {
 
 fn routes(amqp: &Amqp) -> Result<Routes, LoadError> {
     let Amqp { exchange, mandatory, .. } = amqp;
-    if !amqp.queues.is_empty() {
+    if amqp.routing_key.is_empty() && !amqp.queues.is_empty() {
         let keys = amqp.queues.iter().map(String::as_str);
         return Ok(Routes::fixed(exchange, keys, *mandatory));
     }

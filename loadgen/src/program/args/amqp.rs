@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use clap::builder::NonEmptyStringValueParser;
-use loadgen::transport::amqp::{Acks, Topology};
+use loadgen::transport::amqp::{Acks, Bindings, Topology, Value};
 use loadgen::{Amqp, Transport};
 use scenarios::units::Span;
 
@@ -31,16 +31,24 @@ pub(super) struct AmqpArgs {
     /// The exchange [default: the default exchange]
     #[arg(long, default_value = "")]
     exchange: String,
-    /// Declare the exchange with this type, and bind the queues to it by their names
-    #[arg(long, value_name = "TYPE", requires = "exchange")]
+    /// Declare the exchange with this type, and bind the queues to it: direct, topic, …
+    #[arg(long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new(), requires = "exchange")]
     exchange_type: Option<String>,
-    /// The routing key, which may hold @{key} and the like
-    #[arg(long, default_value = "", conflicts_with_all = ["queue", "queue_pattern"])]
+    /// Bind the queues to the exchange by this key, or pattern: orders.#; may be repeated
+    /// [default: their names]
+    #[arg(long = "binding-key", value_name = "KEY", requires = "exchange")]
+    binding_keys: Vec<String>,
+    /// Bind the queues with this argument: x-match=any; may be repeated
+    #[arg(long = "binding-arg", value_name = "NAME=VALUE", requires = "exchange")]
+    binding_args: Vec<String>,
+    /// The routing key, which may hold @{key} and the like [default: the queue's name]
+    #[arg(long, default_value = "")]
     routing_key: String,
     /// classic, quorum or stream
     #[arg(long, value_name = "TYPE")]
     queue_type: Option<String>,
-    /// An argument of the queues: x-max-length=1000; may be repeated
+    /// An argument of the queues: x-max-length=1000, x-single-active-consumer=true; may be
+    /// repeated. What stands in double quotes is a text: x-name="123"
     #[arg(long = "queue-arg", value_name = "NAME=VALUE")]
     queue_args: Vec<String>,
     /// Take queues and exchanges as they are
@@ -82,6 +90,10 @@ pub(super) struct AmqpArgs {
     /// Deliveries that a consumer acknowledges at once; 0: the broker does not wait for it
     #[arg(long, default_value_t = 100)]
     ack_every: u32,
+    /// Of a stream: where consumers begin: first, last, next or an offset [default: first, of a
+    /// stream that is declared]
+    #[arg(long, value_name = "OFFSET")]
+    stream_offset: Option<Value>,
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
@@ -97,17 +109,34 @@ impl AmqpArgs {
             [first, .., last] => format!("amqp {} {first} to {last}", self.exchange),
         };
         let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut arguments = pairs(&self.queue_args)?;
-        arguments.extend(self.queue_type.map(|kind| ("x-queue-type".to_owned(), kind)));
+        if self.exchange.is_empty() && !self.routing_key.is_empty() && !queues.is_empty() {
+            bail!(
+                "the default exchange sends to the queue that the routing key names: give either \
+                 --queue or --routing-key, or an --exchange to which the queue is bound"
+            );
+        }
+        let mut arguments = values(&self.queue_args)?;
+        let kind = self.queue_type.map(|kind| ("x-queue-type".to_owned(), Value::Text(kind)));
+        arguments.extend(kind);
+        let stream_offset = self.stream_offset.or_else(|| {
+            let is_stream = |(name, value): &(String, Value)| {
+                name == "x-queue-type" && *value == Value::Text("stream".to_owned())
+            };
+            arguments.iter().any(is_stream).then(|| Value::Text("first".to_owned()))
+        });
+        if stream_offset.is_some() && self.consumers > 0 {
+            see_stream(self.consumers, queues.len(), self.ack_every, self.prefetch)?;
+        }
+        let bindings = Bindings { keys: self.binding_keys, arguments: values(&self.binding_args)? };
+        let is_bound = self.exchange_type.is_some() || bindings != Bindings::default();
+        // An exchange that is not declared decides by itself where messages go.
+        let bare = !self.exchange.is_empty() && !is_bound;
         let topology = (!self.predeclared).then(|| Topology {
             queues: queues.clone(),
             arguments,
             exchange_type: self.exchange_type,
+            bindings: is_bound.then_some(bindings),
         });
-        // An exchange that is not declared decides by itself where messages go.
-        let bare = topology
-            .as_ref()
-            .is_some_and(|topology| !self.exchange.is_empty() && topology.exchange_type.is_none());
         let sized = self.load.is_sized();
         let usual = || if sized { "@{id}@{pad}" } else { "@{id}" }.to_owned();
         if self.prefetch > 0 && self.ack_every > u32::from(self.prefetch) {
@@ -129,6 +158,7 @@ impl AmqpArgs {
                 0 => Acks::Auto,
                 every => Acks::Every(every),
             },
+            stream_offset,
             tls: self.tls.read(),
             ..Amqp::new(
                 &self.url,
@@ -151,4 +181,27 @@ impl AmqpArgs {
         }
         Ok((first..=last).map(|number| pattern.replace("%d", &number.to_string())).collect())
     }
+}
+
+/// Arguments with the types of their values.
+fn values(texts: &[String]) -> anyhow::Result<Vec<(String, Value)>> {
+    let typed = |(name, value): (String, String)| {
+        let Ok(value) = value.parse();
+        (name, value)
+    };
+    Ok(pairs(texts)?.into_iter().map(typed).collect())
+}
+
+/// Whether consumers of streams can be had so.
+fn see_stream(consumers: u32, queues: usize, ack_every: u32, prefetch: u16) -> anyhow::Result<()> {
+    if consumers as usize > queues.max(1) {
+        bail!(
+            "--consumers {consumers}: each consumer of a stream reads all of it, and would see \
+             what another has seen; use at most one for each queue"
+        );
+    }
+    if ack_every == 0 || prefetch == 0 {
+        bail!("streams are read with acknowledgements: use --prefetch and --ack-every above 0");
+    }
+    Ok(())
 }

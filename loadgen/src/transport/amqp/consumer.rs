@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::Target;
+use super::argument::Value;
 use super::beat::{Beat, SILENT};
 use super::frame::{
     self, ACK, BODY, CHANNEL_CLOSE, CONNECTION_CLOSE, Fields, HEADER, HEARTBEAT, Name,
@@ -23,6 +24,9 @@ const DELIVER: Name = (60, 60);
 
 /// The consumer acknowledges nothing; the broker forgets what it has sent.
 const NO_ACK: u8 = 2;
+
+/// Where a message stands in its stream, and where a consumer of it begins.
+const OFFSET: &str = "x-stream-offset";
 
 /// Deliveries that are not acknowledged yet are, when none came for this long.
 const IDLE: Duration = Duration::from_millis(100);
@@ -44,15 +48,19 @@ struct Incoming {
     id: Vec<u8>,
     /// Bytes of the body: those that came, and all.
     size: (u64, u64),
+    /// Whether it has a place in a stream, and which.
+    is_of_stream: bool,
+    offset: Option<i64>,
 }
 
 /// Reads until the consumers are to go; makes the connection again when it is
 /// lost.
 pub(super) async fn run(target: &Target, reader: &Reader) {
     let mut backoff = Backoff::default();
+    let mut from = target.stream_offset.clone();
     while !reader.is_over() {
         let ended = tokio::select! {
-            ended = session(target, reader) => ended,
+            ended = session(target, reader, &mut from) => ended,
             () = reader.over() => return,
         };
         if let Err(error) = ended {
@@ -62,7 +70,9 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
     }
 }
 
-async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
+/// Reads over one connection; of a stream `from` here, which goes on with what is
+/// read.
+async fn session(target: &Target, reader: &Reader, from: &mut Option<Value>) -> Result<(), String> {
     let name = format!("shakedown:reader:{}", reader.workload());
     let wanted = Wanted { name: &name, channels: 1, confirms: false };
     let opening = opening::open(&target.address, &target.login, &wanted);
@@ -84,10 +94,14 @@ async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
         frame::put_short(out, |out| out.extend_from_slice(queue.as_bytes()));
         out.push(0);
         out.push(if target.acks == Acks::Auto { NO_ACK } else { 0 });
-        frame::put_long(out, |_| {});
+        frame::put_long(out, |out| {
+            if let Some(from) = &*from {
+                from.put(out, OFFSET);
+            }
+        });
     });
     wire.call(1, CONSUME_OK).await?;
-    read(target, reader, &mut wire, every).await
+    read(target, reader, &mut wire, every, from).await
 }
 
 async fn read(
@@ -95,10 +109,11 @@ async fn read(
     reader: &Reader,
     wire: &mut Wire,
     every: Duration,
+    from: &mut Option<Value>,
 ) -> Result<(), String> {
     let began = Instant::now();
     let mut beat = Beat::new(every, Duration::ZERO);
-    let mut incoming = Incoming::default();
+    let mut incoming = Incoming { is_of_stream: from.is_some(), ..Incoming::default() };
     // The last delivery, and how many are not acknowledged.
     let (mut last, mut open) = (0, 0);
     while !reader.is_over() {
@@ -106,6 +121,9 @@ async fn read(
             if let Some(tag) = take(&frame, &mut incoming, reader)? {
                 last = tag;
                 open += 1;
+                if let Some(offset) = incoming.offset {
+                    *from = Some(Value::Long(offset.saturating_add(1)));
+                }
             }
             Ok(())
         })?;
@@ -177,6 +195,9 @@ fn take(
             incoming.id.clear();
             let id = Fields(frame.payload).message_id().unwrap_or_default();
             incoming.id.extend_from_slice(id);
+            if incoming.is_of_stream {
+                incoming.offset = Fields(frame.payload).header_number(OFFSET);
+            }
         }
         BODY => incoming.size.0 += frame.payload.len() as u64,
         _ => return Ok(None),

@@ -138,10 +138,48 @@ impl<'a> Fields<'a> {
         format!("{code} {}", String::from_utf8_lossy(text))
     }
 
+    /// Skips to the properties of a content header; gives which there are.
+    fn properties(&mut self) -> Option<u16> {
+        let (_class, _weight, _size) = (self.u16()?, self.u16()?, self.u64()?);
+        self.u16()
+    }
+
+    /// The whole number in the headers of a content header that has this name.
+    pub(super) fn header_number(mut self, name: &str) -> Option<i64> {
+        let flags = self.properties()?;
+        let has = |bit: u16| flags & (1 << bit) != 0;
+        for _ in (14..16).filter(|&bit| has(bit)) {
+            self.short()?;
+        }
+        let mut entries = Fields(if has(13) { self.long()? } else { return None });
+        while let Some(entry) = entries.short() {
+            let tag = entries.u8()?;
+            let value = entries.value(tag)?;
+            if entry == name.as_bytes() {
+                return (tag == b'l').then(|| value.try_into().ok().map(i64::from_be_bytes))?;
+            }
+        }
+        None
+    }
+
+    /// The bytes of a value of a table, by the tags that RabbitMQ uses
+    /// (<https://www.rabbitmq.com/amqp-0-9-1-errata>, section 3).
+    fn value(&mut self, tag: u8) -> Option<&'a [u8]> {
+        match tag {
+            b'V' => self.bytes(0),
+            b't' | b'b' | b'B' => self.bytes(1),
+            b's' | b'u' => self.bytes(2),
+            b'I' | b'i' | b'f' => self.bytes(4),
+            b'D' => self.bytes(5),
+            b'l' | b'd' | b'T' => self.bytes(8),
+            b'S' | b'A' | b'F' | b'x' => self.long(),
+            _ => None,
+        }
+    }
+
     /// The `message_id` of a content header.
     pub(super) fn message_id(mut self) -> Option<&'a [u8]> {
-        let (_class, _weight, _size) = (self.u16()?, self.u16()?, self.u64()?);
-        let flags = self.u16()?;
+        let flags = self.properties()?;
         let has = |bit: u16| flags & (1 << bit) != 0;
         for bit in (8..16).rev().filter(|&bit| has(bit)) {
             match bit {
@@ -249,6 +287,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_number_is_found_among_headers_of_every_type() {
+        let mut header = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        header.extend_from_slice(&(1_u16 << 15 | 1 << 13).to_be_bytes());
+        put_short(&mut header, |out| out.extend_from_slice(b"text/plain"));
+        put_long(&mut header, |out| {
+            put_entry(out, "k", |out| out.push(b'v'));
+            for (tag, size) in [(b't', 1), (b's', 2), (b'I', 4), (b'D', 5), (b'T', 8), (b'V', 0)] {
+                put_short(out, |out| out.push(tag));
+                out.push(tag);
+                out.extend(std::iter::repeat_n(7, size));
+            }
+            put_short(out, |out| out.extend_from_slice(b"list"));
+            out.push(b'A');
+            put_long(out, |out| out.extend_from_slice(b"t\x01"));
+            put_short(out, |out| out.extend_from_slice(b"x-stream-offset"));
+            out.push(b'l');
+            out.extend_from_slice(&4_711_i64.to_be_bytes());
+        });
+        let number = |bytes, name| Fields(bytes).header_number(name);
+        assert_eq!(number(&header, "x-stream-offset"), Some(4_711));
+        assert_eq!(number(&header, "I"), None, "of another size");
+        assert_eq!(number(&header, "none"), None);
+        for cut in 0..header.len() {
+            assert_eq!(number(&header[..cut], "x-stream-offset"), None, "cut at {cut}");
+        }
+    }
+
     proptest! {
         /// Frames are read as they were written, wherever the bytes are split.
         #[test]
@@ -281,6 +347,7 @@ mod tests {
                 }
             }
             let _ = Fields(&bytes).message_id();
+            let _ = Fields(&bytes).header_number("x");
         }
     }
 }

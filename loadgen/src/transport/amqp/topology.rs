@@ -1,6 +1,7 @@
 //! Queues and exchanges: what is declared before a run, and removed behind it.
 
 use super::Target;
+use super::argument::Value;
 use super::frame::{self, Name};
 use super::opening::{self, Wanted};
 use super::wire::Wire;
@@ -20,12 +21,21 @@ const DURABLE: u8 = 2;
 pub struct Topology {
     /// Durable queues that are declared.
     pub queues: Vec<String>,
-    /// Their arguments, such as `x-queue-type` and `quorum`; a value of digits
-    /// is a number.
-    pub arguments: Vec<(String, String)>,
-    /// A durable exchange of this type that is declared, to which the queues
-    /// are bound by their names.
+    /// Their arguments, such as `x-queue-type` and `quorum`.
+    pub arguments: Vec<(String, Value)>,
+    /// A durable exchange of this type that is declared.
     pub exchange_type: Option<String>,
+    /// How the queues are bound to the exchange, if they are.
+    pub bindings: Option<Bindings>,
+}
+
+/// How queues are bound to an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bindings {
+    /// By each of these keys; by their names if there is none.
+    pub keys: Vec<String>,
+    /// With these arguments, such as `x-match` and `any`.
+    pub arguments: Vec<(String, Value)>,
 }
 
 /// Declares what is to be there.
@@ -51,21 +61,22 @@ pub(super) async fn declare(target: &Target) -> Result<(), String> {
             out.extend_from_slice(&[0, 0]);
             short(out, queue);
             out.push(DURABLE);
-            frame::put_long(out, |out| {
-                for (name, value) in &topology.arguments {
-                    put_argument(out, name, value);
-                }
-            });
+            table(out, &topology.arguments);
         });
         wire.call(1, QUEUE_DECLARE_OK).await?;
-        if topology.exchange_type.is_some() {
+        let Some(bindings) = &topology.bindings else { continue };
+        let keys = match bindings.keys.as_slice() {
+            [] => std::slice::from_ref(queue),
+            keys => keys,
+        };
+        for key in keys {
             frame::put_method(wire.out(), 1, QUEUE_BIND, |out| {
                 out.extend_from_slice(&[0, 0]);
                 short(out, queue);
                 short(out, &target.exchange);
-                short(out, queue);
+                short(out, key);
                 out.push(0);
-                frame::put_long(out, |_| {});
+                table(out, &bindings.arguments);
             });
             wire.call(1, QUEUE_BIND_OK).await?;
         }
@@ -111,15 +122,10 @@ fn short(out: &mut Vec<u8>, text: &str) {
     frame::put_short(out, |out| out.extend_from_slice(text.as_bytes()));
 }
 
-fn put_argument(out: &mut Vec<u8>, name: &str, value: &str) {
-    match value.parse::<i64>() {
-        Ok(number) => {
-            short(out, name);
-            out.push(b'l');
-            out.extend_from_slice(&number.to_be_bytes());
+fn table(out: &mut Vec<u8>, arguments: &[(String, Value)]) {
+    frame::put_long(out, |out| {
+        for (name, value) in arguments {
+            value.put(out, name);
         }
-        Err(_) => {
-            frame::put_entry(out, name, |out| out.extend_from_slice(value.as_bytes()));
-        }
-    }
+    });
 }
