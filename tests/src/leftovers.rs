@@ -54,12 +54,19 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Waits until no process belongs to `folder` and `temporary` is empty; gives
-/// the time that it took.
+/// Waits until no process belongs to `folder`, but those with the command line
+/// `stays`, and `temporary` is empty; gives the time that it took.
 ///
 /// # Errors
 /// What is still there at the deadline.
-pub fn expect_none(folder: &Path, temporary: &Path, deadline: Duration) -> Result<Duration> {
+pub fn expect_none(
+    folder: &Path,
+    temporary: &Path,
+    stays: Option<&str>,
+    deadline: Duration,
+) -> Result<Duration> {
+    let goes = |process: &Process| stays.is_none_or(|line| !line.starts_with(&process.command));
+    let processes = |folder| processes(folder).into_iter().filter(goes).collect::<Vec<_>>();
     let gone = || (processes(folder).is_empty() && entries(temporary).is_empty()).then_some(());
     let waited = wait::until("everything to be cleared away", deadline, gone);
     waited.map(|((), took)| took).map_err(|error| {
@@ -90,13 +97,14 @@ mod tests {
             .unwrap();
         let found = || processes(folder.path()).iter().any(|p| p.pid == child.id()).then_some(());
         wait::until("the process to be seen", Duration::from_secs(20), found).unwrap();
-        let error = expect_none(folder.path(), &temporary, Duration::ZERO).unwrap_err();
+        let error = expect_none(folder.path(), &temporary, None, Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("sleep 1000"), "{error}");
+        expect_none(folder.path(), &temporary, Some("sleep 1000"), Duration::ZERO).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        expect_none(folder.path(), &temporary, Duration::from_secs(20)).unwrap();
+        expect_none(folder.path(), &temporary, None, Duration::from_secs(20)).unwrap();
         fs::write(temporary.join("forgotten"), "").unwrap();
-        let error = expect_none(folder.path(), &temporary, Duration::ZERO).unwrap_err();
+        let error = expect_none(folder.path(), &temporary, None, Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("forgotten"), "{error}");
     }
 }

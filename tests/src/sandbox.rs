@@ -145,7 +145,16 @@ impl Sandbox {
     /// # Errors
     /// What is left.
     pub fn expect_nothing_left(&self) -> Result<Duration> {
-        leftovers::expect_none(self.path(), &self.tmp(), CLEARED)
+        leftovers::expect_none(self.path(), &self.tmp(), None, CLEARED)
+    }
+
+    /// Waits until nothing is left but processes with this command line, which a
+    /// run has started again for their owner.
+    ///
+    /// # Errors
+    /// What else is left.
+    pub fn expect_only(&self, stays: &str) -> Result<Duration> {
+        leftovers::expect_none(self.path(), &self.tmp(), Some(stays), CLEARED)
     }
 
     /// Waits until nothing is left, of runs that must not even leave a folder.

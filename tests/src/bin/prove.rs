@@ -168,7 +168,7 @@ fn run_busy(scenario: Option<&str>, runs: u32, busy: u32) -> Result<u32> {
         for _ in 0..runs {
             let Case { scenario, variant, .. } = case;
             let line = ["--scenario", scenario, "--variant", variant].map(str::to_owned);
-            let judged = judged(&line)?;
+            let judged = judged(&line, None)?;
             let is_right = judged.verdict != Verdict::Violated;
             misses += u32::from(!is_right);
             let word = judged.verdict.word();
@@ -188,7 +188,7 @@ fn run_strangers(only: Option<&str>, runs: u32) -> Result<u32> {
         let correct = std::iter::repeat_n(("correct", &[][..]), usize::try_from(runs)?);
         for (variant, caught_by) in correct.chain(kind.bugs().iter().copied()) {
             let stranger = Stranger::start(kind, variant, Profile::Release)?;
-            let judged = judged(&stranger.arguments())?;
+            let judged = judged(&stranger.arguments(), stranger.stays())?;
             let violated = |check: &&str| {
                 let mut findings = judged.findings.iter();
                 findings.any(|f| f.check == **check && f.verdict == Verdict::Violated)
@@ -205,12 +205,16 @@ fn run_strangers(only: Option<&str>, runs: u32) -> Result<u32> {
     Ok(misses)
 }
 
-/// Runs `verify` to its end; gives the record.
-fn judged(arguments: &[String]) -> Result<Record> {
+/// Runs `verify` to its end; gives the record. Nothing may be left of the run but
+/// what it has started for its owner.
+fn judged(arguments: &[String], stays: Option<&str>) -> Result<Record> {
     let sandbox = Sandbox::new(Profile::Release)?;
     let line: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = sandbox.verify(&line)?.end()?;
-    sandbox.expect_nothing_left()?;
+    match stays {
+        Some(line) => sandbox.expect_only(line)?,
+        None => sandbox.expect_nothing_left()?,
+    };
     let said = || format!("exit code {:?}; it said:\n{}", ended.code, ended.stderr);
     sandbox.record().with_context(said)
 }
