@@ -127,6 +127,35 @@ fn a_memory_alarm_that_goes_is_an_outage_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_stream_is_read_on_from_where_its_consumer_was_cut_off() {
+    let _machine = Machine::acquire().unwrap();
+    let system = OwnSystem::start("publisher", "correct", Profile::from_environment()).unwrap();
+    let sandbox = sandbox();
+    let url = system.target("rabbitmq").unwrap();
+    let bound = ["--exchange", "orders", "--exchange-type", "topic", "--queue", "log"];
+    let keys = ["--binding-key", "order.#", "--routing-key", "order.@{key}.made"];
+    let shape = ["--rate", "200/s", "--duration", "8s", "--consumers", "1", "--json"];
+    let more = ["--queue-type", "stream", "--queue-arg", "x-max-age=1h"];
+    let words = [&["amqp", url], &bound[..], &keys[..], &shape[..], &more[..]].concat();
+    let run = Run::start(&mut sandbox.command(Program::Loadgen, &words).unwrap()).unwrap();
+    wait::until("messages in the stream", Duration::from_secs(60), || {
+        let queues = told(&system, "/api/queues?disable_stats=true&enable_queue_totals=true");
+        let log = queues.as_array()?.iter().find(|queue| queue["name"] == "log")?;
+        log["messages"].as_u64().filter(|&count| count > 200)
+    })
+    .unwrap();
+    system.rabbitmqctl(&["close_all_connections", "for a test"]).unwrap();
+    let ended = run.end().unwrap();
+    expect(&ended, 0, &[]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let received = &report["received"];
+    assert!(!received["errors"].as_array().unwrap().is_empty(), "it was cut off: {report}");
+    assert_eq!((&received["repeated"], &received["foreign"]), (&0.into(), &0.into()), "{report}");
+    let acked = report["operations"]["acked"].as_u64().unwrap();
+    assert!(acked > 800 && received["operations"].as_u64().unwrap() >= acked, "{report}");
+}
+
+#[test]
 fn a_closed_connection_is_seen_closed_and_its_owner_comes_back() {
     let _machine = Machine::acquire().unwrap();
     let system = OwnSystem::start("publisher", "correct", Profile::from_environment()).unwrap();
