@@ -19,6 +19,7 @@ fn the_correct_publisher_is_held() {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn messages_that_are_lost_are_caught_by_their_identities() {
     // Long enough for both replicas to come to the end of their channels.
     detect("lose-on-exhaustion", &["--duration", "24s"]);

@@ -44,6 +44,7 @@ fn expect_no_tap(system: &OwnSystem) {
 }
 
 #[test]
+#[ignore = "takes more than a minute: scripts/test-long"]
 fn a_correct_service_is_held_by_each_way_of_looking_at_it() {
     let _machine = Machine::acquire().unwrap();
     let system = own_system("correct");
