@@ -144,8 +144,9 @@ fn longer(check: &Check, history: &History, apart: &[(f64, f64)]) -> Option<Chec
     Some(longer)
 }
 
-/// The history without the stretches, as far as the check reads it.
-fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History {
+/// The history without these stretches, and those that it is without already, as
+/// far as the check reads it.
+pub(super) fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History {
     let mut history = history.clone();
     // These compare levels of a whole phase, and have nothing to cut it with.
     if let CheckKind::Growth(_) | CheckKind::Trend(_) = &check.kind {
@@ -157,6 +158,8 @@ fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History 
             samples.retain(|sample| !is_apart(sample.at));
         }
     }
-    history.apart = apart;
+    history.apart.extend(apart);
+    history.apart.sort_by(|a, b| a.0.total_cmp(&b.0));
+    history.apart = joined(history.apart.drain(..));
     history
 }

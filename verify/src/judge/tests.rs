@@ -4,6 +4,7 @@
 mod absent;
 mod answers;
 mod ingest;
+mod leftover;
 mod lost;
 mod operations;
 mod poison;

@@ -15,7 +15,7 @@ use crate::judge::starved;
 impl Scene {
     /// A record of the host by second: starved where it is said to be. A sample
     /// is of the second before it.
-    fn host(mut self, is_starved: impl Fn(u64) -> bool) -> Self {
+    pub(super) fn host(mut self, is_starved: impl Fn(u64) -> bool) -> Self {
         for second in 0..60_u64 {
             let starved = is_starved(second);
             let values = [
@@ -75,12 +75,6 @@ fn a_breach_at_a_quiet_host_stays_one_with_starvation_elsewhere() {
     assert_eq!(long.clone_scene().find(waiting(Some(3))).verdict, Violated);
     // But of ten seconds too few are left.
     assert_eq!(long.clone_scene().find(waiting(Some(8))).verdict, Inconclusive);
-}
-
-impl Scene {
-    fn clone_scene(&self) -> Self {
-        Self { plan: self.plan.clone(), history: self.history.clone() }
-    }
 }
 
 #[test]
