@@ -36,6 +36,7 @@ mod leftover;
 mod load;
 mod opinion;
 mod order;
+mod overdue;
 mod poison;
 mod ratio;
 mod recovery;
