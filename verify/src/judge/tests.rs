@@ -3,6 +3,7 @@
 
 mod absent;
 mod answers;
+mod away;
 mod ingest;
 mod leftover;
 mod lost;
