@@ -351,6 +351,9 @@ pub struct FaultRecord {
     /// nothing was broken, and nothing is wrong with the system.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blocked: bool,
+    /// Whether it could not be taken back, so that it may still be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub still_there: bool,
     /// What went wrong with it, if anything.
     pub problem: Option<String>,
 }

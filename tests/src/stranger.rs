@@ -25,6 +25,8 @@ pub enum Kind {
     Ledger,
     /// From one Redis list into another; loops of the shell start them again.
     Worker,
+    /// From one Redis list into another, or aside when it was tried three times.
+    Trier,
 }
 
 /// A form of a service, and the checks that must be violated by it.
@@ -32,7 +34,7 @@ pub type Variant = (&'static str, &'static [&'static str]);
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Shop, Self::Ledger, Self::Worker];
+    pub const ALL: [Self; 4] = [Self::Shop, Self::Ledger, Self::Worker, Self::Trier];
 
     /// Its name, and that of its scenario.
     #[must_use]
@@ -41,6 +43,7 @@ impl Kind {
             Self::Shop => "shop",
             Self::Ledger => "ledger",
             Self::Worker => "worker",
+            Self::Trier => "trier",
         }
     }
 
@@ -57,6 +60,7 @@ impl Kind {
                 &[("commits-late", &["nothing-lost"]), ("books-twice", &["nothing-lost"])]
             }
             Self::Worker => &[("forgets", &["nothing-lost"]), ("repeats", &["nothing-lost"])],
+            Self::Trier => &[("drops-poison", &["nothing-lost"])],
         }
     }
 }
@@ -87,6 +91,7 @@ impl Stranger {
             Kind::Shop => begin.shop()?,
             Kind::Ledger => begin.ledger()?,
             Kind::Worker => begin.worker()?,
+            Kind::Trier => begin.trier()?,
         };
         let start = told.iter().find_map(|word| word.strip_prefix("--role-start=shop="));
         Ok(Self { kind, start: start.map(str::to_owned), told, _lab: lab, _logs: logs })
@@ -161,6 +166,14 @@ impl Begin<'_> {
         // The loops have it in their lines, too.
         let role = format!("^[^ ]*python3 [^ ]*worker.py .*--redis {} ", redis.port());
         Ok(vec![format!("--target=redis={}", redis.url), format!("--role=worker=name:{role}")])
+    }
+
+    fn trier(&self) -> Result<Vec<String>> {
+        let (redis, log) = (self.redis()?, self.file("trier.log"));
+        let line = self.python("trier.py", &[("--redis", redis.port())], &[("--log", &log)]);
+        self.run("trier", &line, Restart::Always)?;
+        wait::until("the worker's log", PATIENCE, || Path::new(&log).exists().then_some(()))?;
+        Ok(vec![format!("--target=redis={}", redis.url), format!("--set=log={log}")])
     }
 
     fn redis(&self) -> Result<Redis> {

@@ -45,6 +45,9 @@ pub struct History {
     /// Stretches `[from, to)` of whole seconds that are not judged: while the
     /// judge asks what is left of a breach without them.
     pub apart: Vec<(f64, f64)>,
+    /// Stretches `[from, to)` of whole seconds in which operations that failed by
+    /// time alone do not count, for the same reason.
+    pub slow: Vec<(f64, f64)>,
 }
 
 /// A process that started or ended.

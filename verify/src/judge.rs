@@ -3,7 +3,7 @@
 //! Pure functions of the plan and the history, with no file, socket or clock,
 //! so that a run and its `recheck` come to the same verdict. One file for each
 //! kind of check; its first lines say what breaks it and when there is no
-//! telling. Four rules are common to all of them:
+//! telling. Five rules are common to all of them:
 //!
 //! - *No data never passes.* A phase that did not take place, a series that
 //!   ends early, a generator that fell short: inconclusive, with the reason.
@@ -11,6 +11,8 @@
 //!   elsewhere do not take it back.
 //! - *A host is no system.* What has to do with pace and breaks only while the run
 //!   itself could not get a processor is inconclusive; whatever else it is stays.
+//! - *The tool is no system.* What breaks after a fault should have been over that
+//!   the tool did not take back, and may be its doing, is inconclusive.
 //! - *The worst wins.* Violated over inconclusive over held; warnings do not
 //!   count. A check that crashes is inconclusive.
 
@@ -30,9 +32,11 @@ mod growth;
 mod guilty;
 mod join;
 mod latency;
+mod leftover;
 mod load;
 mod opinion;
 mod order;
+mod overdue;
 mod poison;
 mod ratio;
 mod recovery;
@@ -169,7 +173,8 @@ fn weigh_fairly(check: &Check, plan: &Plan, history: &History) -> Opinion {
         Some(why) => Opinion::inconclusive("something that is there", why),
         None => {
             let opinion = weigh_whole(check, plan, history);
-            starvation::excused(check, plan, history, opinion)
+            let opinion = starvation::excused(check, plan, history, opinion);
+            leftover::excused(check, plan, history, opinion)
         }
     }
 }

@@ -234,6 +234,7 @@ pub(crate) fn inconclusive() -> Record {
         injected: None,
         confirmed: None,
         blocked: true,
+        still_there: false,
         problem: Some(REFUSED.to_owned()),
         ..fault("evict-worker", "evict_pods", 40.0, None)
     }];
@@ -364,6 +365,7 @@ fn fault(name: &str, kind: &str, planned: f64, healed: Option<f64>) -> FaultReco
         healed,
         victims: vec!["worker 2, pid 4711".to_owned()],
         blocked: false,
+        still_there: false,
         problem: None,
     }
 }

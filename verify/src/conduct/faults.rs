@@ -256,6 +256,7 @@ fn write_down(record: &mut FaultRecord, step: &Step, now: f64) {
         Step::Healed { .. } => record.healed = Some(now),
         Step::Failed { manner, why } => {
             record.blocked |= *manner == Manner::Blocked;
+            record.still_there |= *manner == Manner::StillThere;
             // What went wrong first is the cause of the rest.
             record.problem.get_or_insert_with(|| why.clone());
         }
@@ -272,6 +273,7 @@ fn record(planned: &Planned) -> FaultRecord {
         healed: None,
         victims: Vec::new(),
         blocked: false,
+        still_there: false,
         problem: None,
     }
 }

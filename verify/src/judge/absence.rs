@@ -28,7 +28,7 @@ use crate::history::{History, Line};
 
 pub(super) fn judge(check: &Absence, plan: &Plan, history: &History) -> Opinion {
     let series = Series::of(plan, history, &check.series);
-    let window = Window::of(plan, history, &check.phases);
+    let window = Window::of(plan, history, &check.phases).without(&history.apart);
     let bound = if check.excused_by.is_empty() {
         "none".to_owned()
     } else {

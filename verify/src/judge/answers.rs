@@ -14,6 +14,8 @@
 //! Answers that were not accepted promise nothing and are not compared.
 
 use loadgen::answers::{Compared, Flaw, Guilty};
+use loadgen::identity;
+use loadgen::shape::Again;
 use reports::record::Evidence;
 use scenarios::plan::check::Answers;
 use scenarios::plan::workload::{Http, Transport};
@@ -21,6 +23,7 @@ use scenarios::plan::{Plan, Workload};
 use serde_json::json;
 
 use super::anomalies::Rows;
+use super::counts::Counts;
 use super::opinion::{Opinion, SHOWN, evidence};
 use super::words;
 use crate::history::{AnswersHistory, History};
@@ -39,6 +42,29 @@ pub(super) fn judge(check: &Answers, plan: &Plan, history: &History) -> Opinion 
     };
     let broken = known.is_some_and(|known| known.broken.is_some());
     decide(check, http, answers, broken, &bound)
+}
+
+/// Leaves out the pairs that are not marked as they should be and of which a
+/// sending was due at `end` or later, in seconds, or nobody knows when. Whatever
+/// else is so, two different answers stay two.
+pub(super) fn keep_due_before(check: &Answers, history: &mut History, end: f64) {
+    let Some(known) = history.workloads.get(&check.workload) else { return };
+    let later = match known.shape.duplicates.when {
+        Again::Later(later) => later.as_secs_f64(),
+        Again::AtOnce | Again::Concurrently => 0.0,
+    };
+    let due = Counts::of(history, &check.workload, "due");
+    let before = due.before((end - later).floor() as i64).unwrap_or(0.0) as u64;
+    let Some(known) = history.workloads.get_mut(&check.workload) else { return };
+    let Some(answers) = &mut known.answers else { return };
+    let was_due = |row: &Guilty| {
+        identity::parse(row.id.as_bytes()).is_some_and(|identity| identity.sequence < before)
+    };
+    answers.guilty.retain(|row| row.kind == Flaw::Disagreed || was_due(row));
+    let count = |kind| answers.guilty.iter().filter(|row| row.kind == kind).count() as u64;
+    let (unmarked, premature) = (count(Flaw::Unmarked), count(Flaw::Premature));
+    answers.counts.unmarked = answers.counts.unmarked.min(unmarked);
+    answers.counts.premature = answers.counts.premature.min(premature);
 }
 
 fn http(workload: &Workload) -> Option<&Http> {

@@ -113,6 +113,11 @@ impl Counts {
         Ok(from..from + self.second(second)?.max(0.0) as u64)
     }
 
+    /// The count of what was due before this second, as far as that is known.
+    pub(super) fn before(&self, second: i64) -> Option<f64> {
+        self.sound().ok().and_then(|()| self.at(second))
+    }
+
     fn sound(&self) -> Result<(), String> {
         match &self.flaw {
             Some(why) => Err(format!("{} is damaged in the record: {why}", self.name)),

@@ -16,7 +16,9 @@
 //! everything was lost. Effects of operations that a broken generator left
 //! without an outcome prove nothing either, nor does a missing effect where dead
 //! letters would be allowed and could not be read, nor a workload of whose
-//! effects the record has no file.
+//! effects the record has no file; nor operations that are lost or dead-lettered
+//! while a fault stands that the tool did not take back ([`super::leftover`]): they
+//! may wait for whoever is still away.
 
 use loadgen::Fate;
 use reports::record::{Evidence, Joined};
@@ -27,6 +29,7 @@ use scenarios::plan::{Place, Plan};
 use super::anomalies::{Cell, Rows};
 use super::dead;
 use super::join::{add, join};
+use super::leftover::{Leftover, leftover};
 use super::opinion::{Opinion, SHOWN, evidence};
 use super::words;
 use crate::history::{Dead, History, Seen, SeenWorkload};
@@ -34,12 +37,17 @@ use crate::history::{Dead, History, Seen, SeenWorkload};
 /// What is wrong, in the order of its weight.
 const VIOLATIONS: [&str; 6] =
     ["lost", "duplicated", "resurrected", "unexpected", "dead-lettered", "spared"];
+/// What may be the doing of somebody who is away.
+const BY_ABSENCE: [&str; 2] = ["lost", "dead-lettered"];
 const BOUND: &str = "every acknowledged operation once, no other";
 
 pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opinion {
     let why = match history.effects.get(&check.source) {
         Some(Ok(seen)) => match Table::of(check, history, seen) {
-            Ok(table) => return table.decide(check, plan, seen),
+            Ok(table) => {
+                let leftover = leftover(plan, history).filter(|left| !left.has_healed);
+                return table.decide(check, plan, seen, leftover.as_ref());
+            }
             Err(why) => why,
         },
         Some(Err(reason)) => {
@@ -159,17 +167,33 @@ impl Table {
         }
     }
 
-    fn decide(self, check: &EffectsCheck, plan: &Plan, seen: &Seen) -> Opinion {
+    fn decide(
+        self,
+        check: &EffectsCheck,
+        plan: &Plan,
+        seen: &Seen,
+        leftover: Option<&Leftover>,
+    ) -> Opinion {
         let measured = self.measured();
         let nothing_seen = seen.foreign_count == 0
             && seen
                 .workloads
                 .values()
                 .all(|workload| workload.once.is_empty() && workload.more.is_empty());
-        let proven = VIOLATIONS[1..].iter().any(|kind| self.count(kind) > 0);
+        let counts = |kind: &&&str| leftover.is_none() || !BY_ABSENCE.contains(*kind);
+        let proven = VIOLATIONS[1..].iter().filter(counts).any(|kind| self.count(kind) > 0);
         let lost = self.joined.lost;
+        let away: u64 = BY_ABSENCE.iter().map(|kind| self.count(kind)).sum();
         let dead_unread = self.dead_unread(check, seen, lost);
-        let opinion = if let Some(blind) = seen.blind.as_ref().filter(|_| lost > 0 && !proven) {
+        let opinion = if let Some(leftover) = leftover.filter(|_| away > 0 && !proven) {
+            let why = format!(
+                "{} lost or dead-lettered may still wait for whoever is away: {} See that the \
+                 fault can be taken back, and repeat the run.",
+                words::plural(away, "operation"),
+                leftover.why
+            );
+            Opinion::doubtful(BOUND, measured, why)
+        } else if let Some(blind) = seen.blind.as_ref().filter(|_| lost > 0 && !proven) {
             let why = format!(
                 "{} have no effect that was seen, but {} was blind: {blind}.",
                 words::plural(lost, "acknowledged operation"),
@@ -187,7 +211,7 @@ impl Table {
             );
             Opinion::doubtful(BOUND, measured, why)
         } else if (lost > 0 && seen.blind.is_none()) || proven {
-            Opinion::violated(BOUND, measured, self.reproach(seen))
+            Opinion::violated(BOUND, measured, self.reproach(seen, leftover))
         } else if let Some(why) = &self.unread {
             Opinion::doubtful(BOUND, measured, why)
         } else if self.acked == 0 {
@@ -280,7 +304,7 @@ impl Table {
         text
     }
 
-    fn reproach(&self, seen: &Seen) -> String {
+    fn reproach(&self, seen: &Seen, leftover: Option<&Leftover>) -> String {
         let meaning = |kind: &str| match kind {
             "lost" => "acknowledged and never took effect",
             "duplicated" => "took effect more than once",
@@ -294,12 +318,19 @@ impl Table {
             .filter(|kind| self.count(kind) > 0)
             // What a blind source missed is not held against the system.
             .filter(|kind| **kind != "lost" || seen.blind.is_none())
+            .filter(|kind| leftover.is_none() || !BY_ABSENCE.contains(kind))
             .map(|kind| {
                 format!("{} {}", words::plural(self.count(kind), "operation"), meaning(kind))
             })
             .collect();
         let mut text = format!("{}.", words::list(&parts));
-        let missing = ["lost", "dead-lettered"].iter().any(|kind| self.count(kind) > 0);
+        let missing = BY_ABSENCE.iter().any(|kind| self.count(kind) > 0);
+        if let Some(leftover) = leftover.filter(|_| missing) {
+            text.push_str(&format!(
+                " What is missing beside them proves nothing: {}",
+                leftover.why
+            ));
+        }
         if missing && !seen.absent.is_empty() {
             text.push_str(&format!(
                 " {} did not exist when it was read: see that the name is right.",

@@ -20,7 +20,7 @@ use super::words;
 use crate::history::History;
 
 /// What the watch for the healing may add to it, in seconds.
-const SLACK: f64 = 1.0;
+pub(super) const SLACK: f64 = 1.0;
 /// A fault may come so much before its time, in seconds: clocks are rounded.
 const EARLY: f64 = 0.1;
 /// A fault may come so long after its time, in seconds: the undo is written

@@ -24,6 +24,7 @@ use serde_json::json;
 use super::anomalies::Rows;
 use super::counts::Counts;
 use super::opinion::{Opinion, evidence};
+use super::overdue::{Overdue, is_slow};
 use super::window::Window;
 use super::words;
 use crate::history::{History, WorkloadHistory};
@@ -39,7 +40,7 @@ pub(super) fn judge(check: &Latency, plan: &Plan, history: &History) -> Opinion 
     let (None, Some(told)) = (&missing, told) else {
         return Opinion::inconclusive(&bound, missing.unwrap_or_default());
     };
-    match seconds(check, history, told, &window) {
+    match seconds(check, plan, history, told, &window) {
         Ok(seconds) => decide(check, &bound, &window, told, &seconds),
         Err(why) => Opinion::inconclusive(&bound, why),
     }
@@ -57,6 +58,7 @@ struct Second {
 
 fn seconds(
     check: &Latency,
+    plan: &Plan,
     history: &History,
     told: &WorkloadHistory,
     window: &Window,
@@ -69,6 +71,7 @@ fn seconds(
         count.total(window)?;
     }
     let micros = check.max.0.as_micros().min(u128::from(u64::MAX)) as u64;
+    let overdue = Overdue::of(plan, history, &check.workload);
     let mut seconds = Vec::new();
     for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
         let of = |counts: &Counts| counts.second(second).map(|rise| rise.max(0.0) as u64);
@@ -80,7 +83,12 @@ fn seconds(
         let unsure = timed.saturating_sub(acked);
         let fewest = quick.saturating_sub(unsure);
         let most = quick - unsure.saturating_sub(timed - quick).min(quick);
-        seconds.push(Second { second, due, within: (fewest, most.min(acked)), dropped });
+        let most = match is_slow(history, second) {
+            // All that was slow in it may be somebody else's doing.
+            true => (acked + overdue.in_second(second)).min(due),
+            false => most.min(acked),
+        };
+        seconds.push(Second { second, due, within: (fewest, most), dropped });
     }
     Ok(seconds)
 }

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::anomalies::Rows;
 use super::counts::Counts;
 use super::opinion::{Opinion, evidence};
+use super::overdue;
 use super::rises;
 use super::series::Series;
 use super::window::Window;
@@ -141,19 +142,20 @@ impl Rising {
             .rsplit_once('.')
             .filter(|(workload, _)| plan.workloads.iter().any(|known| known.name == *workload));
         match workload {
-            Some((workload, count)) => Self::of_workload(history, workload, count, window),
+            Some((workload, count)) => Self::of_workload(plan, history, workload, count, window),
             None => Self::of_probe(&Series::of(plan, history, name), window),
         }
     }
 
     fn of_workload(
+        plan: &Plan,
         history: &History,
         workload: &str,
         count: &str,
         window: &Window,
     ) -> Result<Self, String> {
         let counts = Counts::of(history, workload, count);
-        let total = counts.total(window)?;
+        let total = counts.total(window)? + overdue::shift(plan, history, workload, count, window);
         let seconds = window.spans.iter().flat_map(|span| span.whole_seconds());
         let by_second = seconds
             .filter_map(|second| {

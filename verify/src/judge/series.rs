@@ -6,6 +6,7 @@
 //! the probe's nature ([`Lifetimes`]). A process that one series of a role has is
 //! missing where another has not.
 
+mod away;
 mod lifetimes;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use scenarios::plan::{Plan, ProbeKind};
 use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
+use self::away::{Away, away, left};
 use self::lifetimes::{Lifetimes, lifetimes, siblings};
 use super::window::{Span, Window};
 use super::words;
@@ -52,6 +54,8 @@ pub(super) struct Series<'a> {
     lifetimes: Lifetimes<'a>,
     /// The series that have the same labels.
     siblings: Vec<String>,
+    /// The processes behind its labels that faults kept away.
+    away: Vec<Away>,
     /// When something that ends a label or a counter was under way.
     disturbed: Vec<Span>,
     /// Whether the run can be made longer by an option.
@@ -88,6 +92,7 @@ impl<'a> Series<'a> {
             flaw: flaw.map(|flaw| flaw.why.as_str()),
             lifetimes: lifetimes(kind, last),
             siblings: siblings(plan, planned),
+            away: away(plan, history, kind, gap, UNBROKEN * gap),
             disturbed: disturbed(plan, history, gap, UNBROKEN * gap),
             stretches: plan.phases.iter().any(|phase| phase.stretch),
             history,
@@ -148,7 +153,7 @@ impl<'a> Series<'a> {
         }
         for (phase, span) in &window.phases {
             let within = self.within(*span);
-            if within.is_empty() {
+            if within.is_empty() && !self.is_away(*span) {
                 return Some(
                     self.explain(&format!("{} has no sample in phase {phase}", self.name)),
                 );
@@ -207,8 +212,28 @@ impl<'a> Series<'a> {
     }
 
     /// For how long in all no sample came, stretches of a usual length apart.
+    /// Where faults of the tool kept everybody away that is not silent.
     pub(super) fn silence(&self, span: Span) -> f64 {
-        silence(self.within(span).iter().map(|sample| sample.at), span, self.unbroken())
+        let times = self.within(span).iter().map(|sample| sample.at);
+        let holes = holes(times, span, self.unbroken());
+        let away = self.nobody_there();
+        let left = holes.map(|hole| left(hole, &away)).filter(|&left| left > self.unbroken());
+        left.sum()
+    }
+
+    /// When every process behind its labels was kept away by a fault.
+    fn nobody_there(&self) -> Vec<Span> {
+        if self.away.is_empty() {
+            return Vec::new();
+        }
+        let lives = self.lives();
+        self.away.iter().filter_map(|away| away.of_all(lives.keys().copied())).collect()
+    }
+
+    /// Whether nobody was there in all of a span.
+    fn is_away(&self, span: Span) -> bool {
+        let away = self.nobody_there();
+        !away.is_empty() && left(span, &away) <= self.unbroken()
     }
 
     /// A label that should have samples in a span and has none for long, in
@@ -264,11 +289,11 @@ impl<'a> Series<'a> {
         let start = if is_whole { span.from } else { span.from.max(life.first()) };
         let span = Span { from: start, to: span.to };
         let times = life.0.iter().copied().filter(|at| (span.from..span.to).contains(at));
-        let silent = silence(times, span, self.unbroken());
+        let silent: f64 = holes(times, span, self.unbroken()).map(Span::seconds).sum();
         // One that never comes back may not be missing for longer than usual.
         let has_ended = span.to - life.last() > self.unbroken() && self.goes_on_after(life.last());
         let may_miss = if has_ended { self.unbroken() } else { self.may_miss(span) };
-        if silent <= may_miss || (!is_whole && self.is_explained(life, span)) {
+        if silent <= may_miss || (!is_whole && self.is_explained(label, life, span)) {
             return None;
         }
         Some(if has_ended {
@@ -287,8 +312,11 @@ impl<'a> Series<'a> {
         self.samples.last().is_some_and(|last| last.at - at > self.unbroken())
     }
 
-    /// Whether everything that makes a label silent within a span is explained.
-    fn is_explained(&self, life: &Life, span: Span) -> bool {
+    /// Whether everything that makes a label silent within a span is explained. A
+    /// process that a fault kept away may be missing for as long as the fault was
+    /// there.
+    fn is_explained(&self, label: &str, life: &Life, span: Span) -> bool {
+        let away: Vec<Span> = self.away.iter().flat_map(|away| away.of(label)).collect();
         let mut edges = vec![span.from.max(life.first())];
         edges.extend(life.0.iter().copied().filter(|at| (span.from..span.to).contains(at)));
         edges.push(span.to);
@@ -296,6 +324,11 @@ impl<'a> Series<'a> {
         holes.clone().all(|pair| {
             // What had ended before the span ended where it was last seen.
             let from = life.0.iter().rev().find(|&&at| at <= pair[0]).copied().unwrap_or(pair[0]);
+            let begins = |away: &Span| away.from <= from + self.unbroken() && from <= away.to;
+            if away.iter().any(begins) {
+                let hole = Span { from: pair[0], to: pair[1] };
+                return left(hole, &away) <= self.unbroken();
+            }
             self.is_disturbed(from, from + self.unbroken()) || self.has_closed(from)
         })
     }
@@ -336,17 +369,18 @@ impl Life {
     }
 }
 
-/// For how long in all there is nothing at these times, stretches of at most
-/// `unbroken` apart.
-fn silence(times: impl Iterator<Item = f64>, span: Span, unbroken: f64) -> f64 {
-    let (mut silent, mut last) = (0.0, span.from);
-    for at in times.chain([span.to]) {
-        if at - last > unbroken {
-            silent += at - last;
-        }
+/// Where there is nothing at these times, stretches of at most `unbroken` apart.
+fn holes(
+    times: impl Iterator<Item = f64>,
+    span: Span,
+    unbroken: f64,
+) -> impl Iterator<Item = Span> {
+    let mut last = span.from;
+    times.chain([span.to]).filter_map(move |at| {
+        let hole = Span { from: last, to: at };
         last = at;
-    }
-    silent
+        (hole.seconds() > unbroken).then_some(hole)
+    })
 }
 
 /// Whether the tool itself, or its lab, counts from 0 when the run begins. Such

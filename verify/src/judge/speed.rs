@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::anomalies::Rows;
 use super::opinion::{Opinion, evidence};
+use super::overdue;
 use super::poison::{self, Beside, Rose};
 use super::rises::{self, Rise};
 use super::series::Series;
@@ -32,7 +33,13 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
     let beside = if check.poison.is_some() { " beside what poison does" } else { "" };
     let bound = format!("at most {}{beside}", words::show(Unit::PerSecond, max));
     let sorted = rises::sort(&series, &window);
-    let (least, most) = (sorted.least(), sorted.most());
+    let of_workload = check
+        .series
+        .rsplit_once('.')
+        .filter(|(workload, _)| plan.workloads.iter().any(|known| known.name == *workload));
+    let shift = of_workload
+        .map_or(0.0, |(workload, count)| overdue::shift(plan, history, workload, count, &window));
+    let (least, most) = (sorted.least() + shift, sorted.most() + shift);
     let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();
     let shortage = series.shortage(&window, FEWEST).or_else(|| {
         (watched <= 0.0).then(|| series.explain(&format!("{} has no two samples", series.name)))

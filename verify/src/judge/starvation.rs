@@ -14,9 +14,13 @@
 //! A check that states that its demand has to do with pace
 //! ([`scenarios::plan::check::Pace`]) and is violated is judged once more without
 //! these stretches: samples and seconds in them do not count, and what must happen
-//! within a time has so much more of it. Where it is violated then, too, it stays
-//! so; else it is inconclusive. Nothing else is ever changed: what held holds, and
-//! without a record of the host every breach counts.
+//! within a time has so much more of it. A check that counts operations is judged
+//! once more with them, too, as if the operations in them had been answered that
+//! failed by time alone ([`super::overdue`]): to be refused or answered with an error
+//! is no matter of pace, in starvation neither. Where it is violated in either way it
+//! stays so; else it is inconclusive. Nothing else is ever changed: what held holds,
+//! and without a record of the host every breach counts. docs/adr/0010 has a table of
+//! what is excusable in each kind of check.
 
 use reports::record::Verdict;
 use scenarios::plan::check::{After, Pace};
@@ -88,11 +92,18 @@ pub(super) fn excused(check: &Check, plan: &Plan, history: &History, opinion: Op
     if apart.is_empty() {
         return opinion;
     }
-    let left = match longer(check, history, &apart) {
-        Some(longer) => super::weigh_whole(&longer, plan, history),
-        None => super::weigh_whole(check, plan, &without(check, history, apart)),
+    let is_violated = |check: &Check, history: &History| {
+        super::weigh_whole(check, plan, history).verdict == Verdict::Violated
     };
-    if left.verdict == Verdict::Violated {
+    let stays = match longer(check, history, &apart) {
+        Some(longer) => is_violated(&longer, history),
+        None => {
+            let slow = || History { slow: apart.clone(), ..history.clone() };
+            (counts_operations(check, plan) && is_violated(check, &slow()))
+                || is_violated(check, &without(check, history, apart.clone()))
+        }
+    };
+    if stays {
         return opinion;
     }
     let seconds: f64 = starved.iter().map(|(from, to)| to - from).sum();
@@ -113,7 +124,36 @@ fn is_concerned(check: &Check, plan: &Plan, history: &History) -> bool {
     match kind.statement().pace {
         Pace::Never => false,
         Pace::Always => true,
-        Pace::IfPaced(series) => Series::of(plan, history, series).paced,
+        Pace::IfPaced(series) => {
+            let paced = Series::of(plan, history, series).paced;
+            // What is accepted may be too little because it was too slow.
+            let is_least = matches!(&check.kind, CheckKind::Ratio(ratio) if ratio.min.is_some());
+            paced || (is_least && counts_operations(check, plan))
+        }
+    }
+}
+
+/// Whether a check counts operations of a workload, of each of which the record
+/// tells in which way it failed.
+fn counts_operations(check: &Check, plan: &Plan) -> bool {
+    let is_count = |series: &str| {
+        let of = series.rsplit_once('.').map(|(workload, _)| workload);
+        plan.workloads.iter().any(|workload| of == Some(workload.name.as_str()))
+    };
+    match &check.kind {
+        CheckKind::Latency(_) | CheckKind::Twin(_) => true,
+        CheckKind::Ratio(check) => is_count(&check.of),
+        CheckKind::Speed(check) => is_count(&check.series),
+        CheckKind::Bound(_)
+        | CheckKind::Growth(_)
+        | CheckKind::Trend(_)
+        | CheckKind::Absence(_)
+        | CheckKind::Effects(_)
+        | CheckKind::Answers(_)
+        | CheckKind::Order(_)
+        | CheckKind::Drain(_)
+        | CheckKind::Recovery(_)
+        | CheckKind::Equal(_) => false,
     }
 }
 
@@ -144,8 +184,9 @@ fn longer(check: &Check, history: &History, apart: &[(f64, f64)]) -> Option<Chec
     Some(longer)
 }
 
-/// The history without the stretches, as far as the check reads it.
-fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History {
+/// The history without these stretches, and those that it is without already, as
+/// far as the check reads it.
+pub(super) fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History {
     let mut history = history.clone();
     // These compare levels of a whole phase, and have nothing to cut it with.
     if let CheckKind::Growth(_) | CheckKind::Trend(_) = &check.kind {
@@ -157,6 +198,8 @@ fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) -> History 
             samples.retain(|sample| !is_apart(sample.at));
         }
     }
-    history.apart = apart;
+    history.apart.extend(apart);
+    history.apart.sort_by(|a, b| a.0.total_cmp(&b.0));
+    history.apart = joined(history.apart.drain(..));
     history
 }

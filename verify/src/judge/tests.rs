@@ -3,7 +3,9 @@
 
 mod absent;
 mod answers;
+mod away;
 mod ingest;
+mod leftover;
 mod lost;
 mod operations;
 mod poison;

@@ -29,6 +29,7 @@ use super::anomalies::Rows;
 use super::counts::Counts;
 use super::latency::timed_ones;
 use super::opinion::{Opinion, evidence};
+use super::overdue::{Overdue, is_slow};
 use super::window::Window;
 use super::words;
 use crate::history::History;
@@ -45,8 +46,8 @@ pub(super) fn judge(check: &Twin, plan: &Plan, history: &History) -> Opinion {
         check.throughput, check.latency, check.latency_floor
     );
     let sides = window.missing.clone().map_or(Ok(()), Err).and_then(|()| {
-        let new = Side::of(history, &check.workload, &window)?;
-        Ok((new, Side::of(history, &check.stable, &window)?))
+        let new = Side::of(plan, history, &check.workload, &window)?;
+        Ok((new, Side::of(plan, history, &check.stable, &window)?))
     });
     let (new, stable) = match sides {
         Ok(sides) => sides,
@@ -89,7 +90,7 @@ struct Second {
 }
 
 impl Side {
-    fn of(history: &History, workload: &str, window: &Window) -> Result<Self, String> {
+    fn of(plan: &Plan, history: &History, workload: &str, window: &Window) -> Result<Self, String> {
         let told = history
             .workloads
             .get(workload)
@@ -98,6 +99,7 @@ impl Side {
         let (due, acked, indeterminate) = (counts("due"), counts("acked"), counts("indeterminate"));
         due.total(window)?;
         acked.total(window)?;
+        let overdue = Overdue::of(plan, history, workload);
         let mut side = Self { seconds: Vec::new(), merged: None };
         for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
             let key = u64::try_from(second).unwrap_or(u64::MAX);
@@ -114,10 +116,11 @@ impl Side {
                     None => side.merged = Some(histogram.clone()),
                 }
             }
+            let histogram = histogram.filter(|_| !is_slow(history, second));
             side.seconds.push(Second {
                 second,
                 due,
-                acked,
+                acked: acked + overdue.in_second(second) as f64,
                 middle: histogram.map(|histogram| histogram.value_at_quantile(0.5) as f64 / 1e6),
             });
         }

@@ -143,6 +143,7 @@ impl Writing<'_> {
             healed: (step > 2).then_some(FAULT.1),
             victims: if step > 0 { vec![victim] } else { Vec::new() },
             blocked: false,
+            still_there: false,
             problem: None,
         }
     }

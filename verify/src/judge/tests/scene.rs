@@ -229,9 +229,14 @@ impl Scene {
             healed: Some(injected + 2.0),
             victims: vec!["service-1 (pid 17)".to_owned()],
             blocked: false,
+            still_there: false,
             problem: None,
         });
         self
+    }
+
+    pub(super) fn clone_scene(&self) -> Self {
+        Self { plan: self.plan.clone(), history: self.history.clone() }
     }
 
     /// The finding of a check.

@@ -4,7 +4,7 @@ use loadgen::Fate;
 use proptest::prelude::*;
 use reports::record::Verdict::{self, Held, Inconclusive, Violated};
 use scenarios::plan::check::{
-    Absence, After, Bound, CheckKind, Drain, Latency, Ratio, Recovery, Speed,
+    Absence, After, Bound, CheckKind, Drain, Latency, Ratio, Recovery, Speed, Twin,
 };
 use scenarios::units::{Quantity, Rate, Share, Span};
 
@@ -15,7 +15,7 @@ use crate::judge::starved;
 impl Scene {
     /// A record of the host by second: starved where it is said to be. A sample
     /// is of the second before it.
-    fn host(mut self, is_starved: impl Fn(u64) -> bool) -> Self {
+    pub(super) fn host(mut self, is_starved: impl Fn(u64) -> bool) -> Self {
         for second in 0..60_u64 {
             let starved = is_starved(second);
             let values = [
@@ -75,12 +75,6 @@ fn a_breach_at_a_quiet_host_stays_one_with_starvation_elsewhere() {
     assert_eq!(long.clone_scene().find(waiting(Some(3))).verdict, Violated);
     // But of ten seconds too few are left.
     assert_eq!(long.clone_scene().find(waiting(Some(8))).verdict, Inconclusive);
-}
-
-impl Scene {
-    fn clone_scene(&self) -> Self {
-        Self { plan: self.plan.clone(), history: self.history.clone() }
-    }
 }
 
 #[test]
@@ -158,14 +152,102 @@ fn what_was_not_answered_in_starvation_does_not_count() {
         max: Share(0.01),
         at_least: 100,
     });
-    let scene = |second| {
-        Scene::new().workload("publish", move |at, _| {
-            (if at == second { Fate::Indeterminate } else { Fate::Acked }, 3_000)
+    let scene = |second, fate| {
+        Scene::new().workload("publish", move |at, _| match at == second {
+            // The time-out is 5 s.
+            true => (fate, 5_000_000),
+            false => (Fate::Acked, 3_000),
         })
     };
+    let late = |second| scene(second, Fate::Indeterminate);
     let starved = |second: u64| (20..23).contains(&second);
-    assert_eq!(scene(21).host(starved).find(unanswered.clone()).verdict, Inconclusive);
-    assert_eq!(scene(30).host(starved).find(unanswered).verdict, Violated);
+    assert_eq!(late(21).host(starved).find(unanswered.clone()).verdict, Inconclusive);
+    assert_eq!(late(30).host(starved).find(unanswered.clone()).verdict, Violated);
+    let accepted = CheckKind::Ratio(Ratio {
+        of: "publish.acked".to_owned(),
+        to: "publish.due".to_owned(),
+        phases: names(&["load"]),
+        min: Some(Share(0.99)),
+        max: Share(1.0),
+        at_least: 100,
+    });
+    assert_eq!(late(21).host(starved).find(accepted.clone()).verdict, Inconclusive);
+    let refused = scene(21, Fate::Failed).host(starved);
+    assert_eq!(refused.clone_scene().find(unanswered).verdict, Violated);
+    assert_eq!(refused.clone_scene().find(accepted).verdict, Violated);
+}
+
+#[test]
+fn what_was_refused_or_reset_in_starvation_counts() {
+    let unsuccessful = || {
+        CheckKind::Ratio(Ratio {
+            of: "publish.unsuccessful".to_owned(),
+            to: "publish.due".to_owned(),
+            phases: names(&["load", "faults", "recovery"]),
+            min: None,
+            max: Share(0.05),
+            at_least: 100,
+        })
+    };
+    let speed = |count: &str| {
+        CheckKind::Speed(Speed {
+            series: format!("publish.{count}"),
+            phases: names(&["load", "faults", "recovery"]),
+            max: Rate(2.0),
+            poison: None,
+        })
+    };
+    // Killed at 20 s, it never comes back: nobody is there who could be slow.
+    let gone = |fate, micros| {
+        let answer =
+            move |second, _| if second < 20 { (Fate::Acked, 3_000) } else { (fate, micros) };
+        Scene::new().workload("publish", answer).host(|second| second >= 20)
+    };
+    for (fate, micros) in [(Fate::Failed, 0), (Fate::Indeterminate, 900)] {
+        let scene = gone(fate, micros);
+        for check in [unsuccessful(), latency(), speed("unsuccessful")] {
+            let finding = scene.clone_scene().find(check);
+            assert_eq!(finding.verdict, Violated, "{fate:?}, {}: {}", finding.kind, finding.why);
+        }
+    }
+    assert_eq!(gone(Fate::Failed, 0).find(speed("failed")).verdict, Violated);
+    let slow = gone(Fate::Indeterminate, 5_000_400);
+    for check in [unsuccessful(), latency(), speed("unsuccessful")] {
+        let finding = slow.clone_scene().find(check);
+        assert_eq!(finding.verdict, Inconclusive, "{}: {}", finding.kind, finding.why);
+    }
+}
+
+#[test]
+fn a_side_that_refuses_in_starvation_is_worse() {
+    let twin = || {
+        CheckKind::Twin(Twin {
+            workload: "publish".to_owned(),
+            stable: "stable".to_owned(),
+            phases: names(&["load"]),
+            throughput: Share(0.05),
+            latency: Share(0.5),
+            latency_floor: "20ms".parse().unwrap(),
+            confidence: Share(0.99),
+            samples: 5,
+        })
+    };
+    let sides = |fate, micros| {
+        let answer = move |_, sequence: u64| match sequence % 3 {
+            0 => (fate, micros),
+            _ => (Fate::Acked, 3_000),
+        };
+        // Some seconds are quiet, and nothing is wrong in them.
+        let mended = move |second: u64, sequence| match second < 14 {
+            true => (Fate::Acked, 3_000),
+            false => answer(second, sequence),
+        };
+        let scene = Scene::new().good_workload("stable").workload("publish", mended);
+        scene.host(|second| second >= 14)
+    };
+    assert_eq!(sides(Fate::Failed, 0).find(twin()).verdict, Violated);
+    assert_eq!(sides(Fate::Indeterminate, 6_000_000).find(twin()).verdict, Inconclusive);
+    assert_eq!(sides(Fate::Acked, 6_000_000).find(twin()).verdict, Held);
 }
 
 #[test]
@@ -250,6 +332,42 @@ fn checks() -> Vec<CheckKind> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the host did: what is refused breaks its bound by itself, and what
+    /// only comes too late in starvation does not.
+    #[test]
+    fn only_what_failed_by_time_is_excused(
+        refused in 0_u64..20,
+        late in 0_u64..20,
+        starved_from in 8_u64..20,
+        starved_for in 8_u64..20,
+    ) {
+        let starved = move |second: u64| (starved_from..starved_from + starved_for).contains(&second);
+        let answer = move |second: u64, sequence: u64| match sequence % 50 {
+            place if starved(second) && place < refused => (Fate::Failed, 0),
+            place if starved(second) && place < refused + late => (Fate::Indeterminate, 5_100_000),
+            _ => (Fate::Acked, 3_000),
+        };
+        let ratio = CheckKind::Ratio(Ratio {
+            of: "publish.unsuccessful".to_owned(),
+            to: "publish.due".to_owned(),
+            phases: names(&["load"]),
+            min: None,
+            max: Share(0.05),
+            at_least: 100,
+        });
+        let share = |number: u64| {
+            let judged = (8..36).filter(|&second| starved(second)).count() as u64;
+            (number * judged) as f64 / (28.0 * 50.0)
+        };
+        let verdict = Scene::new().workload("publish", answer).host(starved).find(ratio).verdict;
+        let expected = match (share(refused), share(refused + late)) {
+            (refused, _) if refused > 0.05 => Violated,
+            (_, all) if all > 0.05 => Inconclusive,
+            _ => Held,
+        };
+        prop_assert_eq!(verdict, expected);
+    }
 
     /// Starvation never turns violated into held, never held into violated, and
     /// what nobody can tell without it nobody can tell with it. Taking the record
