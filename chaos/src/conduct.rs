@@ -98,7 +98,7 @@ pub enum Manner {
 impl From<&FaultError> for Manner {
     fn from(error: &FaultError) -> Self {
         match error {
-            FaultError::Undo(_) => Self::StillThere,
+            FaultError::Undo { .. } => Self::StillThere,
             error if error.is_unhealed() => Self::NotHealed,
             error if error.is_refusal() => Self::Blocked,
             _ => Self::NotLanded,

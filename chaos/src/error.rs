@@ -1,5 +1,6 @@
 //! Why a fault was not carried out as planned.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use scenarios::template::TemplateError;
@@ -122,6 +123,17 @@ pub enum FaultError {
     #[cfg(feature = "kubernetes")]
     #[error(transparent)]
     Kubernetes(KubernetesError),
+    /// Some were hit, and then something kept the others from it. Those who were
+    /// hit are recorded and seen whole again.
+    #[error("{hit} of {of} were hit and the others not: {source}")]
+    Partly {
+        /// How many were hit.
+        hit: usize,
+        /// How many were to be.
+        of: usize,
+        /// What kept the others from it.
+        source: Box<FaultError>,
+    },
     /// Everything was accepted and nobody was hit.
     #[error("the fault hit nobody: {why}")]
     NotLanded {
@@ -145,8 +157,13 @@ pub enum FaultError {
         within: Duration,
     },
     /// The fault could not be taken back.
-    #[error(transparent)]
-    Undo(#[from] UndoError),
+    #[error("{source}; it is still there: chaos recover --journal {} tries again", shell_words::quote(&journal.to_string_lossy()))]
+    Undo {
+        /// Why.
+        source: UndoError,
+        /// Where it stays open.
+        journal: PathBuf,
+    },
     /// The process that ends the fault in any case cannot be started.
     #[error(
         "the watchdog that would end the fault in time cannot be started ({reason}), so it was not injected"
@@ -161,12 +178,19 @@ impl FaultError {
     /// Whether a guard or a permission stopped the fault.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Blocked { .. } | Self::Credentials { .. })
+        match self {
+            Self::Blocked { .. } | Self::Credentials { .. } => true,
+            Self::Partly { source, .. } => source.is_refusal(),
+            _ => false,
+        }
     }
 
     /// Whether the surroundings are at fault: nothing can be reached or written.
     #[must_use]
     pub fn is_environment(&self) -> bool {
+        if let Self::Partly { source, .. } = self {
+            return source.is_environment();
+        }
         #[cfg(feature = "kubernetes")]
         if let Self::Kubernetes(error) = self {
             return matches!(
@@ -191,10 +215,18 @@ impl FaultError {
         matches!(self, Self::Address { .. } | Self::Setting { .. } | Self::Target(_))
     }
 
+    /// The same with so many of the victims hit before it; nobody is no part.
+    pub(crate) fn after(self, hit: usize, of: usize) -> Self {
+        match hit {
+            0 => self,
+            _ => Self::Partly { hit, of, source: Box::new(self) },
+        }
+    }
+
     /// Whether the fault landed and only its end is missing.
     #[must_use]
     pub fn is_unhealed(&self) -> bool {
-        matches!(self, Self::NotHealed { .. } | Self::Undo(_))
+        matches!(self, Self::NotHealed { .. } | Self::Undo { .. })
     }
 }
 

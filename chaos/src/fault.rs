@@ -12,6 +12,7 @@ mod close_connections;
 mod duplicate;
 mod fill_disk;
 mod fill_memory;
+mod injected;
 mod kill_process;
 mod pause_process;
 #[cfg(feature = "kubernetes")]
@@ -43,20 +44,15 @@ use scenarios::template::Template;
 use serde::Serialize;
 
 use crate::journal::{Journal, State};
-use crate::limits::{Limits, Permit};
-use crate::process::Pinned;
+use crate::limits::Limits;
 use crate::undo::Undo;
-use crate::watchdog::Watchdog;
 use crate::{FaultError, World};
 use victims::Victims;
 
 pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
+pub use injected::{Healed, Injected};
 pub use selector::nobody;
-
-/// A watchdog waits so much longer than the fault lasts: whoever has injected it
-/// is to take it back, not two at once.
-const MARGIN: Duration = Duration::from_secs(2);
 
 /// A fault that is to be carried out now.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,10 +180,18 @@ trait Strike: Send + Sync {
         None
     }
 
+    /// What it sets or stops that another fault can set or stop at the same time,
+    /// as everybody names it who means the same; `None` where each fault has its
+    /// own.
+    fn thing(&self) -> Option<String> {
+        None
+    }
+
     /// Looks up what it takes to undo the fault, without touching anything.
     async fn arm(&mut self) -> Result<Undo, FaultError>;
 
-    /// Lets the fault happen.
+    /// Lets the fault happen. Where it hits only some of its victims, these are its
+    /// victims from then on, and the error is [`FaultError::Partly`].
     async fn land(&mut self) -> Result<(), FaultError>;
 
     /// Waits until the fault is seen to have landed.
@@ -215,26 +219,9 @@ pub struct Prepared {
     strike: Box<dyn Strike>,
 }
 
-/// A fault that was injected and must be healed. If it is dropped instead, its
-/// undo stays open in the journal for [`crate::recover`].
-#[must_use = "an injected fault must be healed"]
-pub struct Injected {
-    order: Order,
-    scene: Scene,
-    strike: Box<dyn Strike>,
-    undo: Undo,
-    watchdog: Option<Watchdog>,
-    permit: Permit,
-}
-
-/// How a fault ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Healed {
-    /// What was done to take it back.
-    pub undone: String,
-    /// What was seen that makes the system whole again; `None` if nobody can
-    /// tell, because who repairs it is not known here.
-    pub seen: Option<String>,
+/// How a fault is named among those that hold the same thing.
+fn holder(order: &Order, scene: &Scene) -> String {
+    format!("{}/{}", scene.journal.run(), order.name)
 }
 
 /// Chooses and pins the victims. This is the dry run: nothing is touched.
@@ -341,157 +328,5 @@ impl Prepared {
         let victims = self.strike.chosen()?;
         let commands = victims.processes().map(|process| crate::role::shown(process.pid));
         Some((victims.among(), commands.collect()))
-    }
-
-    /// Starts what ends the fault in any case, writes the undo down, syncs it,
-    /// and then lets the fault happen. On an error whatever happened is taken
-    /// back.
-    ///
-    /// # Errors
-    /// When a limit forbids it or the undo cannot be written (nothing happened
-    /// then), when a victim has gone, or when the system refuses.
-    pub async fn inject(self) -> Result<Injected, FaultError> {
-        let Self { order, scene, mut strike } = self;
-        let failed = |error: FaultError| {
-            let state = State::Failed { why: error.to_string() };
-            let _ = scene.journal.record(&order.name, order.kind.word(), state);
-            error
-        };
-        let permit = scene.limits.admit(strike.victims().len()).map_err(failed)?;
-        let undo = strike.arm().await.map_err(failed)?;
-        let watchdog = match undo.needs_watchdog() && !order.lasts().is_zero() {
-            true => Some(Watchdog::start(&undo, order.lasts() + MARGIN).await.map_err(failed)?),
-            false => None,
-        };
-        let owner = std::process::id();
-        let owner = Pinned::of(owner).unwrap_or(Pinned { pid: owner, start_time: 0 });
-        let pinned = watchdog.as_ref().map(Watchdog::pinned);
-        let state = State::Injecting { undo: undo.clone(), owner, watchdog: pinned };
-        scene.journal.record(&order.name, order.kind.word(), state)?;
-        let mut injected = Injected { order, scene, strike, undo, watchdog, permit };
-        let landed = match injected.strike.land().await {
-            Ok(()) => {
-                if let Some(watchdog) = &mut injected.watchdog {
-                    watchdog.begin();
-                }
-                injected.record(State::Injected { victims: injected.victims() })
-            }
-            Err(error) => Err(error),
-        };
-        match landed {
-            Ok(()) => Ok(injected),
-            Err(error) => {
-                injected.note(&error);
-                injected.take_back().await?;
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Injected {
-    /// Whom it hit, in words.
-    #[must_use]
-    pub fn victims(&self) -> Vec<String> {
-        self.strike.victims()
-    }
-
-    /// The order that it carries out.
-    #[must_use]
-    pub fn order(&self) -> &Order {
-        &self.order
-    }
-
-    /// Waits until the fault is seen to have landed. It is to be healed in any
-    /// case.
-    ///
-    /// # Errors
-    /// [`FaultError::NotConfirmed`] if it is not seen in time, and what keeps
-    /// one from looking.
-    pub async fn confirm(&self) -> Result<(), FaultError> {
-        match self.strike.confirm().await {
-            Ok(()) => self.record(State::Confirmed),
-            Err(error) => {
-                self.note(&error);
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes the fault back, then waits until the system is seen whole again.
-    ///
-    /// # Errors
-    /// [`FaultError::Undo`] if it cannot be taken back (it stays open in the
-    /// journal then), [`FaultError::NotHealed`] if the system is not whole
-    /// within the order's `heal_within`.
-    pub async fn heal(mut self) -> Result<Healed, FaultError> {
-        let undone = self.take_back().await?;
-        Ok(Healed { undone, seen: self.whole().await? })
-    }
-
-    /// The second half of [`Injected::heal`]: waits until the system is seen
-    /// whole again after [`Injected::take_back`], and says what was seen.
-    ///
-    /// # Errors
-    /// [`FaultError::NotHealed`] if it is not within the order's `heal_within`.
-    pub async fn whole(mut self) -> Result<Option<String>, FaultError> {
-        let within = self.order.heal_within;
-        let whole = self.strike.whole(self.scene.world.as_ref(), within).await;
-        self.permit.give_back();
-        match whole {
-            Ok(seen) => {
-                if let Some(how) = seen.clone() {
-                    self.record(State::Healed { how })?;
-                }
-                Ok(seen)
-            }
-            Err(error) => {
-                self.note(&error);
-                Err(error)
-            }
-        }
-    }
-
-    /// The first half of [`Injected::heal`]: carries the undo out and writes
-    /// down that it was; says what was done.
-    ///
-    /// # Errors
-    /// [`FaultError::Undo`] if it cannot be taken back. Its victims count as
-    /// under a fault from then on, until the end of the run.
-    pub async fn take_back(&mut self) -> Result<String, FaultError> {
-        if self.undo.is_for_one()
-            && let Some(watchdog) = self.watchdog.take()
-        {
-            watchdog.end();
-        }
-        let undone = match self.strike.release().await {
-            Some(how) => Ok(how),
-            None => self.undo.perform().await,
-        };
-        match undone {
-            Ok(how) => {
-                // It goes last: if anything fails before, it still does its work.
-                if let Some(watchdog) = self.watchdog.take() {
-                    watchdog.end();
-                }
-                self.record(State::Undone { how: how.clone() })?;
-                Ok(how)
-            }
-            Err(error) => {
-                self.permit.keep();
-                let error = error.into();
-                self.note(&error);
-                Err(error)
-            }
-        }
-    }
-
-    fn record(&self, state: State) -> Result<(), FaultError> {
-        Ok(self.scene.journal.record(&self.order.name, self.order.kind.word(), state)?)
-    }
-
-    /// Writes a failure down; the failure itself matters more than its record.
-    fn note(&self, error: &FaultError) {
-        let _ = self.record(State::Failed { why: error.to_string() });
     }
 }

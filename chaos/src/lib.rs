@@ -14,6 +14,7 @@ pub mod conduct;
 mod error;
 mod fault;
 pub mod guard;
+mod hold;
 pub mod journal;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
@@ -41,16 +42,18 @@ pub use error::FaultError;
 pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub use fault::{inject, nobody, prepare};
+pub use hold::{Hold, state_folder};
 pub use journal::{Journal, JournalError};
 pub use leash::{Background, Held, Leash};
 pub use limits::Limits;
 pub use management::http_client;
 pub use process::{Pinned, Process};
-pub use recover::{Reach, Recovered, Report, recover};
+pub use recover::{Reach, Recovered, Report, accept, recover, recover_within};
 pub use role::Roles;
 pub use timetable::{ChoiceError, Planned, choose, expand};
 pub use undo::program::{Ran, run_within};
-pub use undo::{Undo, UndoError};
+pub use undo::retry::{RECOVER_WITHIN, UNDO_WITHIN};
+pub use undo::{Undo, UndoError, Undone};
 pub use world::World;
 
 /// Runs a hidden subcommand if `arguments` (without the program's name) ask for

@@ -3,21 +3,41 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::FaultError;
+use crate::undo::retry::{RECOVER_WITHIN, UNDO_WITHIN};
 
 /// Limits that all faults of a run share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Limits {
     /// The most victims at once; 0 is no limit.
     most: usize,
     under: Arc<Mutex<usize>>,
     stopped: AtomicBool,
+    /// How long taking a fault back is tried again.
+    undo_within: Duration,
+    /// Whether somebody waits for the end.
+    hurried: AtomicBool,
     /// If there are any, only these namespaces of a cluster may be hit.
     namespaces: Vec<String>,
     /// Namespaces and contexts that may be hit although they look like
     /// production.
     allow: Vec<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            most: 0,
+            under: Arc::default(),
+            stopped: AtomicBool::new(false),
+            undo_within: UNDO_WITHIN,
+            hurried: AtomicBool::new(false),
+            namespaces: Vec::new(),
+            allow: Vec::new(),
+        }
+    }
 }
 
 impl Limits {
@@ -33,6 +53,27 @@ impl Limits {
     pub fn within(mut self, namespaces: Vec<String>, allow: Vec<String>) -> Self {
         (self.namespaces, self.allow) = (namespaces, allow);
         self
+    }
+
+    /// While what it needs is away, taking a fault back is tried again for so long
+    /// (5 minutes by default).
+    #[must_use]
+    pub fn undo_within(mut self, within: Duration) -> Self {
+        self.undo_within = within;
+        self
+    }
+
+    /// Somebody waits for the end: nothing is tried again for more than 30 s.
+    pub fn hurry(&self) {
+        self.hurried.store(true, Ordering::SeqCst);
+    }
+
+    /// How long taking a fault back is tried again, as things are.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.hurried.load(Ordering::SeqCst) {
+            true => self.undo_within.min(RECOVER_WITHIN),
+            false => self.undo_within,
+        }
     }
 
     #[cfg(feature = "kubernetes")]

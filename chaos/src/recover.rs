@@ -1,9 +1,13 @@
 //! Takes back what killed programs left behind, from the journal.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::journal::{Journal, JournalError, Open, State, open_faults};
 use crate::process::Pinned;
+use crate::undo::Undone;
+use crate::undo::retry::RECOVER_WITHIN;
 use crate::victim::Signal;
 
 /// Whose faults are taken back.
@@ -29,6 +33,9 @@ pub struct Recovered {
     pub kind: String,
     /// What was done now, why it could not be, or who has it in hand.
     pub how: String,
+    /// Whether it could not be because somebody else has changed the thing since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_alone: bool,
 }
 
 /// What a recovery did.
@@ -50,6 +57,18 @@ pub struct Report {
 /// # Errors
 /// When the journal cannot be read or written.
 pub async fn recover(journal: &Journal, reach: Reach) -> Result<Report, JournalError> {
+    recover_within(journal, reach, RECOVER_WITHIN).await
+}
+
+/// [`recover`] that tries each again for so long while what it needs is away.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub async fn recover_within(
+    journal: &Journal,
+    reach: Reach,
+    within: Duration,
+) -> Result<Report, JournalError> {
     let record = journal.read()?;
     let mut report = Report { unreadable: record.unreadable, ..Report::default() };
     crate::leash::settle().await;
@@ -69,19 +88,42 @@ pub async fn recover(journal: &Journal, reach: Reach) -> Result<Report, JournalE
         if open.undo.is_for_one() {
             end(open.watchdog);
         }
-        match open.undo.perform().await {
-            Ok(how) => {
+        match open.undo.insist(|| within).await {
+            Ok(Undone { how, .. }) => {
                 end(open.watchdog);
                 let state = State::Undone { how: how.clone() };
                 journal.record_for(&open.run, &open.fault, &open.kind, state)?;
                 report.undone.push(recovered(open, how));
             }
-            Err(error) => report.failed.push(recovered(open, error.to_string())),
+            Err(error) => {
+                let left_alone = error.is_left_alone();
+                let failed = recovered(open, error.to_string());
+                report.failed.push(Recovered { left_alone, ..failed });
+            }
         }
     }
     Ok(report)
 }
 
+/// Closes what [`recover`] has left alone because somebody else has changed it
+/// since: it is as they want it.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub fn accept(journal: &Journal, report: &mut Report) -> Result<(), JournalError> {
+    let (theirs, failed) =
+        std::mem::take(&mut report.failed).into_iter().partition(|f| f.left_alone);
+    report.failed = failed;
+    let theirs: Vec<Recovered> = theirs;
+    for mut fault in theirs {
+        fault.how = format!("{}, which is accepted", fault.how);
+        let state = State::Undone { how: fault.how.clone() };
+        journal.record_for(&fault.run, &fault.fault, &fault.kind, state)?;
+        report.undone.push(fault);
+    }
+    Ok(())
+}
+
 fn recovered(open: Open, how: String) -> Recovered {
-    Recovered { run: open.run, fault: open.fault, kind: open.kind, how }
+    Recovered { run: open.run, fault: open.fault, kind: open.kind, how, left_alone: false }
 }

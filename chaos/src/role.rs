@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{Pinned, Process};
 use crate::{Aim, FaultError, World, guard};
-pub use find::{RoleError, by_file, shown};
+pub use find::{RoleError, by_file, by_name, shown};
 pub(crate) use find::{SETTLED, find};
 pub use members::{Change, Member};
 use members::{Found, Members};

@@ -1,17 +1,25 @@
 //! The few requests to a proxy's admin API that faults need. It is the one of
 //! our own proxy, and of Toxiproxy.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use services::{Service, Trouble};
 
 use crate::FaultError;
+use crate::patience::Patience;
 use crate::service::PROXY;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
 
 /// How much of a surprising answer is shown.
 const SHOWN: usize = 200;
+
+/// An admin API at which nobody listens for so long is that of a proxy that has
+/// ended; one that is started again listens sooner.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// An admin API.
 #[derive(Clone)]
@@ -43,22 +51,30 @@ impl Admin {
         path: &[&str],
         body: Option<Value>,
     ) -> Result<(StatusCode, Value), FaultError> {
+        self.send(method, path, body).await.map_err(|error| FaultError::Unreachable {
+            service: &PROXY,
+            address: self.shown().to_owned(),
+            reason: error.without_url().to_string(),
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> reqwest::Result<(StatusCode, Value)> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let unreachable = |error: reqwest::Error| FaultError::Unreachable {
-            service: &PROXY,
-            address: self.shown().to_owned(),
-            reason: error.without_url().to_string(),
-        };
         let mut request = self.http.request(method, url);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await?;
         let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
+        let text = response.text().await?;
         let value = serde_json::from_str(&text);
         Ok((status, value.unwrap_or_else(|_| json!(text.chars().take(SHOWN).collect::<String>()))))
     }
@@ -128,14 +144,31 @@ pub(crate) async fn remove(admin: &str, proxy: &str, toxic: &str) -> Result<Stri
     };
     let http = crate::http_client().map_err(|error| failed(error.to_string()))?;
     let admin = Admin::new(admin, http).map_err(|error| failed(error.to_string()))?;
-    match admin.ask(Method::DELETE, &["proxies", proxy, "toxics", toxic], None).await {
-        Ok((StatusCode::NOT_FOUND, _)) => Ok(format!("{toxic} was gone from {proxy}")),
-        Ok((status, _)) if status.is_success() => Ok(format!("removed {toxic} from {proxy}")),
-        Ok((status, answer)) => Err(failed(format!("{}: {answer}", status.as_u16()))),
-        // A proxy that has ended harms nobody any more.
-        Err(FaultError::Unreachable { .. }) => {
-            Ok(format!("the proxy has ended, and {toxic} with it"))
-        }
-        Err(error) => Err(failed(error.to_string())),
+    let patience = Patience::new(ENDED_WITHIN, LOOK_EVERY);
+    loop {
+        return match admin.send(Method::DELETE, &["proxies", proxy, "toxics", toxic], None).await {
+            Ok((StatusCode::NOT_FOUND, _)) => Ok(format!("{toxic} was gone from {proxy}")),
+            Ok((status, _)) if status.is_success() => Ok(format!("removed {toxic} from {proxy}")),
+            Ok((status, answer)) => Err(failed(format!("{}: {answer}", status.as_u16()))),
+            Err(error) if is_refused(&error) => match patience.pause().await {
+                true => continue,
+                // A proxy that has ended harms nobody any more, and forgets it.
+                false => Ok(format!("the proxy has ended, and {toxic} with it")),
+            },
+            Err(error) => Err(failed(error.without_url().to_string())),
+        };
     }
+}
+
+/// Whether nobody listens there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let system = error.downcast_ref::<std::io::Error>();
+        if system.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -2,8 +2,10 @@
 //! fault exists and carried out by another program later.
 
 mod file;
+pub(crate) mod held;
 mod node;
 pub(crate) mod program;
+pub(crate) mod retry;
 pub(crate) mod start;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use jiff::Timestamp;
 use scenarios::program::Program;
 use serde::{Deserialize, Serialize};
 
+use crate::hold::Hold;
 use crate::process::{Pinned, Process};
 use crate::role::Starting;
 use crate::victim::{Signal, Victim, VictimError};
@@ -84,6 +87,9 @@ pub enum Undo {
         node: Pinned,
         /// What `rabbitmqctl` is told.
         words: Vec<String>,
+        /// What it was told when the fault was injected.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        set: Vec<String>,
     },
     /// A toxic is taken out of a proxy.
     RemoveToxic {
@@ -105,6 +111,30 @@ pub enum Undo {
         /// What was altered.
         alteration: Box<crate::kubernetes::Alteration>,
     },
+    /// A thing that other faults may hold as well is taken back as far as they
+    /// do not.
+    Held {
+        /// The fault's part in it.
+        hold: Hold,
+        /// How the thing is taken back when nobody else holds it.
+        undo: Box<Undo>,
+    },
+}
+
+/// What an undo did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// What was done, in words.
+    pub how: String,
+    /// The fault that holds the same thing still, `RUN/NAME`: to it is left what
+    /// is not as it was.
+    pub left_to: Option<String>,
+}
+
+impl From<String> for Undone {
+    fn from(how: String) -> Self {
+        Self { how, left_to: None }
+    }
 }
 
 /// Why a fault could not be taken back.
@@ -135,12 +165,30 @@ pub enum UndoError {
     /// A file could not be removed or written.
     #[error("cannot {what} {}: {source}", path.display())]
     File {
-        /// `remove` or `restore`.
+        /// `remove`, `restore` or `use`.
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Somebody else has changed it since, and it was left alone.
+    #[error("{what} was left alone: somebody has {changed} since")]
+    LeftAlone {
+        /// The thing.
+        what: String,
+        /// What somebody else did: `set it to 5`.
+        changed: String,
+    },
+    /// What may pass did not pass in time.
+    #[error("{source}; it was tried {tries} times in {:.0} s", spent.as_secs_f64())]
+    GivenUp {
+        /// How often.
+        tries: u32,
+        /// For how long.
+        spent: Duration,
+        /// What kept it the last time.
+        source: Box<UndoError>,
     },
     /// A program failed.
     #[error("{command:?} did not take it back: {reason}")]
@@ -153,7 +201,7 @@ pub enum UndoError {
     /// A cluster could not be asked.
     #[cfg(feature = "kubernetes")]
     #[error(transparent)]
-    Kubernetes(#[from] crate::kubernetes::KubernetesError),
+    Kubernetes(crate::kubernetes::KubernetesError),
     /// A proxy could not be asked.
     #[error("the proxy at {admin} did not remove {toxic}: {reason}")]
     Proxy {
@@ -164,6 +212,18 @@ pub enum UndoError {
         /// What it said.
         reason: String,
     },
+}
+
+#[cfg(feature = "kubernetes")]
+impl From<crate::kubernetes::KubernetesError> for UndoError {
+    fn from(error: crate::kubernetes::KubernetesError) -> Self {
+        match error {
+            crate::kubernetes::KubernetesError::Theirs { what, present } => {
+                Self::LeftAlone { what, changed: format!("set it to {present}") }
+            }
+            error => Self::Kubernetes(error),
+        }
+    }
 }
 
 impl Undo {
@@ -183,13 +243,18 @@ impl Undo {
             | Self::Run { .. } => true,
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes { .. } => true,
+            Self::Held { undo, .. } => undo.needs_watchdog(),
         }
     }
 
     /// Whether two who carry it out at the same moment would do it twice: whoever
     /// else could is ended first.
     pub(crate) fn is_for_one(&self) -> bool {
-        matches!(self, Self::StartProcesses { .. })
+        match self {
+            Self::StartProcesses { .. } => true,
+            Self::Held { undo, .. } => undo.is_for_one(),
+            _ => false,
+        }
     }
 
     /// Whether there is nothing left to take back.
@@ -198,15 +263,75 @@ impl Undo {
             Self::ContinueProcesses { victims } => victims.iter().all(|victim| !victim.is_alive()),
             Self::RemoveFile { path } => !path.exists(),
             Self::SetNode { node, .. } => !node.is_alive(),
+            Self::Held { undo, .. } => undo.is_moot(),
             _ => false,
         }
     }
 
-    /// Takes the fault back and says what was done.
+    /// Whether it sets back a value, which can be only one at a time.
+    pub(crate) fn sets_a_value(&self) -> bool {
+        match self {
+            Self::Held { undo, .. } => undo.swap().is_some(),
+            alone => alone.swap().is_some(),
+        }
+    }
+
+    /// Of a thing that has a value: the one from before, and the one that was set.
+    fn swap(&self) -> Option<(Option<String>, String)> {
+        match self {
+            Self::RestoreFile { before, written, .. } => Some((before.clone(), written.clone())),
+            Self::SetNode { words, set, .. } => Some((Some(words.join(" ")), set.join(" "))),
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes { alteration } => {
+                let (was, set) = alteration.swap.ends();
+                Some((Some(was), set))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same with another value from before.
+    fn giving_back(mut self, value: Option<String>) -> Self {
+        match (&mut self, value) {
+            (Self::RestoreFile { before, .. }, value) => *before = value,
+            (Self::SetNode { words, .. }, Some(value)) => {
+                *words = value.split(' ').map(str::to_owned).collect();
+            }
+            #[cfg(feature = "kubernetes")]
+            (Self::Kubernetes { alteration }, Some(value)) => alteration.swap.give_back(value),
+            _ => {}
+        }
+        self
+    }
+
+    /// Whether it is for others to take back now: it would end with what they do.
+    pub(crate) fn is_left_to_others(&self) -> bool {
+        let Self::Held { hold, undo } = self else { return false };
+        matches!(**undo, Self::Expires { .. })
+            && crate::hold::peek(&hold.record).others(&hold.by).next().is_some()
+    }
+
+    /// Lets go of a thing that was taken back in another way or never changed, and
+    /// says which fault holds it still.
+    pub(crate) async fn let_go(&self) -> Result<Option<String>, UndoError> {
+        match self {
+            Self::Held { hold, .. } => held::let_go(hold).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes the fault back, once, and says what was done.
     ///
     /// # Errors
     /// When the fault is still there afterwards.
-    pub async fn perform(&self) -> Result<String, UndoError> {
+    pub async fn perform(&self) -> Result<Undone, UndoError> {
+        match self {
+            Self::Held { hold, undo } => held::perform(hold, undo).await,
+            alone => Ok(alone.perform_alone().await?.into()),
+        }
+    }
+
+    async fn perform_alone(&self) -> Result<String, UndoError> {
         match self {
             Self::Nothing { why } => Ok(format!("nothing to undo: {why}")),
             Self::Expires { what, by } => Ok(expire(what, *by).await),
@@ -223,9 +348,9 @@ impl Undo {
             }),
             Self::RemoveFile { path } => file::remove(path),
             Self::RestoreFile { path, before, written } => {
-                file::restore(path, before.as_deref(), written)
+                file::put(path, before.as_deref(), &[written])
             }
-            Self::SetNode { node, words } => node::set(*node, words).await,
+            Self::SetNode { node, words, .. } => node::set(*node, words).await,
             Self::RemoveToxic { admin, proxy, toxic } => {
                 crate::toxiproxy::remove(admin, proxy, toxic).await
             }
@@ -233,6 +358,7 @@ impl Undo {
             Self::Kubernetes { alteration } => {
                 Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
             }
+            Self::Held { undo, .. } => Ok(Box::pin(undo.perform()).await?.how),
             Self::Run { command } => {
                 let shown = command.to_string();
                 let failed = |reason| UndoError::Program { command: shown.clone(), reason };

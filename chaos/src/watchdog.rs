@@ -18,6 +18,7 @@ use crate::FaultError;
 use crate::leash;
 use crate::process::Pinned;
 use crate::undo::Undo;
+use crate::undo::retry::WATCHDOG_WITHIN;
 
 const SUBCOMMAND: &str = "__chaos-watchdog";
 const READY: &str = "armed";
@@ -139,7 +140,7 @@ fn watch(lasts: Duration) -> u8 {
     }
     let taken_back = runtime.block_on(async {
         leash::settle().await;
-        undo.perform().await
+        undo.insist(|| WATCHDOG_WITHIN).await
     });
     u8::from(taken_back.is_err())
 }

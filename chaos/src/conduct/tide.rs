@@ -72,6 +72,9 @@ impl Baton {
 
     fn lower(&self, to: Tide) {
         self.limits.stop();
+        if to.is_impatient() {
+            self.limits.hurry();
+        }
         self.tide.send_if_modified(|tide| {
             let lower = to.level() > tide.level();
             if lower {

@@ -66,6 +66,14 @@ impl Strike for Offset {
         self.victims.iter().map(Process::to_string).collect()
     }
 
+    fn thing(&self) -> Option<String> {
+        // The file itself may not be there yet.
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let real = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
+        Some(format!("the file {}", real.as_ref().unwrap_or(&path).display()))
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         let before = match std::fs::read_to_string(&self.path) {
             Ok(text) => Some(text),
@@ -76,16 +84,18 @@ impl Strike for Offset {
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
-        std::fs::write(&self.path, &self.text).map_err(self.failed("write"))
-    }
-
-    async fn confirm(&self) -> Result<(), FaultError> {
+        std::fs::write(&self.path, &self.text).map_err(self.failed("write"))?;
+        // Seen before another fault can write something else.
         let text = std::fs::read_to_string(&self.path).map_err(self.failed("read"))?;
         if text == self.text {
             return Ok(());
         }
         let what = "the time file holds something else".to_owned();
         Err(FaultError::NotConfirmed { what, within: Duration::ZERO })
+    }
+
+    async fn confirm(&self) -> Result<(), FaultError> {
+        Ok(())
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {

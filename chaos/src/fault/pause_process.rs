@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scenarios::plan::fault::Held;
 
-use super::victims::Victims;
+use super::victims::{self, Victims};
 use super::{About, Order, Scene, Strike};
 use crate::undo::Undo;
 use crate::victim::Signal;
@@ -44,15 +44,22 @@ impl Strike for Pause {
         Some(&self.0)
     }
 
+    fn thing(&self) -> Option<String> {
+        Some(victims::STOPPED.to_owned())
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         Ok(Undo::ContinueProcesses { victims: self.0.pinned() })
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
-        self.0.signal(Signal::STOP)?;
-        // Seen before the watchdog's time begins: a short pause may be over
-        // before anybody looks again.
-        self.0.all_stopped().await
+        let sent = self.0.signal(Signal::STOP);
+        if Victims::is_hit(&sent) {
+            // Seen before the watchdog's time begins: a short pause may be over
+            // before anybody looks again.
+            self.0.all_stopped().await?;
+        }
+        sent
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {

@@ -42,8 +42,11 @@ pub(super) const EVICT: About = About {
     contract: "a node may be drained at any moment, within the budgets",
 };
 
-/// Longer than the grace that pods usually ask for.
+/// A pod is gone so long after its grace is over, on a machine that is busy.
 const GONE_WITHIN: Duration = Duration::from_secs(120);
+/// A request of which no answer came has taken effect within this time, or never
+/// arrived.
+const ARRIVED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is done to a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,11 @@ pub(super) async fn prepare(
     order: &Order,
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
+    if asked.labels.trim().is_empty() {
+        let what = "labels: the empty text selects every pod of the namespace".to_owned();
+        let why = "write a selector such as app=web".to_owned();
+        return Err(FaultError::Setting { what, why });
+    }
     let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
     let selection = Selection { labels: Some(asked.labels.clone()), ..Selection::default() };
     let candidates = cluster.candidates(&selection).await?;
@@ -76,6 +84,7 @@ pub(super) async fn cluster(
 ) -> Result<Cluster, FaultError> {
     let place = crate::kubernetes::Place {
         kubeconfig: None,
+        merged: Vec::new(),
         context: (!context.is_empty()).then(|| context.to_owned()),
         namespace: namespace.to_owned(),
     };
@@ -90,6 +99,14 @@ struct Hit {
     victims: Vec<Pod>,
 }
 
+impl Hit {
+    /// Each pod has the grace that it asks for.
+    fn gone_within(&self) -> Duration {
+        let grace = self.victims.iter().map(|pod| pod.grace).max().unwrap_or_default();
+        if self.how == How::Kill { GONE_WITHIN } else { GONE_WITHIN + grace }
+    }
+}
+
 #[async_trait]
 impl Strike for Hit {
     fn victims(&self) -> Vec<String> {
@@ -102,7 +119,8 @@ impl Strike for Hit {
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
-        let mut missed = Vec::new();
+        let (mut hit, mut missed, mut refused) = (Vec::new(), Vec::new(), None);
+        let mut unsure = Vec::new();
         for pod in &self.victims {
             let struck = match self.how {
                 How::Kill => self.cluster.kill(pod).await,
@@ -110,21 +128,34 @@ impl Strike for Hit {
                 How::Evict => self.cluster.evict(pod, None).await,
             };
             match struck {
-                Ok(Struck::Now) => {}
+                Ok(Struck::Now) => hit.push(pod.clone()),
                 Ok(Struck::Missed(why)) => missed.push(format!("{}: {why}", pod.name)),
-                // Whether it was hit is seen when it is looked for.
-                Err(error) if error.is_indeterminate() => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_indeterminate() => unsure.push((pod.clone(), error)),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
             }
         }
-        if missed.len() == self.victims.len() {
-            return Err(FaultError::NotLanded { why: missed.join("; ") });
+        for (pod, error) in unsure {
+            match self.cluster.wait_ending(&pod, ARRIVED_WITHIN).await {
+                true => hit.push(pod),
+                false => refused = refused.or(Some(error)),
+            }
         }
-        Ok(())
+        let (some, of) = (hit.len(), self.victims.len());
+        if some > 0 {
+            self.victims = hit;
+        }
+        match refused {
+            Some(error) => Err(FaultError::from(error).after(some, of)),
+            None if some == 0 => Err(FaultError::NotLanded { why: missed.join("; ") }),
+            None => Ok(()),
+        }
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        Ok(self.cluster.wait_gone(&self.victims, GONE_WITHIN).await?)
+        Ok(self.cluster.wait_gone(&self.victims, self.gone_within()).await?)
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {

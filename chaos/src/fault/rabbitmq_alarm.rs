@@ -89,6 +89,15 @@ impl Alarm {
     }
 }
 
+/// What `rabbitmqctl` is told to raise the alarm.
+fn alarming(of: AlarmOf) -> &'static [&'static str] {
+    match of {
+        AlarmOf::Memory => &["set_vm_memory_high_watermark", "absolute", "1"],
+        // More than any machine has.
+        AlarmOf::Disk => &["set_disk_free_limit", "1000000000000000"],
+    }
+}
+
 /// What `rabbitmqctl` is told to set the threshold to what it was.
 fn set_back(of: AlarmOf, status: &Value) -> Option<Vec<String>> {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
@@ -116,21 +125,23 @@ impl Strike for Alarm {
         vec![self.node.to_string()]
     }
 
+    fn thing(&self) -> Option<String> {
+        let setting = alarming(self.of)[0];
+        Some(format!("{setting} of the RabbitMQ node {}", self.node.pinned()))
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         let status = self.status().await?;
         let words = set_back(self.of, &status).ok_or_else(|| FaultError::Program {
             command: "rabbitmqctl status".to_owned(),
             reason: "it does not tell the threshold that is set".to_owned(),
         })?;
-        Ok(Undo::SetNode { node: self.node.pinned(), words })
+        let set = alarming(self.of).iter().map(|&word| word.to_owned()).collect();
+        Ok(Undo::SetNode { node: self.node.pinned(), words, set })
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
-        match self.of {
-            AlarmOf::Memory => self.tell(&["set_vm_memory_high_watermark", "absolute", "1"]).await,
-            // More than any machine has.
-            AlarmOf::Disk => self.tell(&["set_disk_free_limit", "1000000000000000"]).await,
-        }?;
+        self.tell(alarming(self.of)).await?;
         // Seen before the watchdog's time begins: to ask a node takes seconds,
         // and a short alarm may be over before anybody looks again.
         if self.until(true, SEE_WITHIN).await? {

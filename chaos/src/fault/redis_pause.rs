@@ -55,6 +55,10 @@ impl Strike for Pause {
         vec![self.control.shown().to_owned()]
     }
 
+    fn thing(&self) -> Option<String> {
+        Some(format!("the pause of {}", self.control.shown()))
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         #[expect(clippy::disallowed_methods, reason = "the undo says when the fault ends")]
         let by = Timestamp::now() + self.lasts + MARGIN;

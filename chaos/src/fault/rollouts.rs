@@ -12,6 +12,7 @@ use scenarios::plan::fault::{Rollout as Asked, Scale, SetImage};
 
 use super::pods::cluster;
 use super::{About, Scene, Strike};
+use crate::hold;
 use crate::kubernetes::{Alteration, Altered, Change, Cluster, Kind, Workload};
 use crate::undo::Undo;
 use crate::{FaultError, World};
@@ -84,7 +85,11 @@ async fn alter(
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
-    let alteration = cluster.plan(&workload(&asked.of)?, &change).await?;
+    let alteration = cluster.draft(&workload(&asked.of)?, &change).await?;
+    // What another fault has set already, this one can hold for longer.
+    if !undone || hold::peek(&hold::record(&alteration.thing())).holders.is_empty() {
+        alteration.changes()?;
+    }
     Ok(Box::new(Alter { cluster, alteration, undone }))
 }
 
@@ -147,35 +152,45 @@ impl Strike for Alter {
         vec![self.alteration.to_string()]
     }
 
-    async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(match self.undone {
-            true => Undo::Kubernetes { alteration: Box::new(self.alteration.clone()) },
-            false => Undo::Nothing { why: "a rollback runs to its end".to_owned() },
-        })
+    fn thing(&self) -> Option<String> {
+        self.undone.then(|| self.alteration.thing())
     }
 
+    async fn arm(&mut self) -> Result<Undo, FaultError> {
+        if !self.undone {
+            return Ok(Undo::Nothing { why: "a rollback runs to its end".to_owned() });
+        }
+        // Another fault may have begun or ended since it was prepared.
+        self.cluster.look_again(&mut self.alteration).await?;
+        Ok(Undo::Kubernetes { alteration: Box::new(self.alteration.clone()) })
+    }
+
+    /// Seen before another fault can set the same.
     async fn land(&mut self) -> Result<(), FaultError> {
-        let why = match self.cluster.alter(&self.alteration).await {
-            Ok(Altered::Now) => return Ok(()),
-            // Whether it was set is seen when it is looked for.
-            Err(error) if error.is_indeterminate() => return Ok(()),
-            Err(error) => return Err(error.into()),
-            Ok(Altered::Already) => "it was so already".to_owned(),
-            Ok(Altered::Other { present }) => format!("somebody else has set {present}"),
-            Ok(Altered::Gone) => "it is gone".to_owned(),
+        let is_so = self.alteration.changes().is_err();
+        let altered = match self.cluster.alter(&self.alteration).await {
+            // Setting it once more changes nothing and tells what is set.
+            Err(error) if error.is_indeterminate() => {
+                match self.cluster.alter(&self.alteration).await? {
+                    Altered::Already => Altered::Now,
+                    altered => altered,
+                }
+            }
+            altered => altered?,
+        };
+        let why = match altered {
+            Altered::Now => return Ok(()),
+            // As another fault has set it, which this one holds for longer.
+            Altered::Already if is_so => return Ok(()),
+            Altered::Already => "it was so already".to_owned(),
+            Altered::Other { present } => format!("somebody else has set {present}"),
+            Altered::Gone => "it is gone".to_owned(),
         };
         Err(FaultError::NotLanded { why: format!("{}: {why}", self.alteration) })
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
-        // Setting it once more changes nothing and tells what is set.
-        match self.cluster.alter(&self.alteration).await? {
-            Altered::Already | Altered::Now => Ok(()),
-            Altered::Other { .. } | Altered::Gone => {
-                let what = format!("{} is not set", self.alteration);
-                Err(FaultError::NotConfirmed { what, within: Duration::ZERO })
-            }
-        }
+        Ok(())
     }
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {

@@ -139,11 +139,21 @@ impl<H: Host> Strike for Severed<H> {
     /// the look and the strike. Then others are chosen.
     async fn land(&mut self) -> Result<(), FaultError> {
         for _ in 0..CHOICES {
-            let mut ended = 0;
+            let mut ended = Vec::new();
             for victim in &self.victims {
-                ended += usize::from(self.host.end(victim).await?);
+                match self.host.end(victim).await {
+                    Ok(true) => ended.push(victim.clone()),
+                    Ok(false) => {}
+                    Err(error) => {
+                        let (hit, of) = (ended.len(), self.victims.len());
+                        if hit > 0 {
+                            self.victims = ended;
+                        }
+                        return Err(error.after(hit, of));
+                    }
+                }
             }
-            if ended > 0 {
+            if !ended.is_empty() {
                 return Ok(());
             }
             self.choose_now().await?;

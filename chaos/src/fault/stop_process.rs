@@ -47,7 +47,8 @@ pub(super) fn prepare(
         StopSignal::Quit => Signal::QUIT,
     };
     let (lasts, world) = (asked.lasts.0, Arc::clone(&scene.world));
-    Ok(Box::new(Stop { victims, signal, lasts, world, held: Vec::new(), intruders: 0 }))
+    let by = super::holder(order, scene);
+    Ok(Box::new(Stop { victims, by, signal, lasts, world, held: Vec::new(), intruders: 0 }))
 }
 
 fn refused(name: &str) -> impl FnOnce(String) -> FaultError {
@@ -57,6 +58,8 @@ fn refused(name: &str) -> impl FnOnce(String) -> FaultError {
 
 struct Stop {
     victims: Victims,
+    /// This fault among those that hold the same.
+    by: String,
     signal: Signal,
     lasts: Duration,
     world: Arc<dyn World>,
@@ -76,6 +79,10 @@ impl Strike for Stop {
         Some(&self.victims)
     }
 
+    fn thing(&self) -> Option<String> {
+        self.victims.thing()
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         if self.victims.has_command() {
             return Ok(self.victims.started_again());
@@ -90,12 +97,11 @@ impl Strike for Stop {
             self.world.hold(&name).map_err(refused(&name))?;
             self.held.push(name);
         }
-        self.victims.signal(self.signal)?;
-        if self.victims.all_gone(GRACE).await.is_err() {
-            // One that has ended meanwhile needs no signal.
-            let _ = self.victims.signal(Signal::KILL);
+        let sent = self.victims.signal(self.signal);
+        if Victims::is_hit(&sent) && self.victims.all_gone(GRACE).await.is_err() {
+            self.victims.kill_the_rest();
         }
-        Ok(())
+        sent
     }
 
     async fn confirm(&self) -> Result<(), FaultError> {
@@ -104,7 +110,7 @@ impl Strike for Stop {
 
     async fn release(&mut self) -> Option<String> {
         if self.victims.has_command() {
-            self.intruders = self.victims.intruders(self.world.as_ref());
+            self.intruders = self.victims.intruders(self.world.as_ref(), &self.by);
             return None;
         }
         let names = std::mem::take(&mut self.held);

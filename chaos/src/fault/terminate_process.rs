@@ -44,6 +44,10 @@ impl Strike for Terminate {
         Some(&self.0)
     }
 
+    fn thing(&self) -> Option<String> {
+        self.0.thing()
+    }
+
     async fn arm(&mut self) -> Result<Undo, FaultError> {
         Ok(self.0.started_again())
     }

@@ -37,7 +37,9 @@ pub(super) async fn prepare(
     let admin = Admin::new(&order.fill(&asked.admin)?, scene.http.clone())?;
     // Whatever is behind it feels the harm, wherever the proxy itself is.
     scene.world.may_reach(&proxied(&admin, &asked.proxy).await?)?;
-    let name = format!("shakedown-{}", order.name.replace(|c: char| !c.is_alphanumeric(), "-"));
+    // Two programs may call their faults the same.
+    let named = format!("shakedown-{}-{}", scene.journal.run(), order.name);
+    let name = named.replace(|c: char| !c.is_alphanumeric(), "-");
     let ttl = asked.lasts.0 + MARGIN;
     let body = json!({
         "name": name,

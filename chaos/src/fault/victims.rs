@@ -5,6 +5,7 @@ use std::time::Duration;
 use scenarios::plan::Pick;
 
 use super::{Order, Scene};
+use crate::hold;
 use crate::patience::Patience;
 use crate::process::Pinned;
 use crate::role::Starting;
@@ -16,6 +17,9 @@ use crate::{FaultError, Process, World};
 /// A signal takes no time; a process in an uninterruptible wait may.
 const SEE_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What every fault that stops processes holds.
+pub(super) const STOPPED: &str = "stopped processes";
 
 /// Held victims, and how many of their role ran before.
 pub(super) struct Victims {
@@ -78,10 +82,25 @@ impl Victims {
         self.starting.is_some()
     }
 
-    /// How many others than the victims run now, beyond those that ran before.
-    pub(super) fn intruders(&self, world: &dyn World) -> usize {
-        let running = self.others(world);
-        running.saturating_sub(self.before - self.held.len())
+    /// What faults that are taken back by the same command hold together.
+    pub(super) fn thing(&self) -> Option<String> {
+        let starting = self.starting.as_ref()?;
+        Some(format!("processes of {} in {}", starting.line(), starting.folder.display()))
+    }
+
+    /// How many others than the victims run now, beyond those that ran before and
+    /// that no other fault has ended.
+    pub(super) fn intruders(&self, world: &dyn World, by: &str) -> usize {
+        let known = self.thing().map(|thing| hold::peek(&hold::record(&thing)));
+        let known = known.unwrap_or_default();
+        let own = known.holders.iter().find(|holder| holder.by == by);
+        let before = own.map_or(self.before, |own| own.running.max(self.before));
+        let mut down: Vec<Pinned> = self.pinned();
+        down.extend(known.others(by).flat_map(|(_, other)| other.victims.iter().copied()));
+        down.sort_unstable();
+        down.dedup();
+        let down = down.iter().filter(|id| !id.is_alive()).count();
+        self.others(world).saturating_sub(before.saturating_sub(down))
     }
 
     fn others(&self, world: &dyn World) -> usize {
@@ -105,8 +124,32 @@ impl Victims {
         self.held.iter().filter(|victim| victim.is_gone()).count()
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), FaultError> {
-        self.held.iter().try_for_each(|victim| Ok(victim.signal(signal)?))
+    /// Signals one after the other. Those behind one that cannot be signalled are
+    /// no victims any more.
+    pub(super) fn signal(&mut self, signal: Signal) -> Result<(), FaultError> {
+        let of = self.held.len();
+        for hit in 0..of {
+            if let Err(error) = self.held[hit].signal(signal) {
+                if hit > 0 {
+                    self.held.truncate(hit);
+                }
+                return Err(FaultError::from(error).after(hit, of));
+            }
+        }
+        Ok(())
+    }
+
+    /// SIGKILL to whoever is still there.
+    pub(super) fn kill_the_rest(&self) {
+        for victim in &self.held {
+            // One that has ended meanwhile needs no signal.
+            let _ = victim.signal(Signal::KILL);
+        }
+    }
+
+    /// Whether the fault landed at least in part.
+    pub(super) fn is_hit(sent: &Result<(), FaultError>) -> bool {
+        matches!(sent, Ok(()) | Err(FaultError::Partly { .. }))
     }
 
     /// Waits until all of them are gone.

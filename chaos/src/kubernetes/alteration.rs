@@ -7,6 +7,8 @@
 //! resourceVersion). Whatever somebody else has set meanwhile is left alone; that
 //! includes the count of pods of an autoscaler.
 
+mod template;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,6 +17,7 @@ use super::call::{Call, Content, get_scale, patch, patch_scale};
 use super::cluster::{unexpected, unreadable};
 use super::workload::{PAUSE, TRIES};
 use super::{Cluster, Kind, KubernetesError, Limits, Place, State, Workload};
+use template::{annotations, holder, name, revisions, template};
 
 /// What is to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,12 +102,21 @@ pub enum Altered {
 }
 
 impl Swap {
-    fn ends(&self) -> (String, String) {
+    /// The value from before, and the one that is set.
+    pub(crate) fn ends(&self) -> (String, String) {
         match self {
             Self::Replicas { was, set } => (was.to_string(), set.to_string()),
             Self::Image { was, set, .. } | Self::Template { was, set } => {
                 (was.clone(), set.clone())
             }
+        }
+    }
+
+    /// Replaces the value from before. What is no count leaves a count as it is.
+    pub(crate) fn give_back(&mut self, value: String) {
+        match self {
+            Self::Replicas { was, .. } => *was = value.parse().unwrap_or(*was),
+            Self::Image { was, .. } | Self::Template { was, .. } => *was = value,
         }
     }
 
@@ -129,22 +141,57 @@ impl Alteration {
     /// done. Once more is harmless. The guard was asked before it was made.
     ///
     /// # Errors
+    /// [`KubernetesError::Theirs`] if somebody else has set something else since,
     /// [`KubernetesError::Elsewhere`] if the context leads to another cluster now,
     /// and when the API refuses or cannot be reached.
     pub async fn undo(&self, limits: Limits) -> Result<String, KubernetesError> {
+        let (was, set) = self.swap.ends();
+        self.put(&[&set], &was, limits).await
+    }
+
+    /// Whether it would change anything.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Impossible`] if it is so already.
+    pub(crate) fn changes(&self) -> Result<(), KubernetesError> {
+        let (was, set) = self.swap.ends();
+        if was != set {
+            return Ok(());
+        }
+        let what = format!("a change of {}", self.workload);
+        let why = format!("its {} is {set} already", self.swap.word());
+        Err(KubernetesError::Impossible { what, why })
+    }
+
+    /// What several alterations of the same thing share, and nothing else does.
+    pub(crate) fn thing(&self) -> String {
+        let container = match &self.swap {
+            Swap::Image { container, .. } => format!(" of container {container}"),
+            Swap::Replicas { .. } | Swap::Template { .. } => String::new(),
+        };
+        format!("the {}{container} of {} (uid {})", self.swap.word(), self.workload, self.uid)
+    }
+
+    /// [`Alteration::undo`] to any value, in place of any of these.
+    pub(crate) async fn put(
+        &self,
+        instead_of: &[&str],
+        value: &str,
+        limits: Limits,
+    ) -> Result<String, KubernetesError> {
         let cluster = Cluster::reconnect(&self.place, limits).await?;
         if cluster.server() != self.server {
             let now = cluster.server().to_owned();
             return Err(KubernetesError::Elsewhere { then: self.server.clone(), now });
         }
-        let (was, set) = self.swap.ends();
         let (word, workload) = (self.swap.word(), &self.workload);
-        Ok(match cluster.take_back(self).await? {
-            Altered::Now => format!("set the {word} of {workload} from {set} back to {was}"),
-            Altered::Already => format!("the {word} of {workload} was {was} already"),
-            Altered::Other { present } => format!(
-                "left the {word} of {workload} alone: somebody has set it to {present} since"
-            ),
+        Ok(match cluster.exchange(self, instead_of, value).await? {
+            Altered::Now => format!("set the {word} of {workload} back to {value}"),
+            Altered::Already => format!("the {word} of {workload} was {value} already"),
+            Altered::Other { present } => {
+                let what = format!("the {word} of {workload}");
+                return Err(KubernetesError::Theirs { what, present });
+            }
             Altered::Gone => format!("left {workload} alone: it is not the one that was changed"),
         })
     }
@@ -172,6 +219,17 @@ impl Cluster {
         workload: &Workload,
         change: &Change,
     ) -> Result<Alteration, KubernetesError> {
+        let alteration = self.draft(workload, change).await?;
+        alteration.changes()?;
+        Ok(alteration)
+    }
+
+    /// [`Cluster::plan`] for a change that may find what it would set.
+    pub(crate) async fn draft(
+        &self,
+        workload: &Workload,
+        change: &Change,
+    ) -> Result<Alteration, KubernetesError> {
         let impossible = |why: String| KubernetesError::Impossible {
             what: format!("a change of {workload}"),
             why,
@@ -188,6 +246,11 @@ impl Cluster {
                     verdict => return Err(unexpected(&call, &verdict)),
                 }
             }
+            Change::SetImage { .. } if state.paused => return Err(impossible(PAUSED.to_owned())),
+            Change::SetImage { .. } if object["spec"]["updateStrategy"]["type"] == "OnDelete" => {
+                let why = "its updateStrategy is OnDelete, so that no pod would get it";
+                return Err(impossible(why.to_owned()));
+            }
             Change::SetImage { container, image } => {
                 let (container, was) =
                     pick_container(&state, container.as_deref()).map_err(impossible)?;
@@ -196,22 +259,33 @@ impl Cluster {
             Change::RollBack if workload.kind == Kind::StatefulSet => {
                 return Err(impossible("a StatefulSet is not rolled back here".to_owned()));
             }
-            Change::RollBack if state.paused => {
-                let why = "it is paused; run kubectl rollout resume first";
-                return Err(impossible(why.to_owned()));
-            }
+            Change::RollBack if state.paused => return Err(impossible(PAUSED.to_owned())),
             Change::RollBack => {
                 let sets = self.replica_sets(&state.uid).await?;
                 let (was, set) = revisions(&object, &sets).map_err(impossible)?;
                 Swap::Template { was, set }
             }
         };
-        let (was, set) = swap.ends();
-        if was == set {
-            return Err(impossible(format!("its {} is {set} already", swap.word())));
-        }
         let (place, server) = (self.place().clone(), self.server().to_owned());
         Ok(Alteration { place, server, workload: workload.clone(), uid: state.uid, swap })
+    }
+
+    /// Looks once more at what there is before a planned change.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Absent`] if the workload is gone, or when it cannot be
+    /// read.
+    pub(crate) async fn look_again(
+        &self,
+        alteration: &mut Alteration,
+    ) -> Result<(), KubernetesError> {
+        match self.present(alteration).await? {
+            Some(present) if present.uid == alteration.uid => {
+                alteration.swap.give_back(present.value);
+                Ok(())
+            }
+            _ => Err(self.absent(&alteration.workload)),
+        }
     }
 
     /// Carries a planned change out, unless somebody has changed the same since.
@@ -220,7 +294,7 @@ impl Cluster {
     /// When the API refuses or cannot be reached.
     pub async fn alter(&self, alteration: &Alteration) -> Result<Altered, KubernetesError> {
         let (was, set) = alteration.swap.ends();
-        self.exchange(alteration, &was, &set).await
+        self.exchange(alteration, &[&was], &set).await
     }
 
     /// Takes it back, unless somebody has changed the same since.
@@ -229,13 +303,13 @@ impl Cluster {
     /// When the API refuses or cannot be reached.
     pub async fn take_back(&self, alteration: &Alteration) -> Result<Altered, KubernetesError> {
         let (was, set) = alteration.swap.ends();
-        self.exchange(alteration, &set, &was).await
+        self.exchange(alteration, &[&set], &was).await
     }
 
     async fn exchange(
         &self,
         alteration: &Alteration,
-        from: &str,
+        from: &[&str],
         to: &str,
     ) -> Result<Altered, KubernetesError> {
         for _ in 0..TRIES {
@@ -246,7 +320,7 @@ impl Cluster {
             if present.value == to {
                 return Ok(Altered::Already);
             }
-            if present.value != from {
+            if !from.contains(&present.value.as_str()) {
                 return Ok(Altered::Other { present: present.value });
             }
             let call = self.change(alteration, &present, to)?;
@@ -304,8 +378,11 @@ impl Cluster {
         let Alteration { workload, swap, .. } = alteration;
         let metadata = json!({"resourceVersion": present.version});
         let (access, content, body) = match swap {
-            Swap::Replicas { was, set } => {
-                let count = if was.to_string() == to { was } else { set };
+            Swap::Replicas { .. } => {
+                let count: u32 = to.parse().map_err(|_| KubernetesError::Impossible {
+                    what: format!("a change of {workload} to {to:?}"),
+                    why: "that is no count".to_owned(),
+                })?;
                 let body = json!({"metadata": metadata, "spec": {"replicas": count}});
                 (patch_scale(workload.kind), Content::MergePatch, body)
             }
@@ -334,6 +411,9 @@ impl Cluster {
     }
 }
 
+/// Why nothing would come of a change.
+const PAUSED: &str = "it is paused; run kubectl rollout resume first";
+
 /// The count that a Scale asks for; the API leaves a zero out.
 fn replicas(scale: &Value, call: &Call) -> Result<u32, KubernetesError> {
     match &scale["spec"]["replicas"] {
@@ -355,60 +435,4 @@ fn pick_container(state: &State, named: Option<&str>) -> Result<(String, String)
     };
     let (name, image) = found.ok_or_else(|| format!("its containers are {}", names()))?;
     Ok((name.clone(), image.clone()))
-}
-
-const REVISION: &str = "deployment.kubernetes.io/revision";
-/// What its controller writes into the labels of a template.
-const TEMPLATE_HASH: &str = "pod-template-hash";
-/// What `kubectl rollout undo` leaves as it is in a Deployment.
-const ITS_OWN: [&str; 6] = [
-    "kubectl.kubernetes.io/last-applied-configuration",
-    REVISION,
-    "deployment.kubernetes.io/revision-history",
-    "deployment.kubernetes.io/desired-replicas",
-    "deployment.kubernetes.io/max-replicas",
-    "deprecated.deployment.rollback.to",
-];
-
-/// The names of the ReplicaSets of the present template and of the one before.
-fn revisions(deployment: &Value, sets: &[Value]) -> Result<(String, String), String> {
-    let now = holder(deployment, sets)
-        .ok_or_else(|| "its present template has no ReplicaSet yet".to_owned())?;
-    let revision = |set: &&Value| -> Option<u64> {
-        set["metadata"]["annotations"][REVISION].as_str()?.parse().ok()
-    };
-    let others = sets.iter().filter(|set| name(set) != name(now) && revision(set).is_some());
-    let before = others.max_by_key(revision);
-    let before = before.ok_or_else(|| "there is no revision before the present".to_owned())?;
-    Ok((name(now), name(before)))
-}
-
-/// The ReplicaSet of a Deployment's present template. Its revision would name it,
-/// too, but is written later.
-fn holder<'a>(deployment: &Value, sets: &'a [Value]) -> Option<&'a Value> {
-    let present = template(deployment);
-    sets.iter().find(|set| template(set) == present)
-}
-
-fn name(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
-}
-
-/// A template without what the controller adds.
-fn template(object: &Value) -> Value {
-    let mut template = object["spec"]["template"].clone();
-    if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
-        labels.remove(TEMPLATE_HASH);
-    }
-    template
-}
-
-fn annotations(deployment: &Value, set: &Value) -> Value {
-    let of =
-        |object: &Value| object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
-    let its_own = |key: &str| ITS_OWN.contains(&key);
-    let mut kept = of(deployment);
-    kept.retain(|key, _| its_own(key));
-    kept.extend(of(set).into_iter().filter(|(key, _)| !its_own(key)));
-    Value::Object(kept)
 }

@@ -25,6 +25,9 @@ pub struct Place {
     /// `~/.kube/config`, then the service account of the pod in which this runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<PathBuf>,
+    /// Several of them, which are merged, as `KUBECONFIG` may name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<PathBuf>,
     /// The context in it; by default its current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
@@ -208,14 +211,21 @@ impl Cluster {
 
 async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
     let mut place = place.clone();
-    let kubeconfig = match &place.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
+    let kubeconfig = match (&place.kubeconfig, place.merged.as_slice()) {
+        (Some(path), _) => Kubeconfig::read_from(path),
+        (None, []) => Kubeconfig::read(),
+        (None, paths) => paths.iter().try_fold(Kubeconfig::default(), |merged, path| {
+            merged.merge(Kubeconfig::read_from(path)?)
+        }),
     };
     let kubeconfig = match kubeconfig {
         Ok(kubeconfig) => kubeconfig,
         // Who names a file or a context means no other.
-        Err(error) if place.kubeconfig.is_some() || place.context.is_some() => {
+        Err(error)
+            if place.kubeconfig.is_some()
+                || !place.merged.is_empty()
+                || place.context.is_some() =>
+        {
             return Err(KubernetesError::Config { reason: unread(&error) });
         }
         Err(error) => {
@@ -225,9 +235,16 @@ async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
             return Ok((inside, place));
         }
     };
-    place.kubeconfig = place.kubeconfig.or_else(of_environment);
+    if place.kubeconfig.is_none() && place.merged.is_empty() {
+        place.merged = of_environment();
+        if place.merged.len() == 1 {
+            place.kubeconfig = place.merged.pop();
+        }
+    }
     // The undo may be carried out from another folder.
-    place.kubeconfig = place.kubeconfig.map(|path| std::path::absolute(&path).unwrap_or(path));
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    place.kubeconfig = place.kubeconfig.map(absolute);
+    place.merged = place.merged.into_iter().map(absolute).collect();
     place.context = place.context.or_else(|| kubeconfig.current_context.clone());
     let options = KubeConfigOptions { context: place.context.clone(), cluster: None, user: None };
     let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
@@ -244,12 +261,10 @@ async fn configured(place: &Place) -> Result<(Config, Place), KubernetesError> {
     Ok((config, place))
 }
 
-/// The file that `KUBECONFIG` names, unless it names several, which are merged.
-fn of_environment() -> Option<PathBuf> {
-    let named = std::env::var_os("KUBECONFIG")?;
-    let mut paths = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty());
-    let path = paths.next()?;
-    paths.next().is_none().then_some(path)
+/// The files that `KUBECONFIG` names.
+fn of_environment() -> Vec<PathBuf> {
+    let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
 fn is_loopback(server: &http::Uri) -> bool {

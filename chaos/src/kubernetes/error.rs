@@ -141,6 +141,14 @@ pub enum KubernetesError {
         /// How often it was tried.
         times: u32,
     },
+    /// Somebody else has set something else since, which was left alone.
+    #[error("{what} was left alone: somebody has set it to {present} since")]
+    Theirs {
+        /// `the replicas of deployment web`.
+        what: String,
+        /// What is there.
+        present: String,
+    },
     /// What was waited for did not come.
     #[error("after {within:?}, {seen}")]
     NotSeen {
@@ -164,8 +172,19 @@ impl KubernetesError {
         matches!(self, Self::NoAnswer { .. })
     }
 
+    /// Whether the same may well succeed within minutes: the server is away or
+    /// starts, a token expires and is renewed, an admission or a role that was
+    /// there before the fault is not there for a while.
+    pub(crate) fn may_pass_in_time(&self) -> bool {
+        match self {
+            Self::Config { .. } | Self::Contended { .. } => true,
+            Self::Blocked { blocked, .. } => !matches!(blocked, Blocked::Guard { .. }),
+            error => error.may_pass(),
+        }
+    }
+
     /// Whether a look may well succeed a little later.
-    pub(super) fn may_pass(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             Self::NoAnswer { .. } | Self::Expired { .. } => true,
             Self::Answer { status, .. } => *status >= 500,

@@ -1,6 +1,7 @@
 //! Pods, and which of them are candidates.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,6 +10,9 @@ use super::answer::Verdict;
 use super::call::{Call, GET_POD, LIST_PODS, LIST_REPLICA_SETS};
 use super::cluster::{unexpected, unreadable};
 use super::{Cluster, Kind, KubernetesError, Workload};
+
+/// The grace in seconds that the API gives a pod that asks for none.
+const USUAL_GRACE: u64 = 30;
 
 /// A pod as it was when it was looked at. The order is by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +33,8 @@ pub struct Pod {
     pub ready: bool,
     /// Whether it was told to end and is still there.
     pub terminating: bool,
+    /// How long it may take to end when it is asked to.
+    pub grace: Duration,
     /// What makes a new pod when this one is gone; `None` if nothing does.
     pub owner: Option<Owner>,
     /// The image of each container, by the container's name.
@@ -115,6 +121,9 @@ impl Pod {
             ready: elements(&object["status"]["conditions"])
                 .any(|condition| condition["type"] == "Ready" && condition["status"] == "True"),
             terminating: metadata["deletionTimestamp"].is_string(),
+            grace: Duration::from_secs(
+                object["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(USUAL_GRACE),
+            ),
             owner: owner(metadata),
             images: images.collect(),
         })

@@ -94,6 +94,7 @@ mod tests {
 
     fn pod(image: &str, ready: bool) -> Pod {
         Pod {
+            grace: std::time::Duration::ZERO,
             name: "app-1".to_owned(),
             uid: "p".to_owned(),
             namespace: "shop".to_owned(),

@@ -26,6 +26,21 @@ impl Cluster {
         }
     }
 
+    /// Whether this very pod ends, or has ended, within this time. Where nobody can
+    /// look, it may.
+    pub(crate) async fn wait_ending(&self, pod: &Pod, within: Duration) -> bool {
+        let patience = Patience::new(within, LOOK_EVERY);
+        loop {
+            let stays = match self.pod(&pod.name).await {
+                Ok(now) => now.is_some_and(|now| now.uid == pod.uid && !now.terminating),
+                Err(_) => false,
+            };
+            if !stays || !patience.pause().await {
+                return !stays;
+            }
+        }
+    }
+
     /// Waits until as many pods of a selection are up as before, those that were
     /// hit not counted, and says how many they are. The pods themselves are
     /// counted, since a workload's own count lags behind.
@@ -102,7 +117,7 @@ impl Wait {
         let failure = match look {
             Ok(Ok(seen)) => return Ok(Some(seen)),
             Ok(Err(seen)) => KubernetesError::NotSeen { seen, within: self.patience.limit },
-            Err(error) if error.may_pass() => error,
+            Err(error) if error.may_pass_in_time() => error,
             Err(error) => return Err(error),
         };
         if self.patience.pause().await { Ok(None) } else { Err(failure) }

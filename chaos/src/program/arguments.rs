@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use scenarios::units::Span;
 
 pub(crate) use allow::Allow;
 pub(crate) use faults::FaultCommand;
@@ -56,6 +57,10 @@ pub(crate) struct Common {
     /// The undo journal [default: ${XDG_STATE_HOME:-~/.local/state}/shakedown/chaos.ndjson]
     #[arg(long, global = true, value_name = "FILE", env = "SHAKEDOWN_CHAOS_JOURNAL")]
     pub(crate) journal: Option<PathBuf>,
+    /// How long taking a fault back is tried again while what it needs is away
+    /// [default: 5m; recover: 30s]
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub(crate) undo_within: Option<Span>,
     /// One JSON object a line, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -95,8 +100,12 @@ pub(crate) struct Recover {
     /// Also what a running program has in hand
     #[arg(long)]
     pub(crate) force: bool,
+    /// Closes what somebody else has changed since the fault: it is left as they
+    /// want it
+    #[arg(long)]
+    pub(crate) accept: bool,
     /// Only shows what may still be there, and takes nothing back
-    #[arg(long, conflicts_with = "force")]
+    #[arg(long, conflicts_with_all = ["force", "accept"])]
     pub(crate) list: bool,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chaos::conduct::{Entry, Manner, Preview, Setting, conduct};
 use chaos::role::{Played, Start};
-use chaos::{Aim, Journal, Limits, Order, Reach, Roles, Scene, World, http_client};
+use chaos::{Aim, Journal, Limits, Order, Reach, Roles, Scene, UNDO_WITHIN, World, http_client};
 use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
 use scenarios::template::Template;
@@ -76,6 +76,7 @@ impl Campaign<'_> {
         let roles = Roles::new(cast, self.asked.supervised, guard, &secrets)?;
         self.see_roles(&roles)?;
         let limits = Limits::new(self.most(&roles)?);
+        let limits = limits.undo_within(self.common.undo_within.map_or(UNDO_WITHIN, |span| span.0));
         let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));
         let run = place::run_name();
         let secrets = self.say.secrets();
@@ -342,11 +343,17 @@ fn end(
         (false, None, true) => Exit::Done,
         _ => Exit::NotLanded,
     };
+    let is_there = |(_, manner): &&(String, Manner)| *manner == Manner::StillThere;
+    let still: Vec<&str> =
+        failures.iter().filter(is_there).map(|(name, _)| name.as_str()).collect();
     let mut names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
     names.dedup();
     let text = match exit {
         Exit::Done => "every fault landed and is taken back".to_owned(),
-        Exit::Interrupted => "interrupted; every fault that was there is taken back".to_owned(),
+        Exit::Interrupted if still.is_empty() => {
+            "interrupted; every fault that was there is taken back".to_owned()
+        }
+        Exit::Interrupted => format!("interrupted; still there: {}", still.join(", ")),
         _ => {
             let stopped = stopped.as_ref().map_or(String::new(), |why| format!("stopped: {why}; "));
             format!("{stopped}not as planned: {} ({blocked} blocked)", names.join(", "))

@@ -11,22 +11,30 @@ use super::say::Say;
 
 /// Shows the faults of the journal, or of one of its runs.
 pub(crate) fn run(asked: &Log, common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    show(common, say, |story| asked.run.as_ref().is_none_or(|run| story.run == *run))
+    show(common, say, "no such fault", |story| {
+        asked.run.as_ref().is_none_or(|run| story.run == *run)
+    })
 }
 
 /// Shows the faults that may still be there.
 pub(crate) fn open(common: &Common, say: &Say) -> Result<Exit, Trouble> {
-    show(common, say, |story| story.end == End::Open)
+    show(common, say, "nothing to recover", |story| story.end == End::Open)
 }
 
-fn show(common: &Common, say: &Say, wanted: impl Fn(&Story) -> bool) -> Result<Exit, Trouble> {
+/// Shows the wanted faults, or says that there are none.
+fn show(
+    common: &Common,
+    say: &Say,
+    none: &str,
+    wanted: impl Fn(&Story) -> bool,
+) -> Result<Exit, Trouble> {
     let path = place::journal_path(common)?;
     let record = read(&path)?;
     let stories: Vec<Story> = stories(&record.entries).into_iter().filter(wanted).collect();
     if say.is_json() {
         stories.iter().for_each(|story| say.step("", &json!(story)));
     } else if stories.is_empty() {
-        say.step(&format!("no such fault in {}", path.display()), &json!(null));
+        say.step(&format!("{none} in {}", path.display()), &json!(null));
     } else {
         let rows: Vec<Vec<String>> = stories.iter().map(row).collect();
         table(&rows).iter().for_each(|line| say.step(line, &json!(null)));

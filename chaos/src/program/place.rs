@@ -1,7 +1,6 @@
 //! Where and when the program runs: its journal, its run, its clock, its
 //! signals.
 
-use std::env;
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -21,7 +20,10 @@ pub(crate) fn journal(common: &Common) -> Result<Journal, Trouble> {
 pub(crate) fn journal_path(common: &Common) -> Result<PathBuf, Trouble> {
     match &common.journal {
         Some(path) => Ok(path.clone()),
-        None => default_journal().ok_or(Trouble::NoHome),
+        None => {
+            let state = chaos::state_folder().ok_or(Trouble::NoHome)?;
+            Ok(state.join("chaos.ndjson"))
+        }
     }
 }
 
@@ -33,15 +35,6 @@ pub(crate) fn run_name() -> String {
 /// The wall clock, RFC 3339 in UTC.
 pub(crate) fn stamp() -> String {
     format!("{:.3}", now())
-}
-
-/// `${XDG_STATE_HOME:-~/.local/state}/shakedown/chaos.ndjson`. A relative
-/// `XDG_STATE_HOME` does not count, as its specification says.
-fn default_journal() -> Option<PathBuf> {
-    let folder = |key| env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME")
-        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("shakedown/chaos.ndjson"))
 }
 
 /// A seed for a run that was not given one; it is shown, so that the run can be

@@ -1,6 +1,6 @@
 //! `chaos recover`: takes back what killed programs left behind.
 
-use chaos::{Reach, Recovered, Report, recover};
+use chaos::{RECOVER_WITHIN, Reach, Recovered, Report, accept, recover_within};
 use serde_json::json;
 
 use super::arguments::{Common, Recover};
@@ -15,7 +15,12 @@ pub(crate) fn run(asked: &Recover, common: &Common, say: &Say) -> Result<Exit, T
     }
     let journal = place::journal(common)?;
     let reach = if asked.force { Reach::Everything } else { Reach::Orphans };
-    let report = place::block_on(async { Ok(recover(&journal, reach).await?) })?;
+    let within = common.undo_within.map_or(RECOVER_WITHIN, |span| span.0);
+    let recovery = async { Ok(recover_within(&journal, reach, within).await?) };
+    let mut report = place::block_on(recovery)?;
+    if asked.accept {
+        accept(&journal, &mut report)?;
+    }
     if report.undone.is_empty() && report.failed.is_empty() && !say.is_json() {
         say.step(&format!("nothing to take back in {}", journal.path().display()), &json!(null));
     }
@@ -31,8 +36,12 @@ pub(crate) fn show(report: &Report, say: &Say) {
     for Recovered { run, fault, how, .. } in report.undone.iter().filter(|_| !say.is_json()) {
         say.step(&format!("{fault} of {run}: {how}"), &json!(null));
     }
-    for Recovered { run, fault, how, .. } in &report.failed {
-        say.warning(&format!("{fault} of {run} is still there: {how}"));
+    for Recovered { run, fault, how, left_alone, .. } in &report.failed {
+        let then = match left_alone {
+            true => "chaos recover --accept leaves it so and closes it",
+            false => "run chaos recover again",
+        };
+        say.warning(&format!("{fault} of {run} is still there: {how}; {then}"));
     }
     for Recovered { run, fault, how, .. } in &report.in_hand {
         say.warning(&format!("{fault} of {run} is left alone: {how}; --force takes it back"));

@@ -1,10 +1,11 @@
 //! The subcommands that break something: prepare, inject, confirm, wait, heal.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos::{Injected, Limits, Order, Reach, Scene, http_client};
-use scenarios::plan::Amount;
+use chaos::{Injected, Limits, Order, Prepared, Reach, Scene, UNDO_WITHIN, http_client};
+use scenarios::plan::{Amount, FaultKind};
 use serde_json::json;
 
 use super::arguments::{Choice, Common, FaultCommand};
@@ -31,11 +32,13 @@ pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<
     };
     let secrets = order.secrets();
     say.hide(&secrets);
+    let limits = Limits::default();
+    let limits = limits.undo_within(common.undo_within.map_or(UNDO_WITHIN, |span| span.0));
     let scene = Scene {
         world: Arc::new(Targets::find(asked.processes, asked.allow)?),
         journal: Arc::new(place::journal(common)?.hiding(secrets)),
         http: http_client()?,
-        limits: Arc::new(Limits::default().within(Vec::new(), asked.allow.words.clone())),
+        limits: Arc::new(limits.within(Vec::new(), asked.allow.words.clone())),
     };
     place::block_on(async {
         let mut signals = Signals::listen()?;
@@ -55,7 +58,13 @@ async fn carry_out(
     say: &Say,
 ) -> Result<Exit, Trouble> {
     let prepared = chaos::prepare(order, scene).await?;
-    show_victims(order, &prepared.victims(), choice, say);
+    show_victims(order, &prepared, choice, say);
+    if let FaultKind::FillDisk(fill) = &order.kind
+        && std::fs::canonicalize(fill.folder.as_str()).is_ok_and(|folder| folder == Path::new("/"))
+    {
+        let why = "a folder of its own disk is harmless to the rest of the machine";
+        say.warning(&format!("--folder / fills the disk of the whole system; {why}"));
+    }
     if choice.dry_run {
         return Ok(Exit::Done);
     }
@@ -66,31 +75,50 @@ async fn carry_out(
         say.step("confirmed", &json!({"state": "confirmed"}));
         tokio::time::sleep(order.lasts()).await;
     }
-    heal(injected, say).await?;
-    confirmed?;
-    Ok(Exit::Done)
+    let healed = heal(injected, say).await;
+    // What went wrong first is the cause of the rest.
+    match (confirmed, healed) {
+        (Err(first), Err(then)) => {
+            say.warning(&then.to_string());
+            Err(first.into())
+        }
+        (confirmed, healed) => {
+            confirmed?;
+            healed.map(|()| Exit::Done)
+        }
+    }
 }
 
-fn show_victims(order: &Order, victims: &[String], choice: &Choice, say: &Say) {
+fn show_victims(order: &Order, prepared: &Prepared, choice: &Choice, say: &Say) {
     let would = if choice.dry_run { "would hit" } else { "hits" };
-    let mut text =
-        victims.iter().map(|v| format!("{} {would} {v}\n", order.name)).collect::<String>();
+    let victims = prepared.victims();
+    // A name alone does not say which of several it is.
+    let (among, commands) = prepared.chosen().unwrap_or_default();
+    let command = |at: usize| commands.get(at).map_or(String::new(), |line| format!(": {line}"));
+    let line = |(at, victim): (usize, &String)| {
+        format!("{} {would} {victim}{}\n", order.name, command(at))
+    };
+    let mut text = victims.iter().enumerate().map(line).collect::<String>();
+    if among > victims.len() {
+        text += &format!("chosen among {among}; ");
+    }
     if choice.pick.amount == Amount::All {
         text.pop();
     } else {
         text += &format!("the same again with --seed {}", order.seed);
     }
     let value = json!({
-        "state": "chosen", "fault": order.name, "victims": victims, "seed": order.seed,
-        "dry_run": choice.dry_run,
+        "state": "chosen", "fault": order.name, "victims": victims, "commands": commands,
+        "among": among, "seed": order.seed, "dry_run": choice.dry_run,
     });
     say.step(&text, &value);
 }
 
-async fn heal(injected: Injected, say: &Say) -> Result<(), Trouble> {
-    let healed = injected.heal().await?;
-    say.step(&healed.undone, &json!({"state": "undone", "how": healed.undone}));
-    if let Some(seen) = healed.seen {
+/// What was taken back is said, whatever becomes of the system then.
+async fn heal(mut injected: Injected, say: &Say) -> Result<(), Trouble> {
+    let undone = injected.take_back().await?;
+    say.step(&undone, &json!({"state": "undone", "how": undone}));
+    if let Some(seen) = injected.whole().await? {
         say.step(&format!("whole again: {seen}"), &json!({"state": "healed", "how": seen}));
     }
     Ok(())

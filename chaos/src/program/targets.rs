@@ -54,11 +54,13 @@ fn candidates(named: &Processes) -> Result<Vec<Process>, Trouble> {
         found.push(process(Named::Pinned(role::by_file(path)?))?);
     }
     for name in &named.names {
-        let mut processes = Process::named(name);
-        if processes.is_empty() {
-            return Err(nothing(format!("the name {name:?}")).into());
+        let mut exactly = Process::named(name.as_str());
+        if exactly.is_empty() {
+            for pinned in role::by_name(name)? {
+                exactly.push(process(Named::Pinned(pinned))?);
+            }
         }
-        found.append(&mut processes);
+        found.append(&mut exactly);
     }
     // A process that is named twice is still one candidate.
     found.sort();
@@ -74,7 +76,10 @@ impl Processes {
             Named::Pinned(pinned) => pinned.to_string(),
         });
         let files = self.pid_files.iter().map(|path| path.display().to_string());
-        let all: Vec<String> = pids.chain(files).chain(self.names.iter().cloned()).collect();
+        let all: Vec<String> = pids
+            .chain(files)
+            .chain(self.names.iter().map(|name| name.as_str().to_owned()))
+            .collect();
         all.join(" ")
     }
 }

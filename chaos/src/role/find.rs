@@ -160,7 +160,12 @@ fn read_pid(path: &Path) -> io::Result<u32> {
     first.parse().map_err(|_| bad(format!("{first:?} is not a process id")))
 }
 
-fn by_name(pattern: &Pattern) -> Result<Vec<Pinned>, RoleError> {
+/// The processes whose name is exactly the text of an expression, or on whose
+/// command line it matches; none of this program's own.
+///
+/// # Errors
+/// When there are none, with the nearest ones.
+pub fn by_name(pattern: &Pattern) -> Result<Vec<Pinned>, RoleError> {
     let others = others();
     let is_meant = |stat: &&Stat| {
         stat.pinned().age() >= SETTLED && matches(pattern, &stat.command, &words(stat.pid))

@@ -15,13 +15,10 @@ pub(super) fn remove(path: &Path) -> Result<String, UndoError> {
     }
 }
 
-/// A text that is neither ours nor the old one was written by somebody else in
-/// the meantime, and is theirs.
-pub(super) fn restore(
-    path: &Path,
-    before: Option<&str>,
-    written: &str,
-) -> Result<String, UndoError> {
+/// Gives a file a text, or removes it, in place of one of those that faults have
+/// written. Any other text was written by somebody else in the meantime, and is
+/// theirs.
+pub(super) fn put(path: &Path, text: Option<&str>, written: &[&str]) -> Result<String, UndoError> {
     let failed = |source| UndoError::File { what: "restore", path: path.to_owned(), source };
     let now = match std::fs::read_to_string(path) {
         Ok(text) => Some(text),
@@ -29,14 +26,17 @@ pub(super) fn restore(
         Err(error) => return Err(failed(error)),
     };
     let shown = path.display();
-    if now.as_deref() == before {
+    if now.as_deref() == text {
         return Ok(format!("{shown} is as it was"));
     }
     // Whoever was killed while it wrote has left a part of the text.
-    if !now.is_some_and(|now| written.starts_with(&now)) {
-        return Ok(format!("{shown} was changed by somebody else since, and left alone"));
+    let is_ours = |now: &String| written.iter().any(|written| written.starts_with(now));
+    if !now.as_ref().is_some_and(is_ours) {
+        let changed = if now.is_some() { "changed" } else { "removed" };
+        let (what, changed) = (shown.to_string(), format!("{changed} it"));
+        return Err(UndoError::LeftAlone { what, changed });
     }
-    match before {
+    match text {
         Some(text) => std::fs::write(path, text).map_err(failed)?,
         None => std::fs::remove_file(path).map_err(failed)?,
     }
@@ -51,20 +51,24 @@ mod tests {
     fn a_file_is_restored_and_what_somebody_else_wrote_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
+        let written = ["ours", "another of ours"];
+        let restore = |text| put(&path, text, &written);
+        for ours in ["ours", "another of ours", "ou", ""] {
+            std::fs::write(&path, ours).unwrap();
+            restore(Some("theirs")).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+        }
+        assert!(restore(Some("theirs")).unwrap().contains("as it was"));
+        std::fs::write(&path, "somebody's").unwrap();
+        let error = restore(Some("theirs")).unwrap_err();
+        assert!(matches!(error, UndoError::LeftAlone { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's");
         std::fs::write(&path, "ours").unwrap();
-        restore(&path, Some("theirs"), "ours").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
-        assert!(restore(&path, Some("theirs"), "ours").unwrap().contains("as it was"));
-        std::fs::write(&path, "another's").unwrap();
-        assert!(restore(&path, Some("theirs"), "ours").unwrap().contains("left alone"));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another's");
-        std::fs::write(&path, "ou").unwrap();
-        restore(&path, Some("theirs"), "ours").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
-        std::fs::write(&path, "ours").unwrap();
-        restore(&path, None, "ours").unwrap();
+        restore(None).unwrap();
         assert!(!path.exists());
-        restore(&path, None, "ours").unwrap();
+        restore(None).unwrap();
         remove(&path).unwrap();
+        let error = restore(Some("theirs")).unwrap_err().to_string();
+        assert!(error.contains("removed it"), "{error}");
     }
 }

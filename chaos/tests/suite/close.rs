@@ -70,6 +70,18 @@ async fn an_empty_text_means_all_but_the_tools_own() {
 }
 
 #[tokio::test]
+async fn connections_that_were_closed_before_a_refusal_are_the_victims() {
+    let api = Api::start(Manner { allowed: Some(1), ..Manner::default() }, &NAMES).await;
+    let injected = begin(&order(api.url(), "", Pick::ALL)).await.unwrap();
+    assert_eq!(injected.victims().len(), 1);
+    let error = injected.confirm().await.unwrap_err();
+    assert!(error.is_refusal(), "{error}");
+    assert!(error.to_string().starts_with("1 of 3 were hit and the others not"), "{error}");
+    injected.heal().await.unwrap();
+    assert_eq!(api.open().len(), 3);
+}
+
+#[tokio::test]
 async fn a_connection_that_appears_late_is_waited_for() {
     let manner = Manner { blind_lists: 3, reconnects: true, ..Manner::default() };
     let api = Api::start(manner, &NAMES).await;

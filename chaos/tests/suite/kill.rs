@@ -50,6 +50,28 @@ async fn a_killed_replica_is_gone_and_the_role_becomes_whole() {
     assert_eq!(states(&scene), ["injecting", "injected", "confirmed", "undone", "healed"]);
 }
 
+/// The second has ended when its turn comes, and the third is not hit any more.
+#[tokio::test]
+async fn those_who_were_hit_before_one_who_could_not_be_are_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = scene(Replicas::start(false), &folder);
+    let running = scene.world.processes("service");
+    let order = order("service", Pick::ALL, Duration::from_millis(50));
+    let prepared = chaos::prepare(&order, &scene).await.unwrap();
+    let second = Victim::pin(running[1].clone()).unwrap();
+    second.signal(Signal::KILL).unwrap();
+    crate::sleeper::wait_for("the end of the second", || second.is_gone());
+    let injected = prepared.inject().await.unwrap();
+    assert_eq!(injected.victims().len(), 1);
+    let error = injected.confirm().await.unwrap_err();
+    assert!(matches!(error, FaultError::Partly { hit: 1, of: 3, .. }), "{error}");
+    assert!(error.to_string().starts_with("1 of 3 were hit and the others not"), "{error}");
+    crate::sleeper::wait_for("the end of the first", || !running[0].pinned().is_alive());
+    assert!(running[2].pinned().is_alive());
+    assert_eq!(states(&scene), ["injecting", "injected", "failed"]);
+    drop(injected);
+}
+
 #[tokio::test]
 async fn a_role_that_nobody_restarts_is_not_healed() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 
 mod failures;
 mod mock;
+mod overlap;
 mod patch;
 mod place;
 mod program;

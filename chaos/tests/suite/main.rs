@@ -11,6 +11,7 @@ mod kill;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod management;
+mod overlap;
 mod own;
 mod program;
 mod proxy;

@@ -18,6 +18,8 @@ pub(crate) struct Manner {
     pub(crate) reconnects: bool,
     /// Every DELETE answers 404: the list was stale from the start.
     pub(crate) all_gone: bool,
+    /// So many connections may be closed; every further DELETE answers 403.
+    pub(crate) allowed: Option<usize>,
     /// Every request answers with this status instead.
     pub(crate) status: Option<u16>,
 }
@@ -139,6 +141,9 @@ impl State {
         match (request.method.as_str(), path.strip_prefix("/api/connections")) {
             ("GET", Some("")) => (200, self.list().to_string()),
             ("DELETE", Some(name)) => {
+                if self.manner.allowed.is_some_and(|allowed| self.reasons.len() >= allowed) {
+                    return (403, String::new());
+                }
                 self.reasons.push(request.reason.clone());
                 (self.close(name.trim_start_matches('/')), String::new())
             }

@@ -89,6 +89,33 @@ fn a_process_is_killed_by_its_pid_file() {
 }
 
 #[test]
+fn a_program_is_named_by_its_command_line_and_shown_with_it() {
+    let (desk, sleeper) = (Desk::new(), Sleeper::start());
+    let script = desk.0.path().join("a-worker-of-this-test.sh");
+    std::fs::write(&script, "while :; do sleep 1; done\n").unwrap();
+    let mut worker = Command::new("sh").arg(&script).stdin(Stdio::null()).spawn().unwrap();
+    let id = Pinned::of(worker.id()).unwrap();
+    // A child has its parent's command line for a moment.
+    wait_for("the script to run for a while", || id.age().as_millis() > 200);
+    let named = ["kill-process", "--name", "a-worker-of-this-test.sh"];
+    let (code, out, err) = desk.run(&[&named[..], &["--dry-run"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("would hit sh (pid ") && out.contains(": sh /"), "{out}");
+    let (code, out, err) = desk.run(&named);
+    assert_eq!(code, Some(0), "{out}{err}");
+    worker.wait().unwrap();
+    assert!(!sleeper.has_ended());
+}
+
+#[test]
+fn with_nothing_to_recover_the_list_says_so_and_succeeds() {
+    let desk = Desk::new();
+    let (code, out, err) = desk.run(&["recover", "--list"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("nothing to recover in "), "{out}");
+}
+
+#[test]
 fn a_dry_run_shows_the_victims_and_a_replay_hits_the_same() {
     let (desk, one, two) = (Desk::new(), Sleeper::start(), Sleeper::start());
     let (first, second) = (one.pinned().to_string(), two.pinned().to_string());
@@ -117,7 +144,7 @@ fn who_is_not_meant_is_not_hit() {
         (vec!["--pid", "1"], 3, "first process"),
         (vec!["--pid", &parent], 3, "ancestors"),
         (vec!["--pid", &pid, "--pick", "2"], 3, "matches 1 where 2"),
-        (vec!["--name", "no-such-program"], 3, "matches nothing"),
+        (vec!["--name", "no-such-program"], 3, "no process matches"),
         (vec!["--pid-file", "/nonexistent/pid"], 4, "/nonexistent/pid"),
         (vec!["--pid", "x"], 2, "not a process id"),
         (vec![], 2, "--pid"),

@@ -227,7 +227,8 @@ fn what_cannot_be_kept_down_or_started_is_said() {
         assert!(out.contains("--role-start") && worker.pinned.is_alive(), "{way}: {out}");
     }
     let start = "worker=sh -c 'exit 7'";
-    let (code, out, err) = stage.run(&["--role", &role, "--role-start", start]);
+    let start = ["--role", &role, "--role-start", start, "--undo-within", "1s"];
+    let (code, out, err) = stage.run(&start);
     assert_eq!(code, Some(3), "{out}{err}");
     assert!(out.contains("exit status: 7") && out.contains("was not started again"), "{out}");
     let secret = ["--role", &role, "--role-start", "worker=app --password hunter2"];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chaos::Pinned;
 use clap::Args;
+use scenarios::locator::Pattern;
 use scenarios::plan::Pick;
 
 use super::Allow;
@@ -18,9 +19,10 @@ pub(crate) struct Processes {
     /// A process by the file in which it wrote its id; may be repeated
     #[arg(long = "pid-file", value_name = "FILE")]
     pub(crate) pid_files: Vec<PathBuf>,
-    /// Processes whose command has exactly this name; may be repeated
-    #[arg(long = "name", value_name = "NAME")]
-    pub(crate) names: Vec<String>,
+    /// Processes of exactly this name or, where none has it, those on whose command
+    /// line this regular expression matches, such as worker.py; may be repeated
+    #[arg(long = "name", value_name = "EXPRESSION")]
+    pub(crate) names: Vec<Pattern>,
     #[command(flatten)]
     pub(crate) allow: Allow,
 }

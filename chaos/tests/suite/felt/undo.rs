@@ -32,7 +32,7 @@ fn what_never_happened_is_taken_back_harmlessly() {
         Undo::RemoveFile { path: absent.clone() },
         restore(&absent, None),
         restore(&kept, Some("+0\n")),
-        Undo::SetNode { node: NOBODY, words: vec!["status".to_owned()] },
+        Undo::SetNode { node: NOBODY, words: vec!["status".to_owned()], set: Vec::new() },
         Undo::Run { command: format!("rm -f {}", absent.display()).parse().unwrap() },
     ];
     let journal = Journal::open(desk.journal(), "killed").unwrap();

@@ -120,6 +120,11 @@ impl Mock {
         self.lock().scripts.push(Script { verb, resource, failure, skip, times });
     }
 
+    /// Nothing fails any more.
+    pub(crate) fn mend(&self) {
+        self.lock().scripts.clear();
+    }
+
     pub(crate) fn grant(&self, rights: BTreeSet<Right>) {
         self.lock().rights = Some(rights);
     }

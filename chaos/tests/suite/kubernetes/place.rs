@@ -30,7 +30,8 @@ fn kubeconfig(folder: &Path, contexts: [(&str, &str); 2]) -> PathBuf {
 
 fn place(kubeconfig: PathBuf, context: Option<&str>) -> Place {
     let context = context.map(str::to_owned);
-    Place { kubeconfig: Some(kubeconfig), context, namespace: SHOP.to_owned() }
+    let namespace = SHOP.to_owned();
+    Place { kubeconfig: Some(kubeconfig), context, namespace, ..Place::default() }
 }
 
 fn limits() -> Limits {
@@ -129,12 +130,13 @@ async fn an_undo_is_carried_out_by_another_program_although_the_context_has_chan
     assert_eq!(cluster.alter(&alteration).await.unwrap(), Altered::Now);
     kubeconfig(folder.path(), [("lab", &mock.url), ("other", nowhere)]);
     let how = written.undo(limits()).await.unwrap();
-    assert_eq!(how, "set the replicas of deployment web from 0 back to 3");
+    assert_eq!(how, "set the replicas of deployment web back to 3");
     assert!(written.undo(limits()).await.unwrap().contains("was 3 already"));
     let other = cluster.plan(&web(), &Change::Scale { to: 5 }).await.unwrap();
     cluster.alter(&other).await.unwrap();
-    let left = written.undo(limits()).await.unwrap();
-    assert!(left.contains("alone: somebody has set it to 5 since"), "{left}");
+    let left = written.undo(limits()).await.unwrap_err();
+    assert!(matches!(left, KubernetesError::Theirs { .. }), "{left}");
+    assert!(left.to_string().contains("alone: somebody has set it to 5 since"), "{left}");
 }
 
 #[tokio::test]

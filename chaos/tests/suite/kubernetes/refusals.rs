@@ -211,6 +211,14 @@ async fn what_cannot_be_changed_says_why() {
         state.find("deployments", "web").unwrap()["spec"]["paused"] = json!(true);
     });
     assert!(why(Change::RollBack).await.contains("paused"));
+    let image = Change::SetImage { container: None, image: "a:1".to_owned() };
+    assert!(why(image.clone()).await.contains("paused"));
+    mock.change(|state| {
+        let spec = &mut state.find("deployments", "web").unwrap()["spec"];
+        spec["paused"] = json!(false);
+        spec["updateStrategy"] = json!({"type": "OnDelete"});
+    });
+    assert!(why(image).await.contains("OnDelete"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! been answered.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,9 @@ use super::SHOP;
 /// The image with which everything begins.
 pub(crate) const FIRST_IMAGE: &str = "registry.k8s.io/pause:3.9";
 const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// How many objects were made by all mocks of this process.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// All objects, by resource.
 #[derive(Debug, Default)]
@@ -50,7 +54,9 @@ impl State {
     pub(crate) fn insert(&mut self, resource: &'static str, mut object: Value) -> Value {
         self.made += 1;
         let metadata = &mut object["metadata"];
-        metadata["uid"] = json!(format!("uid-{}", self.made));
+        // As nobody else has it, in whatever process a mock runs.
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        metadata["uid"] = json!(format!("uid-{}-{made}", std::process::id()));
         metadata["namespace"] = json!(SHOP);
         metadata["creationTimestamp"] = json!(format!("2026-01-01T00:{:02}:00Z", self.made % 60));
         metadata["resourceVersion"] = json!(self.next_version());
