@@ -6,6 +6,10 @@
 //! overdue ones had been answered, and nothing else. How many of the operations
 //! whose outcome is unknown were overdue their response times tell, which are at
 //! least the time-out then.
+//!
+//! How long a restart takes is a matter of pace, too. So while the system has time
+//! to become whole again after a fault, and if it did, whatever failed in a slow
+//! second counts as overdue. Who never came back is not waited for.
 
 use scenarios::plan::Plan;
 
@@ -17,6 +21,9 @@ use crate::history::{History, WorkloadHistory};
 pub(super) struct Overdue<'a> {
     history: &'a History,
     indeterminate: Counts,
+    failed: Counts,
+    /// When the system had time to become whole again, and did: from and to.
+    healing: Vec<(f64, f64)>,
     told: Option<&'a WorkloadHistory>,
     /// In microseconds.
     timeout: u64,
@@ -29,24 +36,62 @@ impl<'a> Overdue<'a> {
         Self {
             history,
             indeterminate: Counts::of(history, workload, "indeterminate"),
+            failed: Counts::of(history, workload, "failed"),
+            healing: healing(plan, history),
             told: history.workloads.get(workload),
             timeout: timeout.and_then(|micros| u64::try_from(micros).ok()).unwrap_or(u64::MAX),
         }
     }
 
-    /// How many were due in this second; 0 where it is not slow.
+    /// How many were due in this second, whatever is known of their outcome; 0 where
+    /// it is not slow.
     pub(super) fn in_second(&self, second: i64) -> u64 {
+        self.unknown_in(second) + self.failed_in(second)
+    }
+
+    /// Those whose outcome is unknown.
+    fn unknown_in(&self, second: i64) -> u64 {
         if !is_slow(self.history, second) {
             return 0;
         }
-        let unknown = self.indeterminate.second(second).unwrap_or(0.0).max(0.0) as u64;
+        let unknown = count(&self.indeterminate, second);
         let late = || {
             let (key, told) = (u64::try_from(second).ok()?, self.told?);
             let index = told.response.binary_search_by_key(&key, |&(known, _)| known).ok()?;
             Some(told.response[index].1.histogram().count_between(self.timeout, u64::MAX))
         };
-        if unknown == 0 { 0 } else { unknown.min(late().unwrap_or(0)) }
+        match unknown {
+            0 => 0,
+            unknown if self.is_healing(second) => unknown,
+            unknown => unknown.min(late().unwrap_or(0)),
+        }
     }
+
+    /// Those that failed for certain.
+    fn failed_in(&self, second: i64) -> u64 {
+        let counts = is_slow(self.history, second) && self.is_healing(second);
+        if counts { count(&self.failed, second) } else { 0 }
+    }
+
+    fn is_healing(&self, second: i64) -> bool {
+        let second = second as f64;
+        self.healing.iter().any(|&(from, to)| from < second + 1.0 && second < to)
+    }
+}
+
+fn count(counts: &Counts, second: i64) -> u64 {
+    counts.second(second).unwrap_or(0.0).max(0.0) as u64
+}
+
+/// The times that faults and the healing of them may take, of those that healed.
+fn healing(plan: &Plan, history: &History) -> Vec<(f64, f64)> {
+    let spans = plan.faults.iter().filter_map(|fault| {
+        let known = history.faults.iter().find(|known| known.name == fault.name)?;
+        let (from, _) = (known.injected?, known.healed?);
+        let most = fault.kind.lasts().as_secs_f64() + fault.heal_within.as_secs_f64();
+        Some((from, from + most))
+    });
+    spans.collect()
 }
 
 /// Whether what failed by time alone does not count in this second.
@@ -67,13 +112,13 @@ pub(super) fn shift(
         let all = window.spans.iter().flat_map(|span| span.whole_seconds());
         all.filter(|&second| is_slow(history, second))
     };
-    let overdue = || {
-        let overdue = Overdue::of(plan, history, workload);
-        seconds().map(|second| overdue.in_second(second)).sum::<u64>() as f64
-    };
+    let overdue = Overdue::of(plan, history, workload);
+    let sum = |of: &dyn Fn(i64) -> u64| seconds().map(of).sum::<u64>() as f64;
     match count {
-        "unsuccessful" | "indeterminate" => -overdue(),
-        "acked" => overdue(),
+        "unsuccessful" => -sum(&|second| overdue.in_second(second)),
+        "indeterminate" => -sum(&|second| overdue.unknown_in(second)),
+        "failed" => -sum(&|second| overdue.failed_in(second)),
+        "acked" => sum(&|second| overdue.in_second(second)),
         // These are late by themselves.
         "dropped" | "late" => {
             let counts = Counts::of(history, workload, count);

@@ -219,6 +219,35 @@ fn what_was_refused_or_reset_in_starvation_counts() {
 }
 
 #[test]
+fn a_restart_may_take_long_in_starvation_if_it_comes_to_an_end() {
+    let unsuccessful = || {
+        CheckKind::Ratio(Ratio {
+            of: "publish.unsuccessful".to_owned(),
+            to: "publish.due".to_owned(),
+            phases: names(&["faults"]),
+            min: None,
+            max: Share(0.05),
+            at_least: 100,
+        })
+    };
+    // Killed at 37 s, it has 5 s; it refuses until then, and is back or is not.
+    let refuses = |until| {
+        let answer = move |second, _| match (37..until).contains(&second) {
+            true => (Fate::Failed, 0),
+            false => (Fate::Acked, 3_000),
+        };
+        Scene::new().workload("publish", answer).fault("kill", 37.0)
+    };
+    let starved = |scene: Scene| scene.host(|second| (37..44).contains(&second));
+    assert_eq!(refuses(41).find(unsuccessful()).verdict, Violated);
+    assert_eq!(starved(refuses(41)).find(unsuccessful()).verdict, Inconclusive);
+    assert_eq!(starved(refuses(44)).find(unsuccessful()).verdict, Violated, "for too long");
+    let mut never = starved(refuses(41));
+    never.history.faults[0].healed = None;
+    assert_eq!(never.find(unsuccessful()).verdict, Violated, "nobody saw it whole again");
+}
+
+#[test]
 fn a_side_that_refuses_in_starvation_is_worse() {
     let twin = || {
         CheckKind::Twin(Twin {
