@@ -62,6 +62,8 @@ struct Settled {
     started: Option<Duration>,
     finished: Duration,
     outcome: Outcome,
+    /// Nothing was attempted, for want of something of this machine.
+    never_left: bool,
     again: Again,
 }
 
@@ -98,12 +100,16 @@ impl Book {
             hits: u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true))),
             ..Again::default()
         };
-        let mut settled = Settled { seq: op.seq, due: op.due, started, finished, outcome, again };
+        let never_left = answer.never_left();
+        let mut settled =
+            Settled { seq: op.seq, due: op.due, started, finished, outcome, never_left, again };
         let mut pages = self.0.borrow_mut();
         if let Some(reason) = answer.reason() {
             pages.reasons.count(reason);
         }
-        pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        if !never_left {
+            pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        }
         if let Some(said) = said.as_ref().filter(|said| said.retried) {
             pages.twins.answers().retried(said);
         }
@@ -201,7 +207,12 @@ impl Book {
 impl Pages {
     /// Writes down the fate of an operation.
     fn enter(&mut self, settled: Settled) {
-        let Settled { seq, due, started, finished, outcome, again } = settled;
+        let Settled { seq, due, started, finished, outcome, never_left, again } = settled;
+        if never_left {
+            self.last = self.last.max(finished);
+            self.drop_one(seq, due);
+            return;
+        }
         if again != Again::default() {
             self.tally.count_again(again);
             self.ring.count_again(due, again);
@@ -241,7 +252,10 @@ impl Pages {
             self.outages.record(Outcome::Indeterminate, due, now);
             let outcome = Outcome::Indeterminate;
             let again = Again::default();
-            self.enter(Settled { seq, due, started: None, finished: now, outcome, again });
+            let never_left = false;
+            let finished = now;
+            let started = None;
+            self.enter(Settled { seq, due, started, finished, outcome, never_left, again });
         }
     }
 
@@ -276,6 +290,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::feed::Supply;
+    use crate::limit::Limit;
     use crate::pace::{self, Pace};
     use crate::schedule::Schedule;
     use crate::shape::{Again, Duplicates, Shape};
@@ -286,6 +301,7 @@ mod tests {
         match number {
             0 => Some(Answer::Acked),
             1 => Some(Answer::Failed(Reason::Unsent)),
+            4 => Some(Answer::Failed(Reason::Here(Limit::Files))),
             2 => Some(Answer::Indeterminate(Reason::Timeout)),
             _ => None,
         }
@@ -309,7 +325,7 @@ mod tests {
             open in any::<bool>(),
             share in prop_oneof![Just(0.0), 0.1_f64..1.0],
             when in again(),
-            answers in prop::collection::vec(0_u8..4, 0..150),
+            answers in prop::collection::vec(0_u8..5, 0..150),
             stopped in 0.0_f64..1.0,
             workers in 1_u64..4,
         ) {

@@ -134,11 +134,23 @@ impl Job {
     /// has to be there cannot be made.
     pub fn ready(self) -> Result<Ready, LoadError> {
         check(&self)?;
+        // The setup needs some, too, and tells how many a connection takes.
         descriptors::make_room(u64::from(self.connections) + u64::from(self.consumers))?;
         let target = self.transport.prepare(&self.shape, &self.allowed)?;
         setup(&target, self.timeout)?;
-        Ok(Ready { job: self, target })
+        let ready = Ready { job: self, target };
+        room_for([&ready])?;
+        Ok(ready)
     }
+}
+
+/// Sees that the connections of all these jobs fit below the limit of open files,
+/// which is raised as far as it goes.
+///
+/// # Errors
+/// When they do not fit, with what to do about it.
+pub fn room_for<'a>(jobs: impl IntoIterator<Item = &'a Ready>) -> Result<(), LoadError> {
+    descriptors::make_room(jobs.into_iter().map(Ready::files).sum())
 }
 
 /// [`Job::ready`] and [`Ready::start`] in one.
@@ -186,6 +198,12 @@ impl Ready {
     #[must_use]
     pub fn job(&self) -> &Job {
         &self.job
+    }
+
+    /// How many files its connections have open, about.
+    fn files(&self) -> u64 {
+        let both = u64::from(self.job.connections) + u64::from(self.job.consumers);
+        both * self.target.files()
     }
 
     /// Starts the job, whose operations count their due times from `t0`, which
@@ -259,6 +277,7 @@ fn setup(target: &Target, timeout: Duration) -> Result<(), LoadError> {
         let problem = match runtime.block_on(made) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Unready::Problem(problem))) => problem,
+            Ok(Err(Unready::Limit(limit))) => return Err(LoadError::Limit(limit)),
             Ok(Err(Unready::Denied(trouble))) => return Err(LoadError::Denied(trouble)),
             Ok(Err(Unready::Guard(error))) => return Err(LoadError::Guard(error)),
             // What hangs is under load, too.

@@ -165,14 +165,24 @@ impl Lane {
     pub(crate) fn standing(&self) -> Standing {
         self.worker.standing.update(|standing| standing + 1);
         self.worker.cut_off.set(None);
+        self.worker.limit.set(None);
         Standing(Rc::clone(&self.worker))
     }
 
-    /// Notes that no connection could be made.
-    pub(crate) fn refused(&self) {
+    /// Notes that no connection could be made, and why.
+    pub(crate) fn refused(&self, reason: &Reason) {
+        self.worker.limit.set(match reason {
+            Reason::Here(limit) => Some(*limit),
+            _ => None,
+        });
         if self.worker.standing.get() == 0 && self.worker.cut_off.get().is_none() {
             self.worker.cut_off.set(Some(self.now()));
         }
+    }
+
+    /// Why an operation is not sent that has waited for a connection in vain.
+    pub(crate) fn unsent(&self) -> Reason {
+        self.worker.limit.get().map_or(Reason::Unsent, Reason::Here)
     }
 
     /// Gives up the operations that have been due for longer than the timeout
@@ -185,8 +195,9 @@ impl Lane {
         if since > before {
             return;
         }
+        let answer = Answer::Failed(self.unsent());
         while let Some(op) = self.worker.feed.take_older(before) {
-            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent), None) {
+            if self.worker.book.settle(op, None, now, &answer, None) {
                 self.worker.feed.settled();
             }
         }

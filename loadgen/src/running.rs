@@ -184,6 +184,7 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         errors: reasons.top(),
         unreachable: reasons.unreachable(),
         forbidden: reasons.forbidden(),
+        limits: reasons.limits(),
         first_due,
         last_due,
         duplicates,

@@ -176,6 +176,16 @@ impl Target {
         matches!(self, Self::Http(target) if target.compares())
     }
 
+    /// How many files a connection has open, about.
+    pub(crate) fn files(&self) -> u64 {
+        match self {
+            Self::Http(_) | Self::Amqp(_) => 1,
+            Self::Redis(target) => redis::files(target),
+            Self::Kafka(target) => kafka::files(target),
+            Self::Command(_) => command::FILES,
+        }
+    }
+
     /// Drives one connection until there are no more operations.
     pub(crate) async fn drive(&self, lane: &Lane) {
         match self {

@@ -20,6 +20,7 @@ use crate::horizon::Horizon;
 use crate::identity::IdentityRef;
 use crate::job::Late;
 use crate::lane::Lane;
+use crate::limit::Limit;
 use crate::payload::Calendar;
 use crate::pump::{self, Pump};
 use crate::schedule::Stride;
@@ -68,6 +69,8 @@ pub(crate) struct Worker {
     pub(crate) standing: Cell<usize>,
     /// Since when, after T0, no connection stands and none could be made.
     pub(crate) cut_off: Cell<Option<Duration>>,
+    /// What this machine had no more of when a connection was last tried.
+    pub(crate) limit: Cell<Option<Limit>>,
     /// Told when the feed closes.
     pub(crate) closing: Notify,
 }
@@ -90,6 +93,7 @@ impl Worker {
             deadlines: Deadlines::default(),
             standing: Cell::new(0),
             cut_off: Cell::new(None),
+            limit: Cell::new(None),
             closing: Notify::new(),
         })
     }

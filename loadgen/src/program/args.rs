@@ -45,7 +45,7 @@ const EXAMPLES: &str = "Examples:
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
 (hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
 Exit codes: 0 offered and every threshold kept, 1 a threshold broken, 2 usage, 3 with thresholds:
-the generator could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
+the generator or its machine could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
 
 /// Offers load at a fixed rate, whatever the target does, and accounts for
 /// every operation.

@@ -26,6 +26,12 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn of(offered: &Offered) -> ExitCode {
     ExitCode::from(if offered.interrupted {
         INTERRUPTED
+    } else if !offered.kept.is_empty() && !offered.report.limits.is_empty() {
+        eprintln!("loadgen: this machine met a limit of its own, so the thresholds say nothing");
+        INCONCLUSIVE
+    } else if offered.report.is_limited_alone() {
+        eprintln!("loadgen: nothing could be offered within the limits of this machine");
+        ENVIRONMENT
     } else if offered.report.never_reached() {
         eprintln!("loadgen: the target could not be reached at all; check its address");
         ENVIRONMENT

@@ -152,6 +152,13 @@ fn write_verdicts(out: &mut String, offered: &Offered) -> std::fmt::Result {
         let word = if kept.held { "held" } else { "BROKEN" };
         writeln!(out, "  {word:<8}{}: {}", kept.threshold, kept.found)?;
     }
+    for (limit, count) in &offered.report.limits {
+        writeln!(
+            out,
+            "  warning: {limit}, met by {count} operations, which says nothing of the target; {}",
+            limit.advice()
+        )?;
+    }
     if !offered.kept_up() {
         let lost = seconds(offered.report.pump.lost);
         writeln!(out, "  the generator could not keep up for {lost}; give it more processor time")?;

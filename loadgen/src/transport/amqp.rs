@@ -226,20 +226,21 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
     };
     // Codes of AMQP: neither comes right by waiting.
     match made {
-        Err(said) if said.starts_with("403 ") && said.contains("Login was refused") => {
+        Err(Unready::Problem(said)) if said.starts_with("403 ") && said.contains("Login was refused") => {
             Err(Unready::Denied(target.given.locked("a connection", &said)))
         }
-        Err(said) if said.starts_with("403 ") || said.starts_with("530 ") => {
+        Err(Unready::Problem(said)) if said.starts_with("403 ") || said.starts_with("530 ") => {
             Err(Unready::Denied(target.given.denied("a connection", &said)))
         }
-        Err(problem) if target.has_topology => {
+        Err(Unready::Problem(problem)) if target.has_topology => {
             Err(Unready::Problem(format!("{problem} (--predeclared takes queues as they are)")))
         }
-        Err(said) if said.starts_with("404 ") => {
+        Err(Unready::Problem(said)) if said.starts_with("404 ") => {
             let asked = format!("the exchange {:?}", target.exchange);
             Err(Unready::Denied(target.given.answered(&asked, &said)))
         }
-        Err(_) | Ok(()) => Ok(()),
+        Err(Unready::Problem(_)) | Ok(()) => Ok(()),
+        Err(other) => Err(other),
     }
 }
 
@@ -270,10 +271,11 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
                     link = Some(open);
                 }
                 Err(reason) => {
+                    lane.refused(&reason);
+                    let answer = Answer::Failed(reason);
                     for op in in_hand.drain(..) {
-                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                        lane.settle(op, started, &answer);
                     }
-                    lane.refused();
                     lane.pause(backoff.pause()).await;
                 }
             }
@@ -295,7 +297,7 @@ async fn connect(target: &Target, lane: &Lane) -> Result<(Wire, Duration), Reaso
     let open = opening::open(&target.address, &target.login, &wanted);
     match lane.limit(lane.now() + lane.timeout(), open).await {
         Some(Ok(open)) => Ok(open),
-        Some(Err(error)) => Err(Reason::Unreachable(error)),
+        Some(Err(error)) => Err(error.reason()),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
     }
 }

@@ -276,15 +276,6 @@ async fn persist(
     (answer, said)
 }
 
-/// The innermost cause, which is the one that tells something.
-fn text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

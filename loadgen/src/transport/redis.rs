@@ -244,6 +244,12 @@ pub(super) async fn led(target: &Target) -> Result<(), Unready> {
     target.reach.see(&cluster.seed().to_string(), nodes.iter().map(|node| node.host.as_str()))
 }
 
+/// How many files a connection has open: a link to each node of a cluster, and one
+/// to ask for the topology.
+pub(super) fn files(target: &Target) -> u64 {
+    target.cluster.as_ref().map_or(1, |cluster| cluster.topology().nodes().len() as u64 + 1)
+}
+
 /// Sees that the server lets us in. One that does not answer may do so later.
 pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
     if target.cluster.is_some() {
@@ -251,7 +257,8 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
         return Ok(());
     }
     let said = match Link::open(target, &target.address, "shakedown:loadgen:setup").await {
-        Err(error) => error,
+        Err(Unready::Problem(said)) => said,
+        Err(other) => return Err(other),
         Ok(mut link) => {
             let told = link.call(&[b"PING"], |reply| match reply {
                 Reply::Error(text) => String::from_utf8_lossy(text).into_owned(),
@@ -304,10 +311,11 @@ async fn drive_single(target: &Target, lane: &Lane) {
                     link = Some(open);
                 }
                 Err(reason) => {
+                    lane.refused(&reason);
+                    let answer = Answer::Failed(reason);
                     for op in in_hand.drain(..) {
-                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                        lane.settle(op, started, &answer);
                     }
-                    lane.refused();
                     lane.pause(backoff.pause()).await;
                 }
             }
@@ -326,7 +334,7 @@ async fn connect(target: &Target, lane: &Lane) -> Result<Link, Reason> {
     match lane.limit(lane.now() + lane.timeout(), Link::open(target, &target.address, &name)).await
     {
         Some(Ok(link)) => Ok(link),
-        Some(Err(error)) => Err(Reason::Unreachable(error)),
+        Some(Err(error)) => Err(error.reason()),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::ClientConfig;
+use rustls::{AlertDescription, ClientConfig};
 use rustls::pki_types::ServerName;
 use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,7 +14,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::LoadError;
+use crate::limit::Limit;
+use crate::reach::Unready;
 use crate::tls::Tls;
+
+/// What is said of a server that is asked for HTTP/2 in the TLS handshake.
+pub(super) const DISAGREES: &str = "the server does not speak HTTP/2: it does not agree on h2";
 
 /// Where a connection goes, and how.
 #[derive(Debug)]
@@ -66,7 +71,28 @@ impl Address {
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> io::Result<Stream> {
+    ///
+    /// # Errors
+    /// When there is no connection, apart whether that is for want of something
+    /// of this machine.
+    pub(super) async fn connect(&self) -> Result<Stream, Unready> {
+        self.reach().await.map_err(|error| match Limit::of(&error) {
+            Some(limit) => Unready::Limit(limit),
+            // A name server has no number for what went wrong.
+            None if error.raw_os_error().is_none() && Limit::now().is_some() => {
+                Unready::Limit(Limit::Files)
+            }
+            None => Unready::Problem(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                // Others go on without a protocol.
+                Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+                    DISAGREES.to_owned()
+                }
+                _ => text(&error),
+            }),
+        })
+    }
+
+    async fn reach(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
@@ -78,6 +104,15 @@ impl Address {
             }
         }
     }
+}
+
+/// The innermost cause, which is the one that tells something.
+pub(super) fn text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// An address that is one, and that load cannot be sent to.

@@ -11,6 +11,7 @@ mod http2;
 mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod limits;
 mod offered;
 mod omission;
 mod output;

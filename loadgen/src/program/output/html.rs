@@ -62,6 +62,15 @@ fn lead(out: &mut String, offered: &Offered, title: &Title) -> Result {
     if offered.interrupted {
         out.push_str("<p class=\"bad\">Interrupted: only what had come due is counted.</p>\n");
     }
+    for (limit, count) in &offered.report.limits {
+        writeln!(
+            out,
+            "<p class=\"bad\">{}, met by {count} operations, which says nothing of the target; \
+             {}.</p>",
+            escape(&limit.to_string()),
+            escape(limit.advice())
+        )?;
+    }
     if !offered.kept_up() {
         out.push_str(
             "<p class=\"bad\">The generator itself could not keep up; these figures say little \

@@ -51,6 +51,9 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
             "late_ticks": report.pump.late_ticks,
             "worst_seconds": report.pump.worst.as_secs_f64(),
             "lost_seconds": report.pump.lost.as_secs_f64(),
+            "limits": report.limits.iter().map(|(limit, count)| {
+                json!({"limit": limit, "operations": count, "advice": limit.advice()})
+            }).collect::<Vec<_>>(),
         },
         "seconds": offered.rows.iter().map(|row| json!({
             "second": row.second,

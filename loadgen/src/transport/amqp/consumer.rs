@@ -12,6 +12,7 @@ use super::frame::{
 use super::opening::{self, Wanted};
 use super::wire::Wire;
 use crate::backoff::Backoff;
+use crate::reach::Unready;
 use crate::reader::Reader;
 
 const QOS: Name = (60, 10);
@@ -62,7 +63,7 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
     }
 }
 
-async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
+async fn session(target: &Target, reader: &Reader) -> Result<(), Unready> {
     let name = format!("shakedown:reader:{}", reader.workload());
     let wanted = Wanted { name: &name, channels: 1, confirms: false };
     let opening = opening::open(&target.address, &target.login, &wanted);
@@ -87,7 +88,7 @@ async fn session(target: &Target, reader: &Reader) -> Result<(), String> {
         frame::put_long(out, |_| {});
     });
     wire.call(1, CONSUME_OK).await?;
-    read(target, reader, &mut wire, every).await
+    Ok(read(target, reader, &mut wire, every).await?)
 }
 
 async fn read(

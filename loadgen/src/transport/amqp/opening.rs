@@ -7,6 +7,7 @@ use services::amqp::{credentials, vhost};
 
 use super::frame::{self, Fields};
 use super::wire::Wire;
+use crate::reach::Unready;
 use crate::transport::stream::Address;
 
 /// How often each side shows that it lives, unless the broker wants it more
@@ -58,8 +59,8 @@ pub(super) async fn open(
     address: &Address,
     login: &Login,
     wanted: &Wanted<'_>,
-) -> Result<(Wire, Duration), String> {
-    let stream = address.connect().await.map_err(|error| error.to_string())?;
+) -> Result<(Wire, Duration), Unready> {
+    let stream = address.connect().await?;
     let mut wire = Wire::new(stream);
     wire.out().extend_from_slice(b"AMQP\x00\x00\x09\x01");
     wire.call(0, frame::CONNECTION_START).await?;

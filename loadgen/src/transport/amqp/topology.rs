@@ -4,6 +4,7 @@ use super::Target;
 use super::frame::{self, Name};
 use super::opening::{self, Wanted};
 use super::wire::Wire;
+use crate::reach::Unready;
 
 const EXCHANGE_DECLARE: Name = (40, 10);
 const EXCHANGE_DECLARE_OK: Name = (40, 11);
@@ -32,7 +33,7 @@ pub struct Topology {
 ///
 /// # Errors
 /// When the broker cannot be reached, or has something else by that name.
-pub(super) async fn declare(target: &Target) -> Result<(), String> {
+pub(super) async fn declare(target: &Target) -> Result<(), Unready> {
     let topology = &target.topology;
     let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
     let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
@@ -79,7 +80,7 @@ pub(super) async fn declare(target: &Target) -> Result<(), String> {
 ///
 /// # Errors
 /// When the broker cannot be reached, refuses, or has no such exchange.
-pub(super) async fn see(target: &Target) -> Result<(), String> {
+pub(super) async fn see(target: &Target) -> Result<(), Unready> {
     let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
     let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
     if !target.exchange.is_empty() {

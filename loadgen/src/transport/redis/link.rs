@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteEx
 use super::Target;
 use super::command::command;
 use super::reply::Reply;
+use crate::reach::Unready;
 use crate::transport::stream::{Address, Stream};
 
 /// What is read at once, in bytes.
@@ -37,9 +38,9 @@ impl Link {
         target: &Target,
         address: &Address,
         name: &str,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unready> {
         target.reach.check(&address.host).await?;
-        let stream = address.connect().await.map_err(|error| error.to_string())?;
+        let stream = address.connect().await?;
         let mut link = Self {
             stream,
             read: vec![0; READ],
