@@ -86,9 +86,7 @@ impl Limit {
                  machine has an address of the target's kind"
             }
             Self::Memory => "free some memory, or use fewer connections",
-            Self::Processes => {
-                "raise the limit of processes (ulimit -u), or let fewer run at once"
-            }
+            Self::Processes => "raise the limit of processes (ulimit -u), or let fewer run at once",
         }
     }
 }

@@ -76,7 +76,7 @@ impl Transport {
             plan::workload::Transport::Http(http) => Self::Http(Http {
                 url: http.url.fill(targets)?,
                 method: http.method.clone(),
-                headers: http.headers.clone(),
+                headers: http.headers.clone().into_iter().collect(),
                 body: http.body.fill(targets)?,
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),

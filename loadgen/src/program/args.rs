@@ -194,7 +194,7 @@ mod tests {
         let Ok(Asked::Load(load)) = args.read() else { panic!("it is a load") };
         assert_eq!(load.job.pace.total(), Some(10_000));
         let Transport::Http(http) = load.job.transport else { panic!("it is HTTP") };
-        assert_eq!((http.method.as_str(), http.headers["a"].as_str()), ("POST", "b:c"));
+        assert_eq!((http.method.as_str(), http.headers[0].1.as_str()), ("POST", "b:c"));
         assert!(http.refused.contains(400) && !http.refused.contains(404));
         assert!(!http.refused.contains(408));
     }

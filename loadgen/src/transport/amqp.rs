@@ -226,7 +226,9 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
     };
     // Codes of AMQP: neither comes right by waiting.
     match made {
-        Err(Unready::Problem(said)) if said.starts_with("403 ") && said.contains("Login was refused") => {
+        Err(Unready::Problem(said))
+            if said.starts_with("403 ") && said.contains("Login was refused") =>
+        {
             Err(Unready::Denied(target.given.locked("a connection", &said)))
         }
         Err(Unready::Problem(said)) if said.starts_with("403 ") || said.starts_with("530 ") => {

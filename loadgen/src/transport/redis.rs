@@ -173,8 +173,8 @@ pub(crate) struct Target {
     given: services::Address,
     address: Address,
     reach: Reach,
-    user: String,
-    password: Option<String>,
+    /// User, if one is to be named, and password; `None` lets in without.
+    login: Option<(Option<String>, String)>,
     database: u32,
     /// Present if the address is a node of a cluster.
     cluster: Option<Cluster>,
@@ -214,8 +214,8 @@ impl Target {
         Ok(Self {
             address,
             reach,
-            user: given.user.clone().unwrap_or_default(),
-            password: given.password.clone(),
+            login: services::redis::login(&given)
+                .map(|(user, password)| (user.map(str::to_owned), password.to_owned())),
             given,
             database,
             cluster: redis.cluster.then(|| Cluster::new(seed, &redis.into)),
@@ -378,7 +378,7 @@ mod tests {
             Target::new(&redis("redis://us%40er:p%2Fw@127.0.0.1:7/3"), &Shape::default(), &[])
                 .unwrap();
         assert_eq!((target.address.host.as_str(), target.address.port), ("127.0.0.1", 7));
-        assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
+        assert_eq!(target.login, Some((Some("us@er".to_owned()), "p/w".to_owned())));
         assert_eq!(target.database, 3);
         let six = Redis { cluster: true, ..redis("redis://[::1]") };
         let six = Target::new(&six, &Shape::default(), &[]).unwrap();

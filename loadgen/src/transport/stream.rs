@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::{AlertDescription, ClientConfig};
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
 use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -82,13 +82,15 @@ impl Address {
             None if error.raw_os_error().is_none() && Limit::now().is_some() => {
                 Unready::Limit(Limit::Files)
             }
-            None => Unready::Problem(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                // Others go on without a protocol.
-                Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
-                    DISAGREES.to_owned()
-                }
-                _ => text(&error),
-            }),
+            None => {
+                Unready::Problem(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    // Others go on without a protocol.
+                    Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+                        DISAGREES.to_owned()
+                    }
+                    _ => text(&error),
+                })
+            }
         })
     }
 

@@ -1,7 +1,7 @@
 //! HTTP/1.1 and HTTP/2 against nginx, a private child of each test: in the
 //! clear, through TLS, and with certificates of both sides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -195,7 +195,7 @@ fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
     Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
-        headers: BTreeMap::from([("X-Id".to_owned(), "@{id}".to_owned())]),
+        headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
@@ -245,7 +245,7 @@ fn templates_fill_header_path_and_authority() {
         let nginx = Nginx::start(listen, "");
         let url = format!("{}named?id=@{{id}}", nginx.url("http"));
         let mut http = http(&url, version, Tls::default());
-        http.headers.insert("Host".to_owned(), "shop.test".to_owned());
+        http.headers.push(("Host".to_owned(), "shop.test".to_owned()));
         let report = run(job(http, 100.0, SECOND));
         assert_eq!(report.totals.acked, 100, "{version:?} {:?}", report.errors);
     }

@@ -21,3 +21,4 @@ mod redis;
 mod server;
 mod support;
 mod terminal;
+mod tls;

@@ -10,8 +10,9 @@ use crate::outcome::{Answer, Reason};
 pub(super) fn given_back(code: Code, trouble: Option<&str>) -> Answer {
     match code {
         Code::MessageTimedOut | Code::RequestTimedOut => Answer::Indeterminate(match trouble {
-            Some(text) => Limit::told(text)
-                .map_or_else(|| Reason::Lost(text.to_owned()), Reason::Here),
+            Some(text) => {
+                Limit::told(text).map_or_else(|| Reason::Lost(text.to_owned()), Reason::Here)
+            }
             None => Reason::Timeout,
         }),
         code if is_final(code) => Answer::Failed(Reason::Refused(code.to_string())),

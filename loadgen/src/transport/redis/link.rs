@@ -49,11 +49,9 @@ impl Link {
             out: Vec::with_capacity(READ),
             written: 0,
         };
-        if let Some(password) = &target.password {
+        if let Some((user, password)) = &target.login {
             let mut words: Vec<&[u8]> = vec![b"AUTH"];
-            if !target.user.is_empty() {
-                words.push(target.user.as_bytes());
-            }
+            words.extend(user.as_deref().map(str::as_bytes));
             words.push(password.as_bytes());
             link.demand(&words).await?;
         }
