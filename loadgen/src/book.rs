@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::answers::{Answers, Said};
 use crate::collector::Collector;
 use crate::feed::{Feed, Op, Sending};
@@ -18,6 +20,25 @@ use twins::{Sent, Twins};
 
 mod twins;
 
+/// Operations that were sent again because their outcome was unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Retries {
+    /// How many there were.
+    pub operations: u64,
+    /// How often they were sent, the first time of each left out.
+    pub attempts: u64,
+    /// How many of them were acknowledged in the end.
+    pub acked: u64,
+}
+
+impl Retries {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.attempts += other.attempts;
+        self.acked += other.acked;
+    }
+}
+
 /// The records of one worker.
 #[derive(Debug)]
 pub(crate) struct Book(RefCell<Pages>);
@@ -29,6 +50,7 @@ struct Pages {
     ring: Ring,
     outages: Outages,
     reasons: Reasons,
+    retries: Retries,
     /// Without `due`, which is known at the end.
     tally: Tally,
     /// When the first and the last operation that were settled had been due,
@@ -46,6 +68,7 @@ pub(crate) struct Closed {
     pub(crate) ledger: Ledger,
     pub(crate) stretches: Vec<Outage>,
     pub(crate) reasons: Reasons,
+    pub(crate) retries: Retries,
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
     pub(crate) answers: Answers,
@@ -75,6 +98,7 @@ impl Book {
             ring: Ring::default(),
             outages: Outages::default(),
             reasons: Reasons::default(),
+            retries: Retries::default(),
             tally: Tally::default(),
             dues: None,
             last: Duration::ZERO,
@@ -137,6 +161,16 @@ impl Book {
         entered
     }
 
+    /// An operation was sent again so often, and this came of it.
+    pub(crate) fn retried(&self, attempts: u64, answer: &Answer) {
+        let mut pages = self.0.borrow_mut();
+        pages.retries.merge(Retries {
+            operations: 1,
+            attempts,
+            acked: u64::from(*answer == Answer::Acked),
+        });
+    }
+
     /// An operation that came due is not attempted at all.
     #[expect(clippy::needless_pass_by_value, reason = "taking the operation settles it for good")]
     pub(crate) fn drop_op(&self, op: Op) {
@@ -195,6 +229,7 @@ impl Book {
             ledger: pages.ledger.finish(due),
             stretches: pages.outages.finish(now),
             reasons: pages.reasons,
+            retries: pages.retries,
             tally: pages.tally,
             duplicates,
             answers,

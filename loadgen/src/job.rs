@@ -248,6 +248,7 @@ impl Ready {
             calendar: Calendar::new(unix_t0),
             horizon: Horizon::default(),
             abort: AtomicBool::new(false),
+            denied: Mutex::default(),
             collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
         };
         let order = Arc::new(order);

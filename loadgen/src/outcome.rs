@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::Limit;
+use crate::printable::line;
 
 /// What became of an operation that was attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -213,11 +214,11 @@ impl Reasons {
         limits
     }
 
-    /// The texts with their counts, the most frequent first.
+    /// The texts with their counts, the most frequent first, as they may be shown.
     #[must_use]
     pub fn top(&self) -> Vec<(String, u64)> {
         let mut top: Vec<_> =
-            self.seen.iter().map(|(reason, count)| (reason.to_string(), *count)).collect();
+            self.seen.iter().map(|(reason, count)| (line(&reason.to_string()), *count)).collect();
         top.extend(self.limits.iter().map(|(limit, count)| (limit.to_string(), *count)));
         if self.other > 0 {
             top.push(("other reasons".to_owned(), self.other));

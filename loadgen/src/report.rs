@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::book::Resent;
+use crate::book::{Resent, Retries};
 use crate::latency::Latency;
 use crate::ledger::Ledger;
 use crate::limit::Limit;
@@ -42,6 +42,16 @@ impl Progress {
         let begun = begun + self.under_way;
         self.due.saturating_sub(begun)
     }
+}
+
+/// The connections of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Connected {
+    /// How many were asked for.
+    pub connections: u32,
+    /// When all of them stood for the first time, after T0; zero if that was before
+    /// the first operation. `None` if they never did.
+    pub all_since: Option<Duration>,
 }
 
 /// Everything about a run that has ended.
@@ -81,6 +91,10 @@ pub struct Report {
     /// operations met it, the most frequent first. It says nothing of the target:
     /// those of which nothing was sent are dropped.
     pub limits: Vec<(Limit, u64)>,
+    /// Operations that were sent again because their outcome was unknown.
+    pub retries: Retries,
+    /// The connections, where there are any that are kept.
+    pub connected: Option<Connected>,
     /// When the first operation was due, after T0.
     pub first_due: Duration,
     /// When the last operation was due, after T0.
@@ -110,6 +124,8 @@ impl Report {
             unreachable: 0,
             forbidden: 0,
             limits: Vec::new(),
+            retries: Retries::default(),
+            connected: None,
             first_due: Duration::ZERO,
             last_due: Duration::ZERO,
             last_settled: Duration::ZERO,

@@ -44,7 +44,8 @@ const EXAMPLES: &str = "Examples:
 
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
 (hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
-Exit codes: 0 offered and every threshold kept, 1 a threshold broken, 2 usage, 3 with thresholds:
+Exit codes: 0 offered and every threshold kept, 1 a threshold broken, or an operation not acked
+with --fail-on-error, 2 usage, 3 with thresholds:
 the generator or its machine could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
 
 /// Offers load at a fixed rate, whatever the target does, and accounts for
@@ -159,7 +160,7 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     clap_complete::generate(shell, &mut Args::command(), "loadgen", &mut script);
     match std::io::stdout().write_all(&script) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => super::exit::environment(),
     }
 }
 

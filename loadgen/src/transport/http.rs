@@ -26,6 +26,7 @@ use crate::feed::{Op, Sending};
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
+use crate::reach::Unready;
 use crate::shape::Shape;
 use crate::tls::Tls;
 
@@ -228,6 +229,18 @@ fn sample(payload: &Payload) -> Vec<u8> {
     out
 }
 
+/// Sees that TLS is spoken where it must be, with a certificate that is trusted. A
+/// server that does not answer may do so later.
+pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
+    if !target.address.is_secure() {
+        return Ok(());
+    }
+    match target.address.connect().await {
+        Err(denied @ Unready::Denied(_)) => Err(denied),
+        _ => Ok(()),
+    }
+}
+
 /// Drives one connection until there are no more operations.
 pub(super) async fn drive(target: &Target, lane: &Lane) {
     match &target.form {
@@ -256,7 +269,7 @@ async fn persist(
     started: Duration,
 ) -> (Answer, Option<Said>) {
     let mut ear = if op.sending == Sending::Only { None } else { target.ear() };
-    let mut retried = false;
+    let mut retries = 0;
     let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
     for _ in 0..target.retries {
         let Answer::Indeterminate(reason) = &answer else { break };
@@ -265,7 +278,7 @@ async fn persist(
         }
         let unknown = reason.clone();
         lane.pause(attempts.pause()).await;
-        retried = true;
+        retries += 1;
         ear = ear.or_else(|| target.ear());
         answer = match attempts.attempt(op, lane.now(), ear.as_mut()).await {
             // An earlier attempt may have been carried out all the same.
@@ -273,7 +286,10 @@ async fn persist(
             other => other,
         };
     }
-    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retried));
+    if retries > 0 {
+        lane.retried(retries, &answer);
+    }
+    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retries > 0));
     (answer, said)
 }
 

@@ -17,10 +17,11 @@
 //! the keys; `redis/cluster.rs` says what an answer means there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use scenarios::plan::workload as plan;
 use scenarios::template::TemplateError;
-use services::Service;
+use services::{Service, Trouble};
 
 use super::stream::{Address, refused};
 use crate::backoff::Backoff;
@@ -267,9 +268,28 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
             told.await.unwrap_or_default()
         }
     };
-    let is_locked = LOCKED.iter().any(|answer| said.starts_with(answer));
-    if is_locked { Err(Unready::Denied(target.given.locked("AUTH", &said))) } else { Ok(()) }
+    match denied(target, "PING", said) {
+        // A user who may not ask this may still do what is to be done.
+        Unready::Denied(Trouble::Credentials { login: false, .. }) | Unready::Problem(_) => Ok(()),
+        denied => Err(denied),
+    }
 }
+
+/// What the server said, apart whether waiting mends it.
+fn denied(target: &Target, request: &str, said: String) -> Unready {
+    if LOCKED.iter().any(|answer| said.starts_with(answer)) {
+        Unready::Denied(target.given.locked("AUTH", &said))
+    } else if said.starts_with("NOPERM") {
+        Unready::Denied(target.given.denied(request, &said))
+    } else if ["ERR DB index", "ERR invalid DB index"].iter().any(|begin| said.starts_with(begin)) {
+        Unready::Denied(target.given.answered(request, &said))
+    } else {
+        Unready::Problem(said)
+    }
+}
+
+/// A connection that lasted so long was of use, whatever came of it.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The beginnings of what Redis answers to a login that it does not know.
 const LOCKED: [&str; 5] = [
@@ -306,10 +326,7 @@ async fn drive_single(target: &Target, lane: &Lane) {
             }
             let started = lane.now();
             match connect(target, lane).await {
-                Ok(open) => {
-                    backoff.reset();
-                    link = Some(open);
-                }
+                Ok(open) => link = Some(open),
                 Err(reason) => {
                     lane.refused(&reason);
                     let answer = Answer::Failed(reason);
@@ -321,10 +338,17 @@ async fn drive_single(target: &Target, lane: &Lane) {
             }
             continue;
         };
-        let _standing = lane.standing();
+        let standing = lane.standing();
+        let (began, acked) = (lane.now(), lane.acked());
         match session::serve(open, target, lane, std::mem::take(&mut in_hand)).await {
             End::NoMore => return,
             End::Lost { unsent } => in_hand = unsent,
+        }
+        drop(standing);
+        if lane.acked() > acked || lane.now().saturating_sub(began) >= LONG {
+            backoff.reset();
+        } else {
+            lane.pause(backoff.pause()).await;
         }
     }
 }
@@ -334,7 +358,7 @@ async fn connect(target: &Target, lane: &Lane) -> Result<Link, Reason> {
     match lane.limit(lane.now() + lane.timeout(), Link::open(target, &target.address, &name)).await
     {
         Some(Ok(link)) => Ok(link),
-        Some(Err(error)) => Err(error.reason()),
+        Some(Err(error)) => Err(lane.unmade(&error)),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
     }
 }

@@ -6,6 +6,7 @@ mod amqp;
 mod answers;
 mod cluster;
 mod command;
+mod denied;
 mod http;
 mod http2;
 mod http_nginx;

@@ -4,6 +4,7 @@ use std::fmt::{Result, Write};
 use std::time::Duration;
 
 use loadgen::Quantiles;
+use loadgen::printable::line;
 use scenarios::units::Unit;
 
 use super::super::Offered;
@@ -224,7 +225,7 @@ fn troubles(out: &mut String, offered: &Offered) -> Result {
 /// A text as it may stand in a page.
 fn escape(text: &str) -> String {
     let mut out = String::new();
-    for character in text.chars() {
+    for character in line(text).chars() {
         match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

@@ -66,7 +66,7 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
 async fn session(target: &Target, reader: &Reader) -> Result<(), Unready> {
     let name = format!("shakedown:reader:{}", reader.workload());
     let wanted = Wanted { name: &name, channels: 1, confirms: false };
-    let opening = opening::open(&target.address, &target.login, &wanted);
+    let opening = opening::open(target, &wanted);
     let opened = tokio::time::timeout(reader.timeout(), opening).await;
     let (mut wire, every) = opened.map_err(|_| "no answer within the timeout")??;
     let queues = &target.queues;

@@ -131,7 +131,7 @@ impl Connection<'_> {
                 self.wire = Some(Wire::new(stream, self.lane.standing()));
                 Ok(())
             }
-            Some(Err(error)) => Err(error.reason()),
+            Some(Err(error)) => Err(self.lane.unmade(&error)),
             None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
         }
     }

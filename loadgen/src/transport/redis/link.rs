@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
 
-use super::Target;
 use super::command::command;
 use super::reply::Reply;
+use super::{Target, denied};
 use crate::reach::Unready;
 use crate::transport::stream::{Address, Stream};
 
@@ -53,10 +53,13 @@ impl Link {
             let mut words: Vec<&[u8]> = vec![b"AUTH"];
             words.extend(user.as_deref().map(str::as_bytes));
             words.push(password.as_bytes());
-            link.demand(&words).await?;
+            let asked = link.demand(&words).await;
+            asked.map_err(|said| denied(target, "AUTH", said))?;
         }
         if target.database > 0 {
-            link.demand(&[b"SELECT", target.database.to_string().as_bytes()]).await?;
+            let number = target.database.to_string();
+            let asked = link.demand(&[b"SELECT", number.as_bytes()]).await;
+            asked.map_err(|said| denied(target, &format!("SELECT {number}"), said))?;
         }
         // A name is a comfort; a user may be forbidden to give one. It also
         // shows at once whether anybody answers.

@@ -173,7 +173,7 @@ impl<'a> Link<'a> {
     pub(super) async fn open(&'a self, lane: &Lane, until: Duration) -> Result<Seat<'a>, Reason> {
         let connecting = connect(&self.target.address, self.streams);
         let (sender, connection) = match lane.limit(until, connecting).await {
-            Some(connected) => connected.map_err(|error| error.reason())?,
+            Some(connected) => connected.map_err(|error| lane.unmade(&error))?,
             None => return Err(Reason::Unreachable("no answer within the timeout".to_owned())),
         };
         let wire = Rc::new(Wire {

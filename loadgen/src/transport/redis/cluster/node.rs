@@ -205,7 +205,7 @@ impl<'a> Node<'a> {
     /// the others wait for another attempt.
     pub(super) fn refused(&mut self, error: Unready, lane: &Lane, now: Duration) {
         self.state = State::Down(now + self.backoff.pause());
-        let reason = error.at(&self.endpoint).reason();
+        let reason = lane.unmade(&error.at(&self.endpoint));
         lane.refused(&reason);
         if let Some(mut first) = self.queue.pop_front() {
             first.why = Some(reason);
