@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::answers::{Answers, Said};
 use crate::collector::Collector;
 use crate::feed::{Feed, Op, Sending};
@@ -18,6 +20,25 @@ use twins::{Sent, Twins};
 
 mod twins;
 
+/// Operations that were sent again because their outcome was unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Retries {
+    /// How many there were.
+    pub operations: u64,
+    /// How often they were sent, the first time of each left out.
+    pub attempts: u64,
+    /// How many of them were acknowledged in the end.
+    pub acked: u64,
+}
+
+impl Retries {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.attempts += other.attempts;
+        self.acked += other.acked;
+    }
+}
+
 /// The records of one worker.
 #[derive(Debug)]
 pub(crate) struct Book(RefCell<Pages>);
@@ -29,6 +50,7 @@ struct Pages {
     ring: Ring,
     outages: Outages,
     reasons: Reasons,
+    retries: Retries,
     /// Without `due`, which is known at the end.
     tally: Tally,
     /// When the first and the last operation that were settled had been due,
@@ -46,6 +68,7 @@ pub(crate) struct Closed {
     pub(crate) ledger: Ledger,
     pub(crate) stretches: Vec<Outage>,
     pub(crate) reasons: Reasons,
+    pub(crate) retries: Retries,
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
     pub(crate) answers: Answers,
@@ -62,6 +85,8 @@ struct Settled {
     started: Option<Duration>,
     finished: Duration,
     outcome: Outcome,
+    /// Nothing was attempted, for want of something of this machine.
+    never_left: bool,
     again: Again,
 }
 
@@ -73,6 +98,7 @@ impl Book {
             ring: Ring::default(),
             outages: Outages::default(),
             reasons: Reasons::default(),
+            retries: Retries::default(),
             tally: Tally::default(),
             dues: None,
             last: Duration::ZERO,
@@ -98,12 +124,16 @@ impl Book {
             hits: u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true))),
             ..Again::default()
         };
-        let mut settled = Settled { seq: op.seq, due: op.due, started, finished, outcome, again };
+        let never_left = answer.never_left();
+        let mut settled =
+            Settled { seq: op.seq, due: op.due, started, finished, outcome, never_left, again };
         let mut pages = self.0.borrow_mut();
         if let Some(reason) = answer.reason() {
             pages.reasons.count(reason);
         }
-        pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        if !never_left {
+            pages.outages.record(outcome, started.unwrap_or(op.due), finished);
+        }
         if let Some(said) = said.as_ref().filter(|said| said.retried) {
             pages.twins.answers().retried(said);
         }
@@ -129,6 +159,16 @@ impl Book {
             }
         }
         entered
+    }
+
+    /// An operation was sent again so often, and this came of it.
+    pub(crate) fn retried(&self, attempts: u64, answer: &Answer) {
+        let mut pages = self.0.borrow_mut();
+        pages.retries.merge(Retries {
+            operations: 1,
+            attempts,
+            acked: u64::from(*answer == Answer::Acked),
+        });
     }
 
     /// An operation that came due is not attempted at all.
@@ -189,6 +229,7 @@ impl Book {
             ledger: pages.ledger.finish(due),
             stretches: pages.outages.finish(now),
             reasons: pages.reasons,
+            retries: pages.retries,
             tally: pages.tally,
             duplicates,
             answers,
@@ -201,7 +242,12 @@ impl Book {
 impl Pages {
     /// Writes down the fate of an operation.
     fn enter(&mut self, settled: Settled) {
-        let Settled { seq, due, started, finished, outcome, again } = settled;
+        let Settled { seq, due, started, finished, outcome, never_left, again } = settled;
+        if never_left {
+            self.last = self.last.max(finished);
+            self.drop_one(seq, due);
+            return;
+        }
         if again != Again::default() {
             self.tally.count_again(again);
             self.ring.count_again(due, again);
@@ -241,7 +287,10 @@ impl Pages {
             self.outages.record(Outcome::Indeterminate, due, now);
             let outcome = Outcome::Indeterminate;
             let again = Again::default();
-            self.enter(Settled { seq, due, started: None, finished: now, outcome, again });
+            let never_left = false;
+            let finished = now;
+            let started = None;
+            self.enter(Settled { seq, due, started, finished, outcome, never_left, again });
         }
     }
 
@@ -276,6 +325,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::feed::Supply;
+    use crate::limit::Limit;
     use crate::pace::{self, Pace};
     use crate::schedule::Schedule;
     use crate::shape::{Again, Duplicates, Shape};
@@ -286,6 +336,7 @@ mod tests {
         match number {
             0 => Some(Answer::Acked),
             1 => Some(Answer::Failed(Reason::Unsent)),
+            4 => Some(Answer::Failed(Reason::Here(Limit::Files))),
             2 => Some(Answer::Indeterminate(Reason::Timeout)),
             _ => None,
         }
@@ -309,7 +360,7 @@ mod tests {
             open in any::<bool>(),
             share in prop_oneof![Just(0.0), 0.1_f64..1.0],
             when in again(),
-            answers in prop::collection::vec(0_u8..4, 0..150),
+            answers in prop::collection::vec(0_u8..5, 0..150),
             stopped in 0.0_f64..1.0,
             workers in 1_u64..4,
         ) {

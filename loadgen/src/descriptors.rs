@@ -1,4 +1,4 @@
-//! How many files this process may have open; each connection is one.
+//! How many files this process may have open; each connection is one or more.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,29 +8,30 @@ use crate::error::LoadError;
 /// of whatever else this process does.
 const OTHERS: u64 = 128;
 
-/// Raises the limit to what the system allows, and sees that so many connections
-/// fit below it: the target is not to be blamed for a limit of ours.
+/// Raises the limit to what the system allows, and sees that so many files of
+/// connections fit below it: the target is not to be blamed for a limit of ours.
 ///
 /// # Errors
 /// When they do not fit, with what to do about it.
-pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
+pub(crate) fn make_room(files: u64) -> Result<(), LoadError> {
     let limit = getrlimit(Resource::Nofile);
     // Without leave the old limit stays, and is judged below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let limit = getrlimit(Resource::Nofile).current;
-    fits(connections, limit)
+    fits(files, limit)
 }
 
-fn fits(connections: u64, limit: Option<u64>) -> Result<(), LoadError> {
-    let needed = connections.saturating_add(OTHERS);
+fn fits(files: u64, limit: Option<u64>) -> Result<(), LoadError> {
+    let needed = files.saturating_add(OTHERS);
     match limit.filter(|&limit| limit < needed) {
         None => Ok(()),
         Some(limit) => Err(LoadError::Setting {
-            what: "number of connections",
-            value: connections.to_string(),
+            what: "number of open files",
+            value: files.to_string(),
             problem: format!(
-                "this process may have {limit} files open and needs about {needed}; raise the \
-                 limit first (ulimit -n {needed}), or use fewer"
+                "the connections need so many, this process may have {limit} open and needs about \
+                 {needed} in all; raise the limit first (ulimit -n {needed}), or use fewer \
+                 connections"
             ),
         }),
     }

@@ -6,6 +6,7 @@ use hosts::GuardError;
 use services::AddressError;
 
 use crate::ledger::LedgerError;
+use crate::limit::Limit;
 use crate::payload::PayloadError;
 
 /// Why a load cannot be started, or did not end as it should.
@@ -61,6 +62,9 @@ pub enum LoadError {
         /// What is wrong and what to do about it.
         problem: String,
     },
+    /// This machine has no more of what a connection takes.
+    #[error("{_0}; {}", _0.advice())]
+    Limit(Limit),
     /// A thread or its runtime could not be made.
     #[error("a worker thread could not be started: {source}; free some memory or threads")]
     Thread {

@@ -134,11 +134,23 @@ impl Job {
     /// has to be there cannot be made.
     pub fn ready(self) -> Result<Ready, LoadError> {
         check(&self)?;
+        // The setup needs some, too, and tells how many a connection takes.
         descriptors::make_room(u64::from(self.connections) + u64::from(self.consumers))?;
         let target = self.transport.prepare(&self.shape, &self.allowed)?;
         setup(&target, self.timeout)?;
-        Ok(Ready { job: self, target })
+        let ready = Ready { job: self, target };
+        room_for([&ready])?;
+        Ok(ready)
     }
+}
+
+/// Sees that the connections of all these jobs fit below the limit of open files,
+/// which is raised as far as it goes.
+///
+/// # Errors
+/// When they do not fit, with what to do about it.
+pub fn room_for<'a>(jobs: impl IntoIterator<Item = &'a Ready>) -> Result<(), LoadError> {
+    descriptors::make_room(jobs.into_iter().map(Ready::files).sum())
 }
 
 /// [`Job::ready`] and [`Ready::start`] in one.
@@ -188,6 +200,12 @@ impl Ready {
         &self.job
     }
 
+    /// How many files its connections have open, about.
+    fn files(&self) -> u64 {
+        let both = u64::from(self.job.connections) + u64::from(self.job.consumers);
+        both * self.target.files()
+    }
+
     /// Starts the job, whose operations count their due times from `t0`, which
     /// was or will be at `unix_t0` on the wall clock. Connections are made at
     /// once and in the background; `t0` should leave them a moment. With a
@@ -230,6 +248,7 @@ impl Ready {
             calendar: Calendar::new(unix_t0),
             horizon: Horizon::default(),
             abort: AtomicBool::new(false),
+            denied: Mutex::default(),
             collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
         };
         let order = Arc::new(order);
@@ -259,6 +278,7 @@ fn setup(target: &Target, timeout: Duration) -> Result<(), LoadError> {
         let problem = match runtime.block_on(made) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Unready::Problem(problem))) => problem,
+            Ok(Err(Unready::Limit(limit))) => return Err(LoadError::Limit(limit)),
             Ok(Err(Unready::Denied(trouble))) => return Err(LoadError::Denied(trouble)),
             Ok(Err(Unready::Guard(error))) => return Err(LoadError::Guard(error)),
             // What hangs is under load, too.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use crate::feed::{Op, Taker};
 use bytes::BufMut;
+use services::Trouble;
 
 use crate::answers::Said;
 use crate::identity::IdentityRef;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
+use crate::reach::Unready;
 use crate::shape::Shape;
 use crate::worker::Worker;
 
@@ -164,15 +166,56 @@ impl Lane {
     /// Notes that a connection stands, for as long as the guard lives.
     pub(crate) fn standing(&self) -> Standing {
         self.worker.standing.update(|standing| standing + 1);
+        let all = self.worker.standing.get() >= self.worker.connections;
+        if all && self.worker.complete.get().is_none() {
+            self.worker.complete.set(Some(self.now()));
+        }
         self.worker.cut_off.set(None);
+        self.worker.limit.set(None);
         Standing(Rc::clone(&self.worker))
     }
 
-    /// Notes that no connection could be made.
-    pub(crate) fn refused(&self) {
+    /// Notes that no connection could be made, and why.
+    pub(crate) fn refused(&self, reason: &Reason) {
+        self.worker.limit.set(match reason {
+            Reason::Here(limit) => Some(*limit),
+            _ => None,
+        });
         if self.worker.standing.get() == 0 && self.worker.cut_off.get().is_none() {
             self.worker.cut_off.set(Some(self.now()));
         }
+    }
+
+    /// Why an operation is not sent for which this connection could not be made.
+    pub(crate) fn unmade(&self, error: &Unready) -> Reason {
+        if let Unready::Denied(trouble) = error {
+            self.denied(trouble);
+        }
+        error.reason()
+    }
+
+    /// The target answers that it does not let us in, or do this, which no waiting
+    /// mends. Where it has not done anything for us yet, that ends the run.
+    pub(crate) fn denied(&self, trouble: &Trouble) {
+        if self.worker.book.tally().acked == 0 {
+            self.worker.order.deny(trouble);
+        }
+    }
+
+    /// How many operations of this worker were acknowledged.
+    pub(crate) fn acked(&self) -> u64 {
+        self.worker.book.tally().acked
+    }
+
+    /// Notes that an operation was sent again so often, and whether it was
+    /// acknowledged then.
+    pub(crate) fn retried(&self, attempts: u64, answer: &Answer) {
+        self.worker.book.retried(attempts, answer);
+    }
+
+    /// Why an operation is not sent that has waited for a connection in vain.
+    pub(crate) fn unsent(&self) -> Reason {
+        self.worker.limit.get().map_or(Reason::Unsent, Reason::Here)
     }
 
     /// Gives up the operations that have been due for longer than the timeout
@@ -185,8 +228,9 @@ impl Lane {
         if since > before {
             return;
         }
+        let answer = Answer::Failed(self.unsent());
         while let Some(op) = self.worker.feed.take_older(before) {
-            if self.worker.book.settle(op, None, now, &Answer::Failed(Reason::Unsent), None) {
+            if self.worker.book.settle(op, None, now, &answer, None) {
                 self.worker.feed.settled();
             }
         }

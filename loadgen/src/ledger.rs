@@ -25,7 +25,7 @@ pub enum Fate {
     Failed,
     /// Unknown.
     Indeterminate,
-    /// Never attempted, because the run ended first.
+    /// Never attempted, because the run ended first or this machine could not.
     Dropped,
 }
 

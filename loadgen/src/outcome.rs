@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::Limit;
+use crate::printable::line;
+
 /// What became of an operation that was attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +42,13 @@ impl Answer {
         }
     }
 
+    /// Whether the operation never left, for want of something of this machine:
+    /// nothing was attempted, and the target is not to blame.
+    #[must_use]
+    pub fn never_left(&self) -> bool {
+        matches!(self, Self::Failed(Reason::Here(_)))
+    }
+
     /// Why it was not accepted.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
@@ -57,6 +67,9 @@ pub enum Reason {
     Unreachable(String),
     /// The target leads on to a host that nobody allowed; nothing was sent.
     Forbidden(String),
+    /// This machine had no more of what it takes. An operation of which nothing
+    /// was sent is dropped and not failed.
+    Here(Limit),
     /// Due for longer than the timeout while no connection stood; not sent.
     Unsent,
     /// No answer within the timeout.
@@ -104,6 +117,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Unreachable(error) => write!(f, "no connection: {error}"),
             Self::Forbidden(why) => write!(f, "not allowed: {why}"),
+            Self::Here(limit) => limit.fmt(f),
             Self::Unsent => f.write_str("not sent: no connection within the timeout"),
             Self::Timeout => f.write_str("no answer within the timeout"),
             Self::Lost(error) => write!(f, "connection lost: {error}"),
@@ -133,6 +147,7 @@ pub struct Reasons {
     other: u64,
     unreachable: u64,
     forbidden: u64,
+    limits: Vec<(Limit, u64)>,
 }
 
 impl Reasons {
@@ -148,7 +163,13 @@ impl Reasons {
         if reason.is_forbidden() {
             self.forbidden += times;
         }
-        if let Some((_, count)) = self.seen.iter_mut().find(|(seen, _)| seen == reason) {
+        if let Reason::Here(limit) = reason {
+            // Few, and counted apart from the texts.
+            match self.limits.iter_mut().find(|(known, _)| known == limit) {
+                Some((_, count)) => *count += times,
+                None => self.limits.push((*limit, times)),
+            }
+        } else if let Some((_, count)) = self.seen.iter_mut().find(|(seen, _)| seen == reason) {
             *count += times;
         } else if self.seen.len() < DISTINCT {
             self.seen.push((reason.clone(), times));
@@ -164,6 +185,9 @@ impl Reasons {
         };
         for (reason, count) in &other.seen {
             self.add(reason, *count);
+        }
+        for (limit, count) in &other.limits {
+            self.add(&Reason::Here(*limit), *count);
         }
         self.other += other.other;
         self.unreachable += other.unreachable - known(Reason::is_unreachable);
@@ -182,11 +206,20 @@ impl Reasons {
         self.forbidden
     }
 
-    /// The texts with their counts, the most frequent first.
+    /// What this machine had no more of, with how often, the most frequent first.
+    #[must_use]
+    pub fn limits(&self) -> Vec<(Limit, u64)> {
+        let mut limits = self.limits.clone();
+        limits.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        limits
+    }
+
+    /// The texts with their counts, the most frequent first, as they may be shown.
     #[must_use]
     pub fn top(&self) -> Vec<(String, u64)> {
         let mut top: Vec<_> =
-            self.seen.iter().map(|(reason, count)| (reason.to_string(), *count)).collect();
+            self.seen.iter().map(|(reason, count)| (line(&reason.to_string()), *count)).collect();
+        top.extend(self.limits.iter().map(|(limit, count)| (limit.to_string(), *count)));
         if self.other > 0 {
             top.push(("other reasons".to_owned(), self.other));
         }
@@ -220,10 +253,12 @@ mod tests {
         let mut b = a.clone();
         b.count(&Reason::Unsent);
         b.count(&Reason::Forbidden("elsewhere".into()));
+        a.count(&Reason::Here(Limit::Files));
         b.merge(&a);
         a.merge(&b);
         assert_eq!((b.unreachable(), b.forbidden()), (3, 1));
         assert_eq!((a.unreachable(), a.forbidden()), (4, 1));
-        assert_eq!(b.top().iter().map(|(_, count)| count).sum::<u64>(), 6);
+        assert_eq!((a.limits(), b.limits()), (vec![(Limit::Files, 2)], vec![(Limit::Files, 1)]));
+        assert_eq!(b.top().iter().map(|(_, count)| count).sum::<u64>(), 7);
     }
 }

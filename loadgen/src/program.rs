@@ -24,8 +24,10 @@ mod prometheus;
 mod recorder;
 pub(crate) mod summary;
 
-/// What connections get to be made before the first operation is due.
+/// What connections get to be made before the first operation is due: this, and so
+/// much more for each.
 const LEAD: Duration = Duration::from_millis(100);
+const LEAD_EACH: Duration = Duration::from_micros(300);
 
 /// How often the live view is looked after.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -49,9 +51,21 @@ pub(crate) struct Offered {
     pub(crate) interrupted: bool,
     /// Whether the latency logs were written to their end.
     pub(crate) logged: anyhow::Result<()>,
+    /// Whether an operation that was not acked is a failure of the run.
+    pub(crate) fails_on_error: bool,
 }
 
 impl Offered {
+    /// How many operations failed or are indeterminate.
+    pub(crate) fn errors(&self) -> u64 {
+        self.report.totals.failed + self.report.totals.indeterminate
+    }
+
+    /// Whether there were operations, and the target accepted not one of them.
+    pub(crate) fn is_in_vain(&self) -> bool {
+        self.report.totals.acked == 0 && self.errors() > 0 && !self.report.never_reached()
+    }
+
     /// Whether the generator itself was on time.
     pub(crate) fn kept_up(&self) -> bool {
         let lasted = self.report.last_due.saturating_sub(self.report.first_due);
@@ -90,7 +104,7 @@ fn offer(
 ) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let job = job.ready()?;
-    let (t0, unix_t0) = beginning(start_at)?;
+    let (t0, unix_t0) = beginning(start_at, job.job().connections)?;
     let workload = job.job().workload.clone();
     let warm_up = job.job().warm_up;
     let warm_up = warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0);
@@ -109,15 +123,20 @@ fn offer(
     }
     live.end();
     let (rows, kept, logged) = recorder.finish(&report);
-    Ok(Offered { report, rows, kept, interrupted, logged })
+    let fails_on_error = output.fails_on_error;
+    Ok(Offered { report, rows, kept, interrupted, logged, fails_on_error })
 }
 
 /// T0 on both clocks: the time that was asked for, or as soon as connections
 /// can be made.
 #[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
-fn beginning(start_at: Option<SystemTime>) -> anyhow::Result<(Instant, SystemTime)> {
+fn beginning(
+    start_at: Option<SystemTime>,
+    connections: u32,
+) -> anyhow::Result<(Instant, SystemTime)> {
     let (now, unix_now) = (Instant::now(), SystemTime::now());
-    let Some(start_at) = start_at else { return Ok((now + LEAD, unix_now + LEAD)) };
+    let lead = LEAD + LEAD_EACH * connections;
+    let Some(start_at) = start_at else { return Ok((now + lead, unix_now + lead)) };
     let left = start_at.duration_since(unix_now).map_err(|_| LoadError::Setting {
         what: "time to start",
         value: jiff::Timestamp::try_from(start_at)

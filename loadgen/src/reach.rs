@@ -8,10 +8,15 @@
 //! connect to it ([`Reach::check`]).
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hosts::{Ground, Guard, GuardError};
+
+use crate::limit::Limit;
+use crate::outcome::Reason;
 
 /// Which hosts a target may lead the load on to. All connections of a job share
 /// it.
@@ -29,10 +34,56 @@ pub(crate) struct Reach {
 pub(crate) enum Unready {
     /// What the target said.
     Problem(String),
+    /// This machine has no more of what a connection takes.
+    Limit(Limit),
     /// It does not let us in.
     Denied(services::Trouble),
     /// It leads on to hosts that nobody allowed.
     Guard(GuardError),
+}
+
+impl Unready {
+    /// Why an operation that waited for this is not sent.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Limit(limit) => Reason::Here(*limit),
+            other => Reason::Unreachable(other.to_string()),
+        }
+    }
+
+    /// The same, told of one of several nodes.
+    pub(crate) fn at(self, node: &impl fmt::Display) -> Self {
+        match self {
+            Self::Problem(problem) => Self::Problem(format!("{node}: {problem}")),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Problem(problem) => f.write_str(problem),
+            Self::Limit(limit) => limit.fmt(f),
+            Self::Denied(trouble) => trouble.fmt(f),
+            Self::Guard(error) => f.write_str(&said(error)),
+        }
+    }
+}
+
+impl From<&str> for Unready {
+    fn from(problem: &str) -> Self {
+        Self::Problem(problem.to_owned())
+    }
+}
+
+impl From<io::Error> for Unready {
+    fn from(error: io::Error) -> Self {
+        match Limit::of(&error) {
+            Some(limit) => Self::Limit(limit),
+            None => Self::Problem(error.to_string()),
+        }
+    }
 }
 
 impl From<String> for Unready {

@@ -18,6 +18,7 @@ use crate::error::LoadError;
 use crate::identity;
 use crate::latency::{self, Histogram};
 use crate::outcome::{Reason, Reasons};
+use crate::reach::Unready;
 use crate::worker::Order;
 
 /// How often the end of the consumers is looked for.
@@ -125,8 +126,12 @@ impl Reader {
     }
 
     /// Notes what went wrong. The consumer should pause and try again.
-    pub(crate) fn trouble(&self, error: impl Into<String>) {
-        self.inbox.errors.borrow_mut().count(&Reason::Lost(error.into()));
+    pub(crate) fn trouble(&self, trouble: impl Into<Unready>) {
+        let reason = match trouble.into() {
+            Unready::Limit(limit) => Reason::Here(limit),
+            other => Reason::Lost(other.to_string()),
+        };
+        self.inbox.errors.borrow_mut().count(&reason);
     }
 
     /// Whether the consumers are to go.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::book::Resent;
+use crate::book::{Resent, Retries};
 use crate::latency::Latency;
 use crate::ledger::Ledger;
+use crate::limit::Limit;
 use crate::outage::Outage;
 use crate::pump::Pump;
 use crate::reader::Received;
@@ -43,6 +44,16 @@ impl Progress {
     }
 }
 
+/// The connections of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Connected {
+    /// How many were asked for.
+    pub connections: u32,
+    /// When all of them stood for the first time, after T0; zero if that was before
+    /// the first operation. `None` if they never did.
+    pub all_since: Option<Duration>,
+}
+
 /// Everything about a run that has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -76,6 +87,14 @@ pub struct Report {
     pub unreachable: u64,
     /// Operations that the target led to a host that nobody allowed.
     pub forbidden: u64,
+    /// What this machine had no more of while the load was offered, with how many
+    /// operations met it, the most frequent first. It says nothing of the target:
+    /// those of which nothing was sent are dropped.
+    pub limits: Vec<(Limit, u64)>,
+    /// Operations that were sent again because their outcome was unknown.
+    pub retries: Retries,
+    /// The connections, where there are any that are kept.
+    pub connected: Option<Connected>,
     /// When the first operation was due, after T0.
     pub first_due: Duration,
     /// When the last operation was due, after T0.
@@ -104,6 +123,9 @@ impl Report {
             errors: Vec::new(),
             unreachable: 0,
             forbidden: 0,
+            limits: Vec::new(),
+            retries: Retries::default(),
+            connected: None,
             first_due: Duration::ZERO,
             last_due: Duration::ZERO,
             last_settled: Duration::ZERO,
@@ -129,6 +151,15 @@ impl Report {
 
     fn first_measured(&self) -> Duration {
         self.first_due.max(self.warm_up)
+    }
+
+    /// Whether the limits of this machine let nothing through: something came due,
+    /// nothing was accepted, and every trouble was one of ours.
+    #[must_use]
+    pub fn is_limited_alone(&self) -> bool {
+        let Tally { acked, failed, indeterminate, .. } = self.totals;
+        let limited: u64 = self.limits.iter().map(|(_, count)| count).sum();
+        acked + failed + indeterminate == 0 && limited > 0
     }
 
     /// Whether the target could not be reached at all: something came due,

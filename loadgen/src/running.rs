@@ -6,8 +6,10 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use services::Trouble;
+
 use crate::answers::Answers;
-use crate::book::Resent;
+use crate::book::{Resent, Retries};
 use crate::error::LoadError;
 use crate::job::Instance;
 use crate::ledger::Ledger;
@@ -15,7 +17,7 @@ use crate::outage;
 use crate::outcome::Reasons;
 use crate::pump::Pump;
 use crate::reader::Readers;
-use crate::report::{Progress, Report};
+use crate::report::{Connected, Progress, Report};
 use crate::schedule::Stride;
 use crate::tally::{Second, Tally};
 use crate::worker::{self, Done, Gauge, Order};
@@ -30,6 +32,7 @@ pub struct Running {
     workers: Vec<(Arc<Gauge>, Thread)>,
     seconds: Option<Receiver<Second>>,
     readers: Option<Readers>,
+    connections: u32,
 }
 
 impl Running {
@@ -40,7 +43,9 @@ impl Running {
         seconds: Option<Receiver<Second>>,
         readers: Option<Readers>,
     ) -> Result<Self, LoadError> {
-        let mut running = Self { order: Arc::clone(order), workers: Vec::new(), seconds, readers };
+        let order_of = Arc::clone(order);
+        let workers = Vec::new();
+        let mut running = Self { order: order_of, workers, seconds, readers, connections };
         let workers = order.workers as u32;
         let before = u64::from(instance.number - 1) * order.workers;
         for worker in 0..workers {
@@ -102,7 +107,8 @@ impl Running {
     /// Waits for the end of the run.
     ///
     /// # Errors
-    /// When a worker failed, which is a defect of this program.
+    /// When the target answered that it does not let us in, before it had done
+    /// anything; or when a worker failed, which is a defect of this program.
     pub fn wait(mut self) -> Result<Report, LoadError> {
         let mut done = Vec::new();
         let mut first_error = None;
@@ -120,13 +126,21 @@ impl Running {
         match first_error {
             Some(error) => Err(error),
             None => {
-                let mut report = report(&self.order, done)?;
+                if let Some(trouble) = self.denied() {
+                    return Err(LoadError::Denied(trouble));
+                }
+                let mut report = report(&self.order, done, self.connections)?;
                 if let Some(readers) = self.readers.take() {
                     report.received = Some(readers.finish(report.totals.acked)?);
                 }
                 Ok(report)
             }
         }
+    }
+
+    /// Why the target did not let us in, if that ended the run.
+    fn denied(&self) -> Option<Trouble> {
+        self.order.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the run at once: what is under way is cut off, and indeterminate.
@@ -149,7 +163,7 @@ impl Drop for Running {
     }
 }
 
-fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
+fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, LoadError> {
     let mut ledger = Ledger::new(&order.run, &order.workload);
     let mut totals = Tally::default();
     let mut reasons = Reasons::default();
@@ -159,7 +173,11 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
     let mut duplicates = Resent::default();
     let mut answers = Answers::default();
     let mut dues: Option<(Duration, Duration)> = None;
-    for Done { closed, pump: ticks } in done {
+    let mut retries = Retries::default();
+    let mut all_since = Some(Duration::ZERO);
+    for Done { closed, pump: ticks, complete } in done {
+        retries.merge(closed.retries);
+        all_since = all_since.zip(complete).map(|(one, other)| one.max(other));
         ledger.merge(&closed.ledger).map_err(|source| LoadError::Ledger { source })?;
         totals += closed.tally;
         reasons.merge(&closed.reasons);
@@ -184,6 +202,9 @@ fn report(order: &Order, done: Vec<Done>) -> Result<Report, LoadError> {
         errors: reasons.top(),
         unreachable: reasons.unreachable(),
         forbidden: reasons.forbidden(),
+        limits: reasons.limits(),
+        retries,
+        connected: order.target.connects().then_some(Connected { connections, all_since }),
         first_due,
         last_due,
         duplicates,

@@ -23,7 +23,7 @@ pub struct Tally {
     pub failed: u64,
     /// Unknown.
     pub indeterminate: u64,
-    /// Never attempted, because the run ended first.
+    /// Never attempted, because the run ended first or this machine could not.
     pub dropped: u64,
     /// Started more than [`LATE`] after they were due, whatever their outcome.
     pub late: u64,

@@ -377,7 +377,6 @@ fn figure(name: &str, value: &str) -> Result<(Figure, f64), String> {
         Some(("response", name)) => (Which::Response, name),
         _ => (Which::Response, name),
     };
-    let Span(time) = value.parse().map_err(|error| format!("{error}"))?;
     let figure = match name {
         "mean" => Figure::Mean(which),
         "max" => Figure::Quantile(which, 1.0),
@@ -391,6 +390,7 @@ fn figure(name: &str, value: &str) -> Result<(Figure, f64), String> {
             Figure::Quantile(which, percent / 100.0)
         }
     };
+    let Span(time) = value.parse().map_err(|error| format!("{error}"))?;
     Ok((figure, time.as_secs_f64()))
 }
 
@@ -489,6 +489,14 @@ mod tests {
             ("response.p50<0.5ms", false),
         ] {
             assert_eq!(watch(text, 0, &seconds).held, held, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_figure_is_said_to_be_one_whatever_its_value() {
+        for bad in ["errrors<1%", "latency<5", "p999<1s", "pp<1"] {
+            let error = bad.parse::<Threshold>().unwrap_err();
+            assert!(error.contains("is no figure"), "{error}");
         }
     }
 

@@ -3,19 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::ClientConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::error::LoadError;
+use trust::{Anybody, Given};
+
+mod signature;
+mod trust;
 
 /// Whom to trust and as whom to come, where a target is reached through TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// The authorities to trust, a PEM file; the system's by default.
+    /// The authorities to trust, a PEM file; the system's by default. A server whose
+    /// own certificate is in it is trusted as it is, whatever name, time and use
+    /// stand in that.
     pub ca: Option<PathBuf>,
     /// The client's certificate with its chain, a PEM file.
     pub cert: Option<PathBuf>,
@@ -38,11 +43,9 @@ impl Tls {
         let builder = if self.insecure {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         } else if let Some(path) = &self.ca {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|error| file(path, error))?;
-            }
-            builder.with_root_certificates(roots)
+            let given = Given::new(certificates(path)?, provider);
+            let given = given.map_err(|error| file(path, error))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(given))
         } else {
             builder.with_platform_verifier().map_err(|error| trouble("authorities", "", error))?
         };
@@ -78,43 +81,4 @@ fn file(path: &Path, problem: impl ToString) -> LoadError {
 fn trouble(what: &'static str, value: &str, problem: impl ToString) -> LoadError {
     let problem = format!("TLS: {}", problem.to_string());
     LoadError::Setting { what, value: value.to_owned(), problem }
-}
-
-/// Trusts any certificate, but not a forged signature.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -18,6 +18,10 @@
 //!   within its timeout and a bounded number of times, before it has failed
 //!   for the reason that the last answer gave. Where one connection is links
 //!   to several nodes, each link is lost and made again for itself.
+//! - What no waiting mends (a login that is refused, a right that is missing, an
+//!   exchange or a database that is not there, no TLS where it must be) ends the
+//!   run where the target has not done anything yet. Later it may be mended, and
+//!   the connection pauses like one that cannot be made.
 //! - Nothing is connected to that the target alone named and nobody allowed
 //!   ([`crate::reach`]). What is sent there has *failed* as not allowed.
 
@@ -76,7 +80,7 @@ impl Transport {
             plan::workload::Transport::Http(http) => Self::Http(Http {
                 url: http.url.fill(targets)?,
                 method: http.method.clone(),
-                headers: http.headers.clone(),
+                headers: http.headers.clone().into_iter().collect(),
                 body: http.body.fill(targets)?,
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
@@ -176,6 +180,21 @@ impl Target {
         matches!(self, Self::Http(target) if target.compares())
     }
 
+    /// Whether there are connections that are made once and kept.
+    pub(crate) fn connects(&self) -> bool {
+        !matches!(self, Self::Command(_))
+    }
+
+    /// How many files a connection has open, about.
+    pub(crate) fn files(&self) -> u64 {
+        match self {
+            Self::Http(_) | Self::Amqp(_) => 1,
+            Self::Redis(target) => redis::files(target),
+            Self::Kafka(target) => kafka::files(target),
+            Self::Command(_) => command::FILES,
+        }
+    }
+
     /// Drives one connection until there are no more operations.
     pub(crate) async fn drive(&self, lane: &Lane) {
         match self {
@@ -202,7 +221,8 @@ impl Target {
             Self::Amqp(target) => amqp::setup(target).await,
             Self::Redis(target) => redis::setup(target).await,
             Self::Kafka(target) => Ok(kafka::setup(target).await?),
-            Self::Http(_) | Self::Command(_) => Ok(()),
+            Self::Http(target) => http::setup(target).await,
+            Self::Command(_) => Ok(()),
         }
     }
 

@@ -3,10 +3,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use services::Trouble;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, LocalSet};
 
@@ -20,6 +21,7 @@ use crate::horizon::Horizon;
 use crate::identity::IdentityRef;
 use crate::job::Late;
 use crate::lane::Lane;
+use crate::limit::Limit;
 use crate::payload::Calendar;
 use crate::pump::{self, Pump};
 use crate::schedule::Stride;
@@ -42,7 +44,19 @@ pub(crate) struct Order {
     pub(crate) horizon: Horizon,
     /// Leave at once; what is under way is cut off.
     pub(crate) abort: AtomicBool,
-    pub(crate) collector: std::sync::Mutex<Collector>,
+    /// Why the target does not let us in, which ended the run.
+    pub(crate) denied: Mutex<Option<Trouble>>,
+    pub(crate) collector: Mutex<Collector>,
+}
+
+impl Order {
+    /// Ends the run at once for what no waiting mends.
+    pub(crate) fn deny(&self, trouble: &Trouble) {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.get_or_insert_with(|| trouble.clone());
+        self.abort.store(true, Ordering::Relaxed);
+        self.horizon.stop();
+    }
 }
 
 /// A worker's figures, for whoever watches; refreshed once a tick.
@@ -66,8 +80,14 @@ pub(crate) struct Worker {
     pub(crate) deadlines: Deadlines,
     /// Connections that stand.
     pub(crate) standing: Cell<usize>,
+    /// How many there are.
+    pub(crate) connections: usize,
+    /// When all of them stood for the first time, after T0.
+    pub(crate) complete: Cell<Option<Duration>>,
     /// Since when, after T0, no connection stands and none could be made.
     pub(crate) cut_off: Cell<Option<Duration>>,
+    /// What this machine had no more of when a connection was last tried.
+    pub(crate) limit: Cell<Option<Limit>>,
     /// Told when the feed closes.
     pub(crate) closing: Notify,
 }
@@ -77,10 +97,12 @@ pub(crate) struct Worker {
 pub(crate) struct Done {
     pub(crate) closed: Closed,
     pub(crate) pump: Pump,
+    /// When all of its connections stood for the first time, after T0.
+    pub(crate) complete: Option<Duration>,
 }
 
 impl Worker {
-    fn new(order: Arc<Order>, stride: Stride) -> Rc<Self> {
+    fn new(order: Arc<Order>, stride: Stride, connections: usize) -> Rc<Self> {
         let feed = Feed::new(Arc::clone(&order.supply), stride, order.workers);
         let book = Book::new(&order.run, &order.workload, stride);
         Rc::new(Self {
@@ -89,7 +111,10 @@ impl Worker {
             book,
             deadlines: Deadlines::default(),
             standing: Cell::new(0),
+            connections,
+            complete: Cell::new(None),
             cut_off: Cell::new(None),
+            limit: Cell::new(None),
             closing: Notify::new(),
         })
     }
@@ -145,7 +170,7 @@ pub(crate) fn run(
         .build()
         .map_err(|source| LoadError::Thread { source })?;
     let local = LocalSet::new();
-    let worker = Worker::new(Arc::clone(order), stride);
+    let worker = Worker::new(Arc::clone(order), stride, connections as usize);
     let pump = local.block_on(&runtime, async {
         let mut tasks = JoinSet::new();
         for _ in 0..connections {
@@ -163,11 +188,11 @@ pub(crate) fn run(
     let ended = worker.now();
     let worker = Rc::into_inner(worker).expect("every connection of the worker has ended");
     let below = order.horizon.advance(0).below;
-    let Worker { feed, book, .. } = worker;
+    let Worker { feed, book, complete, .. } = worker;
     let closed = book.close(ended, &feed, stride, below, &order.collector);
     let settled = closed.tally;
     gauge.due.store(settled.due, Ordering::Relaxed);
     gauge.indeterminate.store(settled.indeterminate, Ordering::Relaxed);
     gauge.under_way.store(0, Ordering::Relaxed);
-    Ok(Done { closed, pump })
+    Ok(Done { closed, pump, complete: complete.get() })
 }

@@ -16,6 +16,7 @@ use escape::decoded;
 
 mod escape;
 mod host;
+mod idn;
 
 pub use host::Host;
 
@@ -69,6 +70,11 @@ impl Address {
     /// Reads an address of a service.
     pub(crate) fn read(service: Service, text: &str) -> Result<Self, AddressError> {
         let wrong = |reason: String| AddressError { service, shown: redact_address(text), reason };
+        let text = match service {
+            // Only these may have hosts with letters of any language.
+            Service::Http => &*idn::ascii(text).map_err(wrong)?,
+            _ => text,
+        };
         let mut address = parts(service, text).map_err(wrong)?;
         (service.about().read)(&mut address).map_err(wrong)?;
         Ok(address)
@@ -122,8 +128,12 @@ impl Address {
         }
     }
 
-    /// Refuses parameters with other names.
+    /// Refuses parameters with other names, and those that are given twice.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), String> {
+        let again = |at: usize| self.query[..at].iter().any(|(name, _)| *name == self.query[at].0);
+        if let Some(at) = (0..self.query.len()).find(|&at| again(at)) {
+            return Err(format!("the parameter {:?} is given twice", self.query[at].0));
+        }
         let other = self.query.iter().find(|(name, _)| !known.contains(&name.as_str()));
         let Some((name, _)) = other else { return Ok(()) };
         Err(match known {

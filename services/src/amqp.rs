@@ -24,7 +24,7 @@ const PARAMETERS: [&str; 4] = ["heartbeat", "connection_timeout", "channel_max",
 
 fn read(address: &mut Address) -> Result<(), String> {
     address.one_host()?;
-    address.name()?;
+    name(address)?;
     address.only(&PARAMETERS)?;
     for (name, value) in &address.query {
         let number: u32 = value.parse().map_err(|_| format!("{name}={value} is no number"))?;
@@ -42,8 +42,42 @@ pub fn credentials(address: &Address) -> (String, String) {
     (or_guest(&address.user), or_guest(&address.password))
 }
 
-/// The virtual host, `/` where none is named.
+/// The virtual host: `/` where none is named, and where it is written as itself.
 #[must_use]
 pub fn vhost(address: &Address) -> String {
-    address.name().ok().flatten().unwrap_or_else(|| "/".to_owned())
+    let named = name(address).ok().flatten().filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| "/".to_owned())
+}
+
+/// The name after the host. That of `amqp://host//` is a slash.
+fn name(address: &Address) -> Result<Option<String>, String> {
+    match address.path.as_str() {
+        "//" => Ok(Some("/".to_owned())),
+        _ => address.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Service;
+
+    #[test]
+    fn virtual_hosts_are_read_in_every_usual_form() {
+        for (text, name) in [
+            ("amqp://h", "/"),
+            ("amqp://h/", "/"),
+            ("amqp://h//", "/"),
+            ("amqp://h/%2F", "/"),
+            ("amqp://h/%2f?heartbeat=5", "/"),
+            ("amqp://h?heartbeat=5", "/"),
+            ("amqp://h/a%2Fb", "a/b"),
+            ("amqp://h/a%20b/", ""),
+        ] {
+            match Service::Amqp.address(text) {
+                Ok(address) => assert_eq!(vhost(&address), name, "{text}"),
+                Err(error) => assert!(name.is_empty(), "{error}"),
+            }
+        }
+    }
 }

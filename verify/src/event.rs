@@ -242,6 +242,9 @@ pub struct WorkloadSummary {
     /// Operations that the target led to a host that nobody allowed.
     #[serde(default)]
     pub forbidden: u64,
+    /// What this machine had no more of, with how many operations met it.
+    #[serde(default)]
+    pub limits: Vec<(String, u64)>,
     /// How well the generator kept its own time.
     pub pump: PumpHistory,
     /// The second sendings of operations that are sent twice.

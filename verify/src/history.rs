@@ -154,6 +154,9 @@ pub struct WorkloadHistory {
     /// Operations that the target led to a host that nobody allowed; they were
     /// not sent.
     pub forbidden: u64,
+    /// What this machine had no more of, with how many operations met it. Those of
+    /// which nothing was sent were dropped.
+    pub limits: Vec<(String, u64)>,
 }
 
 impl WorkloadHistory {
@@ -172,6 +175,7 @@ impl WorkloadHistory {
             pump: PumpHistory::default(),
             broken: None,
             forbidden: 0,
+            limits: Vec::new(),
         }
     }
 

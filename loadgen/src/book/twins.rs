@@ -23,7 +23,7 @@ pub struct Resent {
     pub failed: u64,
     /// Unknown.
     pub indeterminate: u64,
-    /// Not made, because the run ended first.
+    /// Not made, because the run ended first or this machine could not.
     pub unsent: u64,
 }
 
@@ -83,7 +83,10 @@ impl Twins {
         let seq = sent.settled.seq;
         let other = self.half.remove(&seq);
         if sending == Sending::Second {
-            self.resent.count(sent.settled.outcome);
+            match sent.settled.never_left {
+                true => self.resent.unsent += 1,
+                false => self.resent.count(sent.settled.outcome),
+            }
             let Some(Half::First(first)) = other else {
                 self.half.insert(seq, Half::Second(sent));
                 return None;
@@ -121,7 +124,8 @@ impl Twins {
             hits: a.again.hits + b.again.hits,
             disagreed,
         };
-        Settled { outcome: both(a.outcome, b.outcome), again, ..a }
+        let never_left = a.never_left && b.never_left;
+        Settled { outcome: both(a.outcome, b.outcome), never_left, again, ..a }
     }
 
     /// The second sending will not be made; gives the operation as a whole if
@@ -145,7 +149,7 @@ impl Twins {
                     self.resent.count(Outcome::Indeterminate);
                     let outcome = both(first.outcome, Outcome::Indeterminate);
                     let again = Again { resent: true, ..first.again };
-                    left.push(Settled { outcome, again, ..first });
+                    left.push(Settled { outcome, never_left: false, again, ..first });
                 }
                 // The first sending is unknown, and so is the operation,
                 // unless the second was accepted. Its times are not known.
@@ -153,7 +157,13 @@ impl Twins {
                     let outcome = both(second.outcome, Outcome::Indeterminate);
                     let acked = second.outcome == Outcome::Acked;
                     let again = Again { resent: true, acked, ..second.again };
-                    left.push(Settled { outcome, started: None, again, ..second });
+                    left.push(Settled {
+                        outcome,
+                        started: None,
+                        never_left: false,
+                        again,
+                        ..second
+                    });
                 }
                 Half::Alone => {}
             }
@@ -198,7 +208,9 @@ mod tests {
         let finished = Duration::from_secs(time.end);
         let hits = u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true)));
         let again = Again { hits, ..Again::default() };
-        Sent { settled: Settled { seq: 7, due, started, finished, outcome, again }, said }
+        let never_left = false;
+        let settled = Settled { seq: 7, due, started, finished, outcome, never_left, again };
+        Sent { settled, said }
     }
 
     /// Whichever sending is answered first counts as the earlier one.

@@ -44,8 +44,9 @@ const EXAMPLES: &str = "Examples:
 
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
 (hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
-Exit codes: 0 offered and every threshold kept, 1 a threshold broken, 2 usage, 3 with thresholds:
-the generator could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
+Exit codes: 0 offered and every threshold kept, 1 a threshold broken, or an operation not acked
+with --fail-on-error, 2 usage, 3 with thresholds:
+the generator or its machine could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
 
 /// Offers load at a fixed rate, whatever the target does, and accounts for
 /// every operation.
@@ -159,7 +160,7 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     clap_complete::generate(shell, &mut Args::command(), "loadgen", &mut script);
     match std::io::stdout().write_all(&script) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => super::exit::environment(),
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
         let Ok(Asked::Load(load)) = args.read() else { panic!("it is a load") };
         assert_eq!(load.job.pace.total(), Some(10_000));
         let Transport::Http(http) = load.job.transport else { panic!("it is HTTP") };
-        assert_eq!((http.method.as_str(), http.headers["a"].as_str()), ("POST", "b:c"));
+        assert_eq!((http.method.as_str(), http.headers[0].1.as_str()), ("POST", "b:c"));
         assert!(http.refused.contains(400) && !http.refused.contains(404));
         assert!(!http.refused.contains(408));
     }

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use hosts::GuardError;
 use loadgen::LoadError;
+use loadgen::printable::lines;
 use scenarios::redact::{Secrets, redact};
 
 use super::Offered;
 
 /// The load was offered; what became of it is in the report.
 const OFFERED: u8 = 0;
-/// A threshold was not kept to.
+/// A threshold was not kept to, or with `--fail-on-error` an operation was not acked.
 const BROKEN_THRESHOLD: u8 = 1;
 /// There are thresholds, and the generator could not keep up.
 const INCONCLUSIVE: u8 = 3;
@@ -26,6 +27,12 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn of(offered: &Offered) -> ExitCode {
     ExitCode::from(if offered.interrupted {
         INTERRUPTED
+    } else if !offered.kept.is_empty() && !offered.report.limits.is_empty() {
+        eprintln!("loadgen: this machine met a limit of its own, so the thresholds say nothing");
+        INCONCLUSIVE
+    } else if offered.report.is_limited_alone() {
+        eprintln!("loadgen: nothing could be offered within the limits of this machine");
+        ENVIRONMENT
     } else if offered.report.never_reached() {
         eprintln!("loadgen: the target could not be reached at all; check its address");
         ENVIRONMENT
@@ -34,6 +41,13 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
         INCONCLUSIVE
     } else if offered.kept.iter().any(|kept| !kept.held) {
         BROKEN_THRESHOLD
+    } else if offered.fails_on_error && offered.errors() > 0 {
+        eprintln!(
+            "loadgen: {} of {} operations were not acked (--fail-on-error)",
+            offered.errors(),
+            offered.report.totals.due
+        );
+        BROKEN_THRESHOLD
     } else {
         OFFERED
     })
@@ -41,13 +55,30 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
 
 /// Says what is wrong with the arguments.
 pub(crate) fn usage(error: &anyhow::Error) -> ExitCode {
-    eprintln!("loadgen: {}", redact(&format!("{error:#}")));
+    eprintln!("loadgen: {}", lines(&redact(&told(error))));
     ExitCode::from(USAGE)
+}
+
+/// Something around the program is not as it must be.
+pub(crate) fn environment() -> ExitCode {
+    ExitCode::from(ENVIRONMENT)
+}
+
+/// An error with its causes, each that is not told of already.
+fn told(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.contains(&cause) {
+            let joint = if said.is_empty() { "" } else { ": " };
+            said = format!("{said}{joint}{cause}");
+        }
+    }
+    said
 }
 
 /// Says why the run could not be started or ended.
 pub(crate) fn failure(error: &anyhow::Error, secrets: &Secrets) -> ExitCode {
-    eprintln!("loadgen: {}", secrets.hide(&format!("{error:#}")));
+    eprintln!("loadgen: {}", lines(&secrets.hide(&told(error))));
     ExitCode::from(match error.downcast_ref::<LoadError>() {
         Some(
             LoadError::Address(_)

@@ -88,7 +88,7 @@ fn run(args: &FindMaxArgs) -> anyhow::Result<ExitCode> {
         let said = match &went {
             Went::Sustained => "sustained".to_owned(),
             Went::Not(why) => why.clone(),
-            Went::Lost => "the generator could not keep up".to_owned(),
+            Went::Lost => "the generator or its machine could not keep up".to_owned(),
             Went::Interrupted => "interrupted".to_owned(),
         };
         // Whoever closed the other end does not want to know.
@@ -139,7 +139,7 @@ fn judge(offered: &Offered) -> Went {
     let (asked, accepted) = (report.rate_asked(), report.rate_acked());
     if offered.interrupted {
         Went::Interrupted
-    } else if !offered.kept_up() {
+    } else if !offered.kept_up() || !report.limits.is_empty() {
         Went::Lost
     } else if let Some(broken) = offered.kept.iter().find(|kept| !kept.held) {
         Went::Not(format!("{} is broken: {}", broken.threshold, broken.found))

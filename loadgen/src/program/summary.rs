@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use loadgen::printable::line;
+use loadgen::tally::LATE;
 use loadgen::{Quantiles, Report, Tally};
 use scenarios::redact::Secrets;
 use scenarios::units::Unit;
@@ -48,12 +50,18 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
     let rate = |rate| Unit::PerSecond.show(rate);
     writeln!(out, "{}", title.target)?;
     let asked = title.rate.map_or_else(|| "a closed loop".to_owned(), rate);
-    writeln!(out, "  asked {asked}, accepted {}", rate(report.rate_acked()))?;
+    let accepted = match report.measured.acked {
+        // So few have no rate.
+        few @ 0..=1 => format!("{few} in all"),
+        _ => rate(report.rate_acked()),
+    };
+    writeln!(out, "  asked {asked}, accepted {accepted}")?;
     for (name, count) in counts(&totals) {
         let share = Unit::Share.show(count as f64 / totals.due.max(1) as f64);
         writeln!(out, "  {name:<14}{count:>12}  {share:>7}")?;
     }
     write_rest_of_counts(out, report, &title.secrets)?;
+    write_connected(out, report)?;
     let [p50, p95, p99, max] = ["p50", "p95", "p99", "max"];
     writeln!(out, "  {:<14}{p50:>12}{p95:>12}{p99:>12}{max:>12}", "latency")?;
     for (name, histogram) in report.latency.named() {
@@ -107,6 +115,14 @@ fn write_rest_of_counts(out: &mut String, report: &Report, secrets: &Secrets) ->
             again.unsent
         )?;
     }
+    let retries = report.retries;
+    if retries.operations > 0 {
+        writeln!(
+            out,
+            "  {:<14}{:>12}  {} times in all, {} acked in the end",
+            "retried", retries.operations, retries.attempts, retries.acked
+        )?;
+    }
     if let Some(answers) = &report.answers {
         let counts = answers.counts;
         writeln!(
@@ -123,7 +139,7 @@ fn write_rest_of_counts(out: &mut String, report: &Report, secrets: &Secrets) ->
         )?;
         for row in answers.guilty(report.ledger.run(), report.ledger.workload()).take(GUILTY) {
             let value = |value: Option<String>| {
-                value.map_or_else(|| "nothing".to_owned(), |value| secrets.hide(&value))
+                value.map_or_else(|| "nothing".to_owned(), |value| line(&secrets.hide(&value)))
             };
             let (first, second) = (value(row.first), value(row.second));
             writeln!(out, "  {} {:?}: {first}, then {second}", row.id, row.kind)?;
@@ -152,11 +168,39 @@ fn write_verdicts(out: &mut String, offered: &Offered) -> std::fmt::Result {
         let word = if kept.held { "held" } else { "BROKEN" };
         writeln!(out, "  {word:<8}{}: {}", kept.threshold, kept.found)?;
     }
+    if offered.is_in_vain() {
+        writeln!(
+            out,
+            "  warning: not one operation was acked; see that the address, the request and what \
+             counts as accepted are right"
+        )?;
+    }
+    for (limit, count) in &offered.report.limits {
+        writeln!(
+            out,
+            "  warning: {limit}, met by {count} operations, which says nothing of the target; {}",
+            limit.advice()
+        )?;
+    }
     if !offered.kept_up() {
         let lost = seconds(offered.report.pump.lost);
         writeln!(out, "  the generator could not keep up for {lost}; give it more processor time")?;
     }
     Ok(())
+}
+
+/// Since when all connections stood, where that was not so from the start.
+fn write_connected(out: &mut String, report: &Report) -> std::fmt::Result {
+    let Some(connected) = report.connected else { return Ok(()) };
+    let number = connected.connections;
+    match connected.all_since {
+        Some(since) if since < LATE => Ok(()),
+        Some(since) => {
+            writeln!(out, "  {number} connections stood from {} on, not before", seconds(since))
+        }
+        None if report.totals.acked == 0 => Ok(()),
+        None => writeln!(out, "  {number} connections never stood all at once"),
+    }
 }
 
 fn seconds(time: Duration) -> String {

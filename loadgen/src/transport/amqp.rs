@@ -53,6 +53,9 @@ mod topology;
 mod window;
 mod wire;
 
+/// A connection that lasted so long was of use, whatever came of it.
+const LONG: Duration = Duration::from_secs(1);
+
 /// AMQP 0-9-1 publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amqp {
@@ -232,22 +235,17 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
         true => topology::declare(target).await,
         false => topology::see(target).await,
     };
-    // Codes of AMQP: neither comes right by waiting.
     match made {
-        Err(said) if said.starts_with("403 ") && said.contains("Login was refused") => {
-            Err(Unready::Denied(target.given.locked("a connection", &said)))
+        Err(Unready::Problem(said)) if target.has_topology => {
+            // A code says that the broker answered.
+            if said.starts_with(|first: char| first.is_ascii_digit()) {
+                let said = format!("{said}, and --predeclared takes queues as they are,");
+                return Err(Unready::Denied(target.given.answered("a declaration", &said)));
+            }
+            Err(Unready::Problem(said))
         }
-        Err(said) if said.starts_with("403 ") || said.starts_with("530 ") => {
-            Err(Unready::Denied(target.given.denied("a connection", &said)))
-        }
-        Err(problem) if target.has_topology => {
-            Err(Unready::Problem(format!("{problem} (--predeclared takes queues as they are)")))
-        }
-        Err(said) if said.starts_with("404 ") => {
-            let asked = format!("the exchange {:?}", target.exchange);
-            Err(Unready::Denied(target.given.answered(&asked, &said)))
-        }
-        Err(_) | Ok(()) => Ok(()),
+        Err(Unready::Problem(_)) | Ok(()) => Ok(()),
+        Err(other) => Err(other),
     }
 }
 
@@ -273,25 +271,32 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
             }
             let started = lane.now();
             match connect(target, lane).await {
-                Ok(open) => {
-                    backoff.reset();
-                    link = Some(open);
-                }
+                Ok(open) => link = Some(open),
                 Err(reason) => {
+                    lane.refused(&reason);
+                    let answer = Answer::Failed(reason);
                     for op in in_hand.drain(..) {
-                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                        lane.settle(op, started, &answer);
                     }
-                    lane.refused();
                     lane.pause(backoff.pause()).await;
                 }
             }
             continue;
         };
-        let _standing = lane.standing();
+        let standing = lane.standing();
+        let (began, acked) = (lane.now(), lane.acked());
         let session = Session::new(wire, beat, target, lane);
         match session.serve(std::mem::take(&mut in_hand)).await {
             End::NoMore => return,
             End::Lost { unsent } => in_hand = unsent,
+        }
+        drop(standing);
+        // Without confirms an acknowledgement is none of the broker's.
+        let fruitful = target.window.is_some() && lane.acked() > acked;
+        if fruitful || lane.now().saturating_sub(began) >= LONG {
+            backoff.reset();
+        } else {
+            lane.pause(backoff.pause()).await;
         }
     }
 }
@@ -300,10 +305,10 @@ async fn connect(target: &Target, lane: &Lane) -> Result<(Wire, Duration), Reaso
     let name = format!("shakedown:loadgen:{}", lane.workload());
     let wanted =
         Wanted { name: &name, channels: target.channels, confirms: target.window.is_some() };
-    let open = opening::open(&target.address, &target.login, &wanted);
+    let open = opening::open(target, &wanted);
     match lane.limit(lane.now() + lane.timeout(), open).await {
         Some(Ok(open)) => Ok(open),
-        Some(Err(error)) => Err(Reason::Unreachable(error)),
+        Some(Err(error)) => Err(lane.unmade(&error)),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
     }
 }

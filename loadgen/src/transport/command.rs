@@ -20,9 +20,17 @@ use super::{body, template};
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
+use crate::limit::Limit;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
 use crate::shape::Shape;
+
+/// The files of one program: both ends of its input, of the pipe by which its
+/// start is told, and a descriptor of its end.
+pub(super) const FILES: u64 = 5;
+
+/// The pause after a program that this machine could not start.
+const BREATHER: Duration = Duration::from_millis(50);
 
 /// How long a program that was killed may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(1);
@@ -153,7 +161,15 @@ pub(super) async fn drive(target: &Target, lane: &Lane) {
 async fn attempt(target: &Target, lane: &Lane, op: &Op, until: Duration) -> Answer {
     let mut group = match target.spawn(lane, op) {
         Ok(group) => group,
-        Err(error) => return Answer::Failed(Reason::Spawn(error.to_string())),
+        Err(error) => {
+            let why = Limit::of_spawn(&error)
+                .map_or_else(|| Reason::Spawn(error.to_string()), Reason::Here);
+            // Another attempt at once would meet the same.
+            if let Reason::Here(_) = why {
+                lane.pause(BREATHER).await;
+            }
+            return Answer::Failed(why);
+        }
     };
     let mut input = Vec::new();
     lane.render_body(&target.body, op, lane.now(), &mut input);

@@ -11,7 +11,6 @@
 //! Where answers are compared, those to an operation that is sent twice, or
 //! that is tried again, are listened to.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
@@ -27,6 +26,7 @@ use crate::feed::{Op, Sending};
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
+use crate::reach::Unready;
 use crate::shape::Shape;
 use crate::tls::Tls;
 
@@ -37,6 +37,7 @@ mod ear;
 mod h1;
 mod h2;
 mod response;
+mod url;
 mod wire;
 
 /// How often a request that was certainly not carried out is sent again at
@@ -53,8 +54,9 @@ pub struct Http {
     pub url: String,
     /// The request method.
     pub method: String,
-    /// Headers beside the usual ones; their values are payload templates.
-    pub headers: BTreeMap<String, String>,
+    /// Headers beside the usual ones, in order, those of one name all; their values
+    /// are payload templates.
+    pub headers: Vec<(String, String)>,
     /// The payload template of the body.
     pub body: String,
     /// Statuses that mean *accepted*.
@@ -173,7 +175,7 @@ impl Target {
 /// The headers of every request in lower case, the usual ones first.
 fn headers(http: &Http) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
     let mut headers = Vec::new();
-    if !http.headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
+    if !http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
         let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
         headers.push((USER_AGENT, template("header user-agent", agent)?));
     }
@@ -210,7 +212,7 @@ fn authority(given: &services::Address) -> Result<Authority, LoadError> {
 fn path(given: &services::Address, text: &str) -> Result<Payload, LoadError> {
     let text = text.split('#').next().unwrap_or_default();
     let slash = if text.starts_with('/') { "" } else { "/" };
-    let payload = template("URL", &format!("{slash}{text}"))?;
+    let payload = template("URL", &url::encoded(&format!("{slash}{text}")))?;
     PathAndQuery::try_from(sample(&payload).as_slice()).map_err(|error| {
         refused(given, format!("the path behind it has an illegal character ({error})"))
     })?;
@@ -225,6 +227,18 @@ fn sample(payload: &Payload) -> Vec<u8> {
     let shape = Shape::default();
     payload.render(&Fields { identity, time: 0, shape: &shape }, &mut out);
     out
+}
+
+/// Sees that TLS is spoken where it must be, with a certificate that is trusted. A
+/// server that does not answer may do so later.
+pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
+    if !target.address.is_secure() {
+        return Ok(());
+    }
+    match target.address.connect().await {
+        Err(denied @ Unready::Denied(_)) => Err(denied),
+        _ => Ok(()),
+    }
 }
 
 /// Drives one connection until there are no more operations.
@@ -255,7 +269,7 @@ async fn persist(
     started: Duration,
 ) -> (Answer, Option<Said>) {
     let mut ear = if op.sending == Sending::Only { None } else { target.ear() };
-    let mut retried = false;
+    let mut retries = 0;
     let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
     for _ in 0..target.retries {
         let Answer::Indeterminate(reason) = &answer else { break };
@@ -264,7 +278,7 @@ async fn persist(
         }
         let unknown = reason.clone();
         lane.pause(attempts.pause()).await;
-        retried = true;
+        retries += 1;
         ear = ear.or_else(|| target.ear());
         answer = match attempts.attempt(op, lane.now(), ear.as_mut()).await {
             // An earlier attempt may have been carried out all the same.
@@ -272,17 +286,11 @@ async fn persist(
             other => other,
         };
     }
-    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retried));
-    (answer, said)
-}
-
-/// The innermost cause, which is the one that tells something.
-fn text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
+    if retries > 0 {
+        lane.retried(retries, &answer);
     }
-    cause.to_string()
+    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retries > 0));
+    (answer, said)
 }
 
 #[cfg(test)]
@@ -293,7 +301,7 @@ mod tests {
         Http {
             url: url.to_owned(),
             method: "POST".to_owned(),
-            headers: BTreeMap::new(),
+            headers: Vec::new(),
             body: "@{id}".to_owned(),
             accepted: "200-299".parse().unwrap(),
             refused: "400-499".parse().unwrap(),
@@ -310,6 +318,7 @@ mod tests {
             ("http://127.0.0.1:81/a?b=@@{c}#d", "127.0.0.1", 81, "/a?b=@{c}"),
             ("HTTP://127.0.0.1", "127.0.0.1", 80, "/"),
             ("http://[::1]:9?x", "::1", 9, "/?x"),
+            ("http://127.0.0.1/ä b?c d", "127.0.0.1", 80, "/%C3%A4%20b?c%20d"),
         ] {
             let target = Target::new(&http(url), &Shape::default()).unwrap();
             assert_eq!((target.address.host.as_str(), target.address.port), (host, port));
@@ -330,7 +339,7 @@ mod tests {
             ("http://a,b/", "one host"),
             ("http://::1/", "brackets"),
             ("http://u:p@127.0.0.1/", "Authorization"),
-            ("http://127.0.0.1/a b", "illegal character"),
+            ("http://127.0.0.1/a\tb", "illegal character"),
             ("http://127.0.0.1/@{nope}", "@{id}"),
             ("http://no-such-host.invalid/", "is unknown"),
         ] {
@@ -341,9 +350,9 @@ mod tests {
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
         assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));
         let two = HttpVersion::Http2 { streams: 8 };
-        let upgrade = BTreeMap::from([("Upgrade".to_owned(), "x".to_owned())]);
+        let upgrade = vec![("Upgrade".to_owned(), "x".to_owned())];
         for (bad, hint) in [
-            (HttpVersion::Http2 { streams: 0 }, BTreeMap::new(), "1 to 10000"),
+            (HttpVersion::Http2 { streams: 0 }, Vec::new(), "1 to 10000"),
             (two, upgrade, "not in HTTP/2"),
         ]
         .map(|(version, headers, hint)| {

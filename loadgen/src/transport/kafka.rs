@@ -25,7 +25,7 @@ use client as backend;
 use without as backend;
 
 pub(crate) use backend::Target;
-pub(super) use backend::{consume, drive, led, setup};
+pub(super) use backend::{consume, drive, files, led, setup};
 
 #[cfg(feature = "kafka")]
 mod bell;

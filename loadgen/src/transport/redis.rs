@@ -17,10 +17,11 @@
 //! the keys; `redis/cluster.rs` says what an answer means there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use scenarios::plan::workload as plan;
 use scenarios::template::TemplateError;
-use services::Service;
+use services::{Service, Trouble};
 
 use super::stream::{Address, refused};
 use crate::backoff::Backoff;
@@ -173,8 +174,8 @@ pub(crate) struct Target {
     given: services::Address,
     address: Address,
     reach: Reach,
-    user: String,
-    password: Option<String>,
+    /// User, if one is to be named, and password; `None` lets in without.
+    login: Option<(Option<String>, String)>,
     database: u32,
     /// Present if the address is a node of a cluster.
     cluster: Option<Cluster>,
@@ -214,8 +215,8 @@ impl Target {
         Ok(Self {
             address,
             reach,
-            user: given.user.clone().unwrap_or_default(),
-            password: given.password.clone(),
+            login: services::redis::login(&given)
+                .map(|(user, password)| (user.map(str::to_owned), password.to_owned())),
             given,
             database,
             cluster: redis.cluster.then(|| Cluster::new(seed, &redis.into)),
@@ -244,6 +245,12 @@ pub(super) async fn led(target: &Target) -> Result<(), Unready> {
     target.reach.see(&cluster.seed().to_string(), nodes.iter().map(|node| node.host.as_str()))
 }
 
+/// How many files a connection has open: a link to each node of a cluster, and one
+/// to ask for the topology.
+pub(super) fn files(target: &Target) -> u64 {
+    target.cluster.as_ref().map_or(1, |cluster| cluster.topology().nodes().len() as u64 + 1)
+}
+
 /// Sees that the server lets us in. One that does not answer may do so later.
 pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
     if target.cluster.is_some() {
@@ -251,7 +258,8 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
         return Ok(());
     }
     let said = match Link::open(target, &target.address, "shakedown:loadgen:setup").await {
-        Err(error) => error,
+        Err(Unready::Problem(said)) => said,
+        Err(other) => return Err(other),
         Ok(mut link) => {
             let told = link.call(&[b"PING"], |reply| match reply {
                 Reply::Error(text) => String::from_utf8_lossy(text).into_owned(),
@@ -260,9 +268,28 @@ pub(super) async fn setup(target: &Target) -> Result<(), Unready> {
             told.await.unwrap_or_default()
         }
     };
-    let is_locked = LOCKED.iter().any(|answer| said.starts_with(answer));
-    if is_locked { Err(Unready::Denied(target.given.locked("AUTH", &said))) } else { Ok(()) }
+    match denied(target, "PING", said) {
+        // A user who may not ask this may still do what is to be done.
+        Unready::Denied(Trouble::Credentials { login: false, .. }) | Unready::Problem(_) => Ok(()),
+        denied => Err(denied),
+    }
 }
+
+/// What the server said, apart whether waiting mends it.
+fn denied(target: &Target, request: &str, said: String) -> Unready {
+    if LOCKED.iter().any(|answer| said.starts_with(answer)) {
+        Unready::Denied(target.given.locked("AUTH", &said))
+    } else if said.starts_with("NOPERM") {
+        Unready::Denied(target.given.denied(request, &said))
+    } else if ["ERR DB index", "ERR invalid DB index"].iter().any(|begin| said.starts_with(begin)) {
+        Unready::Denied(target.given.answered(request, &said))
+    } else {
+        Unready::Problem(said)
+    }
+}
+
+/// A connection that lasted so long was of use, whatever came of it.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The beginnings of what Redis answers to a login that it does not know.
 const LOCKED: [&str; 5] = [
@@ -299,24 +326,29 @@ async fn drive_single(target: &Target, lane: &Lane) {
             }
             let started = lane.now();
             match connect(target, lane).await {
-                Ok(open) => {
-                    backoff.reset();
-                    link = Some(open);
-                }
+                Ok(open) => link = Some(open),
                 Err(reason) => {
+                    lane.refused(&reason);
+                    let answer = Answer::Failed(reason);
                     for op in in_hand.drain(..) {
-                        lane.settle(op, started, &Answer::Failed(reason.clone()));
+                        lane.settle(op, started, &answer);
                     }
-                    lane.refused();
                     lane.pause(backoff.pause()).await;
                 }
             }
             continue;
         };
-        let _standing = lane.standing();
+        let standing = lane.standing();
+        let (began, acked) = (lane.now(), lane.acked());
         match session::serve(open, target, lane, std::mem::take(&mut in_hand)).await {
             End::NoMore => return,
             End::Lost { unsent } => in_hand = unsent,
+        }
+        drop(standing);
+        if lane.acked() > acked || lane.now().saturating_sub(began) >= LONG {
+            backoff.reset();
+        } else {
+            lane.pause(backoff.pause()).await;
         }
     }
 }
@@ -326,7 +358,7 @@ async fn connect(target: &Target, lane: &Lane) -> Result<Link, Reason> {
     match lane.limit(lane.now() + lane.timeout(), Link::open(target, &target.address, &name)).await
     {
         Some(Ok(link)) => Ok(link),
-        Some(Err(error)) => Err(Reason::Unreachable(error)),
+        Some(Err(error)) => Err(lane.unmade(&error)),
         None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
     }
 }
@@ -370,7 +402,7 @@ mod tests {
             Target::new(&redis("redis://us%40er:p%2Fw@127.0.0.1:7/3"), &Shape::default(), &[])
                 .unwrap();
         assert_eq!((target.address.host.as_str(), target.address.port), ("127.0.0.1", 7));
-        assert_eq!((target.user.as_str(), target.password.as_deref()), ("us@er", Some("p/w")));
+        assert_eq!(target.login, Some((Some("us@er".to_owned()), "p/w".to_owned())));
         assert_eq!(target.database, 3);
         let six = Redis { cluster: true, ..redis("redis://[::1]") };
         let six = Target::new(&six, &Shape::default(), &[]).unwrap();

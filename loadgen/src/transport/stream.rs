@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
 use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -14,11 +14,18 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::LoadError;
+use crate::limit::Limit;
+use crate::reach::Unready;
 use crate::tls::Tls;
+
+/// What is said of a server that is asked for HTTP/2 in the TLS handshake.
+pub(super) const DISAGREES: &str = "the server does not speak HTTP/2: it does not agree on h2";
 
 /// Where a connection goes, and how.
 #[derive(Debug)]
 pub(super) struct Address {
+    /// As it was given.
+    given: services::Address,
     pub(super) host: String,
     pub(super) port: u16,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
@@ -45,7 +52,7 @@ impl Address {
                 Some((tls.client(protocols)?, name))
             }
         };
-        Ok(Self { host, port, tls })
+        Ok(Self { given: address.clone(), host, port, tls })
     }
 
     /// The address of another server that is reached in the same way.
@@ -62,11 +69,43 @@ impl Address {
                 Some((Arc::clone(config), name))
             }
         };
-        Ok(Self { host: host.to_owned(), port, tls })
+        Ok(Self { given: self.given.clone(), host: host.to_owned(), port, tls })
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> io::Result<Stream> {
+    ///
+    /// # Errors
+    /// When there is no connection, apart whether that is for want of something
+    /// of this machine.
+    pub(super) async fn connect(&self) -> Result<Stream, Unready> {
+        self.reach().await.map_err(|error| {
+            if let Some(limit) = Limit::of(&error) {
+                return Unready::Limit(limit);
+            }
+            // A name server has no number for what went wrong.
+            if error.raw_os_error().is_none() && Limit::now().is_some() {
+                return Unready::Limit(Limit::Files);
+            }
+            match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                // Others go on without a protocol.
+                Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+                    DISAGREES.into()
+                }
+                Some(error) => match denial(error) {
+                    Some(why) => Unready::Denied(self.given.answered("a TLS handshake", &why)),
+                    None => error.to_string().into(),
+                },
+                None => text(&error).into(),
+            }
+        })
+    }
+
+    /// Whether connections are encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    async fn reach(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
@@ -78,6 +117,56 @@ impl Address {
             }
         }
     }
+}
+
+/// What a server said that will not come to terms in a handshake; `None` where
+/// another attempt may.
+fn denial(error: &rustls::Error) -> Option<String> {
+    use rustls::{Error, InvalidMessage};
+    Some(match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "what is not TLS; use the address without it, or the port with it".to_owned()
+        }
+        Error::InvalidCertificate(why) => format!(
+            "with a certificate that is not trusted ({why}); give its authority, or itself, with \
+             --cacert, or trust any with --insecure"
+        ),
+        Error::NoCertificatesPresented => "without a certificate".to_owned(),
+        Error::PeerIncompatible(why) => format!("in a way that is not supported ({why:?})"),
+        Error::AlertReceived(alert) => {
+            use AlertDescription as Alert;
+            let about_us = matches!(
+                alert,
+                Alert::BadCertificate
+                    | Alert::UnsupportedCertificate
+                    | Alert::CertificateRevoked
+                    | Alert::CertificateExpired
+                    | Alert::CertificateUnknown
+                    | Alert::UnknownCA
+                    | Alert::AccessDenied
+                    | Alert::CertificateRequired
+            );
+            match (about_us, alert) {
+                (true, _) => format!(
+                    "that it wants another certificate of ours ({alert:?}); give --cert and --key"
+                ),
+                (_, Alert::HandshakeFailure | Alert::ProtocolVersion) => {
+                    format!("that it supports nothing that was offered ({alert:?})")
+                }
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// The innermost cause, which is the one that tells something.
+pub(super) fn text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// An address that is one, and that load cannot be sent to.

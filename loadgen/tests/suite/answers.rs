@@ -83,7 +83,7 @@ fn run(system: System, when: Again, compare: Compare) -> (Report, Answers, u64) 
     let http = Http {
         url: server.url(),
         method: "POST".to_owned(),
-        headers: BTreeMap::from([("idempotency-key".to_owned(), "@{id}".to_owned())]),
+        headers: vec![("idempotency-key".to_owned(), "@{id}".to_owned())],
         body: "@{seq}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),

@@ -1,6 +1,6 @@
 //! HTTP load against servers that behave well, badly, and not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ fn http(url: &str) -> Http {
     Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
-        headers: BTreeMap::from([("x-id".to_owned(), "@{id}".to_owned())]),
+        headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),

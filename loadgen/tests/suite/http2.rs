@@ -144,7 +144,7 @@ fn http(url: &str, streams: u32) -> Http {
     Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
-        headers: BTreeMap::from([("X-Id".to_owned(), "@{id}".to_owned())]),
+        headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),

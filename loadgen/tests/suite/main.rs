@@ -6,11 +6,13 @@ mod amqp;
 mod answers;
 mod cluster;
 mod command;
+mod denied;
 mod http;
 mod http2;
 mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod limits;
 mod offered;
 mod omission;
 mod output;
@@ -20,3 +22,4 @@ mod redis;
 mod server;
 mod support;
 mod terminal;
+mod tls;

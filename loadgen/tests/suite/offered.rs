@@ -1,6 +1,6 @@
 //! What is offered: counts, shapes, sendings made twice, parts of a run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +23,7 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
     let http = Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
-        headers: BTreeMap::from([("x-id".to_owned(), "@{id}".to_owned())]),
+        headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
         body: "@{seq} @{key} @{int:0-99} @{rand:8} @{pad}".to_owned(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),

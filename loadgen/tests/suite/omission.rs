@@ -47,7 +47,7 @@ fn the_response_times_hold_the_stall_as_it_was() {
     let http = Http {
         url: server.url(),
         method: "GET".to_owned(),
-        headers: std::collections::BTreeMap::new(),
+        headers: Vec::new(),
         body: String::new(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),

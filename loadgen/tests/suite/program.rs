@@ -295,3 +295,99 @@ fn thresholds_decide_the_exit_code_and_every_file_is_written() {
 fn run_to(server: &Server, path: &str) -> Output {
     run(&["http", &server.url(), "-r", "10", "-z", "10s", "--out", &format!("json={path}")])
 }
+
+/// Whoever has no threshold is told all the same that nothing worked.
+#[test]
+fn errors_fail_a_run_where_that_is_asked_for_and_are_warned_of_otherwise() {
+    let server = Server::start(|talk| talk.answer_all(503));
+    let once = ["http", &server.url(), "-r", "20", "-n", "5", "--quiet"];
+    let warned = run(&once);
+    assert_eq!(warned.status.code(), Some(0), "{warned:?}");
+    let text = String::from_utf8_lossy(&warned.stdout);
+    assert!(text.contains("warning: not one operation was acked"), "{text}");
+    let failed = run(&[&once[..], &["--fail-on-error"]].concat());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("5 of 5 operations were not acked"), "{said}");
+    let well = Server::start(|talk| talk.answer_all(200));
+    let url = well.url();
+    let passed = run(&["http", &url, "-r", "20", "-n", "5", "--quiet", "--fail-on-error"]);
+    assert_eq!(passed.status.code(), Some(0), "{passed:?}");
+}
+
+#[test]
+fn retries_are_figures_of_their_own() {
+    let server = Server::start(|talk| {
+        let mut status = [503, 503, 200].into_iter().cycle();
+        while talk.request().is_some() && talk.answer(status.next().unwrap()) {}
+    });
+    let args = ["http", &server.url(), "-c", "1", "-r", "20", "-n", "4", "--retries", "2"];
+    let output = run(&[&args[..], &["--quiet", "--json"]].concat());
+    let result = json(&output);
+    assert_eq!(result["operations"]["acked"], 4, "{result:#}");
+    let retries = serde_json::json!({"operations": 4, "attempts": 8, "acked": 4});
+    assert_eq!(result["retries"], retries);
+    assert_eq!(result["connections"]["asked"], 1);
+    assert!(result["connections"]["all_since_seconds"].is_number(), "{result:#}");
+    let text = String::from_utf8(run(&[&args[..], &["--quiet"]].concat()).stdout).unwrap();
+    assert!(text.contains("8 times in all, 4 acked in the end"), "{text}");
+}
+
+#[test]
+fn what_a_server_says_does_not_move_the_cursor() {
+    let server = Server::start(|talk| {
+        while talk.command().is_some_and(|words| words[0] != "LPUSH" && words[0] != "RPUSH") {
+            talk.write("+OK\r\n");
+        }
+        talk.write("-ERR \u{1b}[2J\u{9b}31m gone\r\n");
+        talk.command();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("r.html");
+    let url = server.url().replace("http", "redis");
+    let output = loadgen()
+        .args(["redis", &url, "--list", "l", "-r", "10", "-n", "1", "-P", "1", "--out"])
+        .arg(format!("html={}", page.display()))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("ERR \\u{1b}[2J\\u{9b}31m gone"), "{text}");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("\\u{1b}[2J"), "{page}");
+    for shown in [&*text, &page, &String::from_utf8(output.stderr).unwrap()] {
+        assert!(!shown.contains(['\u{1b}', '\u{9b}']), "{shown}");
+    }
+}
+
+#[test]
+fn every_header_and_letter_of_a_request_is_sent() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let server = {
+        let seen = std::sync::Arc::clone(&seen);
+        Server::start(move |talk| {
+            while let Some((head, _)) = talk.request() {
+                *seen.lock().unwrap() = head;
+                talk.answer(200);
+            }
+        })
+    };
+    let url = format!("{}\u{fc} x?q=\u{f6}&q=2", server.url());
+    let headers = ["-H", "cookie: a=1", "-H", "cookie: b=2", "--header", "x-y: z"];
+    let output = run(&[&["http", &url, "-n", "1", "--quiet"], &headers[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let head = seen.lock().unwrap().clone();
+    for part in ["GET /%C3%BC%20x?q=%C3%B6&q=2 ", "cookie: a=1", "cookie: b=2", "x-y: z"] {
+        assert!(head.contains(part), "{part:?} is missing in:\n{head}");
+    }
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("accepted 1 in all"), "{text}");
+}
+
+/// A cause is told once.
+#[test]
+fn causes_are_not_told_twice() {
+    let output = run(&["http", "http://no-such-host.invalid/"]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("lookup").count(), 1, "{said}");
+}

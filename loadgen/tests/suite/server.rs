@@ -55,6 +55,25 @@ impl Talk {
         Some((head, String::from_utf8(body).ok()?))
     }
 
+    /// Reads one command of Redis; `None` at the end.
+    pub(crate) fn command(&mut self) -> Option<Vec<String>> {
+        let line = |reader: &mut BufReader<TcpStream>| {
+            let mut line = String::new();
+            let read = reader.read_line(&mut line).ok()?;
+            (read > 0).then(|| line.trim_end().to_owned())
+        };
+        let count: usize = line(&mut self.reader)?.strip_prefix('*')?.parse().ok()?;
+        let mut words = Vec::new();
+        for _ in 0..count {
+            let length: usize = line(&mut self.reader)?.strip_prefix('$')?.parse().ok()?;
+            let mut word = vec![0; length + 2];
+            self.reader.read_exact(&mut word).ok()?;
+            word.truncate(length);
+            words.push(String::from_utf8(word).ok()?);
+        }
+        Some(words)
+    }
+
     /// Writes raw bytes; says whether the client is still there.
     pub(crate) fn write(&mut self, text: &str) -> bool {
         self.writer.write_all(text.as_bytes()).is_ok()

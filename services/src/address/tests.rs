@@ -20,6 +20,8 @@ fn every_host_of_an_address_is_seen() {
         (Kafka, "kafka://h1,h2", &["h1:9092", "h2:9092"]),
         (Http, "https://h/a@b?c=d", &["h:443"]),
         (Http, "http://u@127.0.0.1:8080", &["127.0.0.1:8080"]),
+        (Http, "http://Bücher.example:81", &["xn--bcher-kva.example:81"]),
+        (Amqp, "amqp://h//", &["h:5672"]),
     ] {
         assert_eq!(hosts(service, text), seen, "{text}");
     }
@@ -55,7 +57,12 @@ fn what_could_be_read_in_two_ways_is_refused_and_says_what_to_write() {
         (Redis, "redis://u:%zz@h", "%25"),
         (Redis, "redis://u:%ff@h", "UTF-8"),
         (Redis, "redis://h/x", "no number"),
-        (Redis, "redis://h/0?db=1", "no meaning"),
+        (Redis, "redis://h/0?db=1", "two databases"),
+        (Redis, "redis://h?db=1&db=1", "given twice"),
+        (Redis, "redis://h?base=1", "none of db"),
+        (Amqp, "amqp://h?heartbeat=1&heartbeat=2", "given twice"),
+        (Redis, "redis://bücher.example", "percent-encoded"),
+        (Http, "http://bü cher.example", "not the name of a host"),
         (Redis, "redis://a,b", "one host"),
         (Amqp, "amqp://h/a/b", "one name"),
         (Amqp, "amqp://u:12/secret@h", "one name"),

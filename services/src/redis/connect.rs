@@ -8,7 +8,7 @@ use redis::{
     RedisError, Value,
 };
 
-use super::database;
+use super::{database, login};
 use crate::address::Address;
 use crate::name;
 use crate::trouble::Trouble;
@@ -51,10 +51,10 @@ fn info(address: &Address) -> Result<redis::ConnectionInfo, RedisError> {
     };
     let mut settings =
         RedisConnectionInfo::default().set_db(database(address).unwrap_or_default().into());
-    if let Some(user) = &address.user {
-        settings = settings.set_username(user);
-    }
-    if let Some(password) = &address.password {
+    if let Some((user, password)) = login(address) {
+        if let Some(user) = user {
+            settings = settings.set_username(user);
+        }
         settings = settings.set_password(password);
     }
     Ok(at.into_connection_info()?.set_redis_settings(settings))

@@ -83,7 +83,14 @@ impl Waiting {
             all
         }) {
             Some(refusals) => Err(GuardsError::from(GuardError::from(refusals)).into()),
-            None => Ok(Self(list)),
+            None => {
+                let room = loadgen::room_for(list.iter().map(|(.., ready)| ready));
+                room.map_err(|error| ConductError::Load {
+                    workload: names(&order.plan),
+                    why: error.to_string(),
+                })?;
+                Ok(Self(list))
+            }
         }
     }
 
@@ -134,6 +141,12 @@ impl Loads {
         let stopped = self.stopped.get();
         self.list.into_iter().map(|load| (load.name.clone(), report(load, stopped))).collect()
     }
+}
+
+/// The workloads of a plan, for people.
+fn names(plan: &Plan) -> String {
+    let names = plan.workloads.iter().map(|workload| workload.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// A workload as the generator takes it.
@@ -193,6 +206,7 @@ fn report(load: Load, stopped: Duration) -> Report {
                     .collect(),
                 errors: report.errors.clone(),
                 forbidden: report.forbidden,
+                limits: limits(&report.limits),
                 resent: report.duplicates,
                 answers: report.answers.as_ref().map(|answers| answers.counts),
                 pump: PumpHistory {
@@ -211,6 +225,11 @@ fn report(load: Load, stopped: Duration) -> Report {
             summary: WorkloadSummary { broken: Some(error.to_string()), ..summary },
         },
     }
+}
+
+/// What this machine had no more of, with what to do about it.
+fn limits(met: &[(loadgen::Limit, u64)]) -> Vec<(String, u64)> {
+    met.iter().map(|(limit, count)| (format!("{limit}; {}", limit.advice()), *count)).collect()
 }
 
 /// The stretches of time in which operations come due; phases that touch give

@@ -3,7 +3,7 @@
 //! Every run has this finding, because a promise that was never put to the test
 //! is not kept. Never violated: a generator that falls short says nothing
 //! against the system. Inconclusive when a workload's generator broke down, its
-//! target led to a host that nobody allowed, nothing came due or much less than
+//! machine had no more open files, ports or memory for it, its target led to a host that nobody allowed, nothing came due or much less than
 //! was asked, more than 1 % was never attempted, the generator lost more than 2 %
 //! of its time or slept for more than 2 s at once, or no workload had a single
 //! operation accepted. Evidence: what came due in each workload.
@@ -94,6 +94,12 @@ fn shortfall(workload: &Workload, known: &WorkloadHistory, history: &History) ->
             "{} of {name} were not sent, because the target led to hosts that nobody allowed; its \
              errors name them",
             words::plural(known.forbidden, "operation")
+        ))
+    } else if let Some((limit, count)) = known.limits.first() {
+        Some(format!(
+            "{} of {name} met a limit of the generator's own machine, which says nothing of the \
+             system ({limit})",
+            words::plural(*count, "operation")
         ))
     } else if due == 0 {
         Some(format!("no operation of {name} came due; see its phases and its rate"))

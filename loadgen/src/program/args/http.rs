@@ -1,7 +1,5 @@
 //! `loadgen http`.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, bail};
 use loadgen::{Compare, Http, HttpVersion, Transport};
 use scenarios::plan::workload::{Hit, Statuses};
@@ -20,8 +18,8 @@ pub(super) struct HttpArgs {
     /// The request method [default: GET, or POST with a body]
     #[arg(long)]
     method: Option<String>,
-    /// A header, as 'name: value'; may be repeated
-    #[arg(long = "header", value_name = "NAME: VALUE")]
+    /// A header, as 'name: value'; may be repeated, also with the same name
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// The body [default: empty, or the identity filled up to --size]
     #[arg(long)]
@@ -62,15 +60,15 @@ pub(super) struct HttpArgs {
 
 impl HttpArgs {
     pub(super) fn read(self) -> anyhow::Result<Asked> {
-        let mut headers = BTreeMap::new();
+        let mut headers = Vec::new();
         for header in &self.headers {
             let (name, value) = header
                 .split_once(':')
                 .with_context(|| format!("{header:?} is not a header; write 'name: value'"))?;
-            headers.insert(name.trim().to_owned(), value.trim().to_owned());
+            headers.push((name.trim().to_owned(), value.trim().to_owned()));
         }
         if let Some(name) = self.idempotency_header {
-            headers.insert(name, "@{id}".to_owned());
+            headers.push((name, "@{id}".to_owned()));
         }
         let body = match self.body {
             Some(body) => body,

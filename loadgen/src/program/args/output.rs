@@ -21,6 +21,9 @@ pub(super) struct OutputArgs {
     /// over each stretch of it with 'p99<50ms each 10s'; may be repeated
     #[arg(long, value_name = "FIGURE<VALUE")]
     threshold: Vec<Threshold>,
+    /// Exit with code 1 if any operation failed or is indeterminate
+    #[arg(long)]
+    fail_on_error: bool,
     /// Keep the fate of every operation in this file
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -90,6 +93,8 @@ pub(crate) struct Output {
     pub(crate) csvs: Vec<PathBuf>,
     pub(crate) htmls: Vec<PathBuf>,
     pub(crate) thresholds: Vec<Threshold>,
+    /// An operation that was not acked is a failure of the run.
+    pub(crate) fails_on_error: bool,
     pub(crate) prometheus: Option<std::net::SocketAddr>,
 }
 
@@ -136,6 +141,7 @@ impl OutputArgs {
             ledger: self.ledger,
             hlogs: self.hlog.into_iter().collect(),
             thresholds: self.threshold,
+            fails_on_error: self.fail_on_error,
             prometheus: self.prometheus,
             ..Output::default()
         };

@@ -7,7 +7,8 @@ use loadgen::Tls;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 pub(super) struct TlsArgs {
-    /// Trust these authorities instead of the system's
+    /// Trust these authorities instead of the system's, and servers that show one of these
+    /// certificates itself, such as `openssl req -x509` makes
     #[arg(long, value_name = "PEM")]
     cacert: Option<PathBuf>,
     /// Come with this certificate

@@ -4,6 +4,7 @@ use std::fmt::{Result, Write};
 use std::time::Duration;
 
 use loadgen::Quantiles;
+use loadgen::printable::line;
 use scenarios::units::Unit;
 
 use super::super::Offered;
@@ -61,6 +62,15 @@ fn lead(out: &mut String, offered: &Offered, title: &Title) -> Result {
     )?;
     if offered.interrupted {
         out.push_str("<p class=\"bad\">Interrupted: only what had come due is counted.</p>\n");
+    }
+    for (limit, count) in &offered.report.limits {
+        writeln!(
+            out,
+            "<p class=\"bad\">{}, met by {count} operations, which says nothing of the target; \
+             {}.</p>",
+            escape(&limit.to_string()),
+            escape(limit.advice())
+        )?;
     }
     if !offered.kept_up() {
         out.push_str(
@@ -215,7 +225,7 @@ fn troubles(out: &mut String, offered: &Offered) -> Result {
 /// A text as it may stand in a page.
 fn escape(text: &str) -> String {
     let mut out = String::new();
-    for character in text.chars() {
+    for character in line(text).chars() {
         match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

@@ -30,6 +30,11 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
         "warm_up_seconds": report.warm_up.as_secs(),
         "measured": report.measured,
         "duplicates": report.duplicates,
+        "retries": report.retries,
+        "connections": report.connected.map(|connected| json!({
+            "asked": connected.connections,
+            "all_since_seconds": connected.all_since.map(|since| since.as_secs_f64()),
+        })),
         "answers": report.answers.as_ref().map(|answers| {
             let mut value = self::answers(answers, report);
             title.secrets.hide_in(&mut value);
@@ -51,6 +56,9 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
             "late_ticks": report.pump.late_ticks,
             "worst_seconds": report.pump.worst.as_secs_f64(),
             "lost_seconds": report.pump.lost.as_secs_f64(),
+            "limits": report.limits.iter().map(|(limit, count)| {
+                json!({"limit": limit, "operations": count, "advice": limit.advice()})
+            }).collect::<Vec<_>>(),
         },
         "seconds": offered.rows.iter().map(|row| json!({
             "second": row.second,

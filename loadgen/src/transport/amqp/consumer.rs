@@ -13,6 +13,7 @@ use super::frame::{
 use super::opening::{self, Wanted};
 use super::wire::Wire;
 use crate::backoff::Backoff;
+use crate::reach::Unready;
 use crate::reader::Reader;
 
 const QOS: Name = (60, 10);
@@ -72,10 +73,14 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
 
 /// Reads over one connection; of a stream `from` here, which goes on with what is
 /// read.
-async fn session(target: &Target, reader: &Reader, from: &mut Option<Value>) -> Result<(), String> {
+async fn session(
+    target: &Target,
+    reader: &Reader,
+    from: &mut Option<Value>,
+) -> Result<(), Unready> {
     let name = format!("shakedown:reader:{}", reader.workload());
     let wanted = Wanted { name: &name, channels: 1, confirms: false };
-    let opening = opening::open(&target.address, &target.login, &wanted);
+    let opening = opening::open(target, &wanted);
     let opened = tokio::time::timeout(reader.timeout(), opening).await;
     let (mut wire, every) = opened.map_err(|_| "no answer within the timeout")??;
     let queues = &target.queues;
@@ -101,7 +106,7 @@ async fn session(target: &Target, reader: &Reader, from: &mut Option<Value>) -> 
         });
     });
     wire.call(1, CONSUME_OK).await?;
-    read(target, reader, &mut wire, every, from).await
+    Ok(read(target, reader, &mut wire, every, from).await?)
 }
 
 async fn read(

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use services::amqp::{credentials, vhost};
 
+use super::Target;
 use super::frame::{self, Fields};
 use super::wire::Wire;
+use crate::reach::Unready;
 use crate::transport::stream::Address;
 
 /// How often each side shows that it lives, unless the broker wants it more
@@ -55,11 +57,38 @@ pub(super) struct Wanted<'a> {
 /// # Errors
 /// When the broker cannot be reached or refuses, and why.
 pub(super) async fn open(
+    target: &Target,
+    wanted: &Wanted<'_>,
+) -> Result<(Wire, Duration), Unready> {
+    let opened = begin(&target.address, &target.login, wanted).await;
+    opened.map_err(|error| match error {
+        Unready::Problem(said) => denied(&target.given, "a connection", said),
+        other => other,
+    })
+}
+
+/// What the broker said, apart whether waiting mends it: the codes of AMQP for what
+/// we may not do, or not come to.
+pub(super) fn denied(given: &services::Address, request: &str, said: String) -> Unready {
+    // A limit of connections may have room again.
+    let refused = said.starts_with("403 ") || said.starts_with("530 ") && !said.contains("limit");
+    if refused && said.contains("Login was refused") {
+        Unready::Denied(given.locked(request, &said))
+    } else if refused {
+        Unready::Denied(given.denied(request, &said))
+    } else if said.starts_with("404 ") {
+        Unready::Denied(given.answered(request, &said))
+    } else {
+        Unready::Problem(said)
+    }
+}
+
+async fn begin(
     address: &Address,
     login: &Login,
     wanted: &Wanted<'_>,
-) -> Result<(Wire, Duration), String> {
-    let stream = address.connect().await.map_err(|error| error.to_string())?;
+) -> Result<(Wire, Duration), Unready> {
+    let stream = address.connect().await?;
     let mut wire = Wire::new(stream);
     wire.out().extend_from_slice(b"AMQP\x00\x00\x09\x01");
     wire.call(0, frame::CONNECTION_START).await?;

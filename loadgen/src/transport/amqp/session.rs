@@ -12,6 +12,7 @@ use super::frame::{
     self, ACK, CHANNEL_CLOSE, CONNECTION_BLOCKED, CONNECTION_CLOSE, CONNECTION_CLOSE_OK,
     CONNECTION_UNBLOCKED, Fields, Frame, HEADER, HEARTBEAT, NACK, RETURN,
 };
+use super::opening;
 use super::publish::Text;
 use super::window::Window;
 use super::wire::Wire;
@@ -20,6 +21,7 @@ use crate::identity::{self, IdentityRef};
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::reach::Unready;
 
 /// No more messages are put together while this many bytes wait to be written.
 const MOST_UNSENT: usize = 256 * 1024;
@@ -327,6 +329,11 @@ impl<'a> Session<'a> {
 
     /// The connection is lost: settles what may have been sent.
     fn end(mut self, error: &str) -> End {
+        if let Unready::Denied(trouble) =
+            opening::denied(&self.target.given, "a publish", error.to_owned())
+        {
+            self.lane.denied(&trouble);
+        }
         let (lane, written) = (self.lane, self.wire.written());
         let now = lane.now();
         let lost = Answer::Indeterminate(Reason::Lost(error.to_owned()));

@@ -5,6 +5,7 @@ use super::argument::Value;
 use super::frame::{self, Name};
 use super::opening::{self, Wanted};
 use super::wire::Wire;
+use crate::reach::Unready;
 
 const EXCHANGE_DECLARE: Name = (40, 10);
 const EXCHANGE_DECLARE_OK: Name = (40, 11);
@@ -42,10 +43,10 @@ pub struct Bindings {
 ///
 /// # Errors
 /// When the broker cannot be reached, or has something else by that name.
-pub(super) async fn declare(target: &Target) -> Result<(), String> {
+pub(super) async fn declare(target: &Target) -> Result<(), Unready> {
     let topology = &target.topology;
     let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
-    let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
+    let (mut wire, _) = opening::open(target, &wanted).await?;
     if let Some(kind) = &topology.exchange_type {
         frame::put_method(wire.out(), 1, EXCHANGE_DECLARE, |out| {
             out.extend_from_slice(&[0, 0]);
@@ -90,9 +91,9 @@ pub(super) async fn declare(target: &Target) -> Result<(), String> {
 ///
 /// # Errors
 /// When the broker cannot be reached, refuses, or has no such exchange.
-pub(super) async fn see(target: &Target) -> Result<(), String> {
+pub(super) async fn see(target: &Target) -> Result<(), Unready> {
     let wanted = Wanted { name: "shakedown:loadgen:setup", channels: 1, confirms: false };
-    let (mut wire, _) = opening::open(&target.address, &target.login, &wanted).await?;
+    let (mut wire, _) = opening::open(target, &wanted).await?;
     if !target.exchange.is_empty() {
         frame::put_method(wire.out(), 1, EXCHANGE_DECLARE, |out| {
             out.extend_from_slice(&[0, 0]);
@@ -101,7 +102,9 @@ pub(super) async fn see(target: &Target) -> Result<(), String> {
             out.push(PASSIVE);
             frame::put_long(out, |_| {});
         });
-        wire.call(1, EXCHANGE_DECLARE_OK).await?;
+        let declared = wire.call(1, EXCHANGE_DECLARE_OK).await;
+        let asked = format!("the exchange {:?}", target.exchange);
+        declared.map_err(|said| opening::denied(&target.given, &asked, said))?;
     }
     close(wire).await;
     Ok(())

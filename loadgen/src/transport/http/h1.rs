@@ -7,7 +7,7 @@ use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 
 use super::wire::{Trouble, Wire};
-use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample, text};
+use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample};
 use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -131,7 +131,7 @@ impl Connection<'_> {
                 self.wire = Some(Wire::new(stream, self.lane.standing()));
                 Ok(())
             }
-            Some(Err(error)) => Err(Reason::Unreachable(text(&error))),
+            Some(Err(error)) => Err(self.lane.unmade(&error)),
             None => Err(Reason::Unreachable("no answer within the timeout".to_owned())),
         }
     }
@@ -140,10 +140,9 @@ impl Connection<'_> {
         let started = self.lane.now();
         let (target, lane) = (self.target, self.lane);
         let (answer, said) = persist(target, lane, self, &op, started).await;
-        let unreachable = matches!(&answer, Answer::Failed(Reason::Unreachable(_)));
         self.lane.settle_said(op, started, &answer, said);
-        if unreachable {
-            self.lane.refused();
+        if let Answer::Failed(reason @ (Reason::Unreachable(_) | Reason::Here(_))) = &answer {
+            self.lane.refused(reason);
             self.lane.pause(self.backoff.pause()).await;
         } else {
             self.backoff.reset();

@@ -208,8 +208,8 @@ impl<'a> Strand<'a> {
         let (answer, said) = persist(target, lane, self, &op, started).await;
         self.lane.settle_said(op, started, &answer, said);
         match &answer {
-            Answer::Failed(Reason::Unreachable(_)) => {
-                self.lane.refused();
+            Answer::Failed(reason @ (Reason::Unreachable(_) | Reason::Here(_))) => {
+                self.lane.refused(reason);
                 // Nobody else connects meanwhile.
                 self.lane.pause(self.link.pause()).await;
             }
@@ -235,7 +235,7 @@ impl<'a> Strand<'a> {
                 self.claim = None;
             } else {
                 let lane = self.lane;
-                lane.limit(until, self.enter()).await.ok_or(Reason::Unsent)?;
+                lane.limit(until, self.enter()).await.ok_or_else(|| lane.unsent())?;
             }
         }
     }

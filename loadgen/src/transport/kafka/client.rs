@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -22,6 +22,7 @@ use super::{Kafka, Partitions, Security, consumer};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::lane::Lane;
+use crate::limit::Limit;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
 use crate::reach::{Reach, Unready};
@@ -44,7 +45,11 @@ pub(crate) struct Target {
     config: ClientConfig,
     /// The brokers that are given, for messages.
     brokers: String,
+    /// How many they are.
+    given: u64,
     reach: Reach,
+    /// How many brokers the cluster has, once it was asked.
+    count: OnceLock<u64>,
     pub(super) topic: String,
     partitions: Option<Partitions>,
     pub(super) key: Option<Payload>,
@@ -78,8 +83,10 @@ impl Target {
         let given = kafka.addresses()?;
         let hosts = given.iter().flat_map(|(_, at)| &at.hosts).map(|host| host.name.as_str());
         let target = Self {
-            reach: Reach::new("a broker of the Kafka cluster", hosts, allowed),
+            reach: Reach::new("a broker of the Kafka cluster", hosts.clone(), allowed),
             brokers: kafka.brokers.clone(),
+            given: hosts.clone().count() as u64,
+            count: OnceLock::new(),
             config: config(kafka, &given),
             topic: kafka.topic.clone(),
             partitions: kafka.partitions,
@@ -241,7 +248,17 @@ pub(in crate::transport) async fn led(target: &Target) -> Result<(), Unready> {
         let code = error.rdkafka_error_code().map_or(error.to_string(), |code| code.to_string());
         format!("no broker answers: {code}")
     })?;
+    // Whoever was first has learnt the same.
+    let _ = target.count.set(seen.brokers().len() as u64);
     target.reach.see(&target.brokers, seen.brokers().iter().map(MetadataBroker::host))
+}
+
+/// How many files a client has open: a connection to each broker that is given and
+/// to each of the cluster, its bell, and a pipe for each of its threads.
+pub(in crate::transport) fn files(target: &Target) -> u64 {
+    let brokers = target.count.get().copied().unwrap_or(1);
+    let given = target.given;
+    3 * (brokers + given) + 4
 }
 
 /// Makes the topic if asked to; otherwise the first record may make it.
@@ -268,7 +285,7 @@ pub(in crate::transport) async fn drive(target: &Target, lane: &Lane) {
     let mut backoff = Backoff::default();
     let mut first = true;
     loop {
-        let error = match target.producer(lane.timeout()) {
+        let reason = match target.producer(lane.timeout()) {
             Ok(producer) => {
                 if mem::take(&mut first) {
                     // Otherwise the first operation would pay for it. Whoever
@@ -280,17 +297,23 @@ pub(in crate::transport) async fn drive(target: &Target, lane: &Lane) {
                 drop(standing);
                 match end {
                     End::NoMore => return,
-                    End::Useless(error) => error,
+                    End::Useless(reason) => reason,
                 }
             }
-            Err(error) => error.to_string(),
+            Err(error) => reason(&error.to_string()),
         };
         // One operation sees it, so that it is in the report.
         let Some(op) = lane.next().await else { return };
         let now = lane.now();
-        lane.settle(op, now, &Answer::Failed(Reason::Unreachable(error)));
+        lane.refused(&reason);
+        lane.settle(op, now, &Answer::Failed(reason));
         lane.pause(backoff.pause()).await;
     }
+}
+
+/// Why there is no producer, as librdkafka tells of it.
+pub(super) fn reason(said: &str) -> Reason {
+    Limit::told(said).map_or_else(|| Reason::Unreachable(said.to_owned()), Reason::Here)
 }
 
 /// Reads what the operations became.

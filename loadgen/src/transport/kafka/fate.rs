@@ -2,6 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use crate::limit::Limit;
 use crate::outcome::{Answer, Reason};
 
 /// What became of a record that librdkafka had taken in and gave back with
@@ -9,7 +10,9 @@ use crate::outcome::{Answer, Reason};
 pub(super) fn given_back(code: Code, trouble: Option<&str>) -> Answer {
     match code {
         Code::MessageTimedOut | Code::RequestTimedOut => Answer::Indeterminate(match trouble {
-            Some(text) => Reason::Lost(text.to_owned()),
+            Some(text) => {
+                Limit::told(text).map_or_else(|| Reason::Lost(text.to_owned()), Reason::Here)
+            }
             None => Reason::Timeout,
         }),
         code if is_final(code) => Answer::Failed(Reason::Refused(code.to_string())),
@@ -76,6 +79,14 @@ mod tests {
         ] {
             assert_eq!(given_back(code, None).outcome(), outcome, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_limit_of_this_machine_is_no_trouble_of_the_broker() {
+        let trouble = Some("h:9092/1: Failed to create socket: Too many open files");
+        let answer = given_back(Code::MessageTimedOut, trouble);
+        // An attempt before may have been written.
+        assert_eq!(answer, Answer::Indeterminate(Reason::Here(Limit::Files)));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) enum End {
     /// There are no more operations.
     NoMore,
     /// librdkafka has given the producer up, and why.
-    Useless(String),
+    Useless(Reason),
 }
 
 /// A record that has not come back, or that waits for the ones before it to.
@@ -64,11 +64,11 @@ struct Session<'a> {
 pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> End {
     let bell = match Bell::new(producer) {
         Ok(bell) => bell,
-        Err(error) => return End::Useless(error.to_string()),
+        Err(error) => return End::Useless(client::reason(&error.to_string())),
     };
     let topic = match Topic::new(producer, &target.topic) {
         Ok(topic) => topic,
-        Err(error) => return End::Useless(error),
+        Err(error) => return End::Useless(Reason::Unreachable(error)),
     };
     let mut session = Session {
         producer,
@@ -92,7 +92,7 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
         session.top_up();
         if let Some(error) = session.useless.take() {
             session.give_up(&error);
-            return End::Useless(error);
+            return End::Useless(Reason::Unreachable(error));
         }
         if session.under_way == 0 && session.in_hand.is_none() {
             if !session.more {

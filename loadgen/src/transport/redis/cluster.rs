@@ -29,6 +29,7 @@ use super::slot::slot;
 use super::topology::{self, Endpoint, Topology};
 use super::{Into, Target};
 use crate::lane::Lane;
+use crate::reach::Unready;
 use router::Router;
 
 mod learning;
@@ -63,7 +64,7 @@ impl Cluster {
     }
 
     /// Learns the topology, before the first operation is due; gives all nodes.
-    pub(super) async fn learn(&self, target: &Target) -> Result<&[Endpoint], String> {
+    pub(super) async fn learn(&self, target: &Target) -> Result<&[Endpoint], Unready> {
         let topology = topology::ask(target, &self.seed).await?;
         // Whoever was first has learnt the same.
         Ok(self.first.get_or_init(|| topology).nodes())

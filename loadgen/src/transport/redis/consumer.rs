@@ -18,6 +18,7 @@ use super::topology::{self, Endpoint, Refusal};
 use super::{Into, Target};
 use crate::backoff::Backoff;
 use crate::identity;
+use crate::reach::Unready;
 use crate::reader::Reader;
 
 /// How long the server holds a read back when there is nothing.
@@ -44,9 +45,10 @@ pub(super) async fn run(target: &Target, reader: &Reader) {
     while !reader.is_over() {
         let session = async {
             let link = Link::open(target, &target.address, &name(reader)).await?;
-            read(target, &keys, reader, Commands { link, asking: false, limit: None }).await
+            let commands = Commands { link, asking: false, limit: None };
+            Ok(read(target, &keys, reader, commands).await?)
         };
-        let ended: Result<(), String> = tokio::select! {
+        let ended: Result<(), Unready> = tokio::select! {
             ended = session => ended,
             () = reader.over() => return,
         };
@@ -95,22 +97,23 @@ async fn follow(target: &Target, cluster: &Cluster, slot: u16, keys: &[String], 
             let address = target.address.of(&node.host, node.port)?;
             let name = name(reader);
             let open = timeout(reader.timeout(), Link::open(target, &address, &name));
-            let open = open.await.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()));
-            let link = open.map_err(|error| format!("{node}: {error}"))?;
+            let open = open.await.unwrap_or_else(|_| Err(NO_ANSWER.into()));
+            let link = open.map_err(|error| error.at(&node))?;
             let limit = Some(BLOCK + reader.timeout());
-            read(target, keys, reader, Commands { link, asking, limit }).await
+            Ok(read(target, keys, reader, Commands { link, asking, limit }).await?)
         };
-        let ended: Result<(), String> = tokio::select! {
+        let ended: Result<(), Unready> = tokio::select! {
             ended = session => ended,
             () = reader.over() => return,
         };
         let Err(error) = ended else { continue };
-        match Refusal::parse(error.as_bytes(), &node) {
+        let said = error.to_string();
+        match Refusal::parse(said.as_bytes(), &node) {
             Some(Refusal::Moved { to, .. }) => told = Some((to, false)),
             Some(Refusal::Ask(to)) => told = Some((to, true)),
             _ => {
                 // The key went to another node while it was waited for.
-                let gone = error.starts_with("UNBLOCKED");
+                let gone = said.starts_with("UNBLOCKED");
                 if !gone {
                     reader.trouble(error);
                 }

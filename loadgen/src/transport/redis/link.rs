@@ -6,9 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
 
-use super::Target;
 use super::command::command;
 use super::reply::Reply;
+use super::{Target, denied};
+use crate::reach::Unready;
 use crate::transport::stream::{Address, Stream};
 
 /// What is read at once, in bytes.
@@ -37,9 +38,9 @@ impl Link {
         target: &Target,
         address: &Address,
         name: &str,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unready> {
         target.reach.check(&address.host).await?;
-        let stream = address.connect().await.map_err(|error| error.to_string())?;
+        let stream = address.connect().await?;
         let mut link = Self {
             stream,
             read: vec![0; READ],
@@ -48,16 +49,17 @@ impl Link {
             out: Vec::with_capacity(READ),
             written: 0,
         };
-        if let Some(password) = &target.password {
+        if let Some((user, password)) = &target.login {
             let mut words: Vec<&[u8]> = vec![b"AUTH"];
-            if !target.user.is_empty() {
-                words.push(target.user.as_bytes());
-            }
+            words.extend(user.as_deref().map(str::as_bytes));
             words.push(password.as_bytes());
-            link.demand(&words).await?;
+            let asked = link.demand(&words).await;
+            asked.map_err(|said| denied(target, "AUTH", said))?;
         }
         if target.database > 0 {
-            link.demand(&[b"SELECT", target.database.to_string().as_bytes()]).await?;
+            let number = target.database.to_string();
+            let asked = link.demand(&[b"SELECT", number.as_bytes()]).await;
+            asked.map_err(|said| denied(target, &format!("SELECT {number}"), said))?;
         }
         // A name is a comfort; a user may be forbidden to give one. It also
         // shows at once whether anybody answers.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::link::Link;
 use super::pipe::Pipe;
 use super::reply::Reply;
-use super::{Target, answer};
+use super::{Target, answer, denied};
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
+use crate::reach::Unready;
 
 /// How a session ended.
 pub(super) enum End {
@@ -122,7 +123,18 @@ impl Session<'_> {
     /// Settles what was answered.
     fn take(&mut self) -> Result<(), String> {
         let (lane, now) = (self.lane, self.lane.now());
-        self.pipe.take(|op, started, reply| lane.settle_at(op, started, now, &outcome(reply)))
+        let target = self.target;
+        self.pipe.take(|op, started, reply| {
+            if let Reply::Error(text) = reply
+                && text.starts_with(b"NOPERM")
+            {
+                let said = String::from_utf8_lossy(text).into_owned();
+                if let Unready::Denied(trouble) = denied(target, "a command", said) {
+                    lane.denied(&trouble);
+                }
+            }
+            lane.settle_at(op, started, now, &outcome(reply));
+        })
     }
 
     /// Settles what is overdue; says whether that is everything that was sent.

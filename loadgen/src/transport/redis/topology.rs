@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Target;
 use super::link::Link;
 use super::reply::Reply;
+use crate::reach::Unready;
 
 /// How long one node is asked for the topology before another is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -109,11 +110,12 @@ fn endpoint(node: &Reply<'_>, asked: &Endpoint) -> Option<Endpoint> {
 ///
 /// # Errors
 /// When it does not answer, or is no node of a cluster.
-pub(super) async fn ask(target: &Target, node: &Endpoint) -> Result<Topology, String> {
+pub(super) async fn ask(target: &Target, node: &Endpoint) -> Result<Topology, Unready> {
     let address = target.address.of(&node.host, node.port)?;
-    let named = |error| format!("{node}: {error}");
-    let mut link = Link::open(target, &address, "shakedown:topology").await.map_err(named)?;
-    link.call(&[b"CLUSTER", b"SLOTS"], |reply| Topology::parse(reply, node)).await.map_err(named)?
+    let opened = Link::open(target, &address, "shakedown:topology").await;
+    let mut link = opened.map_err(|error| error.at(node))?;
+    let told = link.call(&[b"CLUSTER", b"SLOTS"], |reply| Topology::parse(reply, node)).await;
+    Ok(told.map_err(|error| Unready::from(error).at(node))??)
 }
 
 /// Asks the nodes in turn until one of them knows.
@@ -124,13 +126,13 @@ pub(super) async fn learn(
     target: &Target,
     nodes: &[Endpoint],
     timeout: Duration,
-) -> Result<Topology, String> {
-    let mut trouble = "no node of the cluster is known".to_owned();
+) -> Result<Topology, Unready> {
+    let mut trouble = Unready::from("no node of the cluster is known");
     for node in nodes {
         match tokio::time::timeout(PATIENCE.min(timeout), ask(target, node)).await {
             Ok(Ok(topology)) => return Ok(topology),
             Ok(Err(error)) => trouble = error,
-            Err(_) => trouble = format!("{node}: no answer"),
+            Err(_) => trouble = Unready::from("no answer").at(node),
         }
     }
     Err(trouble)

@@ -84,7 +84,6 @@ impl<'a> Broker<'a> {
     }
 
     /// Closes the connection with a code and a text.
-    #[expect(dead_code, reason = "for brokers that refuse")]
     pub(crate) fn close(&mut self, code: u16, text: &str) {
         let text = [&[text.len() as u8], text.as_bytes()].concat();
         self.send((10, 50), 0, &[&code.to_be_bytes(), &text, &[0; 4]]);

@@ -168,9 +168,12 @@ fn an_interrupted_run_never_holds() {
 #[test]
 fn a_generator_that_falls_short_is_found_out() {
     type Change = fn(&mut Scene);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("broke down", |scene| told(scene).broken = Some("panic".to_owned())),
         ("hosts that nobody allowed", |scene| told(scene).forbidden = 1),
+        ("too many open files", |scene| {
+            told(scene).limits = vec![("this machine: too many open files".to_owned(), 1)];
+        }),
         ("could not keep up", |scene| told(scene).pump.lost_seconds = 2.0),
         ("could not keep up", |scene| told(scene).pump.worst_seconds = 2.5),
         ("nobody knows", |scene| told(scene).pump.lost_seconds = f64::NAN),

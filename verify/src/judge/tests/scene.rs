@@ -165,6 +165,7 @@ impl Scene {
             pump,
             broken: None,
             forbidden: 0,
+            limits: Vec::new(),
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {

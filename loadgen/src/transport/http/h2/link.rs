@@ -12,23 +12,20 @@ use bytes::Bytes;
 use h2::Reason as Code;
 use h2::client::{Builder, Connection, SendRequest};
 use http::Request;
-use rustls::AlertDescription;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::backoff::Backoff;
 use crate::lane::{Lane, Standing};
 use crate::outcome::Reason;
-use crate::transport::http::{Ear, Target, text};
-use crate::transport::stream::{Address, Stream};
+use crate::reach::Unready;
+use crate::transport::http::{Ear, Target};
+use crate::transport::stream::{Address, DISAGREES, Stream, text};
 
 /// What the server may send before it has to wait, on a stream and on the
 /// connection. Bodies are thrown away as they come.
 const STREAM_WINDOW: u32 = 1 << 20;
 const WINDOW: u32 = 1 << 24;
-
-/// What is said of a server that is asked for HTTP/2 in the TLS handshake.
-const DISAGREES: &str = "the server does not speak HTTP/2: it does not agree on h2";
 
 /// The longest head of a response, in bytes.
 const LONGEST_HEAD: u32 = 64 * 1024;
@@ -176,7 +173,7 @@ impl<'a> Link<'a> {
     pub(super) async fn open(&'a self, lane: &Lane, until: Duration) -> Result<Seat<'a>, Reason> {
         let connecting = connect(&self.target.address, self.streams);
         let (sender, connection) = match lane.limit(until, connecting).await {
-            Some(connected) => connected.map_err(Reason::Unreachable)?,
+            Some(connected) => connected.map_err(|error| lane.unmade(&error))?,
             None => return Err(Reason::Unreachable("no answer within the timeout".to_owned())),
         };
         let wire = Rc::new(Wire {
@@ -243,13 +240,10 @@ impl<'a> Link<'a> {
 async fn connect(
     address: &Address,
     streams: u32,
-) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), String> {
-    let stream = address.connect().await.map_err(|error| match error.get_ref() {
-        Some(cause) if disagrees(cause) => DISAGREES.to_owned(),
-        _ => text(&error),
-    })?;
+) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), Unready> {
+    let stream = address.connect().await?;
     if stream.is_secure() && stream.protocol() != Some(b"h2") {
-        return Err(DISAGREES.to_owned());
+        return Err(DISAGREES.into());
     }
     let none = |error: h2::Error| match error.get_io() {
         Some(error) => text(error),
@@ -267,21 +261,15 @@ async fn connect(
         .handshake(stream)
         .await
         .map_err(none)?;
-    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+    let told: Result<(), String> = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
         Poll::Ready(Err(error)) => Poll::Ready(Err(none(error))),
         Poll::Ready(Ok(())) => Poll::Ready(Err("the server closed the connection".to_owned())),
         Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })
-    .await?;
+    .await;
+    told?;
     Ok((sender, connection))
-}
-
-/// Whether the server has ended the handshake because it knows no protocol
-/// that it was offered; others go on without one.
-fn disagrees(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let refusal = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
-    error.downcast_ref() == Some(&refusal)
 }
 
 impl Wire {

@@ -7,6 +7,7 @@ use super::super::topology::{self, Endpoint, Topology};
 use super::PAUSE;
 use super::node::Work;
 use crate::backoff::Backoff;
+use crate::reach::Unready;
 
 /// When the topology is learnt again, and from whom.
 #[derive(Default)]
@@ -19,7 +20,7 @@ pub(super) struct Learning<'a> {
     /// Which node to ask first; another one each time.
     first: usize,
     pub(super) advisers: Vec<Endpoint>,
-    pub(super) work: Option<Work<'a, Result<Topology, String>>>,
+    pub(super) work: Option<Work<'a, Result<Topology, Unready>>>,
 }
 
 impl<'a> Learning<'a> {

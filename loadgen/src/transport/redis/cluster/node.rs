@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::{Lane, Standing};
 use crate::outcome::{Answer, Reason};
+use crate::reach::Unready;
 use crate::transport::redis::link::Link;
 use crate::transport::redis::pipe::Pipe;
 use crate::transport::redis::reply::Reply;
@@ -44,7 +45,7 @@ pub(super) struct Held {
 impl Held {
     /// Settles an operation that was definitely not done.
     pub(super) fn fail(self, lane: &Lane, now: Duration) {
-        let why = self.why.unwrap_or(Reason::Unsent);
+        let why = self.why.unwrap_or_else(|| lane.unsent());
         lane.settle_at(self.op, self.since, now, &Answer::Failed(why));
     }
 }
@@ -65,14 +66,14 @@ enum State<'a> {
     /// There is no link, and none is made before this time after T0.
     Down(Duration),
     /// A link is being made, and given up at this time after T0.
-    Dialling(Work<'a, Result<Link, String>>, Duration),
+    Dialling(Work<'a, Result<Link, Unready>>, Duration),
     Up(Box<Pipe<Held>>, #[expect(dead_code, reason = "it counts while it lives")] Standing),
 }
 
 /// What happened at a node.
 pub(super) enum Event {
     /// A link was made, or not.
-    Dialled(Result<Link, String>),
+    Dialled(Result<Link, Unready>),
     /// Something was read.
     Read,
     /// The link is lost.
@@ -202,24 +203,25 @@ impl<'a> Node<'a> {
 
     /// No link could be made: one operation that waited for it has failed, and
     /// the others wait for another attempt.
-    pub(super) fn refused(&mut self, error: &str, lane: &Lane, now: Duration) {
+    pub(super) fn refused(&mut self, error: Unready, lane: &Lane, now: Duration) {
         self.state = State::Down(now + self.backoff.pause());
-        let reason = Reason::Unreachable(format!("{}: {error}", self.endpoint));
+        let reason = lane.unmade(&error.at(&self.endpoint));
+        lane.refused(&reason);
         if let Some(mut first) = self.queue.pop_front() {
             first.why = Some(reason);
             first.fail(lane, now);
         }
-        lane.refused();
     }
 
     /// The node may not be reached: whatever waits for it has failed.
     pub(super) fn forbidden(&mut self, why: &str, lane: &Lane, now: Duration) {
         self.state = State::Down(now + self.backoff.pause());
+        let reason = Reason::Forbidden(why.to_owned());
+        lane.refused(&reason);
         for mut held in self.queue.drain(..) {
-            held.why = Some(Reason::Forbidden(why.to_owned()));
+            held.why = Some(reason.clone());
             held.fail(lane, now);
         }
-        lane.refused();
     }
 
     /// Settles what was answered; adds to `back` what was refused and may be

@@ -14,6 +14,7 @@ use super::{Cluster, MOST_HELD, MOST_REFUSED, PAUSE};
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
+use crate::reach::Unready;
 
 /// How often it is sent elsewhere at once; then there is a pause before, lest
 /// two nodes that disagree are asked in a circle.
@@ -36,7 +37,7 @@ enum Event {
     Op(Option<Op>),
     /// Something happened at this node.
     Node(usize, node::Event),
-    Learnt(Result<Topology, String>),
+    Learnt(Result<Topology, Unready>),
 }
 
 /// The links of one connection, and what waits for them.
@@ -236,7 +237,7 @@ impl<'a> Router<'a> {
                 let at = &mut self.nodes[node];
                 match self.target.reach.refusal(&at.endpoint.host) {
                     Some(why) => at.forbidden(&why, self.lane, now),
-                    None => at.refused(&error, self.lane, now),
+                    None => at.refused(error, self.lane, now),
                 }
                 self.learning.wanted = true;
             }
@@ -333,7 +334,7 @@ impl<'a> Router<'a> {
     }
 
     /// The attempt to learn the topology has ended.
-    fn advised(&mut self, learnt: Result<Topology, String>, now: Duration) {
+    fn advised(&mut self, learnt: Result<Topology, Unready>, now: Duration) {
         self.learning.ended(learnt.is_ok(), now);
         if let Ok(topology) = learnt {
             self.learnt(&topology, now);
@@ -383,7 +384,7 @@ impl<'a> Router<'a> {
             let at = &mut self.nodes[node];
             at.expire_queue(before, lane, now);
             if at.dial_end().is_some_and(|end| end <= now) {
-                at.refused("no answer within the timeout", lane, now);
+                at.refused("no answer within the timeout".into(), lane, now);
                 self.learning.wanted = true;
                 continue;
             }
