@@ -221,9 +221,7 @@ impl Pod {
 
     fn status(&self) -> Value {
         let ready = if self.containers.iter().all(Container::runs) { "True" } else { "False" };
-        let condition = |kind: &str, status: &str| {
-            json!({"type": kind, "status": status, "lastTransitionTime": now()})
-        };
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "lastTransitionTime": now()});
         let containers: Vec<Value> = self.containers.iter().map(Container::status).collect();
         json!({"status": {
             "phase": "Running",
@@ -285,9 +283,7 @@ impl Container {
     fn has_ended(&mut self) -> Option<i32> {
         match &mut self.process {
             None => Some(0),
-            Some(process) => {
-                process.try_wait().ok()?.map(|status| status.code().unwrap_or(137))
-            }
+            Some(process) => process.try_wait().ok()?.map(|status| status.code().unwrap_or(137)),
         }
     }
 

@@ -248,8 +248,14 @@ fn folder() -> PathBuf {
     })
 }
 
+/// Makes a folder that is this user's own: what another has put there is not
+/// believed.
 fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let made = fs::symlink_metadata(folder)?;
+    let is_own = made.is_dir() && made.uid() == rustix::process::geteuid().as_raw();
+    let whose = || io::Error::new(ErrorKind::PermissionDenied, "the folder is somebody else's");
+    is_own.then_some(()).ok_or_else(whose)
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

@@ -7,8 +7,10 @@
 //! and no error: the system may make it when the load begins.
 
 mod amqp;
+mod http;
 mod look;
 mod metrics;
+mod promql;
 mod redis;
 mod sql;
 
@@ -128,6 +130,8 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
             Wants::Exchange { exchange, queue } => {
                 amqp::look(&text, exchange, queue.as_deref()).await
             }
+            Wants::Health => http::health(&text).await,
+            Wants::Promql(query) => promql::look(&text, query).await,
             Wants::Metrics(metrics) => metrics::look(&text, metrics).await,
         }
     };

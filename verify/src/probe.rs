@@ -10,7 +10,7 @@ mod logs;
 mod presence;
 mod process;
 pub(crate) mod prometheus;
-mod promql;
+pub(crate) mod promql;
 mod rabbitmq;
 mod redis_keys;
 mod redis_streams;
@@ -189,7 +189,7 @@ impl Prober {
 
 /// The texts of an error and of everything that caused it, in one line:
 /// reqwest's own text leaves out the cause.
-fn whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -62,7 +62,7 @@ fn what_could_be_read_in_two_ways_is_refused_and_says_what_to_write() {
         (Redis, "redis://h?base=1", "none of db"),
         (Amqp, "amqp://h?heartbeat=1&heartbeat=2", "given twice"),
         (Redis, "redis://bücher.example", "percent-encoded"),
-        (Http, "http://bü cher.example", "not the name of a host"),
+        (Http, "http://bü cher.example", "percent-encoded"),
         (Redis, "redis://a,b", "one host"),
         (Amqp, "amqp://h/a/b", "one name"),
         (Amqp, "amqp://u:12/secret@h", "one name"),

@@ -33,6 +33,10 @@ pub(super) enum Wants<'a> {
     Key(&'a str),
     /// An exchange, and perhaps a queue.
     Exchange { exchange: &'a str, queue: Option<String> },
+    /// A health endpoint.
+    Health,
+    /// What a query of a Prometheus server reads.
+    Promql(&'a str),
     /// Metrics of an endpoint.
     Metrics(&'a BTreeMap<String, Metric>),
 }
@@ -64,7 +68,7 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                     add(Service::Management, address, Wants::Nothing);
                 }
             }
-            ProbeKind::Health { url } => add(Service::Http, url, Wants::Nothing),
+            ProbeKind::Health { url } => add(Service::Http, url, Wants::Health),
             ProbeKind::RedisStreams { url, streams, group } => {
                 let (streams, group) = (streams.clone(), group.as_deref());
                 add(Service::Redis, url, Wants::Streams { streams, group });
@@ -75,7 +79,9 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                     add(Service::Prometheus, url, Wants::Metrics(metrics));
                 }
             }
-            ProbeKind::Promql { url, .. } => add(Service::Prometheus, url, Wants::Nothing),
+            ProbeKind::Promql { url, query, .. } => {
+                add(Service::Prometheus, url, Wants::Promql(query));
+            }
             ProbeKind::RedisKeys { url, keys } => {
                 for key in keys {
                     add(Service::Redis, url, Wants::Key(key));

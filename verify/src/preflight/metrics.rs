@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use scenarios::nearest::there_are;
 use scenarios::plan::probe::{Metric, MetricRead};
 
+use super::http::{answered, client};
 use super::{Found, NAMED};
 use crate::probe::prometheus::{Sample, parse, scrape};
 
 /// Looks at metrics with their labels. One that is 0 while it is not there may be
 /// missing.
 pub(super) async fn look(url: &str, metrics: &BTreeMap<String, Metric>) -> Result<(), Found> {
-    let http = reqwest::Client::builder().timeout(super::PATIENCE).build();
-    let http = http.map_err(|error| Found::Unusable(error.to_string()))?;
+    let http = client()?;
+    let text = answered(url, scrape(&http, url)).await?;
     // A system that is about to start again has no endpoint for a while.
-    let text = scrape(&http, url).await.map_err(|why| Found::Doubt(format!("{why} (now)")))?;
+    let text = text.map_err(|why| Found::Doubt(format!("{why} (now)")))?;
     let (samples, _) = parse(&text);
     let wanted = metrics.values().filter(|metric| !metric.absent_is_zero);
     let doubts: Vec<String> = wanted.filter_map(|metric| doubt(metric, &samples)).collect();

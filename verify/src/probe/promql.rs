@@ -2,7 +2,7 @@
 //! whose elements are labelled with what tells them apart. NaN is unknown, and
 //! an empty vector is no value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::observe::ProbeObserver;
 /// The most elements that a vector may have.
 const MOST: usize = 1_000;
 
-pub(super) struct Promql {
+pub(crate) struct Promql {
     http: reqwest::Client,
     base: String,
     credentials: Option<(String, String)>,
@@ -42,7 +42,7 @@ struct Element {
 }
 
 impl Promql {
-    pub(super) fn new(url: &str, query: &str) -> Result<Self, ProbeError> {
+    pub(crate) fn new(url: &str, query: &str) -> Result<Self, ProbeError> {
         let address = Service::Prometheus.address(url)?;
         Ok(Self {
             http: reqwest::Client::builder().timeout(super::PATIENCE).build()?,
@@ -53,36 +53,98 @@ impl Promql {
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let failed = |error: reqwest::Error| {
-            format!("{}: {}", self.base, super::whole(&error.without_url()))
-        };
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("query", &self.query)
-            .finish();
-        let mut request = self.http.get(format!("{}/api/v1/query?{query}", self.base));
-        if let Some((user, password)) = &self.credentials {
-            request = request.basic_auth(user, Some(password));
-        }
-        let answer = request.send().await.map_err(failed)?;
+        let values = self.ask().await.map_err(|not| not.why())?;
         let at = observer.now();
-        let status = answer.status();
-        let bytes = answer.bytes().await.map_err(failed)?;
-        let read: Answer = serde_json::from_slice(&bytes).map_err(|_| {
-            format!("{}: status {status}, which is no answer of Prometheus", self.base)
-        })?;
-        for (label, value) in values(read).map_err(|why| format!("{}: {why}", self.base))? {
+        if values.is_empty() {
+            return Err(format!("{}: the query gives no value", self.base));
+        }
+        for (label, value) in values {
             observer.labelled(at, "value", &label, value);
         }
         Ok(())
     }
+
+    /// The values of the query by label; none where it gives an empty vector.
+    pub(crate) async fn ask(&self) -> Result<Vec<(String, f64)>, NotAsked> {
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", &self.query)
+            .finish();
+        let answer: Answer = self.get(&format!("/api/v1/query?{query}")).await?;
+        values(answer).map_err(|why| why.of(&self.base))
+    }
+
+    /// The names of all metrics that the server knows.
+    pub(crate) async fn metrics(&self) -> Result<BTreeSet<String>, NotAsked> {
+        let names: Names = self.get("/api/v1/label/__name__/values").await?;
+        Ok(names.data)
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, NotAsked> {
+        let failed = |error: reqwest::Error| {
+            let why = super::whole(&error.without_url());
+            NotAsked::Unreachable(format!("{}: {why}", self.base))
+        };
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        let answer = request.send().await.map_err(failed)?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.map_err(failed)?;
+        serde_json::from_slice(&bytes).map_err(|_| {
+            let base = &self.base;
+            NotAsked::Wrong(format!("{base}: status {status}, which is no answer of Prometheus"))
+        })
+    }
+}
+
+/// The answer to a request for names.
+#[derive(Deserialize)]
+struct Names {
+    data: BTreeSet<String>,
+}
+
+/// Why a query has no values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotAsked {
+    /// Nobody answered.
+    Unreachable(String),
+    /// The server says what is wrong with the query.
+    Refused(String),
+    /// What answered, or what it gave, is not what is read here.
+    Wrong(String),
+}
+
+impl NotAsked {
+    fn of(self, base: &str) -> Self {
+        let at = |why: String| format!("{base}: {why}");
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(at(why)),
+            Self::Refused(why) => Self::Refused(at(why)),
+            Self::Wrong(why) => Self::Wrong(at(why)),
+        }
+    }
+
+    fn why(self) -> String {
+        match self {
+            Self::Unreachable(why) | Self::Refused(why) | Self::Wrong(why) => why,
+        }
+    }
 }
 
 /// The values of an answer by label.
-fn values(answer: Answer) -> Result<Vec<(String, f64)>, String> {
+fn values(answer: Answer) -> Result<Vec<(String, f64)>, NotAsked> {
     let data = match answer.data {
         Some(data) if answer.status == "success" => data,
-        _ => return Err(answer.error.unwrap_or_else(|| format!("status {}", answer.status))),
+        _ => {
+            let why = answer.error.unwrap_or_else(|| format!("status {}", answer.status));
+            return Err(NotAsked::Refused(why));
+        }
     };
+    read(&data).map_err(NotAsked::Wrong)
+}
+
+fn read(data: &Data) -> Result<Vec<(String, f64)>, String> {
     let garbled =
         |error: serde_json::Error| format!("a {} is not readable: {error}", data.result_type);
     match data.result_type.as_str() {
@@ -95,8 +157,7 @@ fn values(answer: Answer) -> Result<Vec<(String, f64)>, String> {
             let elements: Vec<Element> =
                 serde_json::from_value(data.result.clone()).map_err(garbled)?;
             match elements.len() {
-                0 => Err("the query gives no value".to_owned()),
-                1..=MOST => elements
+                0..=MOST => elements
                     .iter()
                     .map(|element| Ok((label(&element.metric), number(&element.value.1)?)))
                     .collect(),
@@ -128,7 +189,7 @@ fn label(metric: &BTreeMap<String, String>) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<(String, f64)>, String> {
+    fn read(text: &str) -> Result<Vec<(String, f64)>, NotAsked> {
         values(serde_json::from_str(text).unwrap())
     }
 
@@ -145,10 +206,10 @@ mod tests {
     #[test]
     fn what_is_no_value_is_said() {
         let empty = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
-        assert!(read(empty).unwrap_err().contains("no value"));
+        assert_eq!(read(empty), Ok(Vec::new()));
         let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
-        assert!(read(matrix).unwrap_err().contains("matrix"));
+        assert!(read(matrix).unwrap_err().why().contains("matrix"));
         let error = r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#;
-        assert_eq!(read(error).unwrap_err(), "parse error");
+        assert_eq!(read(error), Err(NotAsked::Refused("parse error".to_owned())));
     }
 }

@@ -1,6 +1,8 @@
 //! The look at somebody's own Redis and PostgreSQL before a run.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::process::Command;
 
 use lab::{Postgres, PostgresOptions, RabbitMq, RabbitMqOptions, Redis, RedisOptions};
@@ -227,4 +229,94 @@ async fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(told.lines().count(), 2, "{told}");
     assert!(told.contains("db: nobody answers") && told.contains("redis: nobody answers"));
     assert!(!told.contains("hunter22"), "{told}");
+}
+
+/// Somebody who accepts connections and answers what `says` says to a path; nothing
+/// at all where that is nothing. Gives the address.
+fn listener(says: fn(&str) -> Option<(&'static str, &'static str)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut path = String::new();
+            let _ = reader.read_line(&mut path);
+            let path = path.split(' ').nth(1).unwrap_or_default().to_owned();
+            let mut stream = stream;
+            match says(&path) {
+                Some((status, body)) => {
+                    let _ = write!(
+                        stream,
+                        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                        body.len()
+                    );
+                }
+                None => silent.push(stream),
+            }
+        }
+    });
+    address
+}
+
+async fn look_at(url: &str, reads: &str) -> Result<Vec<String>, String> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reach(&plan(reads), &at("api", url)).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_accepts_and_is_silent_is_refused() {
+    let silent = listener(|_| None);
+    for (name, reads) in [
+        ("up", "health = { url = \"${target.api}/health\" }"),
+        ("q", "promql = { url = \"${target.api}\", query = \"up\" }"),
+        ("m", "prometheus = { url = \"${target.api}/metrics\", metric.up = { metric = \"up\" } }"),
+    ] {
+        let reads = format!("[[probe]]\nname = \"{name}\"\n{reads}");
+        let told = look_at(&silent, &reads).await.unwrap_err();
+        assert!(told.contains(&format!("probe {name}: {silent}")), "{told}");
+        assert!(told.contains("gives no answer within 3.5 s: see that"), "{told}");
+    }
+    // One that is not there now may come.
+    let says: fn(&str) -> Option<_> = |_| Some(("503 Unavailable", ""));
+    let reads = "[[probe]]\nname = \"up\"\nhealth = { url = \"${target.api}/health\" }";
+    assert_eq!(look_at(&listener(says), reads).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_of_prometheus_is_asked_and_unknown_metrics_are_told_with_the_nearest() {
+    let server = listener(|path| {
+        Some(match path {
+            "/api/v1/query?query=up" => (
+                "200 OK",
+                r#"{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}"#,
+            ),
+            "/api/v1/query?query=rate%28order_total%5B1m%5D%29" => {
+                ("200 OK", r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#)
+            }
+            "/api/v1/label/__name__/values" => {
+                ("200 OK", r#"{"status":"success","data":["orders_total","up"]}"#)
+            }
+            "/api/v1/query?query=up+up" => (
+                "400 Bad Request",
+                r#"{"status":"error","errorType":"bad_data","error":"1:4: parse error: unexpected identifier"}"#,
+            ),
+            _ => ("404 Not Found", "<html>"),
+        })
+    });
+    let look = async |query: &str| {
+        let reads = format!(
+            "[[probe]]\nname = \"q\"\npromql = {{ url = \"${{target.api}}\", query = \"{query}\" }}"
+        );
+        look_at(&server, &reads).await
+    };
+    assert_eq!(look("up").await.unwrap(), Vec::<String>::new());
+    assert_eq!(
+        look("rate(order_total[1m])").await.unwrap(),
+        ["probe q: there is no metric order_total (yet); there are: orders_total, up"]
+    );
+    let told = look("up up").await.unwrap_err();
+    assert!(told.contains("cannot carry out the query"), "{told}");
+    assert!(told.contains("1:4: parse error: unexpected identifier"), "{told}");
+    assert!(look("down").await.unwrap_err().contains("no answer of Prometheus"));
 }
