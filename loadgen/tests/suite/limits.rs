@@ -9,7 +9,10 @@ use crate::server::Server;
 
 fn loadgen(args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-    command.args(args).args(["-z", "3s", "--json", "--timeout", "500ms", "--grace", "200ms"]);
+    let more = ["-z", "3s", "--json", "--timeout", "500ms", "--grace", "200ms"];
+    // What stands behind -- is a program's own.
+    let at = args.iter().position(|word| *word == "--").unwrap_or(args.len());
+    command.args(&args[..at]).args(more).args(&args[at..]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
@@ -30,7 +33,7 @@ fn run_out_of_files(args: &[&str]) -> Output {
 }
 
 fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 /// What was not sent for want of a file was not refused by anybody.
