@@ -1,6 +1,7 @@
 //! How far all faults of a run together may go: how many victims at once, and
 //! whether anything may be broken any more.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,11 +20,22 @@ pub struct Limits {
     undo_within: Duration,
     /// Whether somebody waits for the end.
     hurried: AtomicBool,
+    told: Told,
     /// If there are any, only these namespaces of a cluster may be hit.
     namespaces: Vec<String>,
     /// Namespaces and contexts that may be hit although they look like
     /// production.
     allow: Vec<String>,
+}
+
+/// A way to whoever waits.
+#[derive(Default)]
+struct Told(Option<Box<dyn Fn(&str) + Send + Sync>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "somebody" } else { "nobody" })
+    }
 }
 
 impl Default for Limits {
@@ -34,6 +46,7 @@ impl Default for Limits {
             stopped: AtomicBool::new(false),
             undo_within: UNDO_WITHIN,
             hurried: AtomicBool::new(false),
+            told: Told::default(),
             namespaces: Vec::new(),
             allow: Vec::new(),
         }
@@ -61,6 +74,19 @@ impl Limits {
     pub fn undo_within(mut self, within: Duration) -> Self {
         self.undo_within = within;
         self
+    }
+
+    /// Whoever waits is told through this that something takes longer, and why.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.told = Told(Some(Box::new(tell)));
+        self
+    }
+
+    pub(crate) fn tell(&self, text: &str) {
+        if let Some(tell) = &self.told.0 {
+            tell(text);
+        }
     }
 
     /// Somebody waits for the end: nothing is tried again for more than 30 s.

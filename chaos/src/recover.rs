@@ -88,7 +88,7 @@ pub async fn recover_within(
         if open.undo.is_for_one() {
             end(open.watchdog);
         }
-        match open.undo.insist(|| within).await {
+        match open.undo.insist(|| within, |_, _| {}).await {
             Ok(Undone { how, .. }) => {
                 end(open.watchdog);
                 let state = State::Undone { how: how.clone() };

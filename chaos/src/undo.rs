@@ -104,6 +104,9 @@ pub enum Undo {
     Run {
         /// The program.
         command: Program,
+        /// The folder in which it runs, whoever runs it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
     },
     /// A workload of a cluster gets back what it had.
     #[cfg(feature = "kubernetes")]
@@ -359,12 +362,13 @@ impl Undo {
                 Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
             }
             Self::Held { undo, .. } => Ok(Box::pin(undo.perform()).await?.how),
-            Self::Run { command } => {
+            Self::Run { command, folder } => {
                 let shown = command.to_string();
                 let failed = |reason| UndoError::Program { command: shown.clone(), reason };
                 // Its addresses were filled in when it was written down.
                 let words = command.words(&BTreeMap::new()).map_err(|e| failed(e.to_string()))?;
-                run(&words).await.map_err(failed)?.success().map_err(failed)?;
+                let ran = run(&words, folder.as_deref()).await.map_err(failed)?;
+                ran.success().map_err(failed)?;
                 Ok(format!("ran {shown:?}"))
             }
         }

@@ -140,7 +140,7 @@ fn watch(lasts: Duration) -> u8 {
     }
     let taken_back = runtime.block_on(async {
         leash::settle().await;
-        undo.insist(|| WATCHDOG_WITHIN).await
+        undo.insist(|| WATCHDOG_WITHIN, |_, _| {}).await
     });
     u8::from(taken_back.is_err())
 }

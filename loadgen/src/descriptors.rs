@@ -4,9 +4,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::LoadError;
 
-/// What a run opens beside its connections: its own files, those of its threads and
-/// of whatever else this process does.
-const OTHERS: u64 = 128;
+/// What a run opens beside its connections and what is open already: its files, and
+/// those of its threads.
+const OTHERS: u64 = 32;
 
 /// Raises the limit to what the system allows, and sees that so many files of
 /// connections fit below it: the target is not to be blamed for a limit of ours.
@@ -18,20 +18,20 @@ pub(crate) fn make_room(files: u64) -> Result<(), LoadError> {
     // Without leave the old limit stays, and is judged below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let limit = getrlimit(Resource::Nofile).current;
-    fits(files, limit)
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    fits(files, open as u64 + OTHERS, limit)
 }
 
-fn fits(files: u64, limit: Option<u64>) -> Result<(), LoadError> {
-    let needed = files.saturating_add(OTHERS);
+fn fits(files: u64, others: u64, limit: Option<u64>) -> Result<(), LoadError> {
+    let needed = files.saturating_add(others);
     match limit.filter(|&limit| limit < needed) {
         None => Ok(()),
         Some(limit) => Err(LoadError::Setting {
             what: "number of open files",
             value: files.to_string(),
             problem: format!(
-                "the connections need so many, this process may have {limit} open and needs about \
-                 {needed} in all; raise the limit first (ulimit -n {needed}), or use fewer \
-                 connections"
+                "so many are for connections alone, this process needs about {needed} in all and may \
+                 have {limit}; raise the limit first (ulimit -n {needed}), or use fewer connections"
             ),
         }),
     }
@@ -43,10 +43,10 @@ mod tests {
 
     #[test]
     fn connections_that_do_not_fit_are_refused_with_what_to_do() {
-        assert!(fits(1_000, None).is_ok());
-        assert!(fits(1_000, Some(1_128)).is_ok());
-        let error = fits(1_000, Some(1_024)).unwrap_err().to_string();
-        assert!(error.contains("ulimit -n 1128"), "{error}");
+        assert!(fits(1_000, 40, None).is_ok());
+        assert!(fits(1_000, 40, Some(1_040)).is_ok());
+        let error = fits(1_000, 40, Some(1_024)).unwrap_err().to_string();
+        assert!(error.contains("ulimit -n 1040"), "{error}");
     }
 
     #[test]

@@ -228,12 +228,7 @@ impl Lane {
         if since > before {
             return;
         }
-        let answer = Answer::Failed(self.unsent());
-        while let Some(op) = self.worker.feed.take_older(before) {
-            if self.worker.book.settle(op, None, now, &answer, None) {
-                self.worker.feed.settled();
-            }
-        }
+        self.worker.give_up(before);
     }
 }
 

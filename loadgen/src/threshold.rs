@@ -111,6 +111,8 @@ impl Threshold {
         if tally.due == 0 {
             return None;
         }
+        // How soon a connection broke is not how soon an answer came.
+        let answered = |which| which == Which::Delay || tally.acked > 0;
         match self.figure {
             Figure::Share(wanted) => Some(part(wanted) as f64 / tally.due as f64),
             Figure::Count(wanted) => Some(part(wanted) as f64),
@@ -118,11 +120,11 @@ impl Threshold {
             Figure::Quantile(which, quantile) => {
                 let histogram = histogram(latency, which);
                 let value = histogram.value_at_quantile(quantile);
-                (!histogram.is_empty()).then_some(value as f64 / 1e6)
+                (answered(which) && !histogram.is_empty()).then_some(value as f64 / 1e6)
             }
             Figure::Mean(which) => {
                 let histogram = histogram(latency, which);
-                (!histogram.is_empty()).then(|| histogram.mean() / 1e6)
+                (answered(which) && !histogram.is_empty()).then(|| histogram.mean() / 1e6)
             }
         }
     }
@@ -279,18 +281,28 @@ impl Watch {
 fn of_run(threshold: &Threshold, report: &Report) -> Kept {
     let seconds = report.last_settled.max(report.last_due);
     let seconds = seconds.saturating_sub(report.first_due.max(report.warm_up));
-    of_sum(threshold, &report.measured, &report.latency, seconds.as_secs_f64())
+    match threshold.figure {
+        // As the report has it.
+        Figure::Rate if report.measured.due > 0 && !seconds.is_zero() => {
+            kept(threshold, report.rate_acked())
+        }
+        _ => of_sum(threshold, &report.measured, &report.latency, seconds.as_secs_f64()),
+    }
 }
 
 fn of_sum(threshold: &Threshold, measured: &Tally, latency: &Latency, seconds: f64) -> Kept {
     match threshold.of(measured, latency, seconds) {
         None => without_data(threshold),
-        Some(value) => Kept {
-            threshold: threshold.text.clone(),
-            held: threshold.holds(value),
-            value: Some(value),
-            found: threshold.show(value),
-        },
+        Some(value) => kept(threshold, value),
+    }
+}
+
+fn kept(threshold: &Threshold, value: f64) -> Kept {
+    Kept {
+        threshold: threshold.text.clone(),
+        held: threshold.holds(value),
+        value: Some(value),
+        found: threshold.show(value),
     }
 }
 
@@ -440,6 +452,13 @@ mod tests {
         }
         // Only failures: there is no latency to keep to.
         assert!(!watch("p99<1h", 0, &[second(0, 0, 5, MS)]).held);
+        // Nor where everything broke off before it was answered.
+        let mut broken = second(0, 5, 0, MS);
+        (broken.tally.acked, broken.tally.indeterminate) = (0, 5);
+        for text in ["p99<1h", "mean<1h", "service.p50<1h"] {
+            let kept = watch(text, 0, std::slice::from_ref(&broken));
+            assert!(!kept.held && kept.value.is_none(), "{text}: {kept:?}");
+        }
         // Warm-up does not count as data.
         assert!(!watch("p99<1h", 3, &[second(0, 5, 0, MS)]).held);
     }

@@ -22,6 +22,7 @@ use crate::identity::IdentityRef;
 use crate::job::Late;
 use crate::lane::Lane;
 use crate::limit::Limit;
+use crate::outcome::{Answer, Reason};
 use crate::payload::Calendar;
 use crate::pump::{self, Pump};
 use crate::schedule::Stride;
@@ -129,6 +130,9 @@ impl Worker {
 
     /// Stops handing out operations, and tells every connection.
     pub(crate) fn close_feed(&self) {
+        if self.is_refused() {
+            self.give_up(self.now());
+        }
         let forgone = self.feed.close();
         for _ in 0..self.book.forgo(&forgone) {
             self.feed.settled();
@@ -136,9 +140,29 @@ impl Worker {
         self.closing.notify_waiters();
     }
 
+    /// Whether the target takes no connection at all, and no limit of ours is why.
+    fn is_refused(&self) -> bool {
+        self.cut_off.get().is_some() && self.limit.get().is_none()
+    }
+
+    /// Operations for which there is no connection have failed at the target: it was
+    /// not the generator that could not keep up.
+    pub(crate) fn give_up(&self, due_before: Duration) {
+        let reason = self.limit.get().map_or(Reason::Unsent, Reason::Here);
+        let (now, answer) = (self.now(), Answer::Failed(reason));
+        while let Some(op) = self.feed.take_older(due_before) {
+            if self.book.settle(op, None, now, &answer, None) {
+                self.feed.settled();
+            }
+        }
+    }
+
     /// Drops the operations that can no longer be started in time.
     pub(crate) fn drop_late(&self, now: Duration) {
         let Some(before) = now.checked_sub(LATE) else { return };
+        if self.is_refused() {
+            return self.give_up(before);
+        }
         while let Some(op) = self.feed.take_older(before) {
             self.book.drop_op(op);
             self.feed.settled();

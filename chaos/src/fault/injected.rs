@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use scenarios::units::Span;
 use serde::Serialize;
 
 use super::{Order, Prepared, Scene, Strike, holder};
@@ -239,16 +240,23 @@ impl Injected {
 
     /// What only this program can do is done where nobody else holds the thing.
     async fn undone(&mut self) -> Result<Undone, UndoError> {
-        let within = || self.scene.limits.patience();
+        let limits = &self.scene.limits;
+        let within = || limits.patience();
+        let tell = |error: &UndoError, left: Duration| {
+            let (name, left) = (&self.order.name, Span(Duration::from_secs(left.as_secs())));
+            limits.tell(&format!(
+                "{name} is still there: {error}. Taking it back is tried again for {left}"
+            ));
+        };
         if self.undo.is_left_to_others() {
-            return self.undo.insist(within).await;
+            return self.undo.insist(within, tell).await;
         }
         match self.strike.release().await {
             Some(how) => {
                 let left_to = self.undo.let_go().await?;
                 Ok(Undone { how, left_to })
             }
-            None => self.undo.insist(within).await,
+            None => self.undo.insist(within, tell).await,
         }
     }
 

@@ -61,13 +61,17 @@ impl Strike for Run {
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(Undo::Run { command: self.undo.clone() })
+        let folder = std::env::current_dir().map_err(|source| FaultError::System {
+            what: "find the working folder".to_owned(),
+            source,
+        })?;
+        Ok(Undo::Run { command: self.undo.clone(), folder: Some(folder) })
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
         let command = self.victims().join(" ");
         let failed = |reason| FaultError::Program { command: command.clone(), reason };
-        let ran = run(&self.inject).await.map_err(failed)?;
+        let ran = run(&self.inject, None).await.map_err(failed)?;
         if ran.status.code() == Some(REFUSED) {
             return Err(FaultError::Blocked { what: command, why: ran.describe() });
         }
@@ -77,7 +81,7 @@ impl Strike for Run {
     async fn confirm(&self) -> Result<(), FaultError> {
         let patience = Patience::new(SEE_WITHIN, LOOK_EVERY);
         loop {
-            let seen = match run(&self.confirm).await {
+            let seen = match run(&self.confirm, None).await {
                 Ok(ran) if ran.status.success() => return Ok(()),
                 Ok(ran) => ran.describe(),
                 Err(reason) => reason,

@@ -77,6 +77,8 @@ impl Campaign<'_> {
         self.see_roles(&roles)?;
         let limits = Limits::new(self.most(&roles)?);
         let limits = limits.undo_within(self.common.undo_within.map_or(UNDO_WITHIN, |span| span.0));
+        let waits = self.say.clone();
+        let limits = limits.telling(move |text| waits.warning(text));
         let limits = Arc::new(limits.within(Vec::new(), self.asked.allow.words.clone()));
         let run = place::run_name();
         let secrets = self.say.secrets();

@@ -34,6 +34,8 @@ pub(crate) fn run(command: &FaultCommand, common: &Common, say: &Say) -> Result<
     say.hide(&secrets);
     let limits = Limits::default();
     let limits = limits.undo_within(common.undo_within.map_or(UNDO_WITHIN, |span| span.0));
+    let waits = say.clone();
+    let limits = limits.telling(move |text| waits.warning(text));
     let scene = Scene {
         world: Arc::new(Targets::find(asked.processes, asked.allow)?),
         journal: Arc::new(place::journal(common)?.hiding(secrets)),
@@ -125,6 +127,7 @@ async fn heal(mut injected: Injected, say: &Say) -> Result<(), Trouble> {
 }
 
 async fn interrupted(scene: &Scene, say: &Say) -> Result<Exit, Trouble> {
+    say.step("interrupted; taking it back", &json!({"state": "interrupted"}));
     let report = chaos::recover(&scene.journal, Reach::OwnRun).await?;
     recovery::show(&report, say);
     Ok(Exit::Interrupted)

@@ -68,7 +68,10 @@ fn join(
             Undo::ContinueProcesses { victims }
         }
         Undo::StartProcesses { starting, before, victims } => {
-            let ran = known.others(by).map(|(_, holder)| holder.running).max();
+            // Of whoever is not there any more, too: what it has ended is still to be
+            // started again.
+            let others = known.holders.iter().filter(|holder| holder.by != by);
+            let ran = others.map(|holder| holder.running).max();
             let before = before.max(ran.unwrap_or(0));
             holder.victims.clone_from(&victims);
             holder.running = before;
@@ -197,5 +200,34 @@ async fn put(undo: &Undo, instead_of: &[&str], value: Option<&str>) -> Result<St
             Ok(alteration.put(instead_of, value.unwrap_or_default(), limits).await?)
         }
         other => other.perform_alone().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Starting;
+
+    /// Its program was killed, and what it has ended is away still.
+    #[test]
+    fn what_a_fault_without_a_keeper_has_ended_is_counted() {
+        let left = r#"{"thing": "shops", "before": null, "holders": [{
+            "by": "killed/kill", "owner": {"pid": 4000000, "start_time": 1},
+            "victims": [{"pid": 4000001, "start_time": 1}], "running": 2}]}"#;
+        let mut known: Record = serde_json::from_str(left).unwrap();
+        let undo = Undo::StartProcesses {
+            starting: Starting {
+                role: "shop".to_owned(),
+                processes: Vec::new(),
+                start: vec!["true".to_owned()],
+                folder: PathBuf::from("/"),
+            },
+            before: 1,
+            victims: vec![Pinned { pid: 4_000_002, start_time: 1 }],
+        };
+        let (holder, undo) = join(&mut known, "shops", "second/stop", undo).unwrap();
+        assert_eq!(holder.running, 2);
+        let Undo::StartProcesses { before, .. } = undo else { panic!("{undo:?}") };
+        assert_eq!(before, 2, "both are to be there in the end");
     }
 }

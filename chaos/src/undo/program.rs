@@ -1,5 +1,6 @@
 //! Programs that are run to break something or to take it back.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -46,9 +47,9 @@ impl Ran {
     }
 }
 
-/// [`run_within`] the time that breaking something and taking it back may take.
-pub(crate) async fn run(words: &[String]) -> Result<Ran, String> {
-    run_within(words, RUN_WITHIN).await
+/// [`run_within`], in a folder if one is named, the time that breaking something and taking it back may take.
+pub(crate) async fn run(words: &[String], folder: Option<&Path>) -> Result<Ran, String> {
+    run_in(words, folder, RUN_WITHIN).await
 }
 
 /// Runs a program with its arguments; it dies with this program, and everything
@@ -58,9 +59,16 @@ pub(crate) async fn run(words: &[String]) -> Result<Ran, String> {
 /// # Errors
 /// When it cannot be started, or does not end within the time.
 pub async fn run_within(words: &[String], within: Duration) -> Result<Ran, String> {
+    run_in(words, None, within).await
+}
+
+async fn run_in(words: &[String], folder: Option<&Path>, within: Duration) -> Result<Ran, String> {
     let (program, arguments) = words.split_first().ok_or("there is no program")?;
     let mut leash = Leash::new(program, Background::Stays);
     leash.command().args(arguments);
+    if let Some(folder) = folder {
+        leash.command().current_dir(folder);
+    }
     finish(leash, within).await
 }
 

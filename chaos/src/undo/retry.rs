@@ -23,11 +23,14 @@ impl Undo {
     /// it any more. The pauses double up to 10 s, each cut by up to a half, so that
     /// many do not ask at the same moment.
     ///
+    /// Why the first try failed is told, with the time that is left.
+    ///
     /// # Errors
     /// When the fault is still there afterwards.
     pub async fn insist(
         &self,
         within: impl Fn() -> Duration + Send + Sync,
+        tell: impl Fn(&UndoError, Duration) + Send + Sync,
     ) -> Result<Undone, UndoError> {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -48,6 +51,9 @@ impl Undo {
                     1 => *source,
                     _ => UndoError::GivenUp { tries, spent, source },
                 });
+            }
+            if tries == 1 {
+                tell(&error, left);
             }
             tokio::time::sleep(pause.mul_f64(1.0 - chance.f64() / 2.0).min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -106,7 +112,13 @@ mod tests {
         let undo = Undo::RemoveFile { path: folder.path().join("thing") };
         std::fs::create_dir(folder.path().join("thing")).unwrap();
         let begun = Instant::now();
-        let error = undo.insist(|| Duration::from_secs(60)).await.unwrap_err();
+        let told = std::sync::atomic::AtomicU32::new(0);
+        let tell = |_: &UndoError, left: Duration| {
+            assert!(left > Duration::from_secs(50));
+            told.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        };
+        let error = undo.insist(|| Duration::from_secs(60), tell).await.unwrap_err();
+        assert_eq!(told.into_inner(), 1);
         let UndoError::GivenUp { tries, .. } = error else { panic!("{error}") };
         assert!((8..=25).contains(&tries), "{tries}");
         assert!(begun.elapsed() >= Duration::from_secs(60));
@@ -114,7 +126,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(4)).await;
             std::fs::remove_dir(folder.path().join("thing")).unwrap();
         };
-        let (done, ()) = tokio::join!(undo.insist(|| UNDO_WITHIN), later);
+        let (done, ()) = tokio::join!(undo.insist(|| UNDO_WITHIN, |_, _| {}), later);
         let how = done.unwrap().how;
         assert!(how.contains("was gone, at try "), "{how}");
     }
@@ -126,7 +138,7 @@ mod tests {
         std::fs::write(&path, "theirs").unwrap();
         let (before, written) = (Some("before".to_owned()), "ours".to_owned());
         let undo = Undo::RestoreFile { path, before, written };
-        let error = undo.insist(|| Duration::from_secs(3600)).await.unwrap_err();
+        let error = undo.insist(|| Duration::from_secs(3600), |_, _| {}).await.unwrap_err();
         assert!(error.is_left_alone(), "{error}");
     }
 }

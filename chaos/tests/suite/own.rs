@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use crate::program::Desk;
+use crate::program::{Desk, kill};
+use crate::sleeper::wait_for;
 
 /// Runs a file with one fault that is made of these programs.
 fn fault(desk: &Desk, inject: &str, more: &[&str]) -> (Option<i32>, String, String) {
@@ -86,4 +87,31 @@ fn addresses_of_the_tool_are_not_inherited() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let seen = fs::read_to_string(&seen).unwrap();
     assert!(seen.contains("KEPT=kept") && !seen.contains("SHAKEDOWN_TARGETS"), "{seen}");
+}
+
+/// A file beside the run's own is found by whoever takes it back, wherever that is.
+#[test]
+fn an_undo_runs_in_the_folder_of_the_run() {
+    for (lasts, recovers) in [("1h", true), ("1s", false)] {
+        let desk = Desk::new();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("undo.sh"), "rm broken").unwrap();
+        let broken = || folder.path().join("broken").exists();
+        let chaos = desk
+            .command(&["run-command", "--inject", "touch broken", "--confirm", "test -e broken"])
+            .args(["--undo", "sh ./undo.sh", "--for", lasts, "--quiet"])
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        wait_for("the confirmation", || desk.states().contains(&"confirmed".to_owned()));
+        assert!(broken());
+        kill(chaos);
+        if recovers {
+            let ended = desk.command(&["recover"]).current_dir("/").output().unwrap();
+            assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+            assert!(!broken());
+        } else {
+            wait_for("the watchdog", || !broken());
+        }
+    }
 }

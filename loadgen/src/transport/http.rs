@@ -273,11 +273,9 @@ async fn persist(
     let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
     for _ in 0..target.retries {
         let Answer::Indeterminate(reason) = &answer else { break };
-        if lane.is_closing() {
-            break;
-        }
         let unknown = reason.clone();
-        lane.pause(attempts.pause()).await;
+        // The last operations have their tries, too, as far as the grace reaches.
+        tokio::time::sleep(attempts.pause()).await;
         retries += 1;
         ear = ear.or_else(|| target.ear());
         answer = match attempts.attempt(op, lane.now(), ear.as_mut()).await {

@@ -45,7 +45,7 @@ fn what_the_loads_own_poison_does_is_held_against_nobody() {
     let record = sandbox.record().unwrap_or_else(|error| panic!("{error}\n{}", ended.stderr));
     assert_eq!(ended.code, Some(i32::from(exit::HELD)), "{:#?}", not_held(&record));
     let errors = finding(&record, "errors");
-    assert!(record.workloads[0].poison > 4, "{} poisoned", record.workloads[0].poison);
+    assert!(record.workloads[0].poison > 0, "{} poisoned", record.workloads[0].poison);
     assert!(errors.why.contains("poison"), "{}", errors.why);
 
     let host = record.host.as_ref().unwrap();
@@ -53,7 +53,7 @@ fn what_the_loads_own_poison_does_is_held_against_nobody() {
     let folder = sandbox.run().unwrap();
     let samples = std::fs::read_to_string(folder.file("samples.csv")).unwrap();
     let seconds = samples.lines().filter(|line| line.contains(",host.window,")).count();
-    assert!(seconds >= 6, "the host was looked at {seconds} times in 8 s");
+    assert!(seconds >= 6, "the host was looked at {seconds} times in 10 s");
     let summary = std::fs::read_to_string(folder.file("summary.md")).unwrap();
     for shown in [&ended.stdout, &summary] {
         assert!(shown.contains("starved"), "the host is not shown:\n{shown}");

@@ -185,20 +185,31 @@ fn scene(
     if let Err(error) = &journal {
         observer.event(Event::Warning { text: error.clone() });
     }
-    scene_of(plan, standing, journal?)
+    let waits = observer.clone();
+    let limits = limits(plan).undo_within(UNDO_WITHIN).telling(move |text| {
+        waits.event(Event::Warning { text: text.to_owned() });
+    });
+    scene_of(standing, journal?, limits)
+}
+
+/// Whoever waits for a verdict waits so long for a fault to be taken back. A watchdog
+/// goes on trying.
+const UNDO_WITHIN: Duration = Duration::from_secs(60);
+
+fn limits(plan: &Plan) -> Limits {
+    let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
+    Limits::new(most).within(Vec::new(), plan.safety.allowed.clone())
 }
 
 /// Where the faults of a plan are carried out.
-fn scene_of(plan: &Plan, standing: &Standing, journal: Journal) -> Result<Scene, String> {
+fn scene_of(standing: &Standing, journal: Journal, limits: Limits) -> Result<Scene, String> {
     let world: Arc<dyn World> = match (&standing.lab, &standing.roles) {
         (Some(lab), _) => Arc::new(LabWorld::new(lab.clone(), &standing.targets)),
         (None, Some(roles)) => Arc::clone(roles) as Arc<dyn World>,
         (None, None) => return Err("there is no system whose faults could be injected".to_owned()),
     };
     let http = chaos::http_client().map_err(|error| error.to_string())?;
-    let most = usize::try_from(plan.safety.most_victims).unwrap_or(usize::MAX);
-    let limits = Arc::new(Limits::new(most).within(Vec::new(), plan.safety.allowed.clone()));
-    Ok(Scene { world, journal: Arc::new(journal), http, limits })
+    Ok(Scene { world, journal: Arc::new(journal), http, limits: Arc::new(limits) })
 }
 
 /// What each fault of the plan would do now. In a lab that does not stand nobody
@@ -219,7 +230,7 @@ pub(crate) async fn preview(
     };
     // Nothing is injected, and so nothing written down.
     let journal = Journal::open("/dev/null", "dry-run").map_err(|error| error.to_string())?;
-    let scene = scene_of(plan, standing, journal)?;
+    let scene = scene_of(standing, journal, limits(plan))?;
     let mut previews = Vec::new();
     for planned in timetable {
         previews.push(Preview::of(&Entry::new(planned, &standing.targets), &scene).await);

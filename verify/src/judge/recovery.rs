@@ -3,7 +3,9 @@
 //!
 //! Of a level the sum over its labels is compared with the baseline's median:
 //! good is at most that, and the tolerance or the floor more, whichever is
-//! greater, in every round for as long as it must stay good. Of a counter its
+//! greater, in every round for as long as it must stay good. Of what says whether
+//! something is there (`up` of a health probe, `running` of processes) good is at
+//! least that, less the tolerance. Of a counter its
 //! speed is compared: good is at least the baseline's mean speed less the
 //! tolerance, over the time that it must stay good, counted from a sample behind
 //! the healing; what rose before that sample is not in it. Broken when the time
@@ -13,8 +15,8 @@
 //! it must be good (or, where it never was, at any time until then), or when the
 //! run ended before it could be known.
 
-use scenarios::plan::Plan;
 use scenarios::plan::check::{After, Recovery};
+use scenarios::plan::{Plan, ProbeKind};
 use serde_json::json;
 
 use super::anomalies::Rows;
@@ -95,10 +97,20 @@ fn judged(
     let levels: Vec<f64> =
         window.spans.iter().flat_map(|&span| series.levels(span)).map(|l| l.1).collect();
     let base = median(&levels).ok_or_else(|| format!("{} has no baseline", check.series))?;
+    if is_presence(plan, &check.series) {
+        if base <= 0.0 {
+            return Err(format!("{} was 0 in {}", check.series, check.baseline));
+        }
+        let limit = base * (1.0 - check.tolerance.0);
+        let shown = words::show(series.unit, limit);
+        let levels = series.levels(whole);
+        let stays = worst_levels(&levels, check.lasting.as_secs_f64(), f64::min);
+        return Ok(Judged { stays, limit, rises: true, shown });
+    }
     let more = (base.abs() * check.tolerance.0).max(check.floor.map_or(0.0, |floor| floor.value));
     let limit = base + more;
     let shown = words::show(series.unit, limit);
-    let stays = worst_levels(&series.levels(whole), check.lasting.as_secs_f64());
+    let stays = worst_levels(&series.levels(whole), check.lasting.as_secs_f64(), f64::max);
     Ok(Judged { stays, limit, rises: false, shown })
 }
 
@@ -126,15 +138,28 @@ fn speeds(series: &Series<'_>, lasting: f64) -> Vec<Stay> {
     (0..times.len()).map(stay).collect()
 }
 
-/// The highest level from each round on, for as long as it must stay good.
-fn worst_levels(levels: &[(f64, f64)], lasting: f64) -> Vec<Stay> {
+/// Whether a series says that something is there, so that more is better.
+fn is_presence(plan: &Plan, series: &str) -> bool {
+    plan.probes.iter().any(|probe| {
+        let name = match probe.kind {
+            ProbeKind::Health { .. } => "up",
+            ProbeKind::Process { .. } => "running",
+            _ => return false,
+        };
+        series.strip_prefix(probe.name.as_str()).and_then(|rest| rest.strip_prefix('.'))
+            == Some(name)
+    })
+}
+
+/// The worst level from each round on, for as long as it must stay good.
+fn worst_levels(levels: &[(f64, f64)], lasting: f64, worse: fn(f64, f64) -> f64) -> Vec<Stay> {
     let stay = |index: usize| {
         let from = levels[index].0;
         let length = levels[index..].partition_point(|&(at, _)| at < from + lasting - 1e-9);
         let to = levels.get(index + length).map(|&(at, _)| at);
         let within = levels[index..].iter().take(length + 1).map(|&(_, level)| level);
         // One that is bad settles it, whatever comes behind the last round.
-        Stay { from, to, value: Some(within.fold(f64::NEG_INFINITY, f64::max)) }
+        Stay { from, to, value: within.reduce(worse) }
     };
     (0..levels.len()).map(stay).collect()
 }

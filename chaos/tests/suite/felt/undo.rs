@@ -33,7 +33,7 @@ fn what_never_happened_is_taken_back_harmlessly() {
         restore(&absent, None),
         restore(&kept, Some("+0\n")),
         Undo::SetNode { node: NOBODY, words: vec!["status".to_owned()], set: Vec::new() },
-        Undo::Run { command: format!("rm -f {}", absent.display()).parse().unwrap() },
+        Undo::Run { command: format!("rm -f {}", absent.display()).parse().unwrap(), folder: None },
     ];
     let journal = Journal::open(desk.journal(), "killed").unwrap();
     for (number, undo) in undos.into_iter().enumerate() {

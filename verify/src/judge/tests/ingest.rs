@@ -336,6 +336,27 @@ fn a_level_and_a_counter_come_back() {
     assert_eq!(opened(48.0).verdict, Violated, "{}", opened(48.0).why);
 }
 
+/// To be down is no recovery, however low it is.
+#[test]
+fn what_is_there_comes_back_by_being_there() {
+    let health = |up: fn(f64) -> f64| {
+        let mut scene = Scene::new().sampled("shop.up", move |at| Some(up(at)));
+        let url = Template::new("http://127.0.0.1:1/".to_owned());
+        scene.plan.probes.push(scenarios::plan::Probe {
+            name: "shop".to_owned(),
+            every: "500ms".parse().unwrap(),
+            kind: ProbeKind::Health { url },
+        });
+        scene.fault("kill", 37.0).find(recovery("shop.up"))
+    };
+    let back = health(|at| if (37.0..41.0).contains(&at) { 0.0 } else { 1.0 });
+    assert_eq!((back.verdict, back.measured.as_str()), (Held, "2.1 s"), "{}", back.why);
+    assert_eq!(health(|at| if at >= 37.0 { 0.0 } else { 1.0 }).verdict, Violated);
+    let flaps = |at: f64| if at >= 37.0 && at.rem_euclid(2.0) < 1.0 { 0.0 } else { 1.0 };
+    assert_eq!(health(flaps).verdict, Violated, "it must stay");
+    assert_eq!(health(|at| if at < 41.0 { 0.0 } else { 1.0 }).verdict, Inconclusive);
+}
+
 #[test]
 fn a_recovery_needs_a_baseline_and_a_healed_fault() {
     let steady = || ready(|_| Some(10.0));
