@@ -134,25 +134,27 @@ fn a_stream_is_read_on_from_where_its_consumer_was_cut_off() {
     let url = system.target("rabbitmq").unwrap();
     let bound = ["--exchange", "orders", "--exchange-type", "topic", "--queue", "log"];
     let keys = ["--binding-key", "order.#", "--routing-key", "order.@{key}.made"];
-    let shape = ["--rate", "200/s", "--duration", "8s", "--consumers", "1", "--json"];
+    let shape = ["--rate", "200/s", "--duration", "5m", "--consumers", "1", "--json"];
     let more = ["--queue-type", "stream", "--queue-arg", "x-max-age=1h"];
     let words = [&["amqp", url], &bound[..], &keys[..], &shape[..], &more[..]].concat();
-    let run = Run::start(&mut sandbox.command(Program::Loadgen, &words).unwrap()).unwrap();
-    wait::until("the consumer", Duration::from_secs(60), || {
+    let mut run = Run::start(&mut sandbox.command(Program::Loadgen, &words).unwrap()).unwrap();
+    let reader = || {
         let connections = told(&system, "/api/connections");
-        let reads = |peer: &Value| peer["user_provided_name"] == "shakedown:reader:amqp";
-        connections.as_array()?.iter().any(reads).then_some(())
-    })
-    .unwrap();
+        let reads = |peer: &&Value| peer["user_provided_name"] == "shakedown:reader:amqp";
+        connections.as_array()?.iter().find(reads)?["name"].as_str().map(str::to_owned)
+    };
+    let first = wait::until("the consumer", Duration::from_secs(60), reader).unwrap().0;
     system.rabbitmqctl(&["close_all_connections", "for a test"]).unwrap();
+    let again = || reader().filter(|name| *name != first);
+    wait::until("the consumer to come back", Duration::from_secs(60), again).unwrap();
+    run.signal(Signal::INT).unwrap();
     let ended = run.end().unwrap();
-    expect(&ended, 0, &[]);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     let received = &report["received"];
     assert!(!received["errors"].as_array().unwrap().is_empty(), "it was cut off: {report}");
     assert_eq!((&received["repeated"], &received["foreign"]), (&0.into(), &0.into()), "{report}");
     let acked = report["operations"]["acked"].as_u64().unwrap();
-    assert!(acked > 800 && received["operations"].as_u64().unwrap() >= acked, "{report}");
+    assert!(acked > 0 && received["operations"].as_u64().unwrap() >= acked, "{report}");
 }
 
 #[test]
