@@ -216,7 +216,11 @@ impl Pod {
 
     /// Starts what is to run; whether anything has changed.
     fn step(&mut self) -> bool {
-        self.containers.iter_mut().fold(false, |changed, container| container.step() || changed)
+        let mut changed = false;
+        for container in &mut self.containers {
+            changed |= container.step();
+        }
+        changed
     }
 
     fn status(&self) -> Value {

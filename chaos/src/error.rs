@@ -160,7 +160,7 @@ pub enum FaultError {
     #[error("{source}; it is still there: chaos recover --journal {} tries again", shell_words::quote(&journal.to_string_lossy()))]
     Undo {
         /// Why.
-        source: UndoError,
+        source: Box<UndoError>,
         /// Where it stays open.
         journal: PathBuf,
     },

@@ -30,7 +30,9 @@ pub struct Limits {
 
 /// A way to whoever waits.
 #[derive(Default)]
-struct Told(Option<Box<dyn Fn(&str) + Send + Sync>>);
+struct Told(Option<Tell>);
+
+type Tell = Box<dyn Fn(&str) + Send + Sync>;
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -231,7 +231,7 @@ impl Injected {
             Err(error) => {
                 self.permit.keep();
                 let journal = self.scene.journal.path().to_owned();
-                let error = FaultError::Undo { source: error, journal };
+                let error = FaultError::Undo { source: Box::new(error), journal };
                 self.note(&error);
                 Err(error)
             }

@@ -53,7 +53,7 @@ impl Promql {
     }
 
     pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let values = self.ask().await.map_err(|not| not.why())?;
+        let values = self.ask().await.map_err(NotAsked::why)?;
         let at = observer.now();
         if values.is_empty() {
             return Err(format!("{}: the query gives no value", self.base));

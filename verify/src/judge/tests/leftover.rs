@@ -134,8 +134,11 @@ fn a_run_that_ended_before_the_time_was_up_excuses_nothing() {
     assert_eq!(short.find(unsuccessful()).verdict, Violated);
 }
 
-/// A kind of check with a scene that breaks it from one time to another.
-fn dated() -> Vec<(CheckKind, fn(Scene, f64, f64) -> Scene)> {
+/// Breaks a check from one time to another.
+type Breaks = fn(Scene, f64, f64) -> Scene;
+
+/// A kind of check with what breaks it.
+fn dated() -> Vec<(CheckKind, Breaks)> {
     let high: fn(Scene, f64, f64) -> Scene = |scene, from, to| {
         let value = move |at: f64| Some(if (from..to).contains(&at) { 90.0 } else { 1.0 });
         scene.sampled("broker.messages_ready", value)
