@@ -108,20 +108,6 @@ impl Held {
         self.child.stdout.take()
     }
 
-    /// The id of the program's own process, once there is one.
-    #[must_use]
-    pub fn program(&self) -> Option<u32> {
-        process::children(self.child.id()?).ok()?.first().copied()
-    }
-
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// When the system cannot say.
-    pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
-    }
-
     /// Waits for its end.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use chaos::{Process, Roles, World};
 use scenarios::Plan;
@@ -15,6 +16,9 @@ use crate::observe::Observer;
 
 /// How often it is looked who is there.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A process that has just begun is not found by its command yet.
+const BEGIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The roles of a plan, each played by somebody now whom its faults may hit.
 ///
@@ -32,6 +36,10 @@ pub(crate) fn cast(plan: &Plan) -> Result<Arc<Roles>, String> {
         _ => None,
     });
     let used: BTreeSet<&str> = hit.iter().copied().chain(watched).collect();
+    let begun = Instant::now();
+    while used.iter().any(|role| roles.check(role).is_err()) && begun.elapsed() < BEGIN_WITHIN {
+        thread::park_timeout(BEGIN_WITHIN / 20);
+    }
     let mut problems = Vec::new();
     for role in used {
         let errors = roles.check(role).err().unwrap_or_default();
