@@ -87,9 +87,9 @@ impl Leash {
     /// # Errors
     /// When there are no processes or files left. A program that does not exist
     /// ends with exit code 127 instead, and its errors say so.
-    pub fn run(mut self) -> std::io::Result<Held> {
+    pub fn run(mut self) -> std::io::Result<Leashed> {
         let mut child = self.command.spawn()?;
-        Ok(Held { leash: child.stdin.take(), child })
+        Ok(Leashed { leash: child.stdin.take(), child })
     }
 }
 
@@ -97,12 +97,12 @@ impl Leash {
 /// everything that it has started; that is waited for, some milliseconds as a
 /// rule.
 #[derive(Debug)]
-pub struct Held {
+pub struct Leashed {
     leash: Option<ChildStdin>,
     child: Child,
 }
 
-impl Held {
+impl Leashed {
     /// Where its output can be read, if it was asked for as a pipe.
     pub fn output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
@@ -117,7 +117,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Leashed {
     fn drop(&mut self) {
         self.leash = None;
         let begun = Instant::now();

@@ -44,7 +44,7 @@ pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_o
 pub use fault::{inject, nobody, prepare};
 pub use hold::{Hold, state_folder};
 pub use journal::{Journal, JournalError};
-pub use leash::{Background, Held, Leash};
+pub use leash::{Background, Leash, Leashed};
 pub use limits::Limits;
 pub use management::http_client;
 pub use process::{Pinned, Process};

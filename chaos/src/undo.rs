@@ -244,39 +244,39 @@ impl Undo {
             | Self::RestoreFile { .. }
             | Self::SetNode { .. }
             | Self::Run { .. } => true,
+            Self::Held { undo, .. } => undo.needs_watchdog(),
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes { .. } => true,
-            Self::Held { undo, .. } => undo.needs_watchdog(),
+        }
+    }
+
+    /// What is done where nobody else holds the thing.
+    fn alone(&self) -> &Self {
+        match self {
+            Self::Held { undo, .. } => undo,
+            alone => alone,
         }
     }
 
     /// Whether two who carry it out at the same moment would do it twice: whoever
     /// else could is ended first.
     pub(crate) fn is_for_one(&self) -> bool {
-        match self {
-            Self::StartProcesses { .. } => true,
-            Self::Held { undo, .. } => undo.is_for_one(),
-            _ => false,
-        }
+        matches!(self.alone(), Self::StartProcesses { .. })
     }
 
     /// Whether there is nothing left to take back.
     pub(crate) fn is_moot(&self) -> bool {
-        match self {
+        match self.alone() {
             Self::ContinueProcesses { victims } => victims.iter().all(|victim| !victim.is_alive()),
             Self::RemoveFile { path } => !path.exists(),
             Self::SetNode { node, .. } => !node.is_alive(),
-            Self::Held { undo, .. } => undo.is_moot(),
             _ => false,
         }
     }
 
     /// Whether it sets back a value, which can be only one at a time.
     pub(crate) fn sets_a_value(&self) -> bool {
-        match self {
-            Self::Held { undo, .. } => undo.swap().is_some(),
-            alone => alone.swap().is_some(),
-        }
+        self.alone().swap().is_some()
     }
 
     /// Of a thing that has a value: the one from before, and the one that was set.
@@ -309,8 +309,8 @@ impl Undo {
 
     /// Whether it is for others to take back now: it would end with what they do.
     pub(crate) fn is_left_to_others(&self) -> bool {
-        let Self::Held { hold, undo } = self else { return false };
-        matches!(**undo, Self::Expires { .. })
+        let Self::Held { hold, .. } = self else { return false };
+        matches!(self.alone(), Self::Expires { .. })
             && crate::hold::peek(&hold.record).others(&hold.by).next().is_some()
     }
 

@@ -215,7 +215,7 @@ impl Lane {
 
     /// Why an operation is not sent that has waited for a connection in vain.
     pub(crate) fn unsent(&self) -> Reason {
-        self.worker.limit.get().map_or(Reason::Unsent, Reason::Here)
+        self.worker.unsent()
     }
 
     /// Gives up the operations that have been due for longer than the timeout

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::error::LoadError;
-use trust::{Anybody, Given};
+use trust::Trust;
 
 mod signature;
 mod trust;
@@ -41,9 +41,10 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| trouble("versions", "", error))?;
         let builder = if self.insecure {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            let anybody = Trust::in_anybody(&provider);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(anybody))
         } else if let Some(path) = &self.ca {
-            let given = Given::new(certificates(path)?, provider);
+            let given = Trust::in_given(certificates(path)?, provider);
             let given = given.map_err(|error| file(path, error))?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(given))
         } else {

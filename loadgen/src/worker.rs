@@ -145,11 +145,15 @@ impl Worker {
         self.cut_off.get().is_some() && self.limit.get().is_none()
     }
 
+    /// Why an operation is not sent that has waited for a connection in vain.
+    pub(crate) fn unsent(&self) -> Reason {
+        self.limit.get().map_or(Reason::Unsent, Reason::Here)
+    }
+
     /// Operations for which there is no connection have failed at the target: it was
     /// not the generator that could not keep up.
     pub(crate) fn give_up(&self, due_before: Duration) {
-        let reason = self.limit.get().map_or(Reason::Unsent, Reason::Here);
-        let (now, answer) = (self.now(), Answer::Failed(reason));
+        let (now, answer) = (self.now(), Answer::Failed(self.unsent()));
         while let Some(op) = self.feed.take_older(due_before) {
             if self.book.settle(op, None, now, &answer, None) {
                 self.feed.settled();

@@ -86,6 +86,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The workload and the count behind a series such as `publish.acked`; `None`
+    /// for a probe's.
+    #[must_use]
+    pub fn count_of_workload<'a>(&self, series: &'a str) -> Option<(&'a str, &'a str)> {
+        let parts = series.rsplit_once('.');
+        parts.filter(|(workload, _)| self.workloads.iter().any(|known| known.name == *workload))
+    }
+
     /// The phases as spans of time since the start of the first one.
     #[must_use]
     pub fn timeline(&self) -> Timeline {

@@ -71,8 +71,6 @@ pub struct Stranger {
     kind: Kind,
     /// What tells `verify` of it.
     told: Vec<String>,
-    /// The command line by which `verify` starts it again.
-    start: Option<String>,
     _lab: Lab,
     _logs: tempfile::TempDir,
 }
@@ -93,15 +91,14 @@ impl Stranger {
             Kind::Worker => begin.worker()?,
             Kind::Trier => begin.trier()?,
         };
-        let start = told.iter().find_map(|word| word.strip_prefix("--role-start=shop="));
-        Ok(Self { kind, start: start.map(str::to_owned), told, _lab: lab, _logs: logs })
+        Ok(Self { kind, told, _lab: lab, _logs: logs })
     }
 
     /// Its command line, where a run starts it again: what is started so stays
     /// when the run has ended.
     #[must_use]
     pub fn stays(&self) -> Option<&str> {
-        self.start.as_deref()
+        self.told.iter().find_map(|word| word.strip_prefix("--role-start=shop="))
     }
 
     /// The command line of a run against it, without the program.

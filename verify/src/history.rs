@@ -352,6 +352,12 @@ impl History {
         self.phases.iter().find(|phase| phase.name == name)
     }
 
+    /// What is known of a fault.
+    #[must_use]
+    pub fn fault(&self, name: &str) -> Option<&FaultRecord> {
+        self.faults.iter().find(|fault| fault.name == name)
+    }
+
     /// The last value of a series without labels; 0 if it has none.
     #[must_use]
     pub fn last(&self, series: &str) -> f64 {

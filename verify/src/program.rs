@@ -5,7 +5,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use chaos::{Background, Held, Leash};
+use chaos::{Background, Leash, Leashed};
 use machine::output::Output;
 use scenarios::redact::redact;
 use tokio::io::AsyncReadExt;
@@ -33,8 +33,8 @@ pub async fn stream(
     let mut leash = Leash::new(program, Background::Ends);
     leash.command().args(arguments).stdout(Stdio::piped());
     leash.command().stderr(errors.writer().map_err(failed)?);
-    let mut held = leash.run().map_err(failed)?;
-    let status = match tokio::time::timeout(within, read(&mut held, take)).await {
+    let mut leashed = leash.run().map_err(failed)?;
+    let status = match tokio::time::timeout(within, read(&mut leashed, take)).await {
         Ok(read) => read.map_err(|why| format!("{shown}: {why}"))?,
         Err(_) => {
             let within = within.as_secs_f64();
@@ -60,16 +60,16 @@ fn name(words: &[String]) -> String {
 }
 
 async fn read(
-    held: &mut Held,
+    leashed: &mut Leashed,
     mut take: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<std::process::ExitStatus, String> {
-    let mut output = held.output().ok_or("its output cannot be read")?;
+    let mut output = leashed.output().ok_or("its output cannot be read")?;
     let mut piece = vec![0; 64 * 1024];
     let mut ended = None;
     loop {
         let length = tokio::select! {
             read = output.read(&mut piece) => read.map_err(|error| error.to_string())?,
-            status = held.wait(), if ended.is_none() => {
+            status = leashed.wait(), if ended.is_none() => {
                 ended = Some(status.map_err(|error| error.to_string())?);
                 continue;
             }
@@ -82,7 +82,7 @@ async fn read(
     }
     match ended {
         Some(status) => Ok(status),
-        None => held.wait().await.map_err(|error| error.to_string()),
+        None => leashed.wait().await.map_err(|error| error.to_string()),
     }
 }
 

@@ -115,6 +115,26 @@ impl<H: Host> Severed<H> {
         }
     }
 
+    /// Ends the chosen ones, and says how many were there to be ended. Where the
+    /// server refuses in between, those before are the victims.
+    async fn end_chosen(&mut self) -> Result<usize, FaultError> {
+        let mut ended = Vec::new();
+        for victim in &self.victims {
+            match self.host.end(victim).await {
+                Ok(true) => ended.push(victim.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    let (hit, of) = (ended.len(), self.victims.len());
+                    if hit > 0 {
+                        self.victims = ended;
+                    }
+                    return Err(error.after(hit, of));
+                }
+            }
+        }
+        Ok(ended.len())
+    }
+
     /// How many are open: those that were hit, and all others.
     async fn count(&self) -> Result<(usize, usize), FaultError> {
         let open = self.host.sessions().await?;
@@ -139,21 +159,7 @@ impl<H: Host> Strike for Severed<H> {
     /// the look and the strike. Then others are chosen.
     async fn land(&mut self) -> Result<(), FaultError> {
         for _ in 0..CHOICES {
-            let mut ended = Vec::new();
-            for victim in &self.victims {
-                match self.host.end(victim).await {
-                    Ok(true) => ended.push(victim.clone()),
-                    Ok(false) => {}
-                    Err(error) => {
-                        let (hit, of) = (ended.len(), self.victims.len());
-                        if hit > 0 {
-                            self.victims = ended;
-                        }
-                        return Err(error.after(hit, of));
-                    }
-                }
-            }
-            if !ended.is_empty() {
+            if self.end_chosen().await? > 0 {
                 return Ok(());
             }
             self.choose_now().await?;

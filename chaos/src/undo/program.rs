@@ -75,8 +75,8 @@ async fn run_in(words: &[String], folder: Option<&Path>, within: Duration) -> Re
 /// Waits for a program on its leash.
 pub(crate) async fn finish(mut leash: Leash, within: Duration) -> Result<Ran, String> {
     let said = Said::by(leash.command())?;
-    let mut held = leash.run().map_err(|error| error.to_string())?;
-    said.ran(held.wait(), within).await
+    let mut leashed = leash.run().map_err(|error| error.to_string())?;
+    said.ran(leashed.wait(), within).await
 }
 
 /// Waits for a program that nothing holds.

@@ -1,4 +1,4 @@
-//! Whom a connection trusts that was given certificates to trust.
+//! Whom a connection trusts that was told so.
 
 use std::sync::Arc;
 
@@ -10,21 +10,29 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::signature;
 
+/// Trusts some certificates or all of them, and never a forged signature.
+#[derive(Debug)]
+pub(super) struct Trust {
+    given: Option<Given>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
 /// Trusts what the given authorities have signed. A server that shows one of the
 /// given certificates itself is trusted, too, whatever else stands in it: it has
 /// the key of just this one. That is how one that nobody has signed is used, which
 /// is marked as an authority where `openssl req -x509` made it.
 #[derive(Debug)]
-pub(super) struct Given {
+struct Given {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
-    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Given {
+impl Trust {
+    /// Trusts the given certificates, and what they have signed.
+    ///
     /// # Errors
     /// When a certificate cannot be trusted at all, and why.
-    pub(super) fn new(
+    pub(super) fn in_given(
         certificates: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, String> {
@@ -35,11 +43,16 @@ impl Given {
         let algorithms = provider.signature_verification_algorithms;
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let authorities = verifier.build().map_err(|error| error.to_string())?;
-        Ok(Self { certificates, authorities, algorithms })
+        Ok(Self { given: Some(Given { certificates, authorities }), algorithms })
+    }
+
+    /// Trusts any certificate.
+    pub(super) fn in_anybody(provider: &CryptoProvider) -> Self {
+        Self { given: None, algorithms: provider.signature_verification_algorithms }
     }
 }
 
-impl ServerCertVerifier for Given {
+impl ServerCertVerifier for Trust {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -48,11 +61,13 @@ impl ServerCertVerifier for Given {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.certificates.iter().any(|given| given.as_ref() == end_entity.as_ref()) {
-            return Ok(ServerCertVerified::assertion());
+        let is_it = |given: &CertificateDer<'_>| given.as_ref() == end_entity.as_ref();
+        match &self.given {
+            Some(given) if !given.certificates.iter().any(is_it) => given
+                .authorities
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            _ => Ok(ServerCertVerified::assertion()),
         }
-        let authorities = &self.authorities;
-        authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -75,44 +90,5 @@ impl ServerCertVerifier for Given {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// Trusts any certificate, but not a forged signature.
-#[derive(Debug)]
-pub(super) struct Anybody(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        signature::verify_tls12(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        signature::verify_tls13(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -160,17 +160,6 @@ fn a_hundred_a_minute_are_ten_in_six_seconds() {
     assert!(text.contains("asked 50/s"), "{text}");
 }
 
-/// The limit is ours, and the target has nothing to do with it.
-#[test]
-fn connections_beyond_the_limit_of_open_files_are_refused_before_the_run() {
-    let line = "ulimit -n 200; exec \"$0\" http http://127.0.0.1:9/ -c 500 -r 10 -z 1s";
-    let exe = env!("CARGO_BIN_EXE_loadgen");
-    let output = Command::new("sh").args(["-c", line, exe]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("raise the limit first (ulimit -n 5"), "{said}");
-}
-
 /// The operations and quantiles of a latency log, as the Python package
 /// `hdrhistogram` reads them.
 fn read_by_python(log: &std::path::Path, tag: &str) -> Vec<u64> {

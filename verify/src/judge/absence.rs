@@ -181,7 +181,7 @@ fn brought(rise: &Rise, check: &Absence, plan: &Plan, history: &History) -> bool
         phases.contains(name) && !before.is_some_and(|before| phases.contains(before))
     };
     let has_struck = |fault: &Fault| {
-        let record = history.faults.iter().find(|record| record.name == fault.name);
+        let record = history.fault(&fault.name);
         let injected = record.and_then(|record| record.injected);
         injected.is_some_and(|injected| rise.from < injected && injected <= rise.at)
     };
@@ -215,7 +215,7 @@ impl Excuses {
                 continue;
             };
             let patience = planned.heal_within.as_secs_f64();
-            let record = history.faults.iter().find(|fault| fault.name == *name);
+            let record = history.fault(name);
             let injected = record.and_then(|fault| fault.injected);
             if let Some((fault, injected)) = record.zip(injected) {
                 let to = fault.healed.unwrap_or(injected + patience) + series.unbroken();

@@ -55,7 +55,7 @@ pub(super) fn start(after: &After, history: &History) -> Result<f64, String> {
             format!("phase {phase} did not come to its end; let the run come to its end")
         }),
         After::Fault(fault) => {
-            let told = history.faults.iter().find(|told| told.name == *fault);
+            let told = history.fault(fault);
             let healed = told.and_then(|told| told.healed);
             healed.ok_or_else(|| format!("fault {fault} was never seen to heal"))
         }

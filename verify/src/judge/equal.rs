@@ -60,10 +60,7 @@ fn count(
 ) -> Result<Count, String> {
     let mut count = Count { name: name.to_owned(), value: 0.0, at_least: false };
     for part in Equal::parts(name) {
-        let workload = part
-            .rsplit_once('.')
-            .filter(|(workload, _)| plan.workloads.iter().any(|known| known.name == *workload));
-        match (workload, window) {
+        match (plan.count_of_workload(part), window) {
             (Some((workload, which)), Some(window)) => {
                 count.value += Counts::of(history, workload, which).total(window)?;
             }

@@ -20,7 +20,7 @@ use super::words;
 use crate::history::History;
 
 /// What the watch for the healing may add to it, in seconds.
-pub(super) const SLACK: f64 = 1.0;
+const SLACK: f64 = 1.0;
 /// A fault may come so much before its time, in seconds: clocks are rounded.
 const EARLY: f64 = 0.1;
 /// A fault may come so long after its time, in seconds: the undo is written
@@ -35,7 +35,7 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     let mut failures = Vec::new();
     let mut told = Vec::new();
     for fault in &plan.faults {
-        let known = history.faults.iter().find(|known| known.name == fault.name);
+        let known = history.fault(&fault.name);
         match known {
             Some(known) => {
                 told.push(evidence(
@@ -81,6 +81,12 @@ fn without(plan: &Plan, bound: &str) -> Opinion {
 pub(super) fn due(fault: &Fault, plan: &Plan) -> f64 {
     let phase = plan.timeline().span(&fault.phase).map_or(0.0, |(from, _)| from.as_secs_f64());
     phase + fault.at.as_secs_f64()
+}
+
+/// When the system should be whole again after a fault at the latest, in seconds.
+pub(super) fn whole_by(fault: &Fault, injected: f64) -> f64 {
+    let lasts = fault.kind.lasts().as_secs_f64();
+    injected + fault.heal_within.as_secs_f64().max(lasts) + SLACK
 }
 
 /// Whether the record does not tell for certain what became of a fault: nothing

@@ -20,10 +20,10 @@
 //! system's own failing, and is judged.
 
 use reports::record::{FaultRecord, Verdict};
-use scenarios::plan::{Check, CheckKind, Fault, FaultKind, Plan};
+use scenarios::plan::{Check, CheckKind, Fault, Plan};
 
 use super::answers;
-use super::faults::SLACK;
+use super::faults::whole_by;
 use super::opinion::Opinion;
 use super::starvation;
 use super::words;
@@ -43,7 +43,7 @@ pub(super) struct Leftover {
 /// What is left over in a run, from the earliest moment on.
 pub(super) fn leftover(plan: &Plan, history: &History) -> Option<Leftover> {
     let found = plan.faults.iter().filter_map(|fault| {
-        let known = history.faults.iter().find(|known| known.name == fault.name)?;
+        let known = history.fault(&fault.name)?;
         of(fault, plan, known, history)
     });
     found.reduce(|one, other| {
@@ -66,7 +66,7 @@ fn of(fault: &Fault, plan: &Plan, known: &FaultRecord, history: &History) -> Opt
         return Some(Leftover { since, has_healed: known.healed.is_some(), why });
     }
     let injected = known.injected.filter(|_| has_command(fault, plan))?;
-    let limit = injected + fault.heal_within.as_secs_f64().max(lasts) + SLACK;
+    let limit = whole_by(fault, injected);
     let is_late = match known.healed {
         Some(healed) => healed > limit,
         // Of a run that ended before nobody knows.
@@ -88,12 +88,8 @@ fn of(fault: &Fault, plan: &Plan, known: &FaultRecord, history: &History) -> Opt
 
 /// Whether what a fault ends is started again by a command that somebody gave.
 fn has_command(fault: &Fault, plan: &Plan) -> bool {
-    let ends = matches!(
-        fault.kind,
-        FaultKind::KillProcess(_) | FaultKind::TerminateProcess(_) | FaultKind::StopProcess(_)
-    );
     let role = fault.kind.role().and_then(|role| plan.system.roles.get(role));
-    ends && role.is_some_and(|role| !role.start.is_empty())
+    fault.kind.ends_processes() && role.is_some_and(|role| !role.start.is_empty())
 }
 
 /// What a check comes to when it is not held against the system what a fault of the

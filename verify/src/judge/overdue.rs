@@ -14,6 +14,7 @@
 use scenarios::plan::Plan;
 
 use super::counts::Counts;
+use super::faults::whole_by;
 use super::window::Window;
 use crate::history::{History, WorkloadHistory};
 
@@ -86,10 +87,9 @@ fn count(counts: &Counts, second: i64) -> u64 {
 /// The times that faults and the healing of them may take, of those that healed.
 fn healing(plan: &Plan, history: &History) -> Vec<(f64, f64)> {
     let spans = plan.faults.iter().filter_map(|fault| {
-        let known = history.faults.iter().find(|known| known.name == fault.name)?;
+        let known = history.fault(&fault.name)?;
         let (from, _) = (known.injected?, known.healed?);
-        let most = fault.kind.lasts().as_secs_f64() + fault.heal_within.as_secs_f64();
-        Some((from, from + most))
+        Some((from, whole_by(fault, from)))
     });
     spans.collect()
 }
@@ -108,6 +108,9 @@ pub(super) fn shift(
     count: &str,
     window: &Window,
 ) -> f64 {
+    if history.slow.is_empty() {
+        return 0.0;
+    }
     let seconds = || {
         let all = window.spans.iter().flat_map(|span| span.whole_seconds());
         all.filter(|&second| is_slow(history, second))

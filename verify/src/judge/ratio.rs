@@ -138,10 +138,7 @@ struct Rising {
 
 impl Rising {
     fn of(plan: &Plan, history: &History, name: &str, window: &Window) -> Result<Self, String> {
-        let workload = name
-            .rsplit_once('.')
-            .filter(|(workload, _)| plan.workloads.iter().any(|known| known.name == *workload));
-        match workload {
+        match plan.count_of_workload(name) {
             Some((workload, count)) => Self::of_workload(plan, history, workload, count, window),
             None => Self::of_probe(&Series::of(plan, history, name), window),
         }

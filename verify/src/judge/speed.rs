@@ -33,11 +33,8 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
     let beside = if check.poison.is_some() { " beside what poison does" } else { "" };
     let bound = format!("at most {}{beside}", words::show(Unit::PerSecond, max));
     let sorted = rises::sort(&series, &window);
-    let of_workload = check
-        .series
-        .rsplit_once('.')
-        .filter(|(workload, _)| plan.workloads.iter().any(|known| known.name == *workload));
-    let shift = of_workload
+    let shift = plan
+        .count_of_workload(&check.series)
         .map_or(0.0, |(workload, count)| overdue::shift(plan, history, workload, count, &window));
     let (least, most) = (sorted.least() + shift, sorted.most() + shift);
     let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();

@@ -136,10 +136,7 @@ fn is_concerned(check: &Check, plan: &Plan, history: &History) -> bool {
 /// Whether a check counts operations of a workload, of each of which the record
 /// tells in which way it failed.
 fn counts_operations(check: &Check, plan: &Plan) -> bool {
-    let is_count = |series: &str| {
-        let of = series.rsplit_once('.').map(|(workload, _)| workload);
-        plan.workloads.iter().any(|workload| of == Some(workload.name.as_str()))
-    };
+    let is_count = |series: &str| plan.count_of_workload(series).is_some();
     match &check.kind {
         CheckKind::Latency(_) | CheckKind::Twin(_) => true,
         CheckKind::Ratio(check) => is_count(&check.of),

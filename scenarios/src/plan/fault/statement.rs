@@ -122,6 +122,36 @@ impl FaultKind {
         }
     }
 
+    /// Whether it ends processes of a role, which are away until they are started
+    /// again.
+    #[must_use]
+    pub fn ends_processes(&self) -> bool {
+        match self {
+            Self::KillProcess(_) | Self::TerminateProcess(_) | Self::StopProcess(_) => true,
+            Self::PauseProcess(_)
+            | Self::CloseConnections(_)
+            | Self::RabbitmqAlarm(_)
+            | Self::PurgeQueue(_)
+            | Self::RedisKillClients(_)
+            | Self::RedisPause(_)
+            | Self::PostgresEndBackends(_)
+            | Self::Toxic(_)
+            | Self::Duplicate(_)
+            | Self::BurnCpu(_)
+            | Self::FillMemory(_)
+            | Self::FillDisk(_)
+            | Self::ClockOffset(_)
+            | Self::RunCommand(_)
+            | Self::KillPods(_)
+            | Self::TerminatePods(_)
+            | Self::EvictPods(_)
+            | Self::RestartRollout(_)
+            | Self::SetImage(_)
+            | Self::RollBack(_)
+            | Self::Scale(_) => false,
+        }
+    }
+
     /// How long it lasts before it is to be healed; zero for what happens in an
     /// instant.
     #[must_use]

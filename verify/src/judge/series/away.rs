@@ -2,10 +2,10 @@
 //! from their end until they are started again. Who is only paused is there.
 
 use reports::record::FaultRecord;
-use scenarios::plan::{FaultKind, Plan, ProbeKind};
+use scenarios::plan::{Plan, ProbeKind};
 
 use crate::history::History;
-use crate::judge::faults::SLACK;
+use crate::judge::faults::whole_by;
 use crate::judge::window::Span;
 
 /// Who is asked to end has this time, in seconds, before the fault is injected.
@@ -41,18 +41,13 @@ pub(super) fn away(
 ) -> Vec<Away> {
     let Some(ProbeKind::Process { role }) = kind else { return Vec::new() };
     let faults = plan.faults.iter().filter_map(|fault| {
-        let ends = matches!(
-            fault.kind,
-            FaultKind::KillProcess(_) | FaultKind::TerminateProcess(_) | FaultKind::StopProcess(_)
-        );
-        let is_ours = ends && fault.kind.role() == Some(role);
-        let known = history.faults.iter().find(|known| known.name == fault.name);
+        let is_ours = fault.kind.ends_processes() && fault.kind.role() == Some(role);
+        let known = history.fault(&fault.name);
         let known = known.filter(|_| is_ours)?;
         let injected = known.injected?;
-        let lasts = fault.kind.lasts().as_secs_f64();
-        let limit = injected + fault.heal_within.as_secs_f64().max(lasts) + SLACK;
         // Who never came back is missing from when it should have been there on.
-        let end = known.healed.map_or(injected + lasts, |healed| healed.min(limit));
+        let over = injected + fault.kind.lasts().as_secs_f64();
+        let end = known.healed.map_or(over, |healed| healed.min(whole_by(fault, injected)));
         let span = |name: &str| {
             let ended = history.processes.iter().filter(|turn| turn.process == name);
             let ended = ended.map(|turn| turn.at);

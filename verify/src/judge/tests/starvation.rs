@@ -117,6 +117,18 @@ fn what_is_counted_is_so_at_any_pace() {
     assert_eq!(scene.find(restarts).verdict, Violated);
 }
 
+/// At most such a share of what is due is not acknowledged.
+fn unsuccessful(phases: &[&str], max: f64) -> CheckKind {
+    CheckKind::Ratio(Ratio {
+        of: "publish.unsuccessful".to_owned(),
+        to: "publish.due".to_owned(),
+        phases: names(phases),
+        min: None,
+        max: Share(max),
+        at_least: 100,
+    })
+}
+
 fn latency() -> CheckKind {
     CheckKind::Latency(Latency {
         workload: "publish".to_owned(),
@@ -144,14 +156,7 @@ fn response_times_in_starvation_do_not_count() {
 
 #[test]
 fn what_was_not_answered_in_starvation_does_not_count() {
-    let unanswered = CheckKind::Ratio(Ratio {
-        of: "publish.unsuccessful".to_owned(),
-        to: "publish.due".to_owned(),
-        phases: names(&["load"]),
-        min: None,
-        max: Share(0.01),
-        at_least: 100,
-    });
+    let unanswered = unsuccessful(&["load"], 0.01);
     let scene = |second, fate| {
         Scene::new().workload("publish", move |at, _| match at == second {
             // The time-out is 5 s.
@@ -179,16 +184,7 @@ fn what_was_not_answered_in_starvation_does_not_count() {
 
 #[test]
 fn what_was_refused_or_reset_in_starvation_counts() {
-    let unsuccessful = || {
-        CheckKind::Ratio(Ratio {
-            of: "publish.unsuccessful".to_owned(),
-            to: "publish.due".to_owned(),
-            phases: names(&["load", "faults", "recovery"]),
-            min: None,
-            max: Share(0.05),
-            at_least: 100,
-        })
-    };
+    let ratio = || unsuccessful(&["load", "faults", "recovery"], 0.05);
     let speed = |count: &str| {
         CheckKind::Speed(Speed {
             series: format!("publish.{count}"),
@@ -205,14 +201,14 @@ fn what_was_refused_or_reset_in_starvation_counts() {
     };
     for (fate, micros) in [(Fate::Failed, 0), (Fate::Indeterminate, 900)] {
         let scene = gone(fate, micros);
-        for check in [unsuccessful(), latency(), speed("unsuccessful")] {
+        for check in [ratio(), latency(), speed("unsuccessful")] {
             let finding = scene.clone_scene().find(check);
             assert_eq!(finding.verdict, Violated, "{fate:?}, {}: {}", finding.kind, finding.why);
         }
     }
     assert_eq!(gone(Fate::Failed, 0).find(speed("failed")).verdict, Violated);
     let slow = gone(Fate::Indeterminate, 5_000_400);
-    for check in [unsuccessful(), latency(), speed("unsuccessful")] {
+    for check in [ratio(), latency(), speed("unsuccessful")] {
         let finding = slow.clone_scene().find(check);
         assert_eq!(finding.verdict, Inconclusive, "{}: {}", finding.kind, finding.why);
     }
@@ -220,16 +216,7 @@ fn what_was_refused_or_reset_in_starvation_counts() {
 
 #[test]
 fn a_restart_may_take_long_in_starvation_if_it_comes_to_an_end() {
-    let unsuccessful = || {
-        CheckKind::Ratio(Ratio {
-            of: "publish.unsuccessful".to_owned(),
-            to: "publish.due".to_owned(),
-            phases: names(&["faults"]),
-            min: None,
-            max: Share(0.05),
-            at_least: 100,
-        })
-    };
+    let ratio = || unsuccessful(&["faults"], 0.05);
     // Killed at 37 s, it has 5 s; it refuses until then, and is back or is not.
     let refuses = |until| {
         let answer = move |second, _| match (37..until).contains(&second) {
@@ -239,12 +226,12 @@ fn a_restart_may_take_long_in_starvation_if_it_comes_to_an_end() {
         Scene::new().workload("publish", answer).fault("kill", 37.0)
     };
     let starved = |scene: Scene| scene.host(|second| (37..44).contains(&second));
-    assert_eq!(refuses(41).find(unsuccessful()).verdict, Violated);
-    assert_eq!(starved(refuses(41)).find(unsuccessful()).verdict, Inconclusive);
-    assert_eq!(starved(refuses(44)).find(unsuccessful()).verdict, Violated, "for too long");
+    assert_eq!(refuses(41).find(ratio()).verdict, Violated);
+    assert_eq!(starved(refuses(41)).find(ratio()).verdict, Inconclusive);
+    assert_eq!(starved(refuses(44)).find(ratio()).verdict, Violated, "for too long");
     let mut never = starved(refuses(41));
     never.history.faults[0].healed = None;
-    assert_eq!(never.find(unsuccessful()).verdict, Violated, "nobody saw it whole again");
+    assert_eq!(never.find(ratio()).verdict, Violated, "nobody saw it whole again");
 }
 
 #[test]
@@ -377,14 +364,7 @@ proptest! {
             place if starved(second) && place < refused + late => (Fate::Indeterminate, 5_100_000),
             _ => (Fate::Acked, 3_000),
         };
-        let ratio = CheckKind::Ratio(Ratio {
-            of: "publish.unsuccessful".to_owned(),
-            to: "publish.due".to_owned(),
-            phases: names(&["load"]),
-            min: None,
-            max: Share(0.05),
-            at_least: 100,
-        });
+        let ratio = unsuccessful(&["load"], 0.05);
         let share = |number: u64| {
             let judged = (8..36).filter(|&second| starved(second)).count() as u64;
             (number * judged) as f64 / (28.0 * 50.0)
