@@ -102,10 +102,24 @@ mod tests {
             ("service=http://u:p@h", "service=http://u:***@h"),
             ("joe:s@cret@host:1", "joe:***@host:1"),
             ("amqp:/u:secret@h:x/", "amqp:/u:***@h:x/"),
+            ("amqp://u:a://b@h/v", "amqp://u:***@h/v"),
+            ("http://a:80,redis://u:p@h", "http://a:80,redis://u:***@h"),
+            ("http://[::1]:80,redis://u:p@h", "http://[::1]:80,redis://u:***@h"),
             ("'amqp://u:it's@h' (x)", "'amqp://u:***@h' (x)"),
         ] {
             assert_eq!(redact(given), shown);
             assert_eq!(redact(shown), shown, "what is masked stays");
+        }
+    }
+
+    #[test]
+    fn an_address_with_or_without_a_scheme_shows_no_password() {
+        for (given, shown) in [
+            ("guest:a://b@h:5672/v", "guest:***@h:5672/v"),
+            ("key=redis://:a://b@h", "key=redis://:***@h"),
+            ("amqp://u:a,b://c@h/v", "amqp://u:***@h/v"),
+        ] {
+            assert_eq!(redact_address(given), shown);
         }
     }
 

@@ -72,7 +72,13 @@ pub(crate) fn kill(mut chaos: Child) {
 }
 
 pub(crate) fn send(chaos: &Child, signal: Signal) {
-    Victim::pin(Process::find(chaos.id()).unwrap()).unwrap().signal(signal).unwrap();
+    assert!(reaches(chaos, signal), "{signal:?} reached no running program");
+}
+
+/// Sends a signal to a program that may have ended by itself.
+pub(crate) fn reaches(chaos: &Child, signal: Signal) -> bool {
+    let victim = Process::find(chaos.id()).and_then(|process| Victim::pin(process).ok());
+    victim.is_some_and(|victim| victim.signal(signal).is_ok())
 }
 
 #[test]

@@ -25,11 +25,18 @@ pub(super) fn spans(text: &str, out: &mut Vec<Range<usize>>) {
 /// Finds them in a text that is one address and nothing else, whatever stands
 /// in it.
 pub(super) fn whole(text: &str, out: &mut Vec<Range<usize>>) {
-    match text.find("://") {
-        Some(end) => out.extend(password(text, end + 3..text.len(), is_named(&text[..end]))),
+    let address = match text.find("://").filter(|&end| is_scheme(&text[..end])) {
+        Some(end) => password(text, end + 3..text.len(), is_named(&text[..end])),
         // There is no telling where the hosts end.
-        None => out.extend(password(text, 0..text.len(), true)),
-    }
+        None => password(text, 0..text.len(), true),
+    };
+    out.extend(address);
+}
+
+/// Whether a scheme may stand in a text before its `://`, or `name=scheme`; a
+/// password before it, in an address without a scheme, may not.
+fn is_scheme(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "+-._=".contains(c))
 }
 
 /// Whether one name stands after the hosts of a scheme's addresses.
@@ -40,8 +47,7 @@ fn is_named(scheme: &str) -> bool {
 /// Whether a text is one address, or the setting `name=address`: then a quote
 /// is no end of it.
 fn is_one(text: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || "+-._=".contains(c);
-    let begins = text.split_once("://").is_some_and(|(before, _)| before.chars().all(part));
+    let begins = text.split_once("://").is_some_and(|(before, _)| is_scheme(before));
     begins && !text.contains(char::is_whitespace)
 }
 
@@ -60,10 +66,9 @@ fn within(text: &str, word: Range<usize>, out: &mut Vec<Range<usize>>) {
         let scheme = scheme_before(text, at, at + found);
         bare(text, at..scheme, out);
         let start = at + found + 3;
-        let end = match text[start..word.end].find("://") {
-            Some(next) => scheme_before(text, start, start + next),
-            None => word.end,
-        };
+        let mut nexts = text[start..word.end].match_indices("://").map(|(next, _)| start + next);
+        let end = nexts.find(|&next| !is_open(&text[start..next]));
+        let end = end.map_or(word.end, |next| scheme_before(text, start, next));
         out.extend(password(text, start..end, is_named(&text[scheme..at + found])));
         at = end;
         if text[at..word.end].find("://").is_none() {
@@ -71,6 +76,14 @@ fn within(text: &str, word: Range<usize>, out: &mut Vec<Range<usize>>) {
         }
     }
     bare(text, at..word.end, out);
+}
+
+/// Whether what follows the `://` of an address is a password that has not come
+/// to its end: then another `://` is a part of it.
+fn is_open(text: &str) -> bool {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or(text);
+    let password = authority.split_once(':').map(|(_, password)| password);
+    !text.contains('@') && !text.starts_with('[') && password.is_some_and(|text| !is_port(text))
 }
 
 /// Where the scheme begins that ends before `end`.

@@ -103,8 +103,13 @@ proptest! {
             format!("postgres://joe:{secret}@h/db"),
             format!("mongodb://joe:{secret}@a:1,b:2/db"),
         ] {
-            let shown = redact(&form);
+            let shown = redact_address(&form);
             prop_assert!(!shown.contains("Qz"), "{} -> {}", form, shown);
+            // In a text, another address may begin there.
+            if !secret.contains("://") {
+                let shown = redact(&form);
+                prop_assert!(!shown.contains("Qz"), "{} -> {}", form, shown);
+            }
         }
     }
 
