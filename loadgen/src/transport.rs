@@ -220,7 +220,7 @@ impl Target {
         match self {
             Self::Amqp(target) => amqp::setup(target).await,
             Self::Redis(target) => redis::setup(target).await,
-            Self::Kafka(target) => Ok(kafka::setup(target).await?),
+            Self::Kafka(target) => kafka::setup(target).await,
             Self::Http(target) => http::setup(target).await,
             Self::Command(_) => Ok(()),
         }

@@ -9,17 +9,19 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use loadgen::transport::kafka::{Partitions, Security};
-use loadgen::{Job, Kafka, Schedule, Transport};
+use loadgen::transport::kafka::{Partitions, Sasl, Security};
+use loadgen::{Job, Kafka, LoadError, Schedule, Transport};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use rustix::process::{Pid, Signal, kill_process};
 use scenarios::units::Rate;
 use tempfile::TempDir;
 
+use crate::server::{Server, Talk};
 use crate::support::{PATIENCE, SECOND, complete, start, until, until_acked};
 
 /// A broker, its process or its mock gone when it is dropped.
@@ -295,6 +297,90 @@ fn a_broker_that_is_not_there_is_said_before_the_load() {
     assert!(error.contains("no broker answers"), "{error}");
 }
 
+/// What the brokers say of the topic ends the run before the load.
+fn refused_for(error: RDKafkaRespErr) -> String {
+    let broker = Broker::mock();
+    let Broker::Mock(cluster) = &broker else { unreachable!() };
+    cluster.topic_error("events", error).unwrap();
+    let error = job(kafka(&broker), 50.0, SECOND).ready().unwrap_err();
+    assert!(matches!(error, LoadError::Denied(_)), "{error:?}");
+    error.to_string()
+}
+
+#[test]
+fn a_topic_that_is_not_there_or_not_ours_ends_the_run_before_the_load() {
+    let said = refused_for(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    assert!(said.contains("topic events") && said.contains("--partitions"), "{said}");
+    let said = refused_for(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    assert!(said.contains("topic events") && said.contains("Topic authorization"), "{said}");
+}
+
+#[test]
+fn a_right_that_is_missing_ends_the_run_at_once() {
+    let broker = Broker::mock();
+    let Broker::Mock(cluster) = &broker else { unreachable!() };
+    let denials = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 100];
+    cluster.request_errors(RDKafkaApiKey::Produce, &denials);
+    let error = start(job(kafka(&broker), 50.0, SECOND * 3_600)).wait().unwrap_err();
+    assert!(matches!(error, LoadError::Denied(_)), "{error:?}");
+    assert!(error.to_string().contains("a record"), "{error}");
+}
+
+/// A broker that knows nobody by this password, as far as the protocol goes
+/// before a client is let in; the mock knows no SASL.
+fn doorkeeper() -> Server {
+    Server::start(|talk: &mut Talk| {
+        while let Some(length) = talk.read_bytes(4) {
+            let length = u32::from_be_bytes(length.try_into().unwrap());
+            let Some(request) = talk.read_bytes(length as usize) else { return };
+            let number = |at: usize| i16::from_be_bytes([request[at], request[at + 1]]);
+            let mut answer = request[4..8].to_vec();
+            let mut put = |number: i16| answer.extend(number.to_be_bytes());
+            match (number(0), number(2)) {
+                // The versions of requests that it knows, itself in the first only.
+                (18, 1..) => [35, 0, 0].into_iter().for_each(put),
+                (18, _) => {
+                    [0, 0, 4, 3, 0, 4, 17, 0, 1, 18, 0, 0, 36, 0, 1].into_iter().for_each(put)
+                }
+                // The mechanisms.
+                (17, _) => {
+                    [0, 0, 1, 5].into_iter().for_each(&mut put);
+                    answer.extend(b"PLAIN");
+                }
+                (36, _) => {
+                    [58, 14].into_iter().for_each(&mut put);
+                    answer.extend(b"wrong password\0\0\0\0");
+                }
+                _ => return,
+            }
+            let length = (answer.len() as u32).to_be_bytes();
+            if !talk.write_bytes(&[&length[..], &answer].concat()) {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_wrong_password_ends_the_run_before_the_load() {
+    let server = doorkeeper();
+    let sasl = Sasl {
+        mechanism: "PLAIN".to_owned(),
+        user: "joe".to_owned(),
+        password: "s3cret".to_owned(),
+    };
+    let kafka = Kafka {
+        brokers: server.address.to_string(),
+        security: Security { tls: None, sasl: Some(sasl) },
+        ..kafka(&Broker::mock())
+    };
+    let error = job(kafka, 50.0, SECOND).ready().unwrap_err();
+    assert!(matches!(error, LoadError::Denied(_)), "{error:?}");
+    let said = error.to_string();
+    assert!(said.contains("wrong password") && !said.contains("s3cret"), "{said}");
+    assert!(server.connections() < 20, "{}", server.connections());
+}
+
 #[test]
 fn settings_that_librdkafka_does_not_know_are_refused() {
     let broker = Broker::mock();
@@ -392,7 +478,7 @@ mod secure {
         };
         let report = complete(start(job(through(Some(authority)), 200.0, SECOND)).wait().unwrap());
         assert_eq!(report.totals.acked, 200, "{:?}", report.errors);
-        let error = job(through(None), 200.0, SECOND).ready().unwrap_err().to_string();
-        assert!(error.contains("no broker answers"), "{error}");
+        let error = job(through(None), 200.0, SECOND).ready().unwrap_err();
+        assert!(matches!(error, LoadError::Denied(_)), "{error:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -11,12 +11,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::metadata::MetadataBroker;
+use rdkafka::metadata::{Metadata, MetadataBroker, MetadataTopic};
 use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Producer as _, ProducerContext};
-use services::Address;
 use services::kafka::bootstrap;
+use services::{Address, Service, Trouble};
 
-use super::fate::steady;
+use super::fate::{denied, steady};
 use super::session::{self, End};
 use super::{Kafka, Partitions, Security, consumer};
 use crate::backoff::Backoff;
@@ -33,6 +33,9 @@ use crate::transport::{body, template};
 /// The most bytes that a producer holds, in KiB; librdkafka's own is 1 GiB.
 const MOST_KIB: &str = "65536";
 
+/// How long brokers are given to answer before the load.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a producer is given to learn of its topic before the first
 /// operation.
 const GREETING: Duration = Duration::from_secs(1);
@@ -44,8 +47,8 @@ pub(super) type Producer = BaseProducer<Inbox>;
 pub(crate) struct Target {
     config: ClientConfig,
     /// The brokers that are given, for messages.
-    brokers: String,
-    /// How many they are.
+    pub(super) at: Address,
+    /// How many brokers are given.
     given: u64,
     reach: Reach,
     /// How many brokers the cluster has, once it was asked.
@@ -84,7 +87,7 @@ impl Target {
         let hosts = given.iter().flat_map(|(_, at)| &at.hosts).map(|host| host.name.as_str());
         let target = Self {
             reach: Reach::new("a broker of the Kafka cluster", hosts.clone(), allowed),
-            brokers: kafka.brokers.clone(),
+            at: Service::Kafka.address(&kafka.brokers)?,
             given: hosts.clone().count() as u64,
             count: OnceLock::new(),
             config: config(kafka, &given),
@@ -177,7 +180,16 @@ fn config(kafka: &Kafka, given: &[(&str, Address)]) -> ClientConfig {
 /// Where a producer's deliveries and troubles come in.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    trouble: Mutex<Option<String>>,
+    said: Mutex<Said>,
+}
+
+/// What librdkafka has said about its connections.
+#[derive(Debug, Default)]
+struct Said {
+    /// What was last wrong.
+    trouble: Option<String>,
+    /// What kind of error it was.
+    code: Option<RDKafkaErrorCode>,
 }
 
 /// A record that came back: its number, and the error if there was one.
@@ -192,12 +204,22 @@ thread_local! {
 impl Inbox {
     /// What was last said about the connections.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said().trouble.clone()
+    }
+
+    /// Why the brokers at this address do not let us in, if that is what they said.
+    pub(super) fn refusal(&self, at: &Address) -> Option<Trouble> {
+        let said = self.said();
+        denied(at, said.code?, "a connection", said.trouble.as_deref()?)
     }
 
     /// The connections work.
     pub(super) fn well(&self) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.said() = Said::default();
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,9 +242,9 @@ impl ClientContext for Inbox {
     // Where it matters it comes back with a record, too.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
-    fn error(&self, _: KafkaError, reason: &str) {
-        let text = steady(reason);
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        *self.said() = Said { trouble: Some(steady(reason)), code };
     }
 }
 
@@ -241,16 +263,36 @@ impl ProducerContext<NoCustomPartitioner> for Inbox {
 /// Asks the brokers that are given for all of the cluster, and judges where they
 /// say that they are.
 pub(in crate::transport) async fn led(target: &Target) -> Result<(), Unready> {
-    let client: AdminClient<DefaultClientContext> =
-        target.config.create().map_err(|error| error.to_string())?;
-    let seen = client.inner().fetch_metadata(None, Duration::from_secs(5));
-    let seen = seen.map_err(|error| {
-        let code = error.rdkafka_error_code().map_or(error.to_string(), |code| code.to_string());
-        format!("no broker answers: {code}")
-    })?;
+    let producer = target.producer(PATIENCE).map_err(|error| error.to_string())?;
+    let seen = ask(&producer, target, None)?;
     // Whoever was first has learnt the same.
     let _ = target.count.set(seen.brokers().len() as u64);
-    target.reach.see(&target.brokers, seen.brokers().iter().map(MetadataBroker::host))
+    target.reach.see(&target.at.shown(), seen.brokers().iter().map(MetadataBroker::host))
+}
+
+/// Asks for all topics or one. A client tells why it cannot get in only to whoever
+/// looks meanwhile.
+fn ask(producer: &Producer, target: &Target, topic: Option<&str>) -> Result<Metadata, Unready> {
+    let end = Instant::now() + PATIENCE;
+    let mut within = PATIENCE / 16;
+    loop {
+        let error = match producer.client().fetch_metadata(topic, within) {
+            Ok(seen) => return Ok(seen),
+            Err(error) => error,
+        };
+        // It hands over what was said, and there are no records.
+        deliveries(producer, Vec::new());
+        if let Some(trouble) = producer.context().refusal(&target.at) {
+            return Err(Unready::Denied(trouble));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let code = error.rdkafka_error_code();
+            let said = code.map_or_else(|| error.to_string(), |code| code.to_string());
+            return Err(format!("no broker answers: {said}").into());
+        }
+        within = (within * 2).min(left);
+    }
 }
 
 /// How many files a client has open: a connection to each broker that is given and
@@ -261,8 +303,9 @@ pub(in crate::transport) fn files(target: &Target) -> u64 {
     3 * (brokers + given) + 4
 }
 
-/// Makes the topic if asked to; otherwise the first record may make it.
-pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
+/// Makes the topic if asked to; otherwise it is there, or the brokers make it when
+/// they are asked for it.
+pub(in crate::transport) async fn setup(target: &Target) -> Result<(), Unready> {
     if let Some(Partitions { number, replication }) = target.partitions {
         let copies = i32::try_from(replication).map_err(|_| "--replication is too large")?;
         let partitions = i32::try_from(number).map_err(|_| "--partitions is too large")?;
@@ -273,11 +316,41 @@ pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
         for result in made.map_err(|error| error.to_string())? {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((name, code)) => return Err(format!("topic {name}: {code}")),
+                Err((name, code)) => return Err(told(target, &name, code)),
             }
         }
+        return Ok(());
     }
-    Ok(())
+    let producer = target.producer(PATIENCE).map_err(|error| error.to_string())?;
+    let end = Instant::now() + PATIENCE / 2;
+    loop {
+        let seen = ask(&producer, target, Some(&target.topic))?;
+        let error = seen.topics().first().and_then(MetadataTopic::error);
+        match error.map(RDKafkaErrorCode::from) {
+            None | Some(RDKafkaErrorCode::LeaderNotAvailable) => return Ok(()),
+            // One that is being made is not there for a moment.
+            Some(code) if is_absent(code) && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Some(code) => return Err(told(target, &target.topic, code)),
+        }
+    }
+}
+
+/// Whether it means that there is no such topic, at this moment or ever.
+fn is_absent(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
+}
+
+/// What was said of a topic before the load, apart whether waiting mends it.
+fn told(target: &Target, name: &str, code: RDKafkaErrorCode) -> Unready {
+    let request = format!("a request for topic {name}");
+    if is_absent(code) {
+        let said = format!("{code}; make it, or have it made by --partitions");
+        return Unready::Denied(target.at.answered(&request, &said));
+    }
+    let denied = denied(&target.at, code, &request, &code.to_string());
+    denied.map_or_else(|| format!("topic {name}: {code}").into(), Unready::Denied)
 }
 
 /// Drives one producer until there are no more operations.

@@ -1,6 +1,7 @@
 //! What an error of librdkafka says about a record.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
+use services::{Address, Trouble};
 
 use crate::limit::Limit;
 use crate::outcome::{Answer, Reason};
@@ -37,6 +38,23 @@ fn is_final(code: Code) -> bool {
             | Code::UnknownTopic
             | Code::UnknownPartition
     )
+}
+
+/// What no waiting mends: the brokers do not let us in, or not do `request`.
+/// `said` is what librdkafka has told of it.
+pub(super) fn denied(given: &Address, code: Code, request: &str, said: &str) -> Option<Trouble> {
+    match code {
+        Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism
+        | Code::IllegalSASLState => Some(given.locked("a login", said)),
+        Code::SSL => Some(given.answered("a TLS handshake", said)),
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+            Some(given.denied(request, said))
+        }
+        Code::UnknownTopic | Code::InvalidTopic => Some(given.answered(request, said)),
+        _ => None,
+    }
 }
 
 /// Whether a producer that has said this is of no further use.

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 
 use super::bell::Bell;
 use super::client::{self, Delivery, Producer, Target};
-use super::fate::{given_back, is_fatal};
+use super::fate::{denied, given_back, is_fatal};
 use super::topic::Topic;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -228,6 +228,10 @@ impl Session<'_> {
             let answer = match error {
                 None => Answer::Acked,
                 Some(code) => {
+                    let said = code.to_string();
+                    if let Some(why) = denied(&self.target.at, code, "a record", &said) {
+                        self.lane.denied(&why);
+                    }
                     let trouble = self.producer.context().trouble();
                     given_back(code, trouble.as_deref())
                 }
@@ -237,6 +241,10 @@ impl Session<'_> {
         self.deliveries = list;
         if delivered {
             self.producer.context().well();
+        } else if self.lane.acked() == 0
+            && let Some(why) = self.producer.context().refusal(&self.target.at)
+        {
+            self.lane.denied(&why);
         }
         self.expire(now);
         while self.slots.front().is_some_and(|slot| slot.op.is_none()) {

@@ -40,7 +40,7 @@ pub(in crate::transport) async fn led(target: &Target) -> Result<(), Unready> {
     match *target {}
 }
 
-pub(in crate::transport) async fn setup(target: &Target) -> Result<(), String> {
+pub(in crate::transport) async fn setup(target: &Target) -> Result<(), Unready> {
     match *target {}
 }
 
