@@ -203,7 +203,7 @@ fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
     }
     if !http.keepalive {
         let problem = "HTTP/2 carries many requests on a connection; leave it or HTTP/2 out";
-        return Err(setting("connection for each request", "", problem.to_owned()));
+        return Err(setting("keepalive", "false", problem.to_owned()));
     }
     if address.asks_proxy().is_some() {
         let problem = "HTTP/2 without TLS does not go through a proxy; use https, or HTTP/1.1";
@@ -245,8 +245,8 @@ fn headers(
     Ok(headers)
 }
 
-/// What the users of an address and of a proxy are told to servers by, which may
-/// not be shown: the values of their headers without the word in front.
+/// What may not be shown of how the users of an address and a proxy log in: the
+/// values of their headers without the word in front.
 pub(super) fn logins(url: &str, route: &Route) -> Vec<String> {
     let of = |text: &str| {
         let (given, _) = services::http::split(text).ok()?;
