@@ -20,7 +20,8 @@ use twins::{Sent, Twins};
 
 mod twins;
 
-/// Operations that were sent again because their outcome was unknown.
+/// Operations that were sent again by the transport itself, each with the same
+/// identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Retries {
     /// How many there were.
@@ -32,6 +33,10 @@ pub struct Retries {
 }
 
 impl Retries {
+    fn one(attempts: u64, answer: &Answer) -> Self {
+        Self { operations: 1, attempts, acked: u64::from(*answer == Answer::Acked) }
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.operations += other.operations;
         self.attempts += other.attempts;
@@ -51,6 +56,7 @@ struct Pages {
     outages: Outages,
     reasons: Reasons,
     retries: Retries,
+    idled_out: Retries,
     /// Without `due`, which is known at the end.
     tally: Tally,
     /// When the first and the last operation that were settled had been due,
@@ -69,6 +75,7 @@ pub(crate) struct Closed {
     pub(crate) stretches: Vec<Outage>,
     pub(crate) reasons: Reasons,
     pub(crate) retries: Retries,
+    pub(crate) idled_out: Retries,
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
     pub(crate) answers: Answers,
@@ -99,6 +106,7 @@ impl Book {
             outages: Outages::default(),
             reasons: Reasons::default(),
             retries: Retries::default(),
+            idled_out: Retries::default(),
             tally: Tally::default(),
             dues: None,
             last: Duration::ZERO,
@@ -163,12 +171,12 @@ impl Book {
 
     /// An operation was sent again so often, and this came of it.
     pub(crate) fn retried(&self, attempts: u64, answer: &Answer) {
-        let mut pages = self.0.borrow_mut();
-        pages.retries.merge(Retries {
-            operations: 1,
-            attempts,
-            acked: u64::from(*answer == Answer::Acked),
-        });
+        self.0.borrow_mut().retries.merge(Retries::one(attempts, answer));
+    }
+
+    /// An operation was sent again on a new connection, and this came of it.
+    pub(crate) fn idled_out(&self, answer: &Answer) {
+        self.0.borrow_mut().idled_out.merge(Retries::one(1, answer));
     }
 
     /// An operation that came due is not attempted at all.
@@ -230,6 +238,7 @@ impl Book {
             stretches: pages.outages.finish(now),
             reasons: pages.reasons,
             retries: pages.retries,
+            idled_out: pages.idled_out,
             tally: pages.tally,
             duplicates,
             answers,

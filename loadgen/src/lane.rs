@@ -213,6 +213,12 @@ impl Lane {
         self.worker.book.retried(attempts, answer);
     }
 
+    /// Notes that an operation was sent again because its connection, which had been
+    /// kept open, ended without an answer, and what came of it.
+    pub(crate) fn idled_out(&self, answer: &Answer) {
+        self.worker.book.idled_out(answer);
+    }
+
     /// Why an operation is not sent that has waited for a connection in vain.
     pub(crate) fn unsent(&self) -> Reason {
         self.worker.unsent()

@@ -82,8 +82,8 @@ impl Limit {
         match self {
             Self::Files => "raise the limit of open files (ulimit -n), or use fewer connections",
             Self::Ports => {
-                "use fewer connections, widen net.ipv4.ip_local_port_range, or see that this \
-                 machine has an address of the target's kind"
+                "use fewer connections, keep them open, widen net.ipv4.ip_local_port_range, or see \
+                 that this machine has an address of the target's kind"
             }
             Self::Memory => "free some memory, or use fewer connections",
             Self::Processes => "raise the limit of processes (ulimit -u), or let fewer run at once",

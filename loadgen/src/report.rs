@@ -93,6 +93,9 @@ pub struct Report {
     pub limits: Vec<(Limit, u64)>,
     /// Operations that were sent again because their outcome was unknown.
     pub retries: Retries,
+    /// Operations of idempotent methods that were sent again at once on a new
+    /// connection, because the one that had been kept open ended without an answer.
+    pub idled_out: Retries,
     /// The connections, where there are any that are kept.
     pub connected: Option<Connected>,
     /// When the first operation was due, after T0.
@@ -125,6 +128,7 @@ impl Report {
             forbidden: 0,
             limits: Vec::new(),
             retries: Retries::default(),
+            idled_out: Retries::default(),
             connected: None,
             first_due: Duration::ZERO,
             last_due: Duration::ZERO,

@@ -174,9 +174,11 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
     let mut answers = Answers::default();
     let mut dues: Option<(Duration, Duration)> = None;
     let mut retries = Retries::default();
+    let mut idled_out = Retries::default();
     let mut all_since = Some(Duration::ZERO);
     for Done { closed, pump: ticks, complete } in done {
         retries.merge(closed.retries);
+        idled_out.merge(closed.idled_out);
         all_since = all_since.zip(complete).map(|(one, other)| one.max(other));
         ledger.merge(&closed.ledger).map_err(|source| LoadError::Ledger { source })?;
         totals += closed.tally;
@@ -204,6 +206,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
         forbidden: reasons.forbidden(),
         limits: reasons.limits(),
         retries,
+        idled_out,
         connected: order.target.connects().then_some(Connected { connections, all_since }),
         first_due,
         last_due,

@@ -36,6 +36,7 @@ use crate::lane::Lane;
 use crate::payload::Payload;
 use crate::reach::Unready;
 use crate::reader::Reader;
+use crate::route::Route;
 use crate::shape::Shape;
 use crate::tls::Tls;
 
@@ -88,6 +89,8 @@ impl Transport {
                 compare: Compare { same: http.same.clone(), hit: http.hit.clone() },
                 tls: Tls::default(),
                 version: HttpVersion::Http1,
+                keepalive: http.keepalive,
+                route: Route::from_plan(&http.route, targets)?,
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 confirm_window: amqp.confirm_window,
@@ -118,9 +121,10 @@ impl Transport {
         let mut secrets = Secrets::default();
         let mut add = |name: &str, value: &str| secrets.add_setting(name, value);
         match self {
-            Self::Http(Http { url, headers, body, .. }) => {
-                [url, body].into_iter().for_each(|text| add("", text));
+            Self::Http(Http { url, headers, body, route, .. }) => {
+                [url, body].into_iter().chain(&route.proxy).for_each(|text| add("", text));
                 headers.iter().for_each(|(name, value)| add(name, value));
+                http::logins(url, route).iter().for_each(|login| add("authorization", login));
             }
             Self::Amqp(Amqp { url, headers, body, .. }) => {
                 [url, body].into_iter().for_each(|text| add("", text));
@@ -182,7 +186,11 @@ impl Target {
 
     /// Whether there are connections that are made once and kept.
     pub(crate) fn connects(&self) -> bool {
-        !matches!(self, Self::Command(_))
+        match self {
+            Self::Http(target) => target.keeps_connections(),
+            Self::Amqp(_) | Self::Redis(_) | Self::Kafka(_) => true,
+            Self::Command(_) => false,
+        }
     }
 
     /// How many files a connection has open, about.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::locator::Locator;
 use crate::plan::check::DeadLetters;
 use crate::plan::fault::{AlarmOf, StopSignal};
+use crate::plan::route::{ConnectTo, Resolve};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
 use crate::plan::{Expect, Expected, Pick, Severity};
@@ -98,6 +99,8 @@ pub(crate) fn definitions() -> Json {
     enter::<KeyDist>(&mut all);
     enter::<Again>(&mut all);
     enter::<Pointer>(&mut all);
+    enter::<Resolve>(&mut all);
+    enter::<ConnectTo>(&mut all);
     enter::<Arrival>(&mut all);
     enter::<Late>(&mut all);
     enter::<Acks>(&mut all);
@@ -147,6 +150,8 @@ macro_rules! parsed {
         }
     };
 }
+
+mod route;
 
 // Every pattern also lets a placeholder through.
 parsed!(

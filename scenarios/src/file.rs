@@ -14,6 +14,7 @@ mod params;
 mod phase;
 mod probe;
 mod role;
+mod route;
 mod safety;
 mod syntax;
 mod system;

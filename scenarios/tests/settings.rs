@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scenarios::plan::{Cause, CheckKind, FaultKind, Place, ProbeKind, Transport};
+use scenarios::plan::{Cause, CheckKind, FaultKind, Place, ProbeKind, Route, Transport};
 use scenarios::units::{Rate, Span};
 use scenarios::{Plan, Settings, plan, suite};
 
@@ -347,4 +347,28 @@ fn a_duration_stretches_the_phase_that_says_so() {
     let rigid = source().replace("stretch = true", "");
     let told = scenarios::plan("f", &rigid, &settings("5s")).unwrap_err().to_string();
     assert_eq!(told, "f: --duration: no phase of this scenario is marked stretch = true");
+}
+
+#[test]
+fn a_workload_says_how_it_connects() {
+    let with = |keys: &str| {
+        let url = "url = \"${target.service}${publish_path}\"\n";
+        let source = source().replacen(url, &format!("{url}{keys}\n"), 1);
+        let plan = plan("f", &source, &Settings::default()).unwrap_or_else(|p| panic!("{p}"));
+        let text = toml::to_string(&plan).unwrap();
+        assert!(scenarios::plan_from_toml(&text).unwrap() == plan, "{text}");
+        let Transport::Http(http) = plan.workloads[0].transport.clone() else { panic!("not HTTP") };
+        http
+    };
+    let plain = with("");
+    assert!(plain.keepalive && plain.route == Route::default());
+    assert!(!with("keepalive = false").keepalive);
+    let http = with("resolve = \"*:80:127.0.0.1\"\nconnect_to = \"::shop.test:80\"");
+    assert_eq!(http.route.resolve[0].to_string(), "*:80:127.0.0.1");
+    assert_eq!(http.route.connect_to.unwrap().of("h", 1), Some(("shop.test".to_owned(), 80)));
+    let http = with("proxy = \"${target.service}\"");
+    assert_eq!(http.route.proxy.unwrap().targets(), ["service"]);
+    assert!(with("unix_socket = \"/run/shop.sock\"").route.unix_socket.is_some());
+    // What is empty is not there, as everywhere.
+    assert!(with("unix_socket = \"\"").route.unix_socket.is_none());
 }

@@ -11,11 +11,12 @@
 //! when it makes itself ready.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use chaos::{FaultError, Limits};
 use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
-use scenarios::plan::{Access, Transport, Workload};
+use scenarios::plan::{Access, Route, Transport, Workload};
 use scenarios::template::{Template, TemplateError};
 use services::{AddressError, Host, Service};
 
@@ -197,7 +198,9 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
     };
     let hosts = match &workload.transport {
         Transport::Http(http) => {
-            services::http::split(&filled(&http.url)?).map(|(address, _)| address.hosts)
+            let url = filled(&http.url)?;
+            let proxy = http.route.proxy.as_ref().map(&filled).transpose()?;
+            routed(&http.route, &url, proxy.as_deref())
         }
         Transport::Amqp(amqp) => Service::Amqp.hosts(&filled(&amqp.url)?),
         Transport::Redis(redis) => Service::Redis.hosts(&filled(&redis.url)?),
@@ -218,6 +221,31 @@ fn loaded(workload: &Workload, targets: &BTreeMap<String, String>) -> Result<Wan
         }
     };
     Ok(named(&what, &hosts.map_err(address)?))
+}
+
+/// The hosts that requests to a URL are really sent to. A socket of this machine is
+/// none; a proxy sends them on to the host of the URL.
+fn routed(route: &Route, url: &str, proxy: Option<&str>) -> Result<Vec<Host>, AddressError> {
+    let Route { resolve, connect_to, unix_socket, proxy: _ } = route;
+    let (address, _) = services::http::split(url)?;
+    if unix_socket.is_some() {
+        return Ok(Vec::new());
+    }
+    if let Some(proxy) = proxy {
+        let (through, _) = services::http::split(proxy)?;
+        return Ok([through.hosts, address.hosts].concat());
+    }
+    let Host { name, port } = address.host();
+    let led = connect_to.as_ref().and_then(|to| to.of(name, *port));
+    let (name, port) = led.unwrap_or_else(|| (name.clone(), *port));
+    let given = resolve.iter().find_map(|resolve| resolve.of(&name, port));
+    Ok(match given {
+        Some(addresses) => {
+            let host = |ip: &IpAddr| Host { name: ip.to_string(), port };
+            addresses.iter().map(host).collect()
+        }
+        None => vec![Host { name, port }],
+    })
 }
 
 fn named(what: &str, hosts: &[Host]) -> Wanted {

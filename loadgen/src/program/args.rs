@@ -23,6 +23,7 @@ use redis::RedisArgs;
 
 mod amqp;
 mod command;
+mod connection;
 mod http;
 mod kafka;
 mod load;
@@ -92,6 +93,14 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// The same load, with something worth knowing.
+    fn with_note(mut self, note: Option<String>) -> Self {
+        if let Self::Load(load) = &mut self {
+            load.note = note;
+        }
+        self
+    }
+
     /// The same load, with consumers that read it meanwhile.
     fn with_consumers(mut self, consumers: u32) -> Self {
         if let Self::Load(load) = &mut self {
@@ -105,6 +114,8 @@ impl Asked {
 pub(crate) struct Load {
     pub(crate) job: Job,
     pub(crate) title: Title,
+    /// What is worth knowing before it starts.
+    pub(crate) note: Option<String>,
     pub(crate) output: Output,
     /// When to start; `None` is at once.
     pub(crate) start_at: Option<SystemTime>,

@@ -123,6 +123,14 @@ fn write_rest_of_counts(out: &mut String, report: &Report, secrets: &Secrets) ->
             "retried", retries.operations, retries.attempts, retries.acked
         )?;
     }
+    let idled_out = report.idled_out;
+    if idled_out.operations > 0 {
+        writeln!(
+            out,
+            "  {:<14}{:>12}  kept-alive connections ended unanswered and were made again, {} acked",
+            "idled out", idled_out.operations, idled_out.acked
+        )?;
+    }
     if let Some(answers) = &report.answers {
         let counts = answers.counts;
         writeln!(

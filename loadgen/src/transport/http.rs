@@ -6,7 +6,12 @@
 //! a body that breaks off leaves the operation indeterminate, too. A request
 //! of which no byte was written, because the server had closed the connection
 //! meanwhile, or which an HTTP/2 server says that it has not touched, is sent
-//! again; it is the same operation, still due at the same time.
+//! again; it is the same operation, still due at the same time. So is one of an
+//! idempotent method (RFC 9110, 9.2.2) that met the end of a connection which had
+//! served before and now answered nothing, as browsers do: the server had let it
+//! idle long enough, or has died. If that comes to nothing, the operation is
+//! indeterminate, because it may have been carried out the first time; such
+//! requests are counted ([`crate::Report::idled_out`]).
 //!
 //! Where answers are compared, those to an operation that is sent twice, or
 //! that is tried again, are listened to.
@@ -14,11 +19,11 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
-use super::stream::{Address, refused};
+use super::stream::{Address, basic, refused};
 use super::{body, template};
 use crate::answers::Said;
 use crate::error::LoadError;
@@ -27,6 +32,7 @@ use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
 use crate::reach::Unready;
+use crate::route::Route;
 use crate::shape::Shape;
 use crate::tls::Tls;
 
@@ -50,7 +56,8 @@ const CLOSES: &str = "the server closes each connection before a request can be 
 /// HTTP requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// Where the requests go; a payload template behind the host.
+    /// Where the requests go; a payload template behind the host. A user and a
+    /// password in it are sent as `Authorization: Basic`.
     pub url: String,
     /// The request method.
     pub method: String,
@@ -72,6 +79,12 @@ pub struct Http {
     pub tls: Tls,
     /// The version of the protocol. There is no other to fall back to.
     pub version: HttpVersion,
+    /// Whether a connection of HTTP/1.1 is used for more than one request. Where
+    /// it is not, none is made before its request is due, and opening it is part
+    /// of the operation's time.
+    pub keepalive: bool,
+    /// How the host of the URL is reached.
+    pub route: Route,
 }
 
 /// A version of HTTP.
@@ -102,6 +115,9 @@ pub(crate) struct Target {
     refused: Statuses,
     retries: u32,
     compare: Compare,
+    keepalive: bool,
+    /// Whether a request may be carried out twice without harm.
+    idempotent: bool,
     form: Form,
 }
 
@@ -115,22 +131,19 @@ enum Form {
 impl Target {
     pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
         let (given, path) = services::http::split(&http.url)?;
-        if given.user.is_some() || given.password.is_some() {
-            let why = "user and password do not belong here; use an Authorization header";
-            return Err(refused(&given, why).into());
-        }
         let authority = authority(&given)?;
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
-        let headers = headers(http)?;
+        let headers = headers(http, &given)?;
         http.compare.check()?;
         let protocols: &[&[u8]] = match http.version {
             HttpVersion::Http1 => &[b"http/1.1"],
             HttpVersion::Http2 { .. } => &[b"h2"],
         };
+        let address = Address::by(&http.route, &given, &http.tls, protocols)?;
+        check(http, &address)?;
         Ok(Self {
-            address: Address::new(&given, &http.tls, protocols)?,
             path: self::path(&given, path)?,
             body: body(&http.body, shape)?,
             has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
@@ -138,8 +151,13 @@ impl Target {
             refused: http.refused.clone(),
             retries: http.retries,
             compare: http.compare.clone(),
+            keepalive: http.keepalive,
+            idempotent: method.is_idempotent(),
             form: match http.version {
-                HttpVersion::Http1 => Form::One(h1::Form::new(&method, &authority, headers)),
+                HttpVersion::Http1 => {
+                    let proxy = address.asks_proxy();
+                    Form::One(h1::Form::new(&method, &authority, headers, http.keepalive, proxy))
+                }
                 HttpVersion::Http2 { streams } => Form::Two(h2::Form::new(
                     method,
                     given.scheme.tls,
@@ -148,7 +166,13 @@ impl Target {
                     streams,
                 )?),
             },
+            address,
         })
+    }
+
+    /// Whether connections are made once and kept.
+    pub(super) fn keeps_connections(&self) -> bool {
+        self.keepalive
     }
 
     /// Whether answers are compared.
@@ -172,9 +196,36 @@ impl Target {
     }
 }
 
+/// Refuses what HTTP/2 has not.
+fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
+    if http.version == HttpVersion::Http1 {
+        return Ok(());
+    }
+    if !http.keepalive {
+        let problem = "HTTP/2 carries many requests on a connection; leave it or HTTP/2 out";
+        return Err(setting("keepalive", "false", problem.to_owned()));
+    }
+    if address.asks_proxy().is_some() {
+        let problem = "HTTP/2 without TLS does not go through a proxy; use https, or HTTP/1.1";
+        return Err(setting("proxy", &http.route.to_string(), problem.to_owned()));
+    }
+    Ok(())
+}
+
 /// The headers of every request in lower case, the usual ones first.
-fn headers(http: &Http) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
+fn headers(
+    http: &Http,
+    given: &services::Address,
+) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
     let mut headers = Vec::new();
+    if let Some(value) = basic(given)? {
+        if http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            let why =
+                "it names a user, and there is an Authorization header; leave one of them out";
+            return Err(refused(given, why).into());
+        }
+        headers.push((AUTHORIZATION, template("URL", &value)?));
+    }
     if !http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
         let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
         headers.push((USER_AGENT, template("header user-agent", agent)?));
@@ -192,6 +243,17 @@ fn headers(http: &Http) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
         headers.push((key, payload));
     }
     Ok(headers)
+}
+
+/// What may not be shown of how the users of an address and a proxy log in: the
+/// values of their headers without the word in front.
+pub(super) fn logins(url: &str, route: &Route) -> Vec<String> {
+    let of = |text: &str| {
+        let (given, _) = services::http::split(text).ok()?;
+        let value = basic(&given).ok()??;
+        value.split_once(' ').map(|(_, login)| login.to_owned())
+    };
+    [url].into_iter().chain(route.proxy.as_deref()).filter_map(of).collect()
 }
 
 fn setting(what: &'static str, value: &str, problem: String) -> LoadError {
@@ -307,6 +369,8 @@ mod tests {
             compare: Compare::default(),
             tls: Tls::default(),
             version: HttpVersion::Http1,
+            keepalive: true,
+            route: Route::default(),
         }
     }
 
@@ -336,14 +400,14 @@ mod tests {
             ("http://127.0.0.1:99999/", "from 1 to 65535"),
             ("http://a,b/", "one host"),
             ("http://::1/", "brackets"),
-            ("http://u:p@127.0.0.1/", "Authorization"),
+            ("http://u%3Av:p@127.0.0.1/", "colon"),
             ("http://127.0.0.1/a\tb", "illegal character"),
             ("http://127.0.0.1/@{nope}", "@{id}"),
             ("http://no-such-host.invalid/", "is unknown"),
         ] {
             let error = Target::new(&http(url), &Shape::default()).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
-            assert!(!error.contains("u:p@"), "{error}");
+            assert!(!error.contains(":p@"), "{error}");
         }
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
         assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));

@@ -1,6 +1,9 @@
-//! The byte stream under a connection: TCP, plain or encrypted.
+//! The byte stream under a connection: TCP or a Unix socket, plain or encrypted,
+//! by the way that leads to the host.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,14 +12,22 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
 use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::LoadError;
 use crate::limit::Limit;
 use crate::reach::Unready;
+use crate::route::Route;
 use crate::tls::Tls;
+use peers::Peers;
+use proxy::Proxy;
+pub(super) use proxy::basic;
+use socket::Socket;
+
+mod peers;
+mod proxy;
+mod socket;
 
 /// What is said of a server that is asked for HTTP/2 in the TLS handshake.
 pub(super) const DISAGREES: &str = "the server does not speak HTTP/2: it does not agree on h2";
@@ -28,7 +39,16 @@ pub(super) struct Address {
     given: services::Address,
     pub(super) host: String,
     pub(super) port: u16,
+    way: Way,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+/// What is really connected to.
+#[derive(Debug)]
+enum Way {
+    Tcp(Peers),
+    Unix(PathBuf),
+    Proxy(Box<Proxy>),
 }
 
 impl Address {
@@ -39,9 +59,19 @@ impl Address {
         tls: &Tls,
         protocols: &[&[u8]],
     ) -> Result<Self, LoadError> {
+        Self::by(&Route::default(), address, tls, protocols)
+    }
+
+    /// The same by another way than its name says. What is connected to must be
+    /// known or there.
+    pub(super) fn by(
+        route: &Route,
+        address: &services::Address,
+        tls: &Tls,
+        protocols: &[&[u8]],
+    ) -> Result<Self, LoadError> {
         let services::Host { name: host, port } = address.host().clone();
-        std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), port))
-            .map_err(|source| LoadError::Host { url: address.shown(), source })?;
+        let way = Way::new(route, address)?;
         let tls = match address.scheme.tls {
             false => None,
             true => {
@@ -52,7 +82,7 @@ impl Address {
                 Some((tls.client(protocols)?, name))
             }
         };
-        Ok(Self { given: address.clone(), host, port, tls })
+        Ok(Self { given: address.clone(), host, port, way, tls })
     }
 
     /// The address of another server that is reached in the same way.
@@ -69,7 +99,8 @@ impl Address {
                 Some((Arc::clone(config), name))
             }
         };
-        Ok(Self { given: self.given.clone(), host: host.to_owned(), port, tls })
+        let way = Way::Tcp(Peers::new(host, port, None));
+        Ok(Self { given: self.given.clone(), host: host.to_owned(), port, way, tls })
     }
 
     /// Connects.
@@ -78,26 +109,13 @@ impl Address {
     /// When there is no connection, apart whether that is for want of something
     /// of this machine.
     pub(super) async fn connect(&self) -> Result<Stream, Unready> {
-        self.reach().await.map_err(|error| {
-            if let Some(limit) = Limit::of(&error) {
-                return Unready::Limit(limit);
-            }
-            // A name server has no number for what went wrong.
-            if error.raw_os_error().is_none() && Limit::now().is_some() {
-                return Unready::Limit(Limit::Files);
-            }
-            match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                // Others go on without a protocol.
-                Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
-                    DISAGREES.into()
-                }
-                Some(error) => match denial(error) {
-                    Some(why) => Unready::Denied(self.given.answered("a TLS handshake", &why)),
-                    None => error.to_string().into(),
-                },
-                None => text(&error).into(),
-            }
-        })
+        let socket = self.way.connect().await?;
+        let Some((config, name)) = &self.tls else { return Ok(Stream::Plain(socket)) };
+        let connector = TlsConnector::from(Arc::clone(config));
+        match connector.connect(name.clone(), socket).await {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(error) => Err(self.untold(&error)),
+        }
     }
 
     /// Whether connections are encrypted.
@@ -105,18 +123,123 @@ impl Address {
         self.tls.is_some()
     }
 
-    async fn reach(&self) -> io::Result<Stream> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
-        match &self.tls {
-            None => Ok(Stream::Plain(stream)),
-            Some((config, name)) => {
-                let connector = TlsConnector::from(Arc::clone(config));
-                let stream = connector.connect(name.clone(), stream).await?;
-                Ok(Stream::Tls(Box::new(stream)))
-            }
+    /// Where a proxy is asked for everything itself: the value of its
+    /// `proxy-authorization`, if it has a user.
+    pub(super) fn asks_proxy(&self) -> Option<Option<&str>> {
+        match &self.way {
+            Way::Proxy(proxy) if !self.is_secure() => Some(proxy.authorization.as_deref()),
+            Way::Proxy(_) | Way::Tcp(_) | Way::Unix(_) => None,
         }
     }
+
+    /// Why there is no encrypted connection over one that stands.
+    fn untold(&self, error: &io::Error) -> Unready {
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            // Others go on without a protocol.
+            Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+                DISAGREES.into()
+            }
+            Some(error) => match denial(error) {
+                Some(why) => Unready::Denied(self.given.answered("a TLS handshake", &why)),
+                None => error.to_string().into(),
+            },
+            None => unmade(error),
+        }
+    }
+}
+
+impl Way {
+    fn new(route: &Route, address: &services::Address) -> Result<Self, LoadError> {
+        let Route { resolve, connect_to, unix_socket, proxy } = route;
+        let setting = |what, value: &dyn ToString, problem: &str| LoadError::Setting {
+            what,
+            value: value.to_string(),
+            problem: problem.to_owned(),
+        };
+        let others = connect_to.is_some() || !resolve.is_empty();
+        let one_way = "connections go one way: leave the other ways to connect out";
+        let services::Host { name: host, port } = address.host();
+        match (unix_socket, proxy) {
+            (Some(path), None) if !others => {
+                there(path).map_err(|problem| setting("Unix socket", &path.display(), &problem))?;
+                return Ok(Self::Unix(path.clone()));
+            }
+            (None, Some(proxy)) if !others => {
+                let proxy = Proxy::new(proxy, address.scheme.tls.then(|| address.host()))?;
+                proxy.peers.look_up().map_err(|source| proxy.unknown(source))?;
+                return Ok(Self::Proxy(Box::new(proxy)));
+            }
+            (None, None) => {}
+            (Some(path), _) => return Err(setting("Unix socket", &path.display(), one_way)),
+            (None, Some(proxy)) => {
+                let shown = scenarios::redact::redact_address(proxy);
+                return Err(setting("proxy", &shown, one_way));
+            }
+        }
+        let (host, port) = match connect_to {
+            None => (host.clone(), *port),
+            Some(to) => to.of(host, *port).ok_or_else(|| {
+                let problem =
+                    format!("it says nothing of {}, to which the requests go", address.host());
+                setting("place to connect to", to, &problem)
+            })?,
+        };
+        let given = resolve.iter().find_map(|resolve| resolve.of(&host, port));
+        if let (None, Some(resolve)) = (given, resolve.first()) {
+            let problem = format!("it says nothing of {host}:{port}, which is connected to");
+            return Err(setting("address of a name", resolve, &problem));
+        }
+        let peers = Peers::new(&host, port, given);
+        peers.look_up().map_err(|source| LoadError::Host {
+            url: match connect_to {
+                None => address.shown(),
+                Some(to) => to.to_string(),
+            },
+            source,
+        })?;
+        Ok(Self::Tcp(peers))
+    }
+
+    async fn connect(&self) -> Result<Socket, Unready> {
+        let stream = match self {
+            Self::Tcp(peers) => peers.connect().await.map_err(|error| unmade(&error))?,
+            Self::Proxy(proxy) => proxy.connect().await?,
+            Self::Unix(path) => {
+                return Socket::unix(path).await.map_err(|error| match unmade(&error) {
+                    Unready::Problem(why) => format!("{}: {why}", path.display()).into(),
+                    other => other,
+                });
+            }
+        };
+        stream.set_nodelay(true)?;
+        Ok(Socket::Tcp(stream))
+    }
+}
+
+/// Sees that there is a socket that can be connected to, as far as its file tells.
+fn there(path: &Path) -> Result<(), String> {
+    if std::os::unix::net::SocketAddr::from_pathname(path).is_err() {
+        return Err("the path of a socket has at most 107 bytes; give a shorter one".to_owned());
+    }
+    let found = std::fs::metadata(path)
+        .map_err(|error| format!("{error}; see that the server runs and listens there"))?;
+    if !found.file_type().is_socket() {
+        return Err("it is not a socket; give the one that the server listens on".to_owned());
+    }
+    Ok(())
+}
+
+/// Why there is no connection, apart whether that is for want of something of this
+/// machine.
+fn unmade(error: &io::Error) -> Unready {
+    if let Some(limit) = Limit::of(error) {
+        return Unready::Limit(limit);
+    }
+    // A name server has no number for what went wrong.
+    if error.raw_os_error().is_none() && Limit::now().is_some() {
+        return Unready::Limit(Limit::Files);
+    }
+    text(error).into()
 }
 
 /// What a server said that will not come to terms in a handshake; `None` where
@@ -177,8 +300,8 @@ pub(super) fn refused(address: &services::Address, reason: impl Into<String>) ->
 /// A byte stream.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {

@@ -91,6 +91,8 @@ fn run(system: System, when: Again, compare: Compare) -> (Report, Answers, u64) 
         compare,
         tls: Tls::default(),
         version: HttpVersion::Http1,
+        keepalive: true,
+        route: loadgen::Route::default(),
     };
     let shape = Shape { duplicates: Duplicates { share: 0.5, when }, ..Shape::default() };
     let planned = (0..200).filter(|&seq| shape.is_twin(seq)).count() as u64;

@@ -24,6 +24,8 @@ fn http(url: &str) -> Http {
         compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
+        keepalive: true,
+        route: loadgen::Route::default(),
     }
 }
 

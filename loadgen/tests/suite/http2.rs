@@ -152,6 +152,8 @@ fn http(url: &str, streams: u32) -> Http {
         compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http2 { streams },
+        keepalive: true,
+        route: loadgen::Route::default(),
     }
 }
 

@@ -15,11 +15,11 @@ use tempfile::TempDir;
 
 use crate::support::{PATIENCE, SECOND, complete, start, until_acked};
 
-const HTTP2: HttpVersion = HttpVersion::Http2 { streams: 32 };
+pub(crate) const HTTP2: HttpVersion = HttpVersion::Http2 { streams: 32 };
 
 /// A private server; gone when it is dropped.
-struct Nginx {
-    port: u16,
+pub(crate) struct Nginx {
+    pub(crate) port: u16,
     folder: TempDir,
     child: Child,
 }
@@ -27,7 +27,7 @@ struct Nginx {
 impl Nginx {
     /// Starts with these words behind the port that it listens on, and these
     /// lines in its server.
-    fn start(listen: &str, lines: &str) -> Self {
+    pub(crate) fn start(listen: &str, lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         certify(folder.path());
         std::fs::write(folder.path().join("large"), vec![b'x'; 3_000_000]).unwrap();
@@ -52,12 +52,12 @@ impl Nginx {
         format!("{scheme}://127.0.0.1:{}/", self.port)
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Trusts the server's authority, as the client of that name if any.
-    fn tls(&self, client: Option<&str>) -> Tls {
+    pub(crate) fn tls(&self, client: Option<&str>) -> Tls {
         Tls {
             ca: Some(self.file("ca.pem")),
             cert: client.map(|name| self.file(&format!("{name}.pem"))),
@@ -136,6 +136,8 @@ fn spawn(folder: &Path) -> Child {
         .arg(folder.join("error.log"))
         .arg("-c")
         .arg(folder.join("nginx.conf"))
+        // Where its sockets are.
+        .current_dir(folder)
         // Not everybody has it in the path.
         .env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
         .stdin(Stdio::null())
@@ -171,7 +173,9 @@ fn certify(folder: &Path) {
         let issuer = Issuer::new(params, key);
         for name in names {
             let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+            let params =
+                CertificateParams::new(vec!["127.0.0.1".to_owned(), "shop.test".to_owned()]);
+            let mut params = params.unwrap();
             params.distinguished_name.push(rcgen::DnType::CommonName, *name);
             let certificate = params.signed_by(&key, &issuer).unwrap();
             write(folder, &format!("{name}.pem"), &certificate.pem());
@@ -185,7 +189,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 /// The lines of a server that shows its certificate.
-const SHOWS: &str = "ssl_certificate server.pem; ssl_certificate_key server.key; ";
+pub(crate) const SHOWS: &str = "ssl_certificate server.pem; ssl_certificate_key server.key; ";
 
 /// The lines of one that asks for the client's, too.
 const ASKS: &str = "ssl_certificate server.pem; ssl_certificate_key server.key; \
@@ -203,6 +207,8 @@ fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
         compare: loadgen::Compare::default(),
         tls,
         version,
+        keepalive: true,
+        route: loadgen::Route::default(),
     }
 }
 

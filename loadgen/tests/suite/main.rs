@@ -6,6 +6,7 @@ mod amqp;
 mod answers;
 mod cluster;
 mod command;
+mod connections;
 mod denied;
 mod http;
 mod http2;

@@ -31,6 +31,8 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
         compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
+        keepalive: true,
+        route: loadgen::Route::default(),
     };
     Job {
         connections: 4,

@@ -55,6 +55,8 @@ fn the_response_times_hold_the_stall_as_it_was() {
         compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http1,
+        keepalive: true,
+        route: loadgen::Route::default(),
     };
     let schedule = Schedule::constant(Rate(RATE), LENGTH).unwrap();
     let due: Vec<Duration> = (0..schedule.total()).filter_map(|seq| schedule.due(seq)).collect();

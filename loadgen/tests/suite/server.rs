@@ -91,6 +91,20 @@ impl Talk {
         self.writer.write_all(bytes).is_ok()
     }
 
+    /// Carries bytes to an address and back, until either side ends.
+    pub(crate) fn tunnel(&mut self, to: SocketAddr) {
+        let mut far = TcpStream::connect(to).unwrap();
+        let mut back = far.try_clone().unwrap();
+        let mut near = self.writer.try_clone().unwrap();
+        let backwards = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut back, &mut near);
+            let _ = near.shutdown(Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut self.reader, &mut far);
+        let _ = far.shutdown(Shutdown::Both);
+        let _ = backwards.join();
+    }
+
     /// Whether something comes within a time that is long for whoever has
     /// something to send.
     pub(crate) fn comes_more(&mut self, within: Duration) -> bool {

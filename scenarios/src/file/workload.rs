@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::links::{Kind, Links};
+use super::route;
 use crate::plan::shape::{Again, Shape};
 use crate::plan::workload::{
     Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Statuses,
@@ -239,7 +240,13 @@ fn read_http(table: &mut Table<'_, '_>) -> Http {
         "Where the answers to an operation that is sent twice have the value that must be the same.",
     );
     let hit = read_hit(table);
-    Http { url, method, headers, body, accepted, refused, retries, same, hit }
+    let keepalive = table.or(
+        "keepalive",
+        "false for a new connection for each request, whose opening is part of its time.",
+        true,
+    );
+    let route = route::read(table);
+    Http { url, method, headers, body, accepted, refused, retries, same, hit, keepalive, route }
 }
 
 fn read_hit(table: &mut Table<'_, '_>) -> Option<Hit> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
+use super::route::Route;
 use super::shape::Shape;
 use crate::pointer::Pointer;
 use crate::program::Program;
@@ -64,6 +65,10 @@ impl Workload {
 
 const fn one() -> u32 {
     1
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How operations arrive.
@@ -152,6 +157,12 @@ pub struct Http {
     /// Where an answer says that the operation was known already.
     #[serde(default)]
     pub hit: Option<Hit>,
+    /// Whether a connection is used for more than one request.
+    #[serde(default = "yes")]
+    pub keepalive: bool,
+    /// How the host of the URL is reached.
+    #[serde(default)]
+    pub route: Route,
 }
 
 /// Where an answer says that the operation was known already. What stands there

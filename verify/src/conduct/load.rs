@@ -251,7 +251,9 @@ fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
 /// What a workload does, for people.
 fn describe(transport: &Transport, secrets: &Secrets) -> String {
     match transport {
-        Transport::Http(http) => format!("{} {}", http.method, redact(&http.url)),
+        Transport::Http(http) => {
+            format!("{} {}{}", http.method, redact(&http.url), http.route)
+        }
         Transport::Amqp(amqp) => format!(
             "publish to {}, exchange {:?}, key {:?}",
             redact(&amqp.url),

@@ -222,6 +222,46 @@ fn every_kind_of_target_is_refused_where_nobody_allowed_it() {
     assert_eq!(words, Transport::WORDS, "a kind of target has no case");
 }
 
+/// Requests are judged by where they really go, not by what their URL says.
+#[test]
+fn another_way_to_a_host_is_judged_by_where_it_leads() {
+    let far = "http://192.0.2.1/";
+    let near = "http://127.0.0.1/";
+    for (url, route, refused) in [
+        (near, r#"connect_to = "127.0.0.1:80:192.0.2.1:80""#, &["192.0.2.1"][..]),
+        (far, r#"connect_to = "192.0.2.1::127.0.0.1:81""#, &[]),
+        (far, r#"connect_to = ":81:127.0.0.1:81""#, &["192.0.2.1"]),
+        ("http://localhost/", r#"resolve = ["localhost:80:127.0.0.1,192.0.2.7"]"#, &["192.0.2.7"]),
+        ("http://shop.invalid/", r#"resolve = ["*:80:127.0.0.1"]"#, &[]),
+        (
+            "http://shop.invalid/",
+            "connect_to = \":80:far.invalid:81\"\nresolve = [\"far.invalid:81:192.0.2.7\"]",
+            &["192.0.2.7"],
+        ),
+        (far, r#"unix_socket = "/run/shop.sock""#, &[]),
+        (near, r#"proxy = "http://joe:pw@192.0.2.9:3128""#, &["192.0.2.9"]),
+        (far, r#"proxy = "http://127.0.0.1:3128""#, &["192.0.2.1"]),
+        (far, r#"proxy = "http://192.0.2.9:3128""#, &["192.0.2.9", "192.0.2.1"]),
+    ] {
+        let mut plan = nothing();
+        let line = LOADS.lines().find(|line| line.starts_with("http")).unwrap();
+        plan.workloads[0].transport = read(&line.replace("${target.far}/publish?x=@{id}", url));
+        let Transport::Http(http) = &mut plan.workloads[0].transport else { unreachable!() };
+        http.route = toml::from_str(route).unwrap();
+        let judged = before(&plan, &BTreeMap::new(), &guard(&[]));
+        let flags = refused.iter().map(|host| format!("--allow {host}")).collect::<Vec<_>>();
+        match judged {
+            Ok(()) => assert!(refused.is_empty(), "{url} {route}"),
+            Err(error) => {
+                let said = error.to_string();
+                assert!(said.ends_with(&flags.join(" ")) && !flags.is_empty(), "{route}: {said}");
+            }
+        }
+        let allowed: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        before(&plan, &BTreeMap::new(), &guard(&allowed)).unwrap();
+    }
+}
+
 /// What becomes of a probe that looks at what nobody allowed. A kind without a
 /// case does not compile.
 fn case_of_probe(kind: &ProbeKind) -> Case {

@@ -5,6 +5,7 @@ use loadgen::{Compare, Http, HttpVersion, Transport};
 use scenarios::plan::workload::{Hit, Statuses};
 use scenarios::pointer::Pointer;
 
+use super::connection::ConnectionArgs;
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES};
@@ -53,6 +54,8 @@ pub(super) struct HttpArgs {
     #[arg(long, value_name = "N", default_value_t = 32, requires = "http2")]
     streams: u32,
     #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
     load: LoadArgs,
@@ -91,6 +94,7 @@ impl HttpArgs {
         if compare.is_asked() && !self.load.has_twins() && self.retries == 0 {
             bail!("answers are compared where operations are sent twice; add --duplicates 3%");
         }
+        let connections = self.connection.read(&self.url)?;
         let http = Http {
             url: self.url,
             method: self.method.unwrap_or_else(|| usual.to_owned()),
@@ -105,8 +109,12 @@ impl HttpArgs {
                 true => HttpVersion::Http2 { streams: self.streams },
                 false => HttpVersion::Http1,
             },
+            keepalive: connections.keepalive,
+            route: connections.route,
         };
         let carries = if self.http2 { Carries::Streams(self.streams) } else { Carries::One };
-        self.load.read("http", format!("http {}", http.url), carries, Transport::Http(http))
+        let target = format!("http {}{}", http.url, http.route);
+        let asked = self.load.read("http", target, carries, Transport::Http(http))?;
+        Ok(asked.with_note(connections.note))
     }
 }

@@ -126,7 +126,7 @@ impl LoadArgs {
         let secrets = job.transport.secrets();
         let title = Title { target: secrets.hide(&target), rate: asked.rate, secrets };
         let output = self.output.read()?;
-        Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
+        Ok(Asked::Load(Box::new(Load { job, title, note: None, output, start_at })))
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
         "measured": report.measured,
         "duplicates": report.duplicates,
         "retries": report.retries,
+        "idled_out": report.idled_out,
         "connections": report.connected.map(|connected| json!({
             "asked": connected.connections,
             "all_since_seconds": connected.all_since.map(|since| since.as_secs_f64()),

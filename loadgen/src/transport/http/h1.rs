@@ -1,4 +1,4 @@
-//! HTTP/1.1: one request at a time on a connection.
+//! HTTP/1.1: one request at a time on a connection, or one alone.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::payload::Payload;
 pub(super) struct Form {
     /// The response has no body, whatever its head says.
     head_only: bool,
-    /// The method and the space behind it.
+    /// The method and the space behind it, with the host where a proxy is to know.
     method: Vec<u8>,
     /// Headers that are the same in every request, in full, with the version
     /// in front.
@@ -28,13 +28,23 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// `proxy` is there where a proxy is asked, with its authorization.
     pub(super) fn new(
         method: &Method,
         authority: &Authority,
         headers: Vec<(HeaderName, Payload)>,
+        keepalive: bool,
+        proxy: Option<Option<&str>>,
     ) -> Self {
         let mut same = b" HTTP/1.1\r\n".to_vec();
         let mut varying = Vec::new();
+        if !keepalive {
+            same.extend_from_slice(b"connection: close\r\n");
+        }
+        if let Some(Some(authorization)) = proxy {
+            let header = format!("proxy-authorization: {authorization}\r\n");
+            same.extend_from_slice(header.as_bytes());
+        }
         if !headers.iter().any(|(name, _)| name == HOST) {
             same.extend_from_slice(format!("host: {authority}\r\n").as_bytes());
         }
@@ -47,9 +57,10 @@ impl Form {
                 varying.push((format!("{name}: "), payload));
             }
         }
+        let host = proxy.map_or_else(String::new, |_| format!("http://{authority}"));
         Self {
             head_only: method == Method::HEAD,
-            method: format!("{method} ").into_bytes(),
+            method: format!("{method} {host}").into_bytes(),
             same,
             varying,
         }
@@ -96,8 +107,10 @@ pub(super) async fn drive(target: &Target, form: &Form, lane: &Lane) {
         backoff: Backoff::default(),
         request: Request::default(),
     };
-    // Before the first operation is due; if it fails, that operation will see.
-    let _ = connection.connect(lane.now() + lane.timeout()).await;
+    if target.keepalive {
+        // Before the first operation is due; if it fails, that operation will see.
+        let _ = connection.connect(lane.now() + lane.timeout()).await;
+    }
     while let Some(op) = connection.next().await {
         connection.perform(op).await;
     }
@@ -154,33 +167,64 @@ impl Attempts for Connection<'_> {
     async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
         let until = now + self.lane.timeout();
         self.form.write(self.target, self.lane, op, now, &mut self.request);
+        match self.send(until, ear.as_deref_mut()).await {
+            Sent::Answered(answer) => answer,
+            Sent::IdledOut(why) => {
+                let again = self.send(until, ear).await;
+                let answer = match again {
+                    Sent::Answered(Answer::Failed(_)) | Sent::IdledOut(_) => {
+                        // The first may have been carried out all the same.
+                        Answer::Indeterminate(Reason::Lost(why))
+                    }
+                    Sent::Answered(answer) => answer,
+                };
+                self.lane.idled_out(&answer);
+                answer
+            }
+        }
+    }
+
+    fn pause(&mut self) -> Duration {
+        self.backoff.pause()
+    }
+}
+
+/// What became of a request.
+enum Sent {
+    Answered(Answer),
+    /// It may be sent once more: its connection had served before, and ended without
+    /// an answer.
+    IdledOut(String),
+}
+
+impl Connection<'_> {
+    /// Sends the request, again where nothing of it was written.
+    async fn send(&mut self, until: Duration, mut ear: Option<&mut Ear<'_>>) -> Sent {
         for _ in 0..=RESENDS {
             if self.wire.as_ref().is_none_or(Wire::is_dead) {
                 self.wire = None;
                 if let Err(reason) = self.connect(until).await {
-                    return Answer::Failed(reason);
+                    return Sent::Answered(Answer::Failed(reason));
                 }
             }
             let Some(wire) = self.wire.as_mut() else { continue };
             let exchange =
                 wire.exchange(&self.request.bytes, self.form.head_only, ear.as_deref_mut());
-            match self.lane.limit(until, exchange).await {
-                Some(Ok(status)) => return self.target.answer(status),
-                Some(Err(Trouble::Unsent)) => self.wire = None,
-                Some(Err(Trouble::Lost(error))) => {
-                    self.wire = None;
-                    return Answer::Indeterminate(Reason::Lost(error));
-                }
-                None => {
-                    self.wire = None;
-                    return Answer::Indeterminate(Reason::Timeout);
-                }
+            let ended = self.lane.limit(until, exchange).await;
+            if !self.target.keepalive || !matches!(ended, Some(Ok(_))) {
+                self.wire = None;
             }
+            let unknown = match ended {
+                Some(Ok(status)) => return Sent::Answered(self.target.answer(status)),
+                Some(Err(Trouble::Unsent)) => continue,
+                Some(Err(Trouble::IdledOut(why))) if self.target.idempotent => {
+                    return Sent::IdledOut(why);
+                }
+                Some(Err(Trouble::IdledOut(why) | Trouble::Lost(why))) => Reason::Lost(why),
+                None => Reason::Timeout,
+            };
+            return Sent::Answered(Answer::Indeterminate(unknown));
         }
-        Answer::Failed(Reason::Unreachable(CLOSES.to_owned()))
-    }
-
-    fn pause(&mut self) -> Duration {
-        self.backoff.pause()
+        Sent::Answered(Answer::Failed(Reason::Unreachable(CLOSES.to_owned())))
     }
 }

@@ -6,6 +6,7 @@
 //! is bounded by the size of a head and of what is listened to.
 
 use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -30,6 +31,10 @@ pub(super) struct Wire {
     from: usize,
     to: usize,
     dead: bool,
+    /// It has carried a whole exchange.
+    served: bool,
+    /// No byte has come of what is awaited.
+    unheard: bool,
     _standing: Standing,
 }
 
@@ -37,13 +42,25 @@ pub(super) struct Wire {
 pub(super) enum Trouble {
     /// No byte of it was written.
     Unsent,
+    /// The other side ended a connection that had served before, and nothing of an
+    /// answer came: most likely it had stood idle for too long.
+    IdledOut(String),
     /// Some of it may have been written.
     Lost(String),
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream, standing: Standing) -> Self {
-        Self { stream, read: vec![0; READ], from: 0, to: 0, dead: false, _standing: standing }
+        Self {
+            stream,
+            read: vec![0; READ],
+            from: 0,
+            to: 0,
+            dead: false,
+            served: false,
+            unheard: true,
+            _standing: standing,
+        }
     }
 
     /// Whether the connection is known to have ended.
@@ -56,14 +73,13 @@ impl Wire {
     pub(super) async fn watch<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            // An end, an error, or something that nobody has asked for.
+            let output = work.as_mut().poll(cx);
+            // An end, an error, or something that nobody has asked for. It is looked
+            // at in any case: both may have come at once.
             if !self.dead && self.poll_fill(cx).is_ready() {
                 self.dead = true;
             }
-            Poll::Pending
+            output
         })
         .await
     }
@@ -78,6 +94,7 @@ impl Wire {
     ) -> Result<u16, Trouble> {
         // Until the whole answer is here the connection is of no further use.
         self.dead = true;
+        self.unheard = true;
         self.send(request).await?;
         let head = self.head(ear.as_deref_mut()).await?;
         match head.body(without_body) {
@@ -86,6 +103,7 @@ impl Wire {
         }
         // Bytes beyond the response belong to no request.
         self.dead = head.closes || self.from != self.to;
+        self.served = true;
         Ok(head.status)
     }
 
@@ -99,12 +117,12 @@ impl Wire {
                 Ok(written) => sent += written,
                 // The encryption layer may have kept some of it.
                 Err(_) if sent == 0 && !self.stream.buffers() => return Err(Trouble::Unsent),
-                Err(error) => return Err(lost(error)),
+                Err(error) => return Err(self.ended(&error)),
             }
         }
         if self.stream.buffers() {
             let flushed = poll_fn(|cx| Pin::new(&mut self.stream).poll_flush(cx)).await;
-            flushed.map_err(lost)?;
+            flushed.map_err(|error| self.ended(&error))?;
         }
         Ok(())
     }
@@ -181,13 +199,30 @@ impl Wire {
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
-                Poll::Ready(Err(lost("closed before the whole response came")))
+                let early = "closed before the whole response came";
+                Poll::Ready(Err(self.ended(&io::Error::new(ErrorKind::UnexpectedEof, early))))
             }
             Poll::Ready(Ok(())) => {
                 self.to += buffer.filled().len();
+                self.unheard = false;
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.ended(&error))),
+        }
+    }
+
+    /// Why there is no answer on a connection that has this trouble.
+    fn ended(&self, error: &io::Error) -> Trouble {
+        let by_the_other_side = matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+        );
+        match self.served && self.unheard && by_the_other_side {
+            true => Trouble::IdledOut(error.to_string()),
+            false => Trouble::Lost(error.to_string()),
         }
     }
 }

@@ -9,8 +9,8 @@ use scenarios::plan::check::{Check, CheckKind, Severity};
 use scenarios::plan::fault::Victims;
 use scenarios::plan::workload::{Arrival, Expect, Late, Statuses};
 use scenarios::plan::{
-    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Safety,
-    Shape, System, Transport, Workload,
+    Fault, FaultKind, Http, PLAN_VERSION, Phase, Pick, Place, Plan, Probe, ProbeKind, Route,
+    Safety, Shape, System, Transport, Workload,
 };
 use scenarios::template::Template;
 use scenarios::units::{Rate, Span};
@@ -190,6 +190,8 @@ impl Scene {
                 retries: 0,
                 same: None,
                 hit: None,
+                keepalive: true,
+                route: Route::default(),
             }),
         });
         self
