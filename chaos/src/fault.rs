@@ -155,6 +155,13 @@ pub fn catalogue() -> Vec<About> {
     ]
 }
 
+/// What whoever asks for a fault should know before it happens, if there is anything.
+#[must_use]
+pub fn doubt(kind: &FaultKind, targets: &BTreeMap<String, String>) -> Option<String> {
+    let FaultKind::FillDisk(fill) = kind else { return None };
+    fill_disk::doubt(fill, targets)
+}
+
 /// Where faults are carried out. Clones share everything.
 #[derive(Clone)]
 pub struct Scene {

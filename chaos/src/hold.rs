@@ -111,6 +111,8 @@ pub(crate) struct Grip {
     path: PathBuf,
     file: File,
     pub(crate) record: Record,
+    /// Whether something else was there than a record.
+    pub(crate) is_damaged: bool,
 }
 
 impl Grip {
@@ -132,8 +134,10 @@ impl Grip {
             };
             match file.try_lock() {
                 Ok(()) if is_at(&file, path) => {
-                    let record = read(&mut file)?;
-                    return Ok(Self { path: path.to_owned(), file, record });
+                    let read = read(&mut file)?;
+                    let is_damaged = read.is_none();
+                    let record = read.unwrap_or_default();
+                    return Ok(Self { path: path.to_owned(), file, record, is_damaged });
                 }
                 // Whoever had it has removed it.
                 Ok(()) => continue,
@@ -189,6 +193,7 @@ impl Grip {
     /// When it may not be on the disk.
     pub(crate) fn let_go(&mut self, by: &str) -> io::Result<()> {
         self.record.holders.retain(|holder| holder.by != by);
+        self.is_damaged = false;
         if !self.record.holders.iter().any(Holder::is_live) {
             self.record.holders.clear();
             return Ok(());
@@ -207,10 +212,11 @@ impl Grip {
     }
 }
 
-/// The record of a thing that nobody holds is removed under the lock.
+/// The record of a thing that nobody holds is removed under the lock. A damaged one
+/// stays until an undo has done without it, or somebody has looked.
 impl Drop for Grip {
     fn drop(&mut self) {
-        if self.record.holders.is_empty() {
+        if self.record.holders.is_empty() && !self.is_damaged {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -225,7 +231,8 @@ pub(crate) fn record(thing: &str) -> PathBuf {
 
 /// What is known of a thing at the moment, without a lock.
 pub(crate) fn peek(path: &Path) -> Record {
-    File::open(path).and_then(|mut file| read(&mut file)).unwrap_or_default()
+    let read = File::open(path).and_then(|mut file| read(&mut file));
+    read.ok().flatten().unwrap_or_default()
 }
 
 /// `${XDG_STATE_HOME:-~/.local/state}/shakedown`. A relative `XDG_STATE_HOME` does
@@ -265,11 +272,39 @@ fn is_at(file: &File, path: &Path) -> bool {
     })
 }
 
-/// A record that cannot be read is one of nobody: each undo knows by itself what
-/// it found.
-fn read(file: &mut File) -> io::Result<Record> {
+/// `None` where something else is there than a record. An empty file is one of
+/// nobody.
+fn read(file: &mut File) -> io::Result<Option<Record>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let mut records = serde_json::Deserializer::from_slice(&bytes).into_iter::<Record>();
-    Ok(records.next().and_then(Result::ok).unwrap_or_default())
+    Ok(records.next().map_or_else(|| Some(Record::default()), Result::ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_damaged_record_is_seen_and_stays_until_it_is_let_go_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thing.json");
+        for damaged in ["{\"thing\": \"a", "rubbish", "[]"] {
+            fs::write(&path, damaged).unwrap();
+            assert!(Grip::take(&path).await.unwrap().is_damaged, "{damaged}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+            Grip::take(&path).await.unwrap().let_go("run/fault").unwrap();
+            assert!(!path.exists());
+        }
+        let mut grip = Grip::take(&path).await.unwrap();
+        assert!(!grip.is_damaged);
+        grip.add("a thing", Holder::new("run/fault".to_owned())).unwrap();
+        drop(grip);
+        // Whoever was killed while a shorter one was written has left this.
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str("\"}]}");
+        fs::write(&path, text).unwrap();
+        let grip = Grip::take(&path).await.unwrap();
+        assert!(!grip.is_damaged && grip.record.place("run/fault").is_some());
+    }
 }

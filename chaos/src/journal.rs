@@ -5,6 +5,7 @@
 //! killed program left half-written is skipped by readers and never damages
 //! the next one.
 
+mod reference;
 mod story;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::process::Pinned;
 use crate::undo::Undo;
 
+pub(crate) use reference::Reference;
 pub use story::{End, Story, stories};
 
 /// One line: what became of a fault, and when.
@@ -27,7 +29,7 @@ pub use story::{End, Story, stories};
 pub struct Entry {
     /// When it was written.
     pub ts: Timestamp,
-    /// Who wrote it: `USER@HOST`.
+    /// Who wrote it: `USER@HOST`, or `watchdog of USER@HOST`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
     /// The run to which the fault belongs.
@@ -163,7 +165,7 @@ pub struct Journal {
     run: String,
     by: String,
     file: File,
-    copy: Option<File>,
+    copy: Option<(PathBuf, File)>,
     secrets: Secrets,
 }
 
@@ -185,7 +187,8 @@ impl Journal {
     /// # Errors
     /// When the file cannot be made or opened.
     pub fn copied_to(mut self, path: &Path) -> Result<Self, JournalError> {
-        self.copy = Some(open(path).map_err(failure("open", path))?);
+        let copy = open(path).map_err(failure("open", path))?;
+        self.copy = Some((path.to_owned(), copy));
         Ok(self)
     }
 
@@ -244,8 +247,7 @@ impl Journal {
     }
 
     fn entry(&self, run: &str, fault: &str, kind: &str, state: State) -> Entry {
-        #[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
-        let ts = Timestamp::now();
+        let ts = now();
         let (run, fault, kind) = (run.to_owned(), fault.to_owned(), kind.to_owned());
         let state = state.without(&self.secrets);
         Entry { ts, by: self.by.clone(), run, fault, kind, due: None, state }
@@ -259,22 +261,31 @@ impl Journal {
         read(&self.path)
     }
 
-    /// The lock keeps the look at the last byte and the write together when
-    /// several programs share the journal.
     fn append(&self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        self.file.lock()?;
-        let written = end_torn_line(&self.file)
-            .and_then(|()| (&self.file).write_all(&line))
-            .and_then(|()| self.file.sync_data());
-        self.file.unlock()?;
-        if let Some(mut copy) = self.copy.as_ref() {
-            // The journal itself has the line, so nothing hangs on this one.
-            let _ = copy.write_all(&line);
-        }
-        written
+        append(&self.file, self.copy.as_ref().map(|(_, copy)| copy), entry)
     }
+}
+
+/// The lock keeps the look at the last byte and the write together when several
+/// programs share the journal.
+fn append(file: &File, copy: Option<&File>, entry: &Entry) -> io::Result<()> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    file.lock()?;
+    let written = end_torn_line(file)
+        .and_then(|()| { file }.write_all(&line))
+        .and_then(|()| file.sync_data());
+    if let Some(mut copy) = copy {
+        // The journal itself has the line, so nothing hangs on this one.
+        let _ = copy.write_all(&line);
+    }
+    file.unlock()?;
+    written
+}
+
+#[expect(clippy::disallowed_methods, reason = "the journal says when things happened")]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// The user and the machine, for whoever asks later who broke it.

@@ -2,11 +2,13 @@
 //! everything that it has started, so that nothing is broken after it was taken
 //! back.
 //!
-//! Between the two stands this same executable under a hidden subcommand. The
-//! pipe to its input is the leash: when it closes, because the owner let go or
-//! was killed, everything below the holder is killed. It is a subreaper, so that
-//! processes which detach themselves stay below it. A second hidden subcommand
-//! becomes the program itself and dies with the holder, should that be killed.
+//! Between the two stands this same executable under hidden subcommands: a keeper,
+//! and below it a holder. The pipe to the input of each is the leash: when it closes,
+//! because whoever has its other end let go or was killed, everything below is
+//! killed. Both are subreapers, so that processes which detach themselves stay below
+//! them. Should the holder be killed, the keeper kills what it leaves; should the
+//! keeper be, the holder does. A third hidden subcommand becomes the program itself
+//! and dies with the holder.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -27,7 +29,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use crate::patience::Patience;
 use crate::process::Pinned;
 
-const HOLDER: &str = "__chaos-leash";
+const KEEPER: &str = "__chaos-leash";
+const HOLDER: &str = "__chaos-holder";
 const TETHER: &str = "__chaos-tether";
 /// A process that the kernel holds in a system call dies when the call ends;
 /// nobody waits for it longer than this.
@@ -71,7 +74,7 @@ impl Leash {
             command.env_remove(variable);
         }
         let owner = Pinned::of(std::process::id()).map(|owner| owner.to_string());
-        command.arg0("chaos-leash").arg(HOLDER).arg(owner.unwrap_or_default());
+        command.arg0("chaos-leash").arg(KEEPER).arg(owner.unwrap_or_default());
         command.arg(background.word()).arg(program);
         command.stdin(Stdio::piped()).process_group(0);
         Self { command }
@@ -143,13 +146,14 @@ fn is_anybody_orphaned() -> bool {
         let words = process::command_line(pid);
         let [_, first, owner, ..] = words.as_slice() else { return false };
         let owner = || owner.to_str().and_then(|owner| owner.parse::<Pinned>().ok());
-        first == HOLDER && owner().is_some_and(|owner| !owner.is_alive())
+        (first == KEEPER || first == HOLDER) && owner().is_some_and(|owner| !owner.is_alive())
     })
 }
 
 /// Runs a hidden subcommand if the arguments ask for one.
 pub(crate) fn hidden(arguments: &[OsString]) -> Option<u8> {
     match arguments {
+        [first, rest @ ..] if first == KEEPER => Some(keep(rest)),
         [first, _, background, program @ ..] if first == HOLDER => {
             Some(hold(background == Background::Ends.word(), program))
         }
@@ -163,8 +167,26 @@ enum Event {
     Ended(std::io::Result<ExitStatus>),
 }
 
+/// The keeper: runs a holder until it ends or the leash is let go of.
+fn keep(arguments: &[OsString]) -> u8 {
+    let mut holder = Command::new("/proc/self/exe");
+    holder.arg0("chaos-holder").arg(HOLDER).args(arguments).stdin(Stdio::piped());
+    // One that was killed has left everything below; of a program that was killed by
+    // somebody nothing stays either.
+    run_below(holder, |status| status.signal() == Some(Signal::KILL.as_raw()))
+}
+
 /// The holder: runs a program until it ends or the leash is let go of.
 fn hold(background_ends: bool, program: &[OsString]) -> u8 {
+    let mut tethered = Command::new("/proc/self/exe");
+    tethered.arg(TETHER).arg(std::process::id().to_string()).args(program).stdin(Stdio::null());
+    run_below(tethered, |_| background_ends)
+}
+
+/// Runs a program below this process until it ends, and ends as it did, or until the
+/// leash is let go of. What is left below then is killed; also when the program ended
+/// so that nothing may stay.
+fn run_below(mut program: Command, nothing_stays: impl FnOnce(ExitStatus) -> bool) -> u8 {
     // Whoever looks for holders sees this one by now. If its owner was killed
     // before, it might not have been seen, and nothing may happen any more.
     if is_let_go() || set_child_subreaper(Some(getpid())).is_err() {
@@ -177,23 +199,19 @@ fn hold(background_ends: bool, program: &[OsString]) -> u8 {
         leash.send(Event::LetGo)
     });
     // By this thread, which stays until the end: with it the program would die.
-    let tethered = Command::new("/proc/self/exe")
-        .arg(TETHER)
-        .arg(std::process::id().to_string())
-        .args(program)
-        .stdin(Stdio::null())
-        .spawn();
-    let mut child = match tethered {
+    let mut child = match program.spawn() {
         Ok(child) => child,
         Err(error) => {
             eprintln!("no process can be started: {error}");
             return 1;
         }
     };
+    // It is the leash of whoever is below, and closes with this process.
+    let _leash = child.stdin.take();
     thread::spawn(move || sender.send(Event::Ended(child.wait())));
     match events.recv() {
         Ok(Event::Ended(Ok(status))) => {
-            if background_ends {
+            if nothing_stays(status) {
                 process::end_everything_below(END_WITHIN);
             }
             end_like(status)

@@ -7,15 +7,16 @@ mod members;
 mod near;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hosts::Guard;
-use rustix::fs::{Access, access};
+use machine::program;
 use scenarios::Selector;
 use scenarios::plan::Role;
+use scenarios::program::Program;
 use scenarios::redact::{Secrets, redact};
 use serde::{Deserialize, Serialize};
 
@@ -64,8 +65,8 @@ impl FromStr for Played {
 pub struct Start {
     /// The role.
     pub role: String,
-    /// Program and arguments.
-    pub words: Vec<String>,
+    /// A text for `sh -c`.
+    pub program: Program,
 }
 
 impl FromStr for Start {
@@ -76,12 +77,11 @@ impl FromStr for Start {
             format!("{:?} is not ROLE=COMMAND, such as worker='python3 worker.py'", redact(text))
         };
         let (role, line) = pair(text).ok_or_else(form)?;
-        let words = shell_words::split(line)
-            .map_err(|error| format!("{:?}: {error}; close the quotation mark", redact(line)))?;
-        if words.is_empty() {
+        let program = Program::literal_shell(line);
+        if program.is_empty() {
             return Err(form());
         }
-        Ok(Self { role: role.to_owned(), words })
+        Ok(Self { role: role.to_owned(), program })
     }
 }
 
@@ -97,7 +97,7 @@ pub struct Starting {
     pub role: String,
     /// Who plays it.
     pub processes: Vec<Selector>,
-    /// Program and arguments, which start one process.
+    /// Program and arguments, which start one process: `sh -c TEXT` for a text.
     pub start: Vec<String>,
     /// Where the program is started.
     pub folder: PathBuf,
@@ -164,7 +164,7 @@ impl Roles {
         secrets: &Secrets,
     ) -> Result<Self, FaultError> {
         for (name, role) in roles {
-            let line = shell_words::join(&role.start);
+            let line = role.start.to_string();
             // It is written to the journal as it stands.
             if Secrets::of(&line).and(secrets).hide(&line) != line {
                 let what = format!("the command that starts {name} again");
@@ -173,7 +173,7 @@ impl Roles {
                     .to_owned();
                 return Err(FaultError::Setting { what, why });
             }
-            if let Some(program) = role.start.first().filter(|program| !is_there(program)) {
+            if let Some(program) = role.start.file().filter(|program| !program::is_there(program)) {
                 let what = format!("the command that starts {name} again");
                 let why = format!(
                     "there is no program {program:?}, so what a fault ends would never come back; \
@@ -284,16 +284,6 @@ impl Watched {
     }
 }
 
-/// Whether a program can be started by this name.
-fn is_there(program: &str) -> bool {
-    let can = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if program.contains('/') {
-        return can(Path::new(program));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| can(&folder.join(program)))
-}
-
 /// What the place of a selector is called that means one process: it stays when
 /// the process is started again.
 fn own_name(selector: &Selector) -> Option<String> {
@@ -344,7 +334,8 @@ impl World for Roles {
         let starting = self.with(role, |watched| Starting {
             role: role.to_owned(),
             processes: watched.role.processes.clone(),
-            start: watched.role.start.clone(),
+            // It is given no addresses.
+            start: watched.role.start.words(&BTreeMap::new()).unwrap_or_default(),
             folder: self.folder.clone(),
         });
         starting.filter(|starting| !starting.start.is_empty())
@@ -390,11 +381,11 @@ mod tests {
     }
 
     #[test]
-    fn a_start_command_is_split_as_a_shell_splits_words() {
+    fn a_start_command_of_the_command_line_is_for_a_shell() {
         let start: Start = "worker=python3 'my worker.py' --set a=b".parse().unwrap();
         assert_eq!(start.role, "worker");
-        assert_eq!(start.words, ["python3", "my worker.py", "--set", "a=b"]);
-        for bad in ["worker", "worker=", "=x", "worker=' ", "worker=  "] {
+        assert_eq!(start.program, Program::literal_shell("python3 'my worker.py' --set a=b"));
+        for bad in ["worker", "worker=", "=x", "worker=  "] {
             assert!(bad.parse::<Start>().is_err(), "{bad}");
         }
     }
@@ -402,7 +393,7 @@ mod tests {
     fn roles(processes: &[&str], start: &[&str]) -> Result<Roles, FaultError> {
         let role = Role {
             processes: processes.iter().map(|text| text.parse().unwrap()).collect(),
-            start: start.iter().map(|&word| word.to_owned()).collect(),
+            start: Program::literal(start),
             ..Role::default()
         };
         let guard = Guard::new(hosts::Ground::Machine, &[]);

@@ -14,11 +14,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::FaultError;
+use crate::journal::{Reference, State};
 use crate::leash;
 use crate::process::Pinned;
-use crate::undo::Undo;
 use crate::undo::retry::WATCHDOG_WITHIN;
+use crate::undo::{Undo, Undone};
 
 const SUBCOMMAND: &str = "__chaos-watchdog";
 const READY: &str = "armed";
@@ -36,6 +39,17 @@ pub(crate) fn hidden(arguments: &[OsString]) -> Option<u8> {
     Some(watch(Duration::from_millis(lasts)))
 }
 
+/// What a watchdog is told.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Task {
+    /// How the fault is taken back.
+    pub(crate) undo: Undo,
+    /// The program that has it in hand.
+    pub(crate) owner: Pinned,
+    /// Where it is written down.
+    pub(crate) record: Reference,
+}
+
 /// A watchdog that is armed.
 pub(crate) struct Watchdog {
     child: Child,
@@ -45,9 +59,9 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     /// Starts a watchdog and waits until it knows what to do.
-    pub(crate) async fn start(undo: &Undo, lasts: Duration) -> Result<Self, FaultError> {
+    pub(crate) async fn start(task: &Task, lasts: Duration) -> Result<Self, FaultError> {
         let failed = |reason: String| FaultError::Watchdog { reason };
-        let mut child = spawn(undo, lasts).map_err(|error| failed(error.to_string()))?;
+        let mut child = spawn(task, lasts).map_err(|error| failed(error.to_string()))?;
         let (handle, output) = (child.stdin.take(), child.stdout.take());
         let pinned = Pinned::of(child.id());
         // Dropping it ends the process, whichever way this function ends.
@@ -89,8 +103,8 @@ impl Drop for Watchdog {
     }
 }
 
-fn spawn(undo: &Undo, lasts: Duration) -> std::io::Result<Child> {
-    let mut line = serde_json::to_vec(undo)?;
+fn spawn(task: &Task, lasts: Duration) -> std::io::Result<Child> {
+    let mut line = serde_json::to_vec(task)?;
     line.push(b'\n');
     let mut child = Command::new("/proc/self/exe")
         .arg0("chaos-watchdog")
@@ -115,14 +129,15 @@ fn says_ready(output: ChildStdout) -> bool {
     BufReader::new(output.take(64)).read_line(&mut line).is_ok() && line.trim_end() == READY
 }
 
-/// The watchdog itself. Ends early when there is nothing left to take back.
+/// The watchdog itself. Ends early when the program has and there is nothing left
+/// to take back.
 fn watch(lasts: Duration) -> u8 {
     // Fails only for the leader of a process group, which has nothing to lose.
     let _ = rustix::process::setsid();
     let mut input = BufReader::new(std::io::stdin());
     let mut line = String::new();
     let told = input.read_line(&mut line).ok().and_then(|_| serde_json::from_str(&line).ok());
-    let Some(undo): Option<Undo> = told else { return 1 };
+    let Some(Task { undo, owner, record }) = told else { return 1 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut output = std::io::stdout();
     let (Ok(runtime), Ok(())) =
@@ -133,8 +148,8 @@ fn watch(lasts: Duration) -> u8 {
     let _ = input.read_to_end(&mut Vec::new());
     let begun = Instant::now();
     while let Some(left) = lasts.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
-        if undo.is_moot() {
-            return 0;
+        if undo.is_moot() && !owner.is_alive() {
+            break;
         }
         thread::park_timeout(left.min(Duration::from_millis(250)));
     }
@@ -142,5 +157,12 @@ fn watch(lasts: Duration) -> u8 {
         leash::settle().await;
         undo.insist(|| WATCHDOG_WITHIN, |_, _| {}).await
     });
-    u8::from(taken_back.is_err())
+    let state = match taken_back {
+        Ok(Undone { how, .. }) => State::Undone { how },
+        // The reason may repeat a secret that only the program knows.
+        Err(_) => State::Failed { why: "the watchdog could not take it back".to_owned() },
+    };
+    let is_done = matches!(state, State::Undone { .. });
+    let written = record.record_of_watchdog(state);
+    u8::from(!is_done || written.is_err())
 }

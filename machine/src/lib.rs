@@ -7,5 +7,6 @@
 pub mod output;
 pub mod pressure;
 pub mod process;
+pub mod program;
 pub mod shared_memory;
 mod text;

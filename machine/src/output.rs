@@ -8,15 +8,24 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 
 /// How many bytes of its last words are shown.
 const SHOWN: u64 = 400;
+/// So many bytes are kept of the beginning of a long output.
+const HEAD: u64 = 1 << 20;
+/// So many bytes are kept of its end.
+const TAIL: u64 = 1 << 16;
 
 /// What a program has written to one of its outputs.
 #[derive(Debug)]
-pub struct Output(File);
+pub struct Output {
+    file: File,
+    /// The middle is given up to here.
+    given_up: AtomicU64,
+}
 
 impl Output {
     /// An empty one.
@@ -24,7 +33,8 @@ impl Output {
     /// # Errors
     /// When the system gives no more files.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(memfd_create("output", MemfdFlags::CLOEXEC)?.into()))
+        let file = memfd_create("output", MemfdFlags::CLOEXEC)?.into();
+        Ok(Self { file, given_up: AtomicU64::new(HEAD) })
     }
 
     /// Where a program is to write.
@@ -32,16 +42,33 @@ impl Output {
     /// # Errors
     /// When the system gives no more files.
     pub fn writer(&self) -> io::Result<Stdio> {
-        Ok(self.0.try_clone()?.into())
+        Ok(self.file.try_clone()?.into())
     }
 
-    /// The first `longest` bytes, wherever the program has left the position;
+    /// Gives up the middle of what is written so far, if it is long: its first 1 MiB
+    /// and its end stay.
+    pub fn trim(&self) {
+        let length = self.file.metadata().map_or(0, |told| told.len());
+        let (from, to) = (self.given_up.load(Ordering::Relaxed), length.saturating_sub(TAIL));
+        if to <= from {
+            return;
+        }
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if fallocate(&self.file, hole, from, to - from).is_ok() {
+            self.given_up.store(to, Ordering::Relaxed);
+        }
+    }
+
+    /// The first `longest` bytes, 1 MiB at most, wherever the program has left the position;
     /// bytes that are no UTF-8 are replaced.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn text(&self, longest: usize) -> io::Result<String> {
-        let length = usize::try_from(self.0.metadata()?.len()).unwrap_or(longest).min(longest);
+        let length = usize::try_from(self.file.metadata()?.len())
+            .unwrap_or(longest)
+            .min(longest)
+            .min(HEAD as usize);
         self.part(0, length)
     }
 
@@ -50,7 +77,7 @@ impl Output {
     /// would know any more.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let length = self.0.metadata().map_or(0, |told| told.len());
+        let length = self.file.metadata().map_or(0, |told| told.len());
         let from = length.saturating_sub(SHOWN);
         let text = self.part(from, usize::try_from(length - from).unwrap_or(0)).unwrap_or_default();
         let words = text.split_whitespace().skip(usize::from(from > 0));
@@ -59,7 +86,7 @@ impl Output {
 
     fn part(&self, from: u64, length: usize) -> io::Result<String> {
         let mut bytes = vec![0; length];
-        let read = self.0.read_at(&mut bytes, from)?;
+        let read = self.file.read_at(&mut bytes, from)?;
         Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
     }
 }
@@ -85,6 +112,18 @@ mod tests {
         assert_eq!(output.text(3).unwrap(), "one");
         assert_eq!(output.last_words(), "one two");
         assert_eq!(Output::new().unwrap().last_words(), "");
+    }
+
+    #[test]
+    fn of_a_long_output_the_beginning_and_the_end_are_kept() {
+        use std::os::unix::fs::MetadataExt;
+        let output = written("echo first; head -c 8000000 /dev/zero; echo ' last'");
+        output.trim();
+        output.trim();
+        assert!(output.file.metadata().unwrap().blocks() * 512 < 2 * (HEAD + TAIL));
+        assert!(output.text(10).unwrap().starts_with("first"));
+        assert!(output.last_words().ends_with("last"));
+        assert_eq!(output.text(usize::MAX).unwrap().len() as u64, HEAD);
     }
 
     #[test]

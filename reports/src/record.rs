@@ -343,6 +343,9 @@ pub struct FaultRecord {
     pub injected: Option<f64>,
     /// When it was seen to have landed.
     pub confirmed: Option<f64>,
+    /// When it had ended or was undone; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<f64>,
     /// When the system was seen to be whole again.
     pub healed: Option<f64>,
     /// What was hit: process and pid, connection name.
@@ -354,6 +357,10 @@ pub struct FaultRecord {
     /// Whether it could not be taken back, so that it may still be there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub still_there: bool,
+    /// Whether the system was watched for as long as it may take, and was not seen to
+    /// heal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unhealed: bool,
     /// What went wrong with it, if anything.
     pub problem: Option<String>,
 }

@@ -27,6 +27,7 @@ use toml::de::DeTable;
 
 use crate::plan::{PLAN_VERSION, Place, Plan};
 use crate::problem::{Problem, Problems};
+use crate::program::Program;
 use crate::read::{At, Context, Table};
 use crate::redact::Secrets;
 use crate::selector::Selector;
@@ -42,9 +43,9 @@ pub struct Settings {
     pub targets: Option<BTreeSet<String>>,
     /// `--role ROLE=PROCESSES`: who plays a role of a system of somebody's own.
     pub roles: BTreeMap<String, Vec<Selector>>,
-    /// `--role-start ROLE=COMMAND`: program and arguments that start a process of
+    /// `--role-start ROLE=COMMAND`: the program that starts a process of
     /// a role again.
-    pub starts: BTreeMap<String, Vec<String>>,
+    pub starts: BTreeMap<String, Program>,
     /// The variant of the reference system; only the default one goes with
     /// targets.
     pub variant: String,

@@ -111,6 +111,16 @@ impl Program {
         self.templates().iter().flat_map(Template::targets).collect()
     }
 
+    /// The name or path of the program; `None` in a shell's text, or where an address
+    /// is part of it.
+    #[must_use]
+    pub fn file(&self) -> Option<String> {
+        match self {
+            Self::Words(words) => words.first()?.fill(&BTreeMap::new()).ok(),
+            Self::Shell(_) => None,
+        }
+    }
+
     /// The program that is to be started, then its arguments, with their
     /// addresses. In a shell's text an address is quoted for the place where it
     /// stands, and so is part of one word, whatever stands in it.

@@ -292,6 +292,15 @@ impl FromStr for Size {
     }
 }
 
+impl Size {
+    /// For people, rounded: `76.8GiB`. What is written to be read back is
+    /// [`fmt::Display`]'s.
+    #[must_use]
+    pub fn shown(self) -> String {
+        Unit::Bytes.show(self.0 as f64)
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (scale, unit) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
@@ -335,6 +344,8 @@ mod tests {
         assert_eq!("90/m".parse::<Rate>().unwrap(), Rate(1.5));
         assert_eq!("0.5%".parse::<Share>().unwrap(), Share(0.005));
         assert_eq!("64KiB".parse::<Size>().unwrap(), Size(65_536));
+        assert_eq!(Size(80_510_240 << 10).shown(), "76.78GiB");
+        assert_eq!((Size(1 << 30).shown(), Size(1_000).shown()), ("1GiB".into(), "1000B".into()));
         assert_eq!("7".parse::<Quantity>().unwrap(), Quantity::count(7.0));
         assert_eq!("30s".parse::<Quantity>().unwrap().unit, Unit::Seconds);
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use scenarios::program::Program;
 use scenarios::{Plan, Settings, plan, plan_from_toml, suite};
 
 const OWN: &str = r#"
@@ -61,8 +62,7 @@ fn settings(targets: &[&str], roles: &[(&str, &str)], starts: &[(&str, &[&str])]
         settings.roles.entry(role.to_owned()).or_default().push(processes.parse().unwrap());
     }
     for &(role, words) in starts {
-        let words = words.iter().map(|&word| word.to_owned()).collect();
-        settings.starts.insert(role.to_owned(), words);
+        settings.starts.insert(role.to_owned(), Program::literal(words));
     }
     settings
 }
@@ -83,7 +83,7 @@ fn targets_and_roles_that_are_missing_are_said_at_once_with_their_flags() {
         [
             "f: this scenario needs --target shop=http://… (the shop's API)",
             "f: this scenario needs --role worker=pid-file:FILE, worker=name:EXPRESSION or worker=unit:NAME (what stores the orders)",
-            "f: nothing says how an ended process of the role worker is started again, so that it cannot be kept down, and fault away needs it (give --role-start worker='PROGRAM ARGUMENTS', or start = [\"PROGRAM\", …] in [system.roles.worker], where no supervisor starts it; where one does, break it with run_command and programs that stop and start it, or leave it out with --skip-fault away)",
+            "f: nothing says how an ended process of the role worker is started again, so that it cannot be kept down, and fault away needs it (give --role-start worker='COMMAND', or start = [\"PROGRAM\", …] in [system.roles.worker], where no supervisor starts it; where one does, break it with run_command and programs that stop and start it, or leave it out with --skip-fault away)",
         ]
     );
     // What the file says by itself is right all the same.
@@ -102,7 +102,7 @@ fn the_plan_says_who_plays_a_role_and_how_it_is_started_again() {
     let worker = &plan.system.roles["worker"];
     let processes: Vec<String> = worker.processes.iter().map(ToString::to_string).collect();
     assert_eq!(processes, ["pid-file:/run/a.pid", "pid-file:/run/b.pid"]);
-    assert_eq!(worker.start, start);
+    assert_eq!(worker.start, Program::literal(start));
     assert_eq!((plan.faults.len(), plan.probes.len(), plan.left_out.len()), (2, 1, 0));
     let text = toml::to_string(&plan).unwrap();
     assert_eq!(plan_from_toml(&text).unwrap(), plan);
@@ -117,10 +117,10 @@ fn the_file_names_who_plays_a_role_where_the_command_line_does_not() {
     let worker = |given: &Settings| planned(&source, given).system.roles["worker"].clone();
     let by_file = worker(&settings(&["shop"], &[], &[]));
     assert_eq!(by_file.processes, ["name:worker".parse().unwrap()]);
-    assert_eq!(by_file.start, ["sh", "w.sh"]);
+    assert_eq!(by_file.start, Program::literal(["sh", "w.sh"]));
     let given = worker(&settings(&["shop"], &[("worker", "unit:w")], &[("worker", &["w"])]));
     assert_eq!(given.processes, ["unit:w".parse().unwrap()]);
-    assert_eq!(given.start, ["w"]);
+    assert_eq!(given.start, Program::literal(["w"]));
 }
 
 #[test]
@@ -147,12 +147,17 @@ fn what_is_started_again_has_another_id() {
 }
 
 #[test]
-fn program_and_arguments_in_one_text_are_no_list() {
-    let source = OWN.replace(
-        "help = \"what stores the orders\"",
-        "help = \"what stores the orders\"\nstart = \"python3 worker.py\"",
-    );
-    assert!(told(&source, &Settings::default())[0].contains("program and arguments in one text"));
+fn a_text_starts_a_process_through_a_shell_and_is_given_no_address() {
+    let start = |text: &str| {
+        let help = "help = \"what stores the orders\"";
+        OWN.replace(help, &format!("{help}\nstart = {text:?}"))
+    };
+    let text = "python3 worker.py >> log";
+    let plan = planned(&start(text), &settings(&["shop"], &[("worker", "name:w")], &[]));
+    assert_eq!(plan.system.roles["worker"].start, Program::literal_shell(text));
+    assert_eq!(plan_from_toml(&toml::to_string(&plan).unwrap()).unwrap(), plan);
+    let lines = told(&start("worker ${target.shop}"), &Settings::default());
+    assert!(lines[0].contains("is given no addresses of targets"), "{lines:?}");
 }
 
 fn left_out(plan: &Plan) -> Vec<String> {

@@ -26,7 +26,7 @@ pub use address::{Address, AddressError, Host};
 #[cfg(feature = "check")]
 pub use check::check;
 pub use service::{About, Scheme, Service};
-pub use trouble::Trouble;
+pub use trouble::{Trouble, plain};
 
 /// What the names of the tools' own sessions begin with; no fault hits them.
 pub const OWN: &str = "shakedown:";

@@ -49,6 +49,16 @@ pub enum Trouble {
     },
 }
 
+/// What a TLS library says of a certificate, where it gives no more than the name of
+/// a variant.
+#[must_use]
+pub fn plain(reason: &str) -> String {
+    reason.replace(
+        "CaUsedAsEndEntity",
+        "the certificate of an authority (CA:TRUE) is used as a server's own",
+    )
+}
+
 impl Trouble {
     /// Whether the service answered and the same connection can be asked again.
     #[must_use]
@@ -70,7 +80,7 @@ impl Address {
     #[must_use]
     pub fn unreachable(&self, reason: &str) -> Trouble {
         let (service, address) = (self.service, self.shown());
-        Trouble::Unreachable { service, address, reason: self.secrets().hide(reason) }
+        Trouble::Unreachable { service, address, reason: plain(&self.secrets().hide(reason)) }
     }
 
     /// It knows the user, who may not do this.

@@ -50,6 +50,7 @@ mod summary;
 mod tests;
 mod trend;
 mod twin;
+mod unhealed;
 mod window;
 mod words;
 

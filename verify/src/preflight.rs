@@ -10,6 +10,7 @@ mod amqp;
 mod http;
 mod look;
 mod metrics;
+mod programs;
 mod promql;
 mod redis;
 mod sql;
@@ -64,6 +65,15 @@ pub fn addresses(plan: &Plan, targets: &BTreeMap<String, String>) -> Result<(), 
     TargetError::all(wrong.collect()).map_or(Ok(()), Err)
 }
 
+/// Sees that the programs of the plan are there, as far as it is known which they
+/// are. None is run.
+///
+/// # Errors
+/// Every program that is not.
+pub fn programs(plan: &Plan) -> Result<(), TargetError> {
+    TargetError::all(programs::missing(plan)).map_or(Ok(()), Err)
+}
+
 /// Looks at every address, at everything that the plan reads, and at whom the
 /// plan's faults would hit, all at the same time. Gives what may be missing.
 ///
@@ -89,6 +99,7 @@ pub async fn reach(
         join(join_all(addresses), join(join_all(looks), join_all(selectors))).await;
     let mut troubles: Vec<TargetError> = troubles.into_iter().flatten().collect();
     let are_reached = troubles.is_empty();
+    troubles.extend(programs::missing(plan));
     let mut warnings = Vec::new();
     for (what, by_target, found) in seen.into_iter().flatten() {
         match found {

@@ -5,7 +5,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use chaos::{Background, Leash, Leashed};
+use chaos::{Background, Leash, Leashed, trimming};
 use machine::output::Output;
 use scenarios::redact::redact;
 use tokio::io::AsyncReadExt;
@@ -34,7 +34,9 @@ pub async fn stream(
     leash.command().args(arguments).stdout(Stdio::piped());
     leash.command().stderr(errors.writer().map_err(failed)?);
     let mut leashed = leash.run().map_err(failed)?;
-    let status = match tokio::time::timeout(within, read(&mut leashed, take)).await {
+    let status = match tokio::time::timeout(within, trimming(&[&errors], read(&mut leashed, take)))
+        .await
+    {
         Ok(read) => read.map_err(|why| format!("{shown}: {why}"))?,
         Err(_) => {
             let within = within.as_secs_f64();

@@ -9,6 +9,7 @@ use chaos::Roles;
 use lab::reference::{self, Running, StartOptions, System};
 use lab::{Lab, LabError, LabOptions, Patience, ProxyOptions};
 use scenarios::Plan;
+use scenarios::plan::Fault;
 
 use crate::conduct::roles;
 use crate::guards::{self, GuardsError};
@@ -35,6 +36,14 @@ pub enum SetupError {
     /// Roles that the lab does not have, or that nobody plays now, one a line.
     #[error("{0}")]
     Roles(String),
+    /// Addresses or what is read there, and roles; one problem a line.
+    #[error("{target}\n{roles}")]
+    Several {
+        /// What is wrong with the addresses.
+        target: Box<TargetError>,
+        /// What is wrong with the roles.
+        roles: String,
+    },
     /// A signal came first.
     #[error("interrupted during set-up")]
     Interrupted,
@@ -128,6 +137,7 @@ impl Standing {
         keep: bool,
         cancel: &Cancel,
     ) -> Result<Self, SetupError> {
+        preflight::programs(plan)?;
         let system = system_of(plan)?;
         let options = StartOptions {
             variant: plan.variant.clone(),
@@ -158,7 +168,7 @@ impl Standing {
             lab: Some(Arc::new(lab)),
             roles: None,
             brokers,
-            warnings: Vec::new(),
+            warnings: doubts(plan, &running.targets),
             running: Some(running),
         };
         // What the scenario names beside the lab.
@@ -174,8 +184,8 @@ impl Standing {
     /// in, what is read there can be read, and all of its roles are played.
     ///
     /// # Errors
-    /// Every address at which nobody answers, or that refuses us, and everything
-    /// that cannot be read; else every selector that finds nobody.
+    /// Every address at which nobody answers, or that refuses us, everything that
+    /// cannot be read, and every selector that finds nobody.
     pub async fn targets(
         plan: &Plan,
         targets: BTreeMap<String, String>,
@@ -187,11 +197,18 @@ impl Standing {
             guards::behind(plan, &targets, &guard).await?;
             Ok::<_, SetupError>(warnings)
         };
-        let warnings = tokio::select! {
-            looked = look => looked?,
+        let looked = tokio::select! {
+            looked = look => looked,
             () = cancel.cancelled() => return Err(SetupError::Interrupted),
         };
-        let roles = Some(roles::cast(plan).map_err(SetupError::Roles)?);
+        let (warnings, roles) = match (looked, roles::cast(plan)) {
+            (Ok(warnings), Ok(roles)) => ([warnings, doubts(plan, &targets)].concat(), Some(roles)),
+            (Ok(_), Err(roles)) => return Err(SetupError::Roles(roles)),
+            (Err(SetupError::Target(target)), Err(roles)) => {
+                return Err(SetupError::Several { target: Box::new(target), roles });
+            }
+            (Err(error), _) => return Err(error),
+        };
         Ok(Self { targets, lab: None, roles, brokers: Vec::new(), warnings, running: None })
     }
 
@@ -216,6 +233,14 @@ impl Standing {
         });
         stopped.await.map_err(|error| SetupError::Crashed(error.to_string()))?.map_err(Into::into)
     }
+}
+
+/// What is to be known of the faults before they happen.
+fn doubts(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<String> {
+    let doubt = |fault: &Fault| {
+        Some(format!("fault {}: {}", fault.name, chaos::doubt(&fault.kind, targets)?))
+    };
+    plan.faults.iter().filter_map(doubt).collect()
 }
 
 #[cfg(test)]

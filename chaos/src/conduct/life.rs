@@ -1,12 +1,16 @@
 //! The life of one fault, from its place in the timetable to the whole system.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{Acked, Entry, HANGS, Hands, Holding, Manner, Standing, Step, Tide, Watch};
 use crate::FaultError;
+
+/// Whoever interrupts a run waits so long for the system to be whole again.
+const SEEN_SOON: Duration = Duration::from_secs(2);
 
 /// A fault with what it shares with the others.
 pub(super) struct Life<H> {
@@ -53,9 +57,13 @@ impl<H: Hands> Life<H> {
             Ok(how) => self.tell(&Step::Undone { how }),
             Err(error) => return self.failed(&error),
         }
+        let is_cut_off = async {
+            self.is(Tide::is_impatient).await;
+            sleep(SEEN_SOON).await;
+        };
         tokio::select! {
             biased;
-            () = self.is(Tide::is_impatient) => {}
+            () = is_cut_off => {}
             whole = held.whole() => match whole {
                 Ok(how) => self.tell(&Step::Healed { how }),
                 Err(error) => self.failed(&error),

@@ -2,6 +2,7 @@
 //!
 //! The file's name is in the undo before the file exists.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -47,12 +48,26 @@ pub(super) fn prepare(
         (None, None) => Size(0),
     };
     if size.0 == 0 || size.0 > free {
-        let what = format!("taking {size} in {}", folder.display());
-        return Err(FaultError::Blocked { what, why: format!("{} is free there", Size(free)) });
+        let what = format!("taking {} in {}", size.shown(), folder.display());
+        return Err(FaultError::Blocked {
+            what,
+            why: format!("{} is free there", Size(free).shown()),
+        });
     }
     let fit = |text: &str| text.replace(|c: char| !c.is_alphanumeric(), "-");
     let name = format!(".shakedown-fill-{}-{}", fit(scene.journal.run()), fit(&order.name));
     Ok(Box::new(Fill { path: folder.join(name), size, leave: asked.leave }))
+}
+
+/// What is to be known before a disk is filled that is not the system's alone.
+pub(super) fn doubt(asked: &FillDisk, targets: &BTreeMap<String, String>) -> Option<String> {
+    let folder = asked.folder.fill(targets).ok()?;
+    let is_all = Path::new(&folder).canonicalize().is_ok_and(|folder| folder == Path::new("/"));
+    is_all.then(|| {
+        "the folder / fills the disk of the whole system; a folder of its own disk is harmless \
+         to the rest of the machine"
+            .to_owned()
+    })
 }
 
 struct Fill {
@@ -96,7 +111,7 @@ fn write(mut file: &File, size: u64) -> std::io::Result<()> {
 #[async_trait]
 impl Strike for Fill {
     fn victims(&self) -> Vec<String> {
-        vec![format!("{} by {}", self.size, self.path.display())]
+        vec![format!("{} by {}", self.size.shown(), self.path.display())]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {
@@ -124,7 +139,7 @@ impl Strike for Fill {
         if self.leave.is_some_and(|leave| free <= leave.0) {
             return Ok(());
         }
-        let what = format!("{} of {} are on the disk", Size(on_disk), self.size);
+        let what = format!("{} of {} are on the disk", Size(on_disk).shown(), self.size.shown());
         Err(FaultError::NotConfirmed { what, within: Duration::ZERO })
     }
 
@@ -133,6 +148,6 @@ impl Strike for Fill {
             let what = format!("{} is still there", self.path.display());
             return Err(FaultError::NotHealed { what, within });
         }
-        Ok(Some(format!("{} are free again", self.size)))
+        Ok(Some(format!("{} are free again", self.size.shown())))
     }
 }

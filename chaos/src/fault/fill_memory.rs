@@ -34,11 +34,11 @@ pub(super) fn prepare(asked: &FillMemory) -> Result<Box<dyn Strike>, FaultError>
         .available;
     if asked.size.0.saturating_add(RESERVE) > available {
         return Err(FaultError::Blocked {
-            what: format!("taking {} of memory", asked.size),
+            what: format!("taking {} of memory", asked.size.shown()),
             why: format!(
                 "{} is available, and {} is left to the others",
-                Size(available),
-                Size(RESERVE)
+                Size(available).shown(),
+                Size(RESERVE).shown()
             ),
         });
     }
@@ -54,7 +54,7 @@ struct Fill {
 #[async_trait]
 impl Strike for Fill {
     fn victims(&self) -> Vec<String> {
-        vec![format!("{} of this machine's memory", self.size)]
+        vec![format!("{} of this machine's memory", self.size.shown())]
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {
@@ -76,7 +76,7 @@ impl Strike for Fill {
         if has >= self.size.0 {
             return Ok(());
         }
-        let what = format!("{} of {} are resident", Size(has), self.size);
+        let what = format!("{} of {} are resident", Size(has).shown(), self.size.shown());
         Err(FaultError::NotConfirmed { what, within: Duration::ZERO })
     }
 

@@ -12,7 +12,7 @@ use crate::journal::State;
 use crate::limits::Permit;
 use crate::process::Pinned;
 use crate::undo::{Undo, UndoError, Undone, held};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Task, Watchdog};
 
 /// A watchdog waits so much longer than the fault lasts: whoever has injected it
 /// is to take it back, not two at once.
@@ -116,12 +116,16 @@ async fn write_down(
     undo: &Undo,
     grip: Option<&mut held::Thing>,
 ) -> Result<Option<Watchdog>, FaultError> {
-    let watchdog = match undo.needs_watchdog() && !order.lasts().is_zero() {
-        true => Some(Watchdog::start(undo, order.lasts() + MARGIN).await?),
-        false => None,
-    };
     let owner = std::process::id();
     let owner = Pinned::of(owner).unwrap_or(Pinned { pid: owner, start_time: 0 });
+    let watchdog = match undo.needs_watchdog() && !order.lasts().is_zero() {
+        true => {
+            let record = scene.journal.reference(&order.name, order.kind.word())?;
+            let task = Task { undo: undo.clone(), owner, record };
+            Some(Watchdog::start(&task, order.lasts() + MARGIN).await?)
+        }
+        false => None,
+    };
     let pinned = watchdog.as_ref().map(Watchdog::pinned);
     if let (Some(grip), Some(watchdog)) = (grip, pinned) {
         grip.watched(&holder(order, scene), watchdog)?;

@@ -206,7 +206,11 @@ impl Victims {
         let patience = Patience::new(within, LOOK_EVERY);
         loop {
             let running = self.others(world);
-            let seen = format!("{running} of {} processes of {:?} run", self.before, self.role);
+            let (before, role) = (self.before, &self.role);
+            let seen = match running > before {
+                true => format!("{running} processes of {role:?} run, and {before} did before"),
+                false => format!("{running} of {before} processes of {role:?} run"),
+            };
             if running >= self.before {
                 return Ok(Some(seen));
             }

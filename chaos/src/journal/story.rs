@@ -29,7 +29,8 @@ pub struct Story {
     pub how: String,
     /// When it ended, if it has.
     pub ended: Option<Timestamp>,
-    /// Who ended it, where that is somebody else: `USER@HOST`.
+    /// Who ended it, where that is somebody else: `USER@HOST`, or
+    /// `watchdog of USER@HOST`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
 }
@@ -115,7 +116,11 @@ fn go_on(story: &mut Story, entry: &Entry) {
         State::Undone { how } => match (story.end, story.how.is_empty()) {
             // What went wrong first is worth more than how it was taken back.
             (End::Open, false) => story.end = End::Failed,
-            _ => (story.end, story.how) = (End::Undone, how.clone()),
+            (End::Open | End::Planned | End::NotInjected, _) => {
+                (story.end, story.how) = (End::Undone, how.clone());
+            }
+            // Two may do so at the same moment: a watchdog and whoever it watches.
+            (End::Undone | End::Failed | End::Healed, _) => return,
         },
         State::Healed { how } if story.end != End::Failed => {
             (story.end, story.how) = (End::Healed, how.clone());
@@ -194,6 +199,8 @@ mod tests {
             (vec![injecting(), failed(), undone()], End::Failed, "no"),
             (vec![injecting(), failed(), undone(), healed()], End::Failed, "no"),
             (vec![injecting(), undone(), failed()], End::Failed, "no"),
+            (vec![injecting(), undone(), failed(), undone()], End::Failed, "no"),
+            (vec![injecting(), undone(), healed(), undone()], End::Healed, "whole"),
         ] {
             assert_eq!(told(&states), (end, how.to_owned()), "{states:?}");
         }

@@ -75,6 +75,11 @@ impl Campaign<'_> {
         let (cast, secrets) = (&self.plan.system.roles, self.say.secrets());
         let roles = Roles::new(cast, self.asked.supervised, guard, &secrets)?;
         self.see_roles(&roles)?;
+        for Entry { order, .. } in &self.entries {
+            if let Some(doubt) = chaos::doubt(&order.kind, &order.targets) {
+                self.say.warning(&format!("fault {}: {doubt}", order.name));
+            }
+        }
         let limits = Limits::new(self.most(&roles)?);
         let limits = limits.undo_within(self.common.undo_within.map_or(UNDO_WITHIN, |span| span.0));
         let waits = self.say.clone();
@@ -124,8 +129,8 @@ impl Campaign<'_> {
         for Played { role, processes } in &self.asked.roles {
             roles.entry(role.clone()).or_default().processes.push(processes.clone());
         }
-        for Start { role, words } in &self.asked.starts {
-            roles.entry(role.clone()).or_default().start.clone_from(words);
+        for Start { role, program } in &self.asked.starts {
+            roles.entry(role.clone()).or_default().start.clone_from(program);
         }
     }
 

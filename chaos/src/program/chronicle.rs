@@ -29,6 +29,8 @@ pub(crate) struct Told {
     pub(crate) planned: f64,
     pub(crate) injected: Option<f64>,
     pub(crate) confirmed: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undone: Option<f64>,
     pub(crate) healed: Option<f64>,
     pub(crate) victims: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -49,6 +51,7 @@ impl Told {
             planned,
             injected: None,
             confirmed: None,
+            undone: None,
             healed: None,
             victims: Vec::new(),
             blocked: false,
@@ -203,7 +206,7 @@ fn write_down(told: &mut Told, step: &Step, now: f64) {
             told.victims.clone_from(victims);
         }
         Step::Confirmed => told.confirmed = Some(now),
-        Step::Undone { .. } => {}
+        Step::Undone { .. } => told.undone = Some(now),
         Step::Healed { .. } => told.healed = Some(now),
         Step::Failed { manner, why } => {
             told.blocked |= *manner == Manner::Blocked;

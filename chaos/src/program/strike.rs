@@ -1,11 +1,10 @@
 //! The subcommands that break something: prepare, inject, confirm, wait, heal.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos::{Injected, Limits, Order, Prepared, Reach, Scene, UNDO_WITHIN, http_client};
-use scenarios::plan::{Amount, FaultKind};
+use scenarios::plan::Amount;
 use serde_json::json;
 
 use super::arguments::{Choice, Common, FaultCommand};
@@ -61,11 +60,8 @@ async fn carry_out(
 ) -> Result<Exit, Trouble> {
     let prepared = chaos::prepare(order, scene).await?;
     show_victims(order, &prepared, choice, say);
-    if let FaultKind::FillDisk(fill) = &order.kind
-        && std::fs::canonicalize(fill.folder.as_str()).is_ok_and(|folder| folder == Path::new("/"))
-    {
-        let why = "a folder of its own disk is harmless to the rest of the machine";
-        say.warning(&format!("--folder / fills the disk of the whole system; {why}"));
+    if let Some(doubt) = chaos::doubt(&order.kind, &order.targets) {
+        say.warning(&doubt);
     }
     if choice.dry_run {
         return Ok(Exit::Done);

@@ -36,6 +36,13 @@ impl Thing {
     /// Makes a fault one of those that hold it: its undo sets what was there before
     /// the first of them.
     pub(crate) fn claim(&mut self, by: String, undo: Undo) -> Result<Undo, FaultError> {
+        if self.grip.is_damaged {
+            let what = format!("use {}", self.record.display());
+            let why = "it is damaged, so nobody knows who holds this beside; see with chaos \
+                       recover --list that nothing is open, and remove it";
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, why);
+            return Err(FaultError::System { what, source });
+        }
         let (holder, undo) = join(&mut self.grip.record, &self.name, &by, undo)?;
         self.grip.add(&self.name, holder).map_err(|source| unusable(&self.record, source))?;
         let hold = Hold { record: self.record.clone(), by };
@@ -148,6 +155,10 @@ pub(super) async fn perform(hold: &Hold, undo: &Undo) -> Result<Undone, UndoErro
             }
             None => undo.perform_alone().await?,
         },
+    };
+    let how = match grip.is_damaged {
+        true => format!("{how}; {} was damaged and is removed", hold.record.display()),
+        false => how,
     };
     grip.let_go(&hold.by).map_err(|source| failed(hold, source))?;
     Ok(Undone { how, left_to })

@@ -14,6 +14,8 @@ pub(crate) const RUN_WITHIN: Duration = Duration::from_secs(60);
 /// How much of its output is read.
 const LONGEST: usize = 1 << 20;
 
+const TRIM_EVERY: Duration = Duration::from_millis(50);
+
 /// A program that has ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -86,6 +88,18 @@ pub(crate) async fn finish_alone(mut command: Command) -> Result<Ran, String> {
     said.ran(child.wait(), RUN_WITHIN).await
 }
 
+/// Waits for the end of a program and keeps what it writes meanwhile from growing
+/// without bound.
+pub async fn trimming<T>(outputs: &[&Output], end: impl Future<Output = T>) -> T {
+    let mut end = std::pin::pin!(end);
+    loop {
+        match tokio::time::timeout(TRIM_EVERY, &mut end).await {
+            Ok(ended) => return ended,
+            Err(_) => outputs.iter().for_each(|output| output.trim()),
+        }
+    }
+}
+
 /// What a program writes.
 struct Said {
     output: Output,
@@ -106,7 +120,7 @@ impl Said {
         end: impl Future<Output = std::io::Result<ExitStatus>>,
         within: Duration,
     ) -> Result<Ran, String> {
-        let status = tokio::time::timeout(within, end)
+        let status = tokio::time::timeout(within, trimming(&[&self.output, &self.errors], end))
             .await
             .map_err(|_| format!("it does not end within {within:?}"))?
             .map_err(|error| error.to_string())?;

@@ -52,7 +52,7 @@ pub(super) async fn start(
         })?;
     }
     Ok(match missing {
-        0 => format!("{running} of {before} processes of {:?} run already", starting.role),
+        0 => format!("{running} processes of {:?} run already", starting.role),
         _ => format!("started {missing} of {before} processes of {:?} again", starting.role),
     })
 }

@@ -2,6 +2,10 @@
 //! and what is told of one that fails.
 
 use std::fs;
+use std::path::PathBuf;
+
+use chaos::victim::{Signal, Victim};
+use chaos::{Pinned, Process};
 
 use crate::program::{Desk, kill};
 use crate::sleeper::wait_for;
@@ -113,5 +117,39 @@ fn an_undo_runs_in_the_folder_of_the_run() {
         } else {
             wait_for("the watchdog", || !broken());
         }
+    }
+}
+
+/// The inject starts a process that leaves its session, and waits. Whoever of the two
+/// that hold it is killed, nothing of it is left.
+#[test]
+fn what_a_program_has_started_ends_with_whoever_holds_it() {
+    for holder in ["chaos-leash", "chaos-holder"] {
+        let desk = Desk::new();
+        let (mine, theirs) = (desk.0.path().join("mine"), desk.0.path().join("theirs"));
+        let inject = format!(
+            "echo $$ > {mine}; setsid sh -c 'echo $$ > {theirs}; exec sleep 1000' & wait",
+            mine = mine.display(),
+            theirs = theirs.display()
+        );
+        let mut command = desk.command(&["run-command", "--inject", &inject, "--confirm", "true"]);
+        let mut chaos = command.args(["--undo", "true", "--for", "1h", "--quiet"]).spawn().unwrap();
+        let pinned =
+            |file: &PathBuf| Pinned::of(fs::read_to_string(file).ok()?.trim().parse().ok()?);
+        let mut both = None;
+        wait_for("the processes", || {
+            both = pinned(&mine).zip(pinned(&theirs));
+            both.is_some()
+        });
+        let (mine, theirs) = both.unwrap();
+        let is_ours = |process: &Process| {
+            let words = machine::process::command_line(process.pid);
+            words.iter().any(|word| word.to_string_lossy().contains("exec sleep 1000"))
+                && words.iter().any(|word| *word == *inject)
+        };
+        let held = Process::named(holder).into_iter().find(is_ours).unwrap();
+        Victim::pin(held).unwrap().signal(Signal::KILL).unwrap();
+        wait_for("the end of what it held", || !mine.is_alive() && !theirs.is_alive());
+        assert_ne!(chaos.wait().unwrap().code(), Some(0), "{holder}");
     }
 }

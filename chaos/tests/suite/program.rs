@@ -153,7 +153,7 @@ fn who_is_not_meant_is_not_hit() {
         (vec!["--name", "no-such-program"], 3, "no process matches"),
         (vec!["--pid-file", "/nonexistent/pid"], 4, "/nonexistent/pid"),
         (vec!["--pid", "x"], 2, "not a process id"),
-        (vec![], 2, "--pid"),
+        (vec![], 2, "--pid-file <FILE>|--name <EXPRESSION>"),
     ] {
         let (exit, _, err) = desk.run(&[&["kill-process"][..], &arguments].concat());
         assert_eq!(exit, Some(code), "{arguments:?}: {err}");
@@ -201,9 +201,25 @@ fn the_watchdog_ends_a_pause_when_the_program_is_dead() {
     wait_for("the sleeper to go on", || !sleeper.pinned().is_stopped());
     wait_for("the watchdog to end", || !desk.watchdog().is_alive());
     assert!(!sleeper.has_ended());
+    assert_eq!(desk.states().last().unwrap(), "undone");
+    let (_, open, _) = desk.run(&["recover", "--list"]);
+    assert!(open.contains("nothing to recover in "), "{open}");
+    let (_, log, _) = desk.run(&["log"]);
+    assert!(log.contains(" by watchdog of ") && log.contains(": continued 1 stopped"), "{log}");
     let (code, out, _) = desk.run(&["recover", "--json"]);
     assert_eq!(code, Some(0));
-    assert!(out.contains("\"undone\":[{"), "{out}");
+    assert!(out.contains("\"undone\":[]"), "{out}");
+}
+
+/// There is nothing left to take back, long before its time is up.
+#[test]
+fn the_watchdog_of_a_victim_that_ended_closes_the_journal() {
+    let (desk, sleeper) = (Desk::new(), Sleeper::start());
+    kill(desk.pause(&sleeper, "1h"));
+    let victim = Victim::pin(sleeper.process("sleep")).unwrap();
+    victim.signal(Signal::KILL).unwrap();
+    wait_for("the watchdog to end", || !desk.watchdog().is_alive());
+    assert_eq!(desk.states().last().unwrap(), "undone");
 }
 
 #[test]

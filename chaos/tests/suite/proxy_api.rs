@@ -32,7 +32,7 @@ impl Program {
     }
 
     /// The status and the body.
-    async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request =
             http_client().unwrap().request(method, format!("http://{}{path}", self.address()));

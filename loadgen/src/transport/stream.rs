@@ -251,8 +251,9 @@ fn denial(error: &rustls::Error) -> Option<String> {
             "what is not TLS; use the address without it, or the port with it".to_owned()
         }
         Error::InvalidCertificate(why) => format!(
-            "with a certificate that is not trusted ({why}); give its authority, or itself, with \
-             --cacert, or trust any with --insecure"
+            "with a certificate that is not trusted ({}); give its authority, or itself, with \
+             --cacert, or trust any with --insecure",
+            services::plain(&why.to_string())
         ),
         Error::NoCertificatesPresented => "without a certificate".to_owned(),
         Error::PeerIncompatible(why) => format!("in a way that is not supported ({why:?})"),

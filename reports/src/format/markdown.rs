@@ -104,11 +104,14 @@ fn at_length(out: &mut String, finding: &Finding) -> Result {
     if finding.evidence.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n| Evidence | Seen | At |\n|---|---|---|")?;
     let shown = finding.evidence.len().min(EVIDENCE);
+    let dated = finding.evidence[..shown].iter().any(|piece| piece.at.is_some());
+    let (heading, line) = if dated { (" At |", "---|") } else { ("", "") };
+    writeln!(out, "\n| Evidence | Seen |{heading}\n|---|---|{line}")?;
     for piece in &finding.evidence[..shown] {
         let at = piece.at.map(text::moment).unwrap_or_default();
-        writeln!(out, "| {} | {} | {at} |", inline(&piece.what), inline(&piece.seen))?;
+        let at = if dated { format!(" {at} |") } else { String::new() };
+        writeln!(out, "| {} | {} |{at}", inline(&piece.what), inline(&piece.seen))?;
     }
     match text::more_evidence(finding, shown) {
         Some(more) => writeln!(out, "\n{}", inline(&more)),

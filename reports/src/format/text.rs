@@ -152,9 +152,10 @@ pub(super) fn course(fault: &FaultRecord) -> String {
         Some(confirmed) => format!("landed at {}", moment(confirmed)),
         None => "not seen to land".to_owned(),
     };
-    let healed = match fault.healed {
-        Some(healed) => format!("healed in {}", moment(healed - injected)),
-        None => "not seen to heal".to_owned(),
+    let healed = match (fault.healed, fault.undone) {
+        (Some(healed), _) => format!("healed in {}", moment(healed - injected)),
+        (None, Some(undone)) => format!("over at {}, not seen to heal", moment(undone)),
+        (None, None) => "not seen to heal".to_owned(),
     };
     format!("at {}, {landed}, {healed}", moment(injected))
 }

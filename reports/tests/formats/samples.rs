@@ -234,7 +234,9 @@ pub(crate) fn inconclusive() -> Record {
         injected: None,
         confirmed: None,
         blocked: true,
+        undone: None,
         still_there: false,
+        unhealed: false,
         problem: Some(REFUSED.to_owned()),
         ..fault("evict-worker", "evict_pods", 40.0, None)
     }];
@@ -365,7 +367,9 @@ fn fault(name: &str, kind: &str, planned: f64, healed: Option<f64>) -> FaultReco
         healed,
         victims: vec!["worker 2, pid 4711".to_owned()],
         blocked: false,
+        undone: None,
         still_there: false,
+        unhealed: false,
         problem: None,
     }
 }

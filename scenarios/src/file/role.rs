@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
 use crate::plan::Role;
-use crate::read::{Cast, Context, Table, nearest_help};
+use crate::program::Program;
+use crate::read::{At, Cast, Context, Table, nearest_help};
 use crate::selector::Selector;
 
 /// The flag with the forms that it takes.
@@ -15,22 +16,22 @@ pub(super) fn flag(role: &str) -> String {
 
 /// The flag that says how one that was ended is started again.
 pub(super) fn start_flag(role: &str) -> String {
-    format!("--role-start {role}='PROGRAM ARGUMENTS'")
+    format!("--role-start {role}='COMMAND'")
 }
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> Role {
     let help = table.req("help", "What the processes do.");
     let default = table.opt("default", "Who plays it where no --role names others.");
-    let start = table.list_or_empty::<String>(
+    let start = table.opt_at::<Program>(
         "start",
-        "Program and arguments that start one of them again that a fault has ended: a list. Without it their supervisor does.",
+        "The program that starts one of them again that a fault has ended. Without it their supervisor does.",
     );
-    if let [line] = &start[..]
-        && line.value.contains(char::is_whitespace)
+    if let Some(At { value, span }) = &start
+        && !value.targets().is_empty()
     {
-        let help = "write a list, such as [\"python3\", \"worker.py\"] or [\"sh\", \"-c\", \"…\"]";
-        let message = "program and arguments in one text";
-        table.context.problem(Some(line.span.clone()), message, Some(help.to_owned()));
+        let help = "let it read them from a file or from its environment";
+        let message = "a program that starts a process is given no addresses of targets";
+        table.context.problem(Some(span.clone()), message, Some(help.to_owned()));
     }
     Role {
         help,
@@ -40,7 +41,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Role {
             true,
         ),
         processes: default.into_iter().collect(),
-        start: start.into_iter().map(|at| at.value).collect(),
+        start: start.map(|at| at.value).unwrap_or_default(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::program::Program;
 use crate::selector::Selector;
 
 /// A role of a system of one's own. A lab has its own processes.
@@ -17,8 +18,8 @@ pub struct Role {
     /// lab, and where neither names anybody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<Selector>,
-    /// Program and arguments that start one process again that was ended. Empty
-    /// where somebody else does, such as a supervisor.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub start: Vec<String>,
+    /// The program that starts one process again that was ended; it is given no
+    /// addresses. None where somebody else does, such as a supervisor.
+    #[serde(default, skip_serializing_if = "Program::is_empty")]
+    pub start: Program,
 }

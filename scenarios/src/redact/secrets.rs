@@ -34,6 +34,15 @@ const PUBLIC: [&str; 14] = [
     "secret", "none", "null", "true", "false",
 ];
 
+/// A password that is a short word in lower case is the name of other things, too:
+/// of a queue, a table, a program. It is masked where something tells that it is
+/// one, in an address or as a named value, and not wherever the word stands.
+const LONGEST_WORD: usize = 8;
+
+fn is_word(secret: &str) -> bool {
+    secret.len() <= LONGEST_WORD && secret.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 impl Secrets {
     /// The secrets that stand in a text, as [`redact`] finds them.
     #[must_use]
@@ -91,7 +100,10 @@ impl Secrets {
         for secret in [secret, decoded.as_str(), unquoted.as_str()] {
             let is_known = self.known.iter().any(|known| known == secret);
             let letters = secret.bytes().filter(|byte| *byte != b'\\').count();
-            let usable = letters >= SHORTEST && !PUBLIC.contains(&secret) && secret != MASK;
+            let usable = letters >= SHORTEST
+                && !PUBLIC.contains(&secret)
+                && !is_word(secret)
+                && secret != MASK;
             if usable && !is_known {
                 self.known.push(secret.to_owned());
             }
@@ -279,5 +291,13 @@ mod tests {
     fn a_name_that_is_everybodys_password_stays_readable() {
         let secrets = Secrets::of("amqp://guest:guest@h and redis://:a@h");
         assert_eq!(secrets.hide("guest at a host"), "guest at a host");
+        let secrets = Secrets::of("amqp://joe:orders@h and redis://:orders2@h");
+        for (given, shown) in [
+            ("queue orders of orders2", "queue orders of ***"),
+            ("amqp://joe:orders@h/orders", "amqp://joe:***@h/orders"),
+            ("--password orders", "--password ***"),
+        ] {
+            assert_eq!(secrets.hide(given), shown);
+        }
     }
 }

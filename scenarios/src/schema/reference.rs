@@ -65,7 +65,7 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 
 ## Programs of your own
 
-Wherever a program is asked for (a workload's, a probe's or a source's `command`, a fault's `run_command`, `--stop-if` and their like on the command lines), a list is a program and its arguments, which run without a shell, and a text goes through `sh -c`:
+Wherever a program is asked for (a workload's, a probe's or a source's `command`, a fault's `run_command`, a role's `start`, `--role-start`, `--stop-if` and their like on the command lines), a list is a program and its arguments, which run without a shell, and a text goes through `sh -c`:
 
 ```toml
 command = { run = ["./count", "--state", "not yet sent"] }
@@ -112,11 +112,87 @@ default = "name:^python3 worker"
 start = ["python3", "worker.py"]    # only where no supervisor starts it again
 ```
 
-How an ended process comes back is said once: without `start` a supervisor of yours starts it (a shell loop, systemd, a container's runtime), and a fault counts as healed when as many processes run as before. With `start`, or `--role-start worker='python3 worker.py'`, nobody else does: the command is run without a shell (`["sh", "-c", "…"]` asks for one), once for each process that is missing, in the folder from which `verify` was started, in a session of its own. What it starts outlives the run; what it writes is not kept, so let it write into a file. Should `verify` be killed by SIGKILL, a watchdog runs the command when the time of `stop_process` is over; what an instant fault has ended, `chaos recover --journal RUN/faults.ndjson` starts. `stop_process` keeps processes down and so needs `start`: a supervisor would start them at once. A supervised one is broken with `run_command` and programs that stop and start it.
+How an ended process comes back is said once: without `start` a supervisor of yours starts it (a shell loop, systemd, a container's runtime), and a fault counts as healed when as many processes run as before. With `start`, or `--role-start worker='python3 worker.py'`, nobody else does: the command is run once for each process that is missing, in the folder from which `verify` was started, in a session of its own. What it starts outlives the run; what it writes is not kept, so let it write into a file. In a text `exec` before the last command leaves no shell behind that the role's name may match as well. The command is given no addresses of targets. Should `verify` be killed by SIGKILL, a watchdog runs the command when the time of `stop_process` is over; what an instant fault has ended, `chaos recover --journal RUN/faults.ndjson` starts. `stop_process` keeps processes down and so needs `start`: a supervisor would start them at once. A supervised one is broken with `run_command` and programs that stop and start it.
 
 Should the command fail, or the role not be played again within `heal_within`, that is no failing of the system: what breaks from the time when the fault should have been over, and what is missing at the end, is inconclusive and names the fault; what broke before, and what took effect twice, is violated. Where a supervisor is to start them, a role that stays empty is judged.
 
 A selector that finds nobody, or a process that may not be hit (another user's needs `--allow PID`), ends the run before its load. `--dry-run` shows for each fault whom it would hit, out of how many, and their command lines. The process probe follows as many processes as there are at its first look, each under a name of its own: that of its pid file or unit, else `NAME-1`, `NAME-2` in the order in which they began; one that takes the place of an ended one takes its name and counts as a restart. Two restarts between two samples are seen as one. Log lines are read from a `file`. Items with `needs = "lab"` that need it for a role alone are part of a run in which the role is played. Pods play no role: `kill_pods`, `terminate_pods` and `evict_pods` hit them.
+
+A complete example: a shop on this machine that stores orders in a file, started again by `while :; do python3 shop.py; sleep 0.5; done`.
+
+```toml
+name = "orders"
+title = "an order that was accepted is stored once, and the shop comes back"
+
+[system.targets.shop]
+help = "the shop, as http://host:port"
+schemes = ["http"]
+
+[system.roles.shop]
+help = "what answers and stores the orders"
+default = "name:shop\\.py"      # a shell loop starts it again
+
+[[phase]]
+name = "baseline"
+for = "10s"
+
+[[phase]]
+name = "faults"
+for = "20s"
+
+[[phase]]
+name = "settle"
+for = "10s"
+
+[[workload]]
+name = "order"
+rate = "50/s"
+phases = ["baseline", "faults"]
+http = { method = "POST", url = "${target.shop}/orders", body = '{"id":"@{id}"}', accepted = "201" }
+
+[[fault]]
+name = "kill"
+phase = "faults"
+at = "2s"
+kill_process = { role = "shop" }
+heal_within = "10s"
+
+[[probe]]
+name = "shop"
+every = "500ms"
+health = { url = "${target.shop}/health" }
+
+[[probe]]
+name = "process"
+every = "500ms"
+process = { role = "shop" }
+
+[[effects]]
+name = "file"
+ndjson = { file = "orders.ndjson", identity = "/id" }
+
+[[check]]
+name = "stored-once"
+title = "every accepted order is stored once"
+effects = { source = "file", workloads = ["order"] }
+
+[[check]]
+name = "answers-again"
+title = "the shop answers again within 10 s of its start"
+recovery = { series = "shop.up", baseline = "baseline", after = "kill", within = "10s", for = "3s" }
+
+[[check]]
+name = "is-there"
+title = "nobody but the one who was killed is started again"
+absence = { series = "process.restarts", phases = ["baseline", "faults", "settle"], excused_by = ["kill"] }
+```
+
+Run where `orders.ndjson` is, it kills the shop once and ends with HELD if no accepted order is missing or stored twice and the shop answered again in time:
+
+```sh
+verify --scenario orders.toml --target shop=http://127.0.0.1:8080 --dry-run   # whom it would hit
+verify --scenario orders.toml --target shop=http://127.0.0.1:8080
+```
 
 ## What is looked at before a load
 

@@ -52,15 +52,19 @@ impl Unit {
             Self::Seconds if value.abs() < 1e-3 => format!("{}µs", round(value * 1e6)),
             Self::Seconds if value.abs() < 1.0 => format!("{}ms", round(value * 1e3)),
             Self::Seconds => format!("{}s", round(value)),
-            Self::Bytes if value.abs() >= 1_048_576.0 => {
-                format!("{}MiB", round(value / 1_048_576.0))
-            }
-            Self::Bytes if value.abs() >= 1024.0 => format!("{}KiB", round(value / 1024.0)),
-            Self::Bytes => format!("{}B", round(value)),
+            Self::Bytes => bytes(value),
             Self::Share => format!("{}%", round(value * 100.0)),
             Self::PerSecond => format!("{}/s", round(value)),
         }
     }
+}
+
+/// Bytes in the greatest unit of which there is one at least.
+fn bytes(value: f64) -> String {
+    let units = [(1_073_741_824.0, "GiB"), (1_048_576.0, "MiB"), (1024.0, "KiB")];
+    let found = units.into_iter().find(|(scale, _)| value.abs() >= *scale);
+    let (scale, unit) = found.unwrap_or((1.0, "B"));
+    format!("{}{unit}", round(value / scale))
 }
 
 /// Rounds for reading: whole above 100, else up to two places, no zeros behind.

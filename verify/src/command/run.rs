@@ -241,7 +241,7 @@ fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
     Ok(Settings {
         targets: (!keys.is_empty()).then_some(keys),
         roles,
-        starts: args.starts.iter().map(|s| (s.role.clone(), s.words.clone())).collect(),
+        starts: args.starts.iter().map(|s| (s.role.clone(), s.program.clone())).collect(),
         variant: args.variant.clone(),
         set,
         skip: args.skip.iter().cloned().collect(),
@@ -301,8 +301,8 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     for Played { role, processes } in &args.roles {
         words.extend(["--role".to_owned(), secrets.hide(&format!("{role}={processes}"))]);
     }
-    for Start { role, words: start } in &args.starts {
-        let line = format!("{role}={}", shell_words::join(start));
+    for Start { role, program } in &args.starts {
+        let line = format!("{role}={program}");
         words.extend(["--role-start".to_owned(), secrets.hide(&line)]);
     }
     for allowed in &args.allow {

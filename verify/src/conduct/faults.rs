@@ -263,11 +263,12 @@ fn write_down(record: &mut FaultRecord, step: &Step, now: f64) {
             record.victims.clone_from(victims);
         }
         Step::Confirmed => record.confirmed = Some(now),
-        Step::Undone { .. } => {}
+        Step::Undone { .. } => record.undone = Some(now),
         Step::Healed { .. } => record.healed = Some(now),
         Step::Failed { manner, why } => {
             record.blocked |= *manner == Manner::Blocked;
             record.still_there |= *manner == Manner::StillThere;
+            record.unhealed |= *manner == Manner::NotHealed;
             // What went wrong first is the cause of the rest.
             record.problem.get_or_insert_with(|| why.clone());
         }
@@ -284,7 +285,9 @@ fn record(planned: &Planned) -> FaultRecord {
         healed: None,
         victims: Vec::new(),
         blocked: false,
+        undone: None,
         still_there: false,
+        unhealed: false,
         problem: None,
     }
 }

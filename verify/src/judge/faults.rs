@@ -43,7 +43,7 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
                     format!("{} hit {}", known.kind, words::list(&known.victims)),
                     known.injected,
                 ));
-                failures.extend(failure(fault, plan, known));
+                failures.extend(failure(fault, plan, known, history));
             }
             None => failures.push(format!("fault {} never came to its turn", fault.name)),
         }
@@ -116,7 +116,7 @@ fn mistimed(fault: &Fault, plan: &Plan, injected: f64) -> Option<String> {
     }
 }
 
-fn failure(fault: &Fault, plan: &Plan, known: &FaultRecord) -> Option<String> {
+fn failure(fault: &Fault, plan: &Plan, known: &FaultRecord, history: &History) -> Option<String> {
     let name = &fault.name;
     let within = fault.heal_within.as_secs_f64();
     if known.blocked {
@@ -138,13 +138,17 @@ fn failure(fault: &Fault, plan: &Plan, known: &FaultRecord) -> Option<String> {
     if known.confirmed.is_none() {
         return Some(format!("fault {name} was injected and not seen to have landed"));
     }
-    match known.healed {
-        Some(healed) if healed - injected <= within + SLACK => None,
-        Some(healed) => Some(format!(
+    match (known.healed, known.undone.filter(|_| history.interrupted)) {
+        (Some(healed), _) if healed - injected <= within + SLACK => None,
+        (Some(healed), _) => Some(format!(
             "fault {name} took {} to heal, and may take {}",
             words::seconds(healed - injected),
             fault.heal_within
         )),
-        None => Some(format!("fault {name} did not heal within {}", fault.heal_within)),
+        (None, Some(undone)) => Some(format!(
+            "fault {name} was over at {}, and the run was interrupted before it was seen to heal",
+            words::seconds(undone)
+        )),
+        (None, None) => Some(format!("fault {name} did not heal within {}", fault.heal_within)),
     }
 }

@@ -17,7 +17,7 @@
 //!   resurrected or unexpected, two different answers, a broken order.
 //!
 //! Where a supervisor is to start processes again, that they stay away is the
-//! system's own failing, and is judged.
+//! system's own failing, and is judged ([`super::unhealed`]).
 
 use reports::record::{FaultRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Fault, Plan};
@@ -87,7 +87,7 @@ fn of(fault: &Fault, plan: &Plan, known: &FaultRecord, history: &History) -> Opt
 }
 
 /// Whether what a fault ends is started again by a command that somebody gave.
-fn has_command(fault: &Fault, plan: &Plan) -> bool {
+pub(super) fn has_command(fault: &Fault, plan: &Plan) -> bool {
     let role = fault.kind.role().and_then(|role| plan.system.roles.get(role));
     fault.kind.ends_processes() && role.is_some_and(|role| !role.start.is_empty())
 }

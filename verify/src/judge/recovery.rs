@@ -13,7 +13,9 @@
 //! baseline has no samples, or stands still where a counter should rise, when
 //! the fault never healed, when the series or one of its labels is silent while
 //! it must be good (or, where it never was, at any time until then), or when the
-//! run ended before it could be known.
+//! run ended before it could be known. A fault that a supervisor was to mend, and
+//! that was watched in vain for as long as that may take, breaks it, where the series
+//! is bad from then on ([`super::unhealed`]).
 
 use scenarios::plan::check::{After, Recovery};
 use scenarios::plan::{Plan, ProbeKind};
@@ -24,6 +26,7 @@ use super::drain;
 use super::opinion::Opinion;
 use super::rises;
 use super::series::Series;
+use super::unhealed::{self, Unhealed};
 use super::window::{Span, Window};
 use super::words;
 use crate::history::History;
@@ -63,11 +66,14 @@ pub(super) fn judge(check: &Recovery, plan: &Plan, history: &History) -> Opinion
         check.within,
         check.after
     );
-    let judged = drain::start(&After::Fault(check.after.clone()), history)
-        .and_then(|start| Ok((start, judged(check, plan, history, &series)?)));
-    let opinion = match judged {
+    let opinion = match judged(check, plan, history, &series) {
         Err(why) => Opinion::inconclusive(&bound, why),
-        Ok((start, judged)) => decide(check, &series, &bound, start, &judged),
+        Ok(judged) => match drain::start(&After::Fault(check.after.clone()), history) {
+            Ok(start) => decide(check, &series, &bound, start, &judged),
+            Err(why) => unhealed::of(&check.after, plan, history)
+                .and_then(|unhealed| never(&series, &bound, &unhealed, &judged))
+                .unwrap_or_else(|| Opinion::inconclusive(&bound, why)),
+        },
     };
     opinion.drawn(&check.series, None)
 }
@@ -217,6 +223,34 @@ fn decide(
     let bad = judged.stays.iter().filter(|stay| (start..=until).contains(&stay.from));
     let rows = bad.map(|stay| json!({ "at": stay.from, "value": stay.value }));
     Opinion::violated(bound, measured, why).since(Some(until)).rows(Rows::Listed(rows.collect()))
+}
+
+/// What it comes to that the fault never healed: nothing, where the series was good
+/// all the same, or nobody knows.
+fn never(
+    series: &Series<'_>,
+    bound: &str,
+    unhealed: &Unhealed,
+    judged: &Judged,
+) -> Option<Opinion> {
+    let watched = unhealed.watched;
+    // What was seen at that moment may have been there before it.
+    let settled = watched.from + series.unbroken();
+    let later = || judged.stays.iter().filter(|stay| stay.from > settled);
+    let known = || later().filter_map(|stay| Some((stay.from, stay.value?)));
+    let (last, _) = known().next_back()?;
+    if series.flaw().is_some()
+        || hole(series, Span { from: settled, to: watched.to }).is_some()
+        || last < watched.to - series.unbroken()
+        || known().any(|(_, value)| !judged.is_bad(value))
+    {
+        return None;
+    }
+    let measured = format!("not after {}", words::seconds(last - watched.from));
+    let why = format!("{} {} did not come back to {}.", unhealed.why, series.name, judged.shown);
+    let rows = known().map(|(at, value)| json!({ "at": at, "value": value }));
+    let rows = Rows::Listed(rows.collect());
+    Some(Opinion::violated(bound, measured, why).since(Some(watched.to)).rows(rows))
 }
 
 /// Why nobody knows what a series did within a span, if there is a hole in it.

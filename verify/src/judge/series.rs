@@ -7,6 +7,7 @@
 //! missing where another has not.
 
 mod away;
+mod ended;
 mod lifetimes;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use self::away::{Away, away, left};
+use self::ended::ended;
 use self::lifetimes::{Lifetimes, lifetimes, siblings};
 use super::window::{Span, Window};
 use super::words;
@@ -58,6 +60,8 @@ pub(super) struct Series<'a> {
     away: Vec<Away>,
     /// When something that ends a label or a counter was under way.
     disturbed: Vec<Span>,
+    /// Which processes of the probe had ended, in words.
+    ended: Option<String>,
     /// Whether the run can be made longer by an option.
     stretches: bool,
     history: &'a History,
@@ -90,6 +94,7 @@ impl<'a> Series<'a> {
             probe,
             trouble: history.troubles.get(probe).map(String::as_str),
             flaw: flaw.map(|flaw| flaw.why.as_str()),
+            ended: ended(kind, probe, history),
             lifetimes: lifetimes(kind, last),
             siblings: siblings(plan, planned),
             away: away(plan, history, kind, gap, UNBROKEN * gap),
@@ -200,9 +205,12 @@ impl<'a> Series<'a> {
 
     /// Adds what the probe said, and what to do.
     pub(super) fn explain(&self, reason: &str) -> String {
-        match self.trouble {
-            Some(trouble) => format!("{reason}. Probe {} said: {trouble}", self.probe),
-            None => format!("{reason}; see that probe {} reaches what it reads", self.probe),
+        match (self.trouble, &self.ended) {
+            (Some(trouble), _) => format!("{reason}. Probe {} said: {trouble}", self.probe),
+            (None, Some(ended)) => format!("{reason}; {ended}"),
+            (None, None) => {
+                format!("{reason}; see that probe {} reaches what it reads", self.probe)
+            }
         }
     }
 

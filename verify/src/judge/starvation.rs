@@ -154,15 +154,16 @@ fn counts_operations(check: &Check, plan: &Plan) -> bool {
     }
 }
 
-/// The check with more time, where it demands something within a time: as much
-/// more as the stretches take of it.
+/// The check with more time, where it demands something within a time from a moment
+/// on that was: as much more as the stretches take of it.
 fn longer(check: &Check, history: &History, apart: &[(f64, f64)]) -> Option<Check> {
     let (after, within) = match &check.kind {
         CheckKind::Drain(check) => (check.after.clone(), check.within),
         CheckKind::Recovery(check) => (After::Fault(check.after.clone()), check.within),
         _ => return None,
     };
-    let start = drain::start(&after, history).unwrap_or(f64::INFINITY);
+    // Without one it is about the healing itself.
+    let start = drain::start(&after, history).ok()?;
     let within = within.as_secs_f64();
     let mut end = start + within;
     // The time that is added may be taken in its turn.

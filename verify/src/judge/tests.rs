@@ -16,3 +16,4 @@ mod series;
 mod so_far;
 mod starvation;
 mod trends;
+mod unhealed;

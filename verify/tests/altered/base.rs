@@ -143,7 +143,9 @@ impl Writing<'_> {
             healed: (step > 2).then_some(FAULT.1),
             victims: if step > 0 { vec![victim] } else { Vec::new() },
             blocked: false,
+            undone: None,
             still_there: false,
+            unhealed: false,
             problem: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chaos::Pinned;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use scenarios::locator::Pattern;
 use scenarios::plan::Pick;
 
@@ -11,17 +11,18 @@ use super::Allow;
 
 /// The candidates: everything that is named, by any of the three ways.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("selector").required(true).multiple(true)))]
 pub(crate) struct Processes {
     /// A process by its id, or by PID@START as the dry run shows it, which never
     /// means another process that got the same id later; may be repeated
-    #[arg(long = "pid", value_name = "PID", required_unless_present_any = ["pid_files", "names"])]
+    #[arg(long = "pid", value_name = "PID", group = "selector")]
     pub(crate) pids: Vec<Named>,
     /// A process by the file in which it wrote its id; may be repeated
-    #[arg(long = "pid-file", value_name = "FILE")]
+    #[arg(long = "pid-file", value_name = "FILE", group = "selector")]
     pub(crate) pid_files: Vec<PathBuf>,
     /// Processes of exactly this name or, where none has it, those on whose command
     /// line this regular expression matches, such as worker.py; may be repeated
-    #[arg(long = "name", value_name = "EXPRESSION")]
+    #[arg(long = "name", value_name = "EXPRESSION", group = "selector")]
     pub(crate) names: Vec<Pattern>,
     #[command(flatten)]
     pub(crate) allow: Allow,

@@ -47,7 +47,7 @@ pub(super) async fn run(
     part: IngressPart,
 ) -> io::Result<()> {
     let IngressPart { listen, workers } = part;
-    let link = Arc::new(Link::new(redis, name));
+    let link = Arc::new(Link::new(redis, name, variant));
     let ingress = Ingress {
         listen,
         workers,
@@ -91,6 +91,9 @@ impl Ingress {
     }
 
     async fn messages(State(this): State<Arc<Self>>, headers: HeaderMap, body: Body) -> Response {
+        if this.variant.dies_of_request(this.counts.asked()) {
+            std::process::exit(1);
+        }
         let answer = this.message(&headers, body).await;
         this.counts.answered(answer.status());
         answer
@@ -111,7 +114,8 @@ impl Ingress {
         let outcome = self.admission.accept(&self.link, request, correlation_id, receipt).await;
         let (status, code, reason) = match outcome {
             Outcome::Accepted { receipt, hit, partition } => {
-                self.counts.accepted(partition, hit, self.variant.counts_as_enqueued(hit));
+                let hits = if hit { self.variant.counts_a_hit() } else { 0 };
+                self.counts.accepted(partition, hits, self.variant.counts_as_enqueued(hit));
                 return accepted(&receipt, hit);
             }
             Outcome::NotTaken(reason) => {

@@ -49,6 +49,7 @@ pub(crate) struct Lane {
     common: Arc<Common>,
     up: Arc<AtomicBool>,
     store: Option<Store>,
+    writes: u64,
 }
 
 /// What became of messages that were to be written.
@@ -66,7 +67,7 @@ enum Written {
 impl Lane {
     /// `up` tells whether it has all that it needs.
     pub(crate) fn new(partition: u16, common: Arc<Common>, up: Arc<AtomicBool>) -> Self {
-        Self { partition, common, up, store: None }
+        Self { partition, common, up, store: None, writes: 0 }
     }
 
     /// Works until the mode is to stop.
@@ -273,7 +274,13 @@ impl Lane {
         }
         let name = streams::name(self.partition);
         stream.bury(&entry.id, &entry.dead_letter(&name, why, attempts)).await?;
-        self.common.counts.count(Status::DeadLetter, 1);
+        let nth = self.common.counts.buried();
+        if self.common.variant.tells_dead_letters() {
+            self.common.counts.count(Status::DeadLetter, 1);
+        }
+        if self.common.variant.dies_of_dead_letter(nth) {
+            std::process::exit(1);
+        }
         let line = format!("entry {} of {name}: {} attempts: {}", entry.id, attempts, why.reason);
         Diary.error("message_dead_lettered", &line);
         Ok(())
@@ -285,7 +292,19 @@ impl Lane {
         if let Some(drag) = drag {
             self.pause(drag).await;
         }
+        let mut given_up = messages.iter().filter(|m| self.common.variant.gives_up(m.accepted_seq));
+        if given_up.next().is_some() {
+            let (code, reason) = ("message_given_up", "nobody knows why".to_owned());
+            let why = Rejection { code, reason };
+            // Of several the others are written, each by itself.
+            return if messages.len() > 1 { Written::Rejected(why) } else { Written::GivenUp(why) };
+        }
         let mut pause = FIRST_PAUSE;
+        self.writes += 1;
+        if self.common.variant.stumbles(self.writes) {
+            self.store = None;
+            self.troubled(&StoreError::Passing("the session was lost".to_owned()));
+        }
         loop {
             let error = match self.try_to_write(messages).await {
                 Ok(new) => return Written::Rows(new),
@@ -336,8 +355,14 @@ impl Lane {
     /// Waits while the process rests; false if it is to stop.
     async fn may_consume(&self) -> bool {
         let mut mode = self.common.mode.subscribe();
-        let mode = mode.wait_for(|mode| *mode != Mode::Rest).await;
-        mode.is_ok_and(|mode| *mode == Mode::Consume)
+        let common = &self.common;
+        let reads_on = || common.variant.reads_on(common.counts.settled());
+        let mode = mode.wait_for(|mode| match mode {
+            Mode::Consume => reads_on(),
+            Mode::Rest => false,
+            Mode::Stop => true,
+        });
+        mode.await.is_ok_and(|mode| *mode == Mode::Consume)
     }
 
     /// Waits; true if the process is to stop.

@@ -33,6 +33,7 @@ pub(crate) struct Store {
 struct Session {
     client: Client,
     insert: Statement,
+    variant: Variant,
 }
 
 impl Store {
@@ -81,7 +82,7 @@ impl Session {
         tokio::spawn(async move { drop(connection.await) });
         client.batch_execute(&schema(variant)).await?;
         let insert = client.prepare(INSERT).await?;
-        Ok(Self { client, insert })
+        Ok(Self { client, insert, variant })
     }
 
     async fn write(&self, messages: &[&Message]) -> Result<u64, tokio_postgres::Error> {
@@ -90,7 +91,9 @@ impl Session {
         };
         let sequence: Vec<i64> =
             messages.iter().map(|message| message.accepted_seq.cast_signed()).collect();
-        let receipts = messages.iter().flat_map(|message| {
+        let told =
+            messages.iter().filter(|message| self.variant.has_receipts(message.accepted_seq));
+        let receipts = told.flat_map(|message| {
             message.recipients.iter().map(|user| (message.message_id.as_str(), user.as_str()))
         });
         let (receipts_of, users): (Vec<&str>, Vec<&str>) = receipts.unzip();

@@ -55,6 +55,52 @@ impl Variant {
         !(hit && self == Self::MetricsLie)
     }
 
+    /// How often a hit is counted as one.
+    pub(crate) fn counts_a_hit(self) -> u64 {
+        if self == Self::CountHitsOften { 5 } else { 1 }
+    }
+
+    /// Whether a dead letter is counted.
+    pub(crate) fn tells_dead_letters(self) -> bool {
+        self != Self::DeadLettersUntold
+    }
+
+    /// Whether the message that was accepted as number `accepted_seq` gets its
+    /// receipts.
+    pub(crate) fn has_receipts(self, accepted_seq: u64) -> bool {
+        !(self == Self::ForgetReceipts && accepted_seq.is_multiple_of(10))
+    }
+
+    /// Whether that message is given up for nothing.
+    pub(crate) fn gives_up(self, accepted_seq: u64) -> bool {
+        self == Self::DlqForNothing && accepted_seq.is_multiple_of(5)
+    }
+
+    /// Whether the `nth` write of a lane fails at first.
+    pub(crate) fn stumbles(self, nth: u64) -> bool {
+        self == Self::FlakyWrites && nth.is_multiple_of(5)
+    }
+
+    /// Whether the process dies of its `nth` dead letter.
+    pub(crate) fn dies_of_dead_letter(self, nth: u64) -> bool {
+        self == Self::CrashOnPoison && nth == 5
+    }
+
+    /// Whether the process dies of its `nth` request.
+    pub(crate) fn dies_of_request(self, nth: u64) -> bool {
+        self == Self::CrashOnRequest && nth == 3_000
+    }
+
+    /// Whether a worker reads on that has so many messages behind it.
+    pub(crate) fn reads_on(self, behind: u64) -> bool {
+        !(self == Self::StopReading && behind >= 300)
+    }
+
+    /// Whether the ingress connects again when it has lost its connection.
+    pub(crate) fn reconnects(self) -> bool {
+        self != Self::NeverReconnect
+    }
+
     /// Whether a request is accepted only when Redis has the message.
     pub(crate) fn waits_for_redis(self) -> bool {
         self != Self::AcceptThenDrop
@@ -127,6 +173,13 @@ mod tests {
         assert!(correct.counts_as_enqueued(true) && correct.recovers());
         assert!(correct.acks_before_writing().is_none() && !correct.gives_up_at_once());
         assert_eq!((correct.writers(), correct.partition(3, 99)), (1, 3));
+        assert!(correct.counts_a_hit() == 1 && correct.tells_dead_letters());
+        assert!(correct.reconnects() && correct.reads_on(1_000_000));
+        let is_calm = |n: u64| {
+            let dies = correct.dies_of_dead_letter(n) || correct.dies_of_request(n);
+            correct.has_receipts(n) && !correct.gives_up(n) && !correct.stumbles(n) && !dies
+        };
+        assert!((1..20_000).all(is_calm));
         assert!((0..PARTITIONS).all(|partition| correct.rest(partition).is_none()));
         assert!((1..20_000).all(|seq| correct.drag(seq).is_none()));
     }

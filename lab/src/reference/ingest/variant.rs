@@ -75,6 +75,33 @@ pub enum Variant {
     /// After the first 5,000 messages one in ten takes long.
     #[strum(message = "after the first 5,000 messages one in ten takes 150 ms")]
     SlowTail,
+    /// Hits count several times.
+    #[strum(message = "idempotency_hit_total counts every hit five times")]
+    CountHitsOften,
+    /// Dead letters are not counted.
+    #[strum(message = "stream_dead_letter_total leaves out what goes to the dead letters")]
+    DeadLettersUntold,
+    /// One message in ten has no receipts.
+    #[strum(message = "one message in ten is stored without its receipts")]
+    ForgetReceipts,
+    /// One message in five goes to the dead letters for nothing.
+    #[strum(message = "one message in five goes to the dead letters although it could be stored")]
+    DlqForNothing,
+    /// One write in five fails, and is tried again.
+    #[strum(message = "one write in five loses its session to the database and is tried again")]
+    FlakyWrites,
+    /// A worker dies of poison now and then.
+    #[strum(message = "a worker dies of every fifth message that fails for good")]
+    CrashOnPoison,
+    /// The ingress dies now and then.
+    #[strum(message = "the ingress dies of every 3,000th request")]
+    CrashOnRequest,
+    /// Workers stop reading after a while.
+    #[strum(message = "a worker reads no more after 300 messages, and still says that it is well")]
+    StopReading,
+    /// The ingress never connects to Redis again.
+    #[strum(message = "an ingress that has lost its connection to Redis never connects again")]
+    NeverReconnect,
     /// A message is accepted although Redis did not take it.
     #[strum(message = "messages that Redis did not take are accepted all the same")]
     AcceptThenDrop,

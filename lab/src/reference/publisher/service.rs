@@ -1,7 +1,7 @@
 //! What a replica answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +13,7 @@ use super::arguments::Arguments;
 use super::counts::Counts;
 use super::message::{Message, Outcome};
 use super::tactics::Tactics;
+use super::variant::Variant;
 use crate::reference::diary::Diary;
 use crate::reference::server::{self, Body, Service};
 
@@ -23,6 +24,8 @@ pub(super) struct Frontend {
     counts: Arc<Counts>,
     /// Takes part in the shared address.
     joined: AtomicBool,
+    /// How often its health was asked for.
+    asked: AtomicU64,
 }
 
 impl Frontend {
@@ -36,6 +39,7 @@ impl Frontend {
             tactics: Arc::clone(tactics),
             counts: Arc::clone(counts),
             joined: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
         }
     }
 }
@@ -65,7 +69,9 @@ impl Service for Frontend {
 
 impl Frontend {
     async fn health(State(this): State<Arc<Self>>) -> Response {
-        if this.joined.load(Ordering::Relaxed) && this.tactics.is_up() {
+        let nth = this.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let errs = this.arguments.variant == Variant::FlakyHealth && nth.is_multiple_of(5);
+        if this.joined.load(Ordering::Relaxed) && this.tactics.is_up() && !errs {
             "ok".into_response()
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "no connection to the broker").into_response()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::{Channel, Connection};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::arguments::Arguments;
 use super::link::{self, Link, NoChannel};
@@ -19,6 +19,13 @@ use crate::reference::diary::Diary;
 const CHANNEL_LIMIT: Duration = Duration::from_secs(2);
 /// `slow-leak` forgets one channel in so many publishes.
 const SLOW_LEAK: u64 = 300;
+/// `slow-publish` is slow for one in so many publishes.
+const SLOW_PUBLISH: u64 = 10;
+const SLOW_BY: Duration = Duration::from_millis(1_300);
+/// `close-first` closes a channel for one in so many publishes.
+const CLOSE_FIRST: u64 = 20;
+/// `crash` dies of this publish.
+const CRASH: u64 = 700;
 /// `connection-leak` stops here: each connection costs half a megabyte, a thread
 /// and two descriptors, and the machine is shared.
 const MOST_CONNECTIONS: u64 = 600;
@@ -49,9 +56,14 @@ impl Tactics {
     /// What is done with a new connection before requests may use it.
     pub(crate) async fn prepare(&self, connection: &Connection) -> Result<(), NoChannel> {
         match self.arguments.variant {
-            Variant::Correct | Variant::LeakOnError | Variant::SlowLeak | Variant::StaleChannel => {
-                self.pool.fill(connection).await
-            }
+            Variant::Correct
+            | Variant::LeakOnError
+            | Variant::SlowLeak
+            | Variant::SlowPublish
+            | Variant::CloseFirst
+            | Variant::Crash
+            | Variant::FlakyHealth
+            | Variant::StaleChannel => self.pool.fill(connection).await,
             Variant::LeakEveryPublish
             | Variant::ConnectionLeak
             | Variant::Churn
@@ -71,13 +83,17 @@ impl Tactics {
 
     /// Publishes one message, at most four at a time.
     pub(crate) async fn publish(&self, message: &Message) -> Outcome {
+        self.stumble().await;
         let deadline = Instant::now() + CHANNEL_LIMIT;
         let Some(turn) = self.pool.turn(deadline).await else {
             let words = format!("no channel was free within {} s", CHANNEL_LIMIT.as_secs());
             return Outcome::NotSent(Problem::new("publish_not_sent", words));
         };
         let outcome = match self.arguments.variant {
-            Variant::Correct => self.pooled(turn, message, deadline).await,
+            Variant::Correct | Variant::SlowPublish | Variant::Crash | Variant::FlakyHealth => {
+                self.pooled(turn, message, deadline).await
+            }
+            Variant::CloseFirst => self.close_first(turn, message, deadline).await,
             Variant::LeakOnError => self.leak_on_error(turn, message, deadline).await,
             Variant::SlowLeak => self.slow_leak(turn, message, deadline).await,
             Variant::StaleChannel => self.stale(turn, message, deadline).await,
@@ -100,6 +116,33 @@ impl Tactics {
         let sent = message::send(&channel, message).await;
         turn.slot = sent.usable.then_some(channel);
         Ok(sent.outcome)
+    }
+
+    /// What some variants do before a publish.
+    async fn stumble(&self) {
+        let nth = || self.publishes.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.arguments.variant {
+            Variant::SlowPublish if nth().is_multiple_of(SLOW_PUBLISH) => sleep(SLOW_BY).await,
+            Variant::Crash if nth() == CRASH => std::process::exit(1),
+            _ => {}
+        }
+    }
+
+    /// As `pooled`, but one publish in some closes its channel first.
+    async fn close_first(
+        &self,
+        mut turn: Turn<'_>,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<Outcome, NoChannel> {
+        let nth = self.publishes.fetch_add(1, Ordering::Relaxed) + 1;
+        if !nth.is_multiple_of(CLOSE_FIRST) {
+            return self.pooled(turn, message, deadline).await;
+        }
+        let channel = self.borrow(&mut turn, deadline).await?;
+        let _ = channel.close(200, "done".into()).await;
+        let words = "the channel was closed before the publish".to_owned();
+        Ok(Outcome::NotSent(Problem::new("amqp_channel_closed", words)))
     }
 
     /// As `pooled`, but a channel that saw a failure is set aside, unclosed.

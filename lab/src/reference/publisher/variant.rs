@@ -45,6 +45,18 @@ pub enum Variant {
     /// Leaks, and answers 200 when no channel is left: messages are lost.
     #[strum(message = "leaks like leak-every-publish, and answers 200 when no channel is left")]
     LoseOnExhaustion,
+    /// One publish in ten takes long.
+    #[strum(message = "one publish in ten takes 1.3 s longer")]
+    SlowPublish,
+    /// One publish in twenty closes its channel first.
+    #[strum(message = "one publish in twenty closes the channel that it is to use, and fails")]
+    CloseFirst,
+    /// The process dies now and then.
+    #[strum(message = "a process dies of its 700th publish")]
+    Crash,
+    /// The health endpoint errs.
+    #[strum(message = "the health endpoint answers 503 one time in five")]
+    FlakyHealth,
     /// What the broker closes is never opened again.
     #[strum(message = "a channel or connection that the broker closed is never replaced")]
     StaleChannel,

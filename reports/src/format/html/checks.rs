@@ -128,12 +128,15 @@ fn drawing(out: &mut String, record: &Record, finding: &Finding, index: usize) -
 
 fn evidence(out: &mut String, finding: &Finding) -> Result {
     if !finding.evidence.is_empty() {
+        let dated = finding.evidence.iter().any(|piece| piece.at.is_some());
         let row = |piece: &crate::record::Evidence| {
             let at = piece.at.map(text::moment).unwrap_or_default();
-            vec![piece.what.clone(), piece.seen.clone(), at]
+            let cells = [piece.what.clone(), piece.seen.clone()].into_iter();
+            cells.chain(dated.then_some(at)).collect()
         };
-        let rows: Vec<_> = finding.evidence.iter().map(row).collect();
-        super::table(out, "Evidence", &["What", "Seen", "At"], &rows)?;
+        let rows: Vec<Vec<String>> = finding.evidence.iter().map(row).collect();
+        let columns = if dated { &["What", "Seen", "At"][..] } else { &["What", "Seen"] };
+        super::table(out, "Evidence", columns, &rows)?;
     }
     match &finding.evidence_file {
         Some(file) if links(file) => writeln!(

@@ -12,6 +12,7 @@ use scenarios::plan::check::{
 use scenarios::plan::fault::{Held as Paused, StopSignal, Stopped};
 use scenarios::plan::workload::Hit;
 use scenarios::plan::{FaultKind, Pick, Role, Transport};
+use scenarios::program::Program;
 use scenarios::units::{Quantity, Rate, Share, Span};
 
 use super::scene::{Scene, names};
@@ -19,13 +20,13 @@ use crate::history::{AnswersHistory, Dead, Seen, SeenWorkload};
 
 /// When the fault is injected, and when it should be over.
 const INJECTED: f64 = 37.0;
-const OVER: f64 = 41.0;
+pub(super) const OVER: f64 = 41.0;
 /// Whoever was due from here on may have waited for what did not come back.
 const WAITED: u64 = 36;
 
 /// How what a fault ended comes back.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Back {
+pub(super) enum Back {
     ByCommand,
     BySupervisor,
 }
@@ -33,7 +34,7 @@ enum Back {
 impl Scene {
     /// Processes are stopped for 4 s, and have 10 s to be whole again. Whether
     /// they are is up to `healed`.
-    fn stopped(self, back: Back, healed: Option<f64>) -> Self {
+    pub(super) fn stopped(self, back: Back, healed: Option<f64>) -> Self {
         let mut scene = self.fault("stop", INJECTED);
         let fault = &mut scene.plan.faults[0];
         fault.heal_within = Span::seconds(10);
@@ -43,12 +44,17 @@ impl Scene {
             lasts: Span::seconds(4),
             signal: StopSignal::Term,
         });
-        let start = if back == Back::ByCommand { vec!["service".to_owned()] } else { Vec::new() };
+        let start = match back {
+            Back::ByCommand => Program::literal(["service"]),
+            Back::BySupervisor => Program::default(),
+        };
         let role = Role { start, ..Role::default() };
         scene.plan.system.roles.insert("service".to_owned(), role);
         let record = &mut scene.history.faults[0];
         record.kind = "stop_process".to_owned();
+        record.undone = Some(OVER);
         record.healed = healed;
+        record.unhealed = healed.is_none();
         record.problem = healed.is_none().then(|| "0 of 1 processes run".to_owned());
         scene
     }

@@ -52,7 +52,7 @@ fn a_good_run_holds() {
     let scene = good();
     let judgement = judge(&scene.plan, &scene.history);
     assert_eq!(judgement.verdict, Held, "{}", judgement.headline);
-    assert_eq!(judgement.headline, "1 check held over 2,550 operations and 1 fault");
+    assert_eq!(judgement.headline, "3 checks held over 2,550 operations and 1 fault");
     assert!(judgement.advice.is_none() && judgement.anomalies.is_empty());
     let order: Vec<&str> =
         judgement.findings.iter().map(|finding| finding.check.as_str()).collect();
@@ -91,7 +91,7 @@ fn what_was_skipped_stands_in_the_headline() {
     let judgement = judge(&scene.plan, &scene.history);
     assert_eq!(
         judgement.headline,
-        "1 check held over 2,550 operations and 1 fault; 1 fault and 2 checks skipped"
+        "3 checks held over 2,550 operations and 1 fault; 1 fault and 2 checks skipped"
     );
     scene.plan.checks.push(check("unseen", at_most("broker.messages_ready", 5.0)));
     let headline = judge(&scene.plan, &scene.history).headline;

@@ -229,10 +229,12 @@ impl Scene {
             planned: injected,
             injected: Some(injected),
             confirmed: Some(injected + 0.1),
+            undone: Some(injected + 1.0),
             healed: Some(injected + 2.0),
             victims: vec!["service-1 (pid 17)".to_owned()],
             blocked: false,
             still_there: false,
+            unhealed: false,
             problem: None,
         });
         self

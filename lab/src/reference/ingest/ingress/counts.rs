@@ -20,6 +20,7 @@ use crate::reference::server::since_epoch;
 pub(crate) struct Counts {
     started: Duration,
     requests: Mutex<BTreeMap<u16, u64>>,
+    asked: AtomicU64,
     accepted: AtomicU64,
     hits: AtomicU64,
     enqueued: [[AtomicU64; 2]; PARTITIONS as usize],
@@ -32,6 +33,7 @@ impl Counts {
         Self {
             started: since_epoch(),
             requests: Mutex::default(),
+            asked: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             enqueued: std::array::from_fn(|_| [AtomicU64::new(0), AtomicU64::new(0)]),
@@ -43,11 +45,17 @@ impl Counts {
         *requests.entry(status.as_u16()).or_default() += 1;
     }
 
-    pub(crate) fn accepted(&self, partition: u16, hit: bool, enqueued: bool) {
+    /// One more request has come; gives how many have.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// `hits` is 0 for a message that was new.
+    pub(crate) fn accepted(&self, partition: u16, hits: u64, enqueued: bool) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        self.hits.fetch_add(u64::from(hit), Ordering::Relaxed);
+        self.hits.fetch_add(hits, Ordering::Relaxed);
         let of_partition = &self.enqueued[usize::from(partition)];
-        of_partition[usize::from(hit)].fetch_add(u64::from(enqueued), Ordering::Relaxed);
+        of_partition[usize::from(hits > 0)].fetch_add(u64::from(enqueued), Ordering::Relaxed);
     }
 
     /// `lags` are those of the partitions; what is unknown is left out.
@@ -93,9 +101,9 @@ mod tests {
     fn an_unknown_lag_is_no_sample_and_a_hit_counts_as_enqueued() {
         let counts = Counts::new();
         counts.answered(StatusCode::OK);
-        counts.accepted(3, false, true);
-        counts.accepted(3, true, true);
-        counts.accepted(3, true, false);
+        counts.accepted(3, 0, true);
+        counts.accepted(3, 1, true);
+        counts.accepted(3, 1, false);
         let text = counts.page(&[Some(5), None]).render();
         for line in [
             "http_requests_total{code=\"200\"} 1",

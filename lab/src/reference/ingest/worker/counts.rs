@@ -47,6 +47,7 @@ pub(crate) struct Tally {
 pub(crate) struct Counts {
     started: Duration,
     processed: [AtomicU64; STATUSES.len()],
+    buried: AtomicU64,
     /// The last bucket is for what is above all bounds.
     buckets: [AtomicU64; BOUNDS.len() + 1],
     microseconds: AtomicU64,
@@ -57,9 +58,21 @@ impl Counts {
         Self {
             started: since_epoch(),
             processed: std::array::from_fn(|_| AtomicU64::new(0)),
+            buried: AtomicU64::new(0),
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
             microseconds: AtomicU64::new(0),
         }
+    }
+
+    /// One more dead letter, told or not; gives how many there are.
+    pub(crate) fn buried(&self) -> u64 {
+        self.buried.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many messages are rows.
+    pub(crate) fn settled(&self) -> u64 {
+        let count = |status: Status| self.processed[status as usize].load(Ordering::Relaxed);
+        count(Status::Success) + count(Status::Duplicate)
     }
 
     pub(crate) fn count(&self, status: Status, count: u64) {
