@@ -79,6 +79,9 @@ impl Offered {
 /// code.
 pub(crate) fn offer_and_report(load: Load) -> ExitCode {
     let Load { job, title, output, start_at } = load;
+    for note in title.notes.iter().filter(|_| !output.quiet) {
+        eprintln!("loadgen: {}", title.secrets.hide(note));
+    }
     let outcome = Files::open(&output).map_err(Into::into).and_then(|mut files| {
         let hlogs = std::mem::take(&mut files.hlogs);
         let mut offered = offer(job, &title, start_at, &output, hlogs)?;

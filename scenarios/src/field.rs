@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::locator::Locator;
 use crate::plan::check::DeadLetters;
+use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
@@ -100,6 +101,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Pointer>(&mut all);
     enter::<Arrival>(&mut all);
     enter::<Late>(&mut all);
+    enter::<Order>(&mut all);
     enter::<Acks>(&mut all);
     enter::<Unit>(&mut all);
     enter::<DeadLetters>(&mut all);

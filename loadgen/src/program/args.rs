@@ -23,6 +23,8 @@ use redis::RedisArgs;
 
 mod amqp;
 mod command;
+mod content;
+mod form;
 mod http;
 mod kafka;
 mod load;
@@ -40,10 +42,12 @@ const EXAMPLES: &str = "Examples:
   loadgen kafka 127.0.0.1:9092 --topic events --rate 10k/s --record-key @{key}
   loadgen http http://127.0.0.1:8080/ --concurrency 64 -z 10s --threshold 'p99<50ms'
   loadgen http https://127.0.0.1:8443/ --http2 --streams 100 -r 5k/s -z 1m --cacert ca.pem
+  loadgen http http://127.0.0.1:8080/users/@{user} --data users.csv --body @order.json -r 500/s
   loadgen command --rate 5/s --duration 1m -- ./publish.sh @{id}
 
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
-(hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
+(hexadecimal digits), @{pad} (up to --size) and the columns of --data, which differ for each
+operation. @{data:NAME} is a column whose name is another mark's, too.
 Exit codes: 0 offered and every threshold kept, 1 a threshold broken, or an operation not acked
 with --fail-on-error, 2 usage, 3 with thresholds:
 the generator or its machine could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
@@ -119,6 +123,8 @@ pub(crate) struct Title {
     /// Operations per second that were asked for in the mean; `None` in a
     /// closed loop.
     pub(crate) rate: Option<f64>,
+    /// What is probably not meant as it was asked for.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Args {

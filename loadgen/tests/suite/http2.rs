@@ -145,13 +145,15 @@ fn http(url: &str, streams: u32) -> Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
-        body: "@{id}".to_owned(),
+        body: "@{id}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
         compare: loadgen::Compare::default(),
         tls: Tls::default(),
         version: HttpVersion::Http2 { streams },
+        follow: 0,
+        compressed: false,
     }
 }
 

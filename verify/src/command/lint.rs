@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use scenarios::Settings;
 
 use crate::exit::{self, Failure};
-use crate::{guards, preflight};
+use crate::{files, guards, preflight};
 
 /// Checks every file, and fails when one of them has a problem.
 ///
@@ -24,6 +24,8 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
                 // Those that are written out are read now.
                 let read = preflight::addresses(&plan, &BTreeMap::new());
                 read.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
+                files::check(&plan)
+                    .map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
                 Ok(plan)
             });
         match checked {

@@ -6,6 +6,7 @@ use http::Method;
 use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 
+use super::follow::{Elsewhere, Hop, Hops, answered};
 use super::wire::{Trouble, Wire};
 use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample};
 use crate::backoff::Backoff;
@@ -95,6 +96,7 @@ pub(super) async fn drive(target: &Target, form: &Form, lane: &Lane) {
         wire: None,
         backoff: Backoff::default(),
         request: Request::default(),
+        elsewhere: Elsewhere::default(),
     };
     // Before the first operation is due; if it fails, that operation will see.
     let _ = connection.connect(lane.now() + lane.timeout()).await;
@@ -110,6 +112,7 @@ struct Connection<'a> {
     wire: Option<Wire>,
     backoff: Backoff,
     request: Request,
+    elsewhere: Elsewhere,
 }
 
 impl Connection<'_> {
@@ -128,7 +131,7 @@ impl Connection<'_> {
     async fn connect(&mut self, until: Duration) -> Result<(), Reason> {
         match self.lane.limit(until, self.target.address.connect()).await {
             Some(Ok(stream)) => {
-                self.wire = Some(Wire::new(stream, self.lane.standing()));
+                self.wire = Some(Wire::new(stream, Some(self.lane.standing())));
                 Ok(())
             }
             Some(Err(error)) => Err(self.lane.unmade(&error)),
@@ -165,7 +168,10 @@ impl Attempts for Connection<'_> {
             let exchange =
                 wire.exchange(&self.request.bytes, self.form.head_only, ear.as_deref_mut());
             match self.lane.limit(until, exchange).await {
-                Some(Ok(status)) => return self.target.answer(status),
+                Some(Ok(status)) => {
+                    let (target, lane) = (self.target, self.lane);
+                    return answered(target, lane, self, op, status, until, ear).await;
+                }
                 Some(Err(Trouble::Unsent)) => self.wire = None,
                 Some(Err(Trouble::Lost(error))) => {
                     self.wire = None;
@@ -182,5 +188,41 @@ impl Attempts for Connection<'_> {
 
     fn pause(&mut self) -> Duration {
         self.backoff.pause()
+    }
+}
+
+impl Hops for Connection<'_> {
+    async fn hop(
+        &mut self,
+        op: &Op,
+        hop: &Hop,
+        until: Duration,
+        ear: &mut Ear<'_>,
+    ) -> Result<u16, Reason> {
+        let (target, lane) = (self.target, self.lane);
+        let Some(follow) = target.follow.as_deref().filter(|follow| follow.is_home(hop)) else {
+            return self.elsewhere.hop(target, lane, op, hop, until, ear).await;
+        };
+        follow.write(target, lane, op, hop, &mut self.request.bytes);
+        for _ in 0..=RESENDS {
+            if self.wire.as_ref().is_none_or(Wire::is_dead) {
+                self.wire = None;
+                self.connect(until).await?;
+            }
+            let Some(wire) = self.wire.as_mut() else { continue };
+            let without_body = hop.method == Method::HEAD;
+            let exchange = wire.exchange(&self.request.bytes, without_body, Some(ear));
+            let trouble = match lane.limit(until, exchange).await {
+                Some(Ok(status)) => return Ok(status),
+                Some(Err(Trouble::Unsent)) => None,
+                Some(Err(Trouble::Lost(error))) => Some(Reason::Lost(error)),
+                None => Some(Reason::Timeout),
+            };
+            self.wire = None;
+            if let Some(reason) = trouble {
+                return Err(reason);
+            }
+        }
+        Err(Reason::Unreachable(CLOSES.to_owned()))
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Wire {
     from: usize,
     to: usize,
     dead: bool,
-    _standing: Standing,
+    _standing: Option<Standing>,
 }
 
 /// Why a request has no answer.
@@ -42,7 +42,8 @@ pub(super) enum Trouble {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, standing: Standing) -> Self {
+    /// A connection; one to another place than the target has no standing.
+    pub(super) fn new(stream: Stream, standing: Option<Standing>) -> Self {
         Self { stream, read: vec![0; READ], from: 0, to: 0, dead: false, _standing: standing }
     }
 
