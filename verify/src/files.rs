@@ -36,22 +36,25 @@ pub(crate) fn filled(
 }
 
 /// Sees that the files of all workloads are there, have the columns that are
-/// asked for, and rows enough.
+/// asked for, and rows enough. Gives what is probably not meant so.
 ///
 /// # Errors
 /// Everything that is wrong, a line each.
-pub(crate) fn check(plan: &Plan) -> Result<(), String> {
-    let wrong = plan.workloads.iter().filter_map(|workload| {
-        let why = examine(plan, workload).err()?;
-        Some(format!("workload {}: {why}", workload.name))
-    });
-    let wrong: Vec<String> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+pub(crate) fn check(plan: &Plan) -> Result<Vec<String>, String> {
+    let (mut doubts, mut wrong) = (Vec::new(), Vec::new());
+    for workload in &plan.workloads {
+        let of = |why: String| format!("workload {}: {why}", workload.name);
+        match examine(plan, workload) {
+            Ok(doubt) => doubts.extend(doubt.map(of)),
+            Err(why) => wrong.push(of(why)),
+        }
+    }
+    if wrong.is_empty() { Ok(doubts) } else { Err(wrong.join("\n")) }
 }
 
-fn examine(plan: &Plan, workload: &Workload) -> Result<(), String> {
+fn examine(plan: &Plan, workload: &Workload) -> Result<Option<String>, String> {
     if workload.data.is_none() && workload.body_file.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     // What the addresses are is of no interest here.
     let targets: BTreeMap<String, String> =
@@ -78,5 +81,57 @@ fn examine(plan: &Plan, workload: &Workload) -> Result<(), String> {
             ));
         }
     }
-    Ok(())
+    let doubt = "its body is sent as it is and nothing beside it says @{id}; add a header, a key \
+                 or the like where effects are looked for";
+    Ok(transport.is_nameless().then(|| doubt.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use scenarios::{Settings, suite};
+
+    use super::*;
+
+    /// The shipped scenario with these lines in its first workload, in a folder
+    /// with some files.
+    fn checked(lines: &str, url: &str) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in [
+            ("rows.csv", &b"user\nann\n"[..]),
+            ("body", b"\xff\x00"),
+            ("text", b"{\"u\":\"@{user}\",\"id\":\"@{id}\"}"),
+        ] {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let source = suite::find("idempotent-ingest").unwrap().source;
+        let source = source
+            .replacen("name = \"send\"\n", &format!("name = \"send\"\n{lines}\n"), 1)
+            .replacen("url = \"${target.service}${path}\"", &format!("url = \"{url}\""), 1);
+        let source = match lines.contains("body_file") {
+            true => source.replacen("body = \"${body}\"\n", "", 1),
+            false => source,
+        };
+        let mut plan = scenarios::plan("s", &source, &Settings::default()).unwrap();
+        plan.anchor(folder.path());
+        check(&plan)
+    }
+
+    #[test]
+    fn files_are_looked_at_before_the_run() {
+        let rows = "data = { file = \"rows.csv\" }";
+        let plain = "${target.service}${path}";
+        assert_eq!(checked(rows, "${target.service}/@{user}"), Ok(Vec::new()));
+        assert_eq!(checked(&format!("{rows}\nbody_file = \"text\""), plain), Ok(Vec::new()));
+        let doubts = checked("body_file = \"body\"", plain).unwrap();
+        assert!(doubts[0].contains("nothing beside it says @{id}"), "{doubts:?}");
+        for (lines, url, hint) in [
+            ("data = { file = \"none.csv\" }", plain, "none.csv cannot be read: there is no such"),
+            (rows, "${target.service}/@{usr}", "did you mean @{user}?"),
+            ("body_file = \"text\"", plain, "@{user} is unknown"),
+            ("data = { file = \"rows.csv\", order = \"once\" }", plain, "has 1 rows for"),
+        ] {
+            let error = checked(lines, url).unwrap_err();
+            assert!(error.starts_with("workload send: ") && error.contains(hint), "{error}");
+        }
+    }
 }
