@@ -27,6 +27,8 @@ pub(crate) struct Said {
     pub(crate) hit: Option<bool>,
     /// It is the answer to an attempt after one whose outcome is unknown.
     pub(crate) retried: bool,
+    /// Its body came in an encoding that cannot be read here.
+    pub(crate) unread: bool,
 }
 
 /// The value that must be the same in each answer.
@@ -70,6 +72,10 @@ pub struct Compared {
     pub disagreed: u64,
     /// Neither has the value.
     pub valueless: u64,
+    /// The body of one came in an encoding that was not read, so that what it
+    /// says is unknown.
+    #[serde(default)]
+    pub unread: u64,
     /// The later answer, or one of two that overlapped, says that the operation
     /// was known.
     pub marked: u64,
@@ -123,6 +129,7 @@ impl Answers {
     pub(crate) fn compare(&mut self, seq: u64, pair: &Pair) -> bool {
         let Pair { earlier, later, overlaps } = pair;
         self.counts.pairs += 1;
+        self.counts.unread += u64::from(earlier.unread || later.unread);
         let disagrees = match (&earlier.value, &later.value) {
             (Value::Unasked, _) | (_, Value::Unasked) => false,
             (Value::Missing, Value::Missing) => {
@@ -177,6 +184,7 @@ impl Answers {
         sum.agreed += more.agreed;
         sum.disagreed += more.disagreed;
         sum.valueless += more.valueless;
+        sum.unread += more.unread;
         sum.marked += more.marked;
         sum.unmarked += more.unmarked;
         sum.premature += more.premature;
@@ -212,7 +220,7 @@ mod tests {
             Some(value) => Value::Text(value.to_string().into()),
             None => Value::Missing,
         };
-        Said { value, hit: Some(hit), retried }
+        Said { value, hit: Some(hit), retried, unread: false }
     }
 
     fn compared(earlier: Said, later: Said, overlaps: bool) -> Compared {

@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
+use scenarios::plan::data::Order;
+
 use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::descriptors;
@@ -19,7 +21,7 @@ use crate::running::Running;
 use crate::shape::Shape;
 use crate::tally::Second;
 use crate::transport::{Target, Transport};
-use crate::worker::Order;
+use crate::worker;
 
 /// One workload of a run.
 #[derive(Debug, Clone)]
@@ -182,6 +184,20 @@ fn check(job: &Job) -> Result<(), LoadError> {
     if job.timeout.is_zero() {
         return Err(setting("timeout", "0s", "use a time such as 5s"));
     }
+    let once = job.shape.data.as_ref().filter(|data| data.order() == Order::Once);
+    if let Some(data) = once
+        && job.pace.total().is_none_or(|total| total > data.rows())
+    {
+        let problem = match job.pace.total() {
+            Some(total) => format!(
+                "there are {total} operations, and each is to have a row of its own; offer fewer, \
+                 give more rows, or use them in turn or at random"
+            ),
+            None => "each operation is to have a row of its own; say how many there are".to_owned(),
+        };
+        let rows = format!("{} with {} rows", data.shown(), data.rows());
+        return Err(setting("data file", &rows, &problem));
+    }
     if job.max_in_flight == Some(0) {
         return Err(setting("number in flight", "0", "use at least 1"));
     }
@@ -230,7 +246,7 @@ impl Ready {
                 (sealed, Some(seconds))
             }
         };
-        let order = Order {
+        let order = worker::Order {
             target,
             supply: Arc::new(Supply {
                 pace: job.pace,

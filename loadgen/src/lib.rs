@@ -18,7 +18,9 @@ mod book;
 mod clock;
 mod collector;
 pub mod compare;
+pub mod content;
 mod counter;
+pub mod data;
 mod deadlines;
 mod descriptors;
 mod error;
@@ -55,6 +57,8 @@ mod worker;
 
 pub use answers::{Answers, Compared};
 pub use book::{Resent, Retries};
+pub use content::Content;
+pub use data::Data;
 pub use error::LoadError;
 pub use identity::{Identity, IdentityRef};
 pub use job::{Instance, Job, Late, Ready, room_for, start};

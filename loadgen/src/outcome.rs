@@ -96,6 +96,8 @@ pub enum Reason {
     Spawn(String),
     /// The operation could not be put into the protocol's form.
     Unsendable(String),
+    /// A redirect could not be followed to an answer.
+    Redirect(String),
 }
 
 impl Reason {
@@ -133,6 +135,7 @@ impl fmt::Display for Reason {
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
             Self::Spawn(error) => write!(f, "could not be started: {error}"),
             Self::Unsendable(error) => write!(f, "could not be sent: {error}"),
+            Self::Redirect(why) => write!(f, "a redirect that could not be followed: {why}"),
         }
     }
 }

@@ -12,19 +12,33 @@
 //! | `@{int:A-B}` | a number from A to B, drawn from the seed |
 //! | `@{rand:N}` | N hexadecimal digits, drawn from the seed |
 //! | `@{pad}` | as many letters as bring the text to the size asked for |
+//! | `@{column}`, `@{data:column}` | the value of a column of the data file |
+//!
+//! A value of the data file is percent-encoded in a URL and in a form, and
+//! escaped in a body that is JSON where it stands within a string. Elsewhere it
+//! stands as it is.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::BufMut;
 
+use crate::content::{Content, Piece};
+use crate::data::Data;
 use crate::identity::IdentityRef;
 use crate::shape::{self, Shape};
+use escape::Escape;
+pub(crate) use escape::percent;
+use mark::Mark;
+pub use mark::write_identity;
+pub(crate) use mark::write_number;
+use split::Split;
+
+mod escape;
+mod mark;
+mod split;
 
 /// Padding is copied from a stretch of letters of this length.
 const FILLER: usize = 4096;
-
-/// The longest random field, in digits.
-const LONGEST_FIELD: u64 = 65_536;
 
 /// A text with marks for what differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,22 +58,8 @@ pub struct Fields<'a> {
     pub identity: IdentityRef<'a>,
     /// The Unix time in milliseconds.
     pub time: u64,
-    /// Keys, sizes and random fields.
+    /// Keys, sizes, random fields and the rows of the data file.
     pub shape: &'a Shape,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Id,
-    Seq,
-    Run,
-    Time,
-    Key,
-    /// A number: the number of the field, the least and the greatest value.
-    Int(u64, u64, u64),
-    /// Hexadecimal digits: the number of the field, and how many.
-    Rand(u64, u64),
-    Pad,
 }
 
 /// Why a text is not a payload template.
@@ -76,11 +76,30 @@ pub enum PayloadError {
     },
     /// A mark that does not exist.
     #[error(
-        "@{{{name}}} is unknown; the marks are @{{id}}, @{{seq}}, @{{run}}, @{{time}}, @{{key}}, \
-         @{{int:A-B}}, @{{rand:N}} and @{{pad}}"
+        "@{{{name}}} is unknown{}; the marks are @{{id}}, @{{seq}}, @{{run}}, @{{time}}, @{{key}}, \
+         @{{int:A-B}}, @{{rand:N}}, @{{pad}} and the columns of a data file",
+        meant(.nearest.as_deref())
     )]
     Unknown {
         /// What stands between the braces.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// A column that the data file does not have.
+    #[error("@{{data:{name}}} is no column of {shown}; {help}")]
+    Column {
+        /// The name of the column.
+        name: String,
+        /// The data file.
+        shown: String,
+        /// The nearest name, or all.
+        help: String,
+    },
+    /// A column, and no data file.
+    #[error("@{{data:{name}}} is a column of a data file, and there is none; give it with --data")]
+    NoData {
+        /// The name of the column.
         name: String,
     },
     /// More than one `@{pad}`.
@@ -99,53 +118,62 @@ pub enum PayloadError {
     },
 }
 
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean @{{{name}}}?)")).unwrap_or_default()
+}
+
 impl Payload {
-    /// Splits a text at its marks.
+    /// Splits a text at its marks; it has no columns.
     ///
     /// # Errors
     /// When a mark is unknown or not closed.
     pub fn new(text: &str) -> Result<Self, PayloadError> {
-        let mut head = None;
-        let mut tail: Vec<(Mark, Box<[u8]>)> = Vec::new();
-        let mut literal = String::new();
-        let mut pending = None;
-        let mut rest = text;
-        while let Some(at) = rest.find("@{") {
-            if rest[..at].ends_with('@') {
-                literal.push_str(&rest[..at]);
-                literal.push('{');
-                rest = &rest[at + 2..];
-                continue;
-            }
-            literal.push_str(&rest[..at]);
-            let (mark, behind) = mark(&rest[at..], tail.len() as u64)?;
-            let piece = std::mem::take(&mut literal).into_bytes().into_boxed_slice();
-            match pending.replace(mark) {
-                None => head = Some(piece),
-                Some(earlier) => tail.push((earlier, piece)),
-            }
-            rest = behind;
-        }
-        literal.push_str(rest);
-        let piece = literal.into_bytes().into_boxed_slice();
-        match pending {
-            None => head = Some(piece),
-            Some(earlier) => tail.push((earlier, piece)),
-        }
-        let filler = match tail.iter().filter(|(mark, _)| *mark == Mark::Pad).count() {
-            0 => Vec::new(),
-            1 => filler(),
-            _ => return Err(PayloadError::Pads),
-        };
-        Ok(Self { head: head.unwrap_or_default(), tail: tail.into(), filler: filler.into() })
+        Self::plain(text, &Shape::default())
     }
 
-    /// Splits the text of a body whose size the shape may give.
+    /// Splits a text in which values of the data file stand as they are.
+    ///
+    /// # Errors
+    /// When a mark is unknown or not closed.
+    pub fn plain(text: &str, shape: &Shape) -> Result<Self, PayloadError> {
+        let mut split = Split::new(shape.data.as_deref());
+        split.text(text, |_| Escape::None)?;
+        split.finish()
+    }
+
+    /// Splits a text in which values of the data file are percent-encoded, as
+    /// in a URL.
+    ///
+    /// # Errors
+    /// When a mark is unknown or not closed.
+    pub fn encoded(text: &str, shape: &Shape) -> Result<Self, PayloadError> {
+        let mut split = Split::new(shape.data.as_deref());
+        split.text(text, |_| Escape::Percent)?;
+        split.finish()
+    }
+
+    /// Splits content that has the size that it is given.
+    ///
+    /// # Errors
+    /// When a mark is unknown or not closed.
+    pub fn content(content: &Content, shape: &Shape) -> Result<Self, PayloadError> {
+        let mut split = Split::new(shape.data.as_deref());
+        for piece in content.pieces() {
+            match piece {
+                Piece::Text(text) => split.json_or_text(text)?,
+                Piece::Encoded(text) => split.text(text, |_| Escape::Percent)?,
+                Piece::Bytes(bytes) => split.literal(bytes),
+            }
+        }
+        split.finish()
+    }
+
+    /// Splits a body whose size the shape may give.
     ///
     /// # Errors
     /// When a mark is wrong, or the text cannot be brought to the size.
-    pub fn body(text: &str, shape: &Shape) -> Result<Self, PayloadError> {
-        let payload = Self::new(text)?;
+    pub fn body(content: &Content, shape: &Shape) -> Result<Self, PayloadError> {
+        let payload = Self::content(content, shape)?;
         let Some(sizes) = &shape.size else { return Ok(payload) };
         let (size, needed) = (sizes.shortest(), payload.longest(shape));
         if payload.filler.is_empty() && !(size == sizes.longest() && needed == size) {
@@ -163,12 +191,18 @@ impl Payload {
         self.tail.is_empty()
     }
 
+    /// Every value that a column of the data file puts into it, without what is
+    /// escaped.
+    pub(crate) fn values<'a>(&'a self, data: &'a Data) -> impl Iterator<Item = &'a [u8]> {
+        let columns = self.tail.iter().filter_map(|(mark, _)| mark.column());
+        columns.flat_map(|column| data.values(column))
+    }
+
     /// Appends the text of one operation to `out`.
     pub fn render(&self, fields: &Fields<'_>, out: &mut impl BufMut) {
         out.put_slice(&self.head);
         for (mark, literal) in &self.tail {
             match *mark {
-                Mark::Id => write_identity(fields.identity, out),
                 Mark::Pad => self.pad(fields, out),
                 _ => mark.render(fields, out),
             }
@@ -179,7 +213,7 @@ impl Payload {
     fn pad(&self, fields: &Fields<'_>, out: &mut impl BufMut) {
         let sequence = fields.identity.sequence;
         let Some(size) = fields.shape.size(sequence) else { return };
-        let mut left = size.saturating_sub(self.width(fields));
+        let mut left = size.saturating_sub(self.width(|mark| mark.width(fields)));
         let mut from = shape::mix(sequence) as usize % FILLER;
         while left > 0 {
             let piece = &self.filler[from..FILLER.min(from + left)];
@@ -189,134 +223,28 @@ impl Payload {
         }
     }
 
-    /// The length of an operation's text without its padding, in bytes.
-    fn width(&self, fields: &Fields<'_>) -> usize {
-        let width = |(mark, literal): &(Mark, Box<[u8]>)| mark.width(fields) + literal.len();
+    /// The length of a text without its padding, in bytes.
+    fn width(&self, of: impl Fn(Mark) -> usize) -> usize {
+        let width = |(mark, literal): &(Mark, Box<[u8]>)| of(*mark) + literal.len();
         self.head.len() + self.tail.iter().map(width).sum::<usize>()
     }
 
-    /// The same for a late operation of a usual run.
+    /// The same for a late operation of a usual run, with the longest values of
+    /// the data file.
     fn longest(&self, shape: &Shape) -> usize {
         let identity = IdentityRef {
             run: "load-19abcdef012-12345",
             workload: "command",
             sequence: 999_999_999,
         };
-        self.width(&Fields { identity, time: 1_700_000_000_000, shape })
-    }
-}
-
-impl Mark {
-    fn number(self, fields: &Fields<'_>) -> Option<u64> {
-        let sequence = fields.identity.sequence;
-        Some(match self {
-            Self::Seq => sequence,
-            Self::Time => fields.time,
-            Self::Key => fields.shape.key(sequence),
-            Self::Int(field, least, greatest) => {
-                let span = u128::from(greatest - least) + 1;
-                least + ((u128::from(fields.shape.field(field, sequence)) * span) >> 64) as u64
-            }
-            _ => return None,
-        })
-    }
-
-    fn render(self, fields: &Fields<'_>, out: &mut impl BufMut) {
-        if let Some(number) = self.number(fields) {
-            write_number(number, out);
-        } else if self == Self::Run {
-            out.put_slice(fields.identity.run.as_bytes());
-        } else if let Self::Rand(field, digits) = self {
-            let mut bits = fields.shape.field(field, fields.identity.sequence);
-            for digit in 0..digits {
-                if digit % 16 == 0 && digit > 0 {
-                    bits = shape::mix(bits.wrapping_add(digit));
-                }
-                let at = (bits >> (digit % 16 * 4)) & 15;
-                out.put_u8(b"0123456789abcdef"[at as usize]);
-            }
-        }
-    }
-
-    /// How many bytes it becomes; none for padding.
-    fn width(self, fields: &Fields<'_>) -> usize {
-        let IdentityRef { run, workload, sequence } = fields.identity;
-        match self {
-            Self::Id => run.len() + workload.len() + 2 + digits(sequence),
-            Self::Run => run.len(),
-            Self::Rand(_, digits) => digits as usize,
-            Self::Pad => 0,
-            _ => self.number(fields).map_or(0, digits),
-        }
+        let fields = Fields { identity, time: 1_700_000_000_000, shape };
+        self.width(|mark| mark.longest(&fields))
     }
 }
 
 /// Letters that look like text and compress like it.
 fn filler() -> Vec<u8> {
     (0..FILLER as u64).map(|at| b'a' + (shape::mix(at) % 26) as u8).collect()
-}
-
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-/// Reads the mark that `text` starts with; gives what stands behind it.
-fn mark(text: &str, field: u64) -> Result<(Mark, &str), PayloadError> {
-    let end = text.find('}').ok_or_else(|| PayloadError::Unclosed { text: text.to_owned() })?;
-    let mark = match &text[2..end] {
-        "id" => Mark::Id,
-        "seq" => Mark::Seq,
-        "run" => Mark::Run,
-        "time" => Mark::Time,
-        "key" => Mark::Key,
-        "pad" => Mark::Pad,
-        name => {
-            drawn(name, field).ok_or_else(|| PayloadError::Unknown { name: name.to_owned() })?
-        }
-    };
-    Ok((mark, &text[end + 1..]))
-}
-
-/// Reads `int:A-B` or `rand:N`.
-fn drawn(name: &str, field: u64) -> Option<Mark> {
-    let (kind, range) = name.split_once(':')?;
-    match kind {
-        "int" => {
-            let (least, greatest) = range.split_once('-')?;
-            let (least, greatest) = (least.parse().ok()?, greatest.parse().ok()?);
-            (least <= greatest).then_some(Mark::Int(field, least, greatest))
-        }
-        "rand" => {
-            let digits = range.parse().ok()?;
-            (1..=LONGEST_FIELD).contains(&digits).then_some(Mark::Rand(field, digits))
-        }
-        _ => None,
-    }
-}
-
-/// Appends `run/workload/sequence`.
-pub fn write_identity(identity: IdentityRef<'_>, out: &mut impl BufMut) {
-    out.put_slice(identity.run.as_bytes());
-    out.put_slice(b"/");
-    out.put_slice(identity.workload.as_bytes());
-    out.put_slice(b"/");
-    write_number(identity.sequence, out);
-}
-
-/// Appends a decimal number.
-pub(crate) fn write_number(mut number: u64, out: &mut impl BufMut) {
-    // 2⁶⁴ has 20 digits.
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.put_slice(&digits[at..]);
 }
 
 /// Turns times after T0 into Unix time.
@@ -353,7 +281,7 @@ mod tests {
         let identity = IdentityRef { run: "r1", workload: "w", sequence: 42 };
         let fields = Fields { identity, time: 1_700_000_000_123, shape };
         let mut out = Vec::new();
-        Payload::new(text).unwrap().render(&fields, &mut out);
+        Payload::plain(text, shape).unwrap().render(&fields, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -365,6 +293,8 @@ mod tests {
         assert!(parts[1].len() == 20 && parts[1].bytes().all(|b| b.is_ascii_hexdigit()));
         assert_ne!(parts[1], parts[2], "two fields share no chance");
         assert_eq!(parts[3], "42");
+        let first = render("@{rand:16}@{rand:16}");
+        assert_ne!(first[..16], first[16..], "nor do the first two");
         assert_eq!(render(text), render(text));
         assert_ne!(render(text), sized(text, &Shape { seed: 1, ..Shape::default() }));
     }
@@ -372,11 +302,11 @@ mod tests {
     #[test]
     fn a_body_that_cannot_have_its_size_is_refused() {
         let shape = |size: &str| Shape { size: size.parse().ok(), ..Shape::default() };
-        assert!(Payload::body("@{id}@{pad}", &shape("100")).is_ok());
-        assert!(Payload::body("@{id}", &Shape::default()).is_ok());
-        assert_eq!(Payload::body("@{id}", &shape("100")), Err(PayloadError::Unpadded));
-        assert_eq!(Payload::body("@{pad}@{pad}", &shape("9")), Err(PayloadError::Pads));
-        let small = Payload::body("@{id}@{pad}", &shape("10"));
+        assert!(Payload::body(&"@{id}@{pad}".into(), &shape("100")).is_ok());
+        assert!(Payload::body(&"@{id}".into(), &Shape::default()).is_ok());
+        assert_eq!(Payload::body(&"@{id}".into(), &shape("100")), Err(PayloadError::Unpadded));
+        assert_eq!(Payload::body(&"@{pad}@{pad}".into(), &shape("9")), Err(PayloadError::Pads));
+        let small = Payload::body(&"@{id}@{pad}".into(), &shape("10"));
         assert!(matches!(small, Err(PayloadError::TooSmall { size: 10, .. })));
     }
 

@@ -78,9 +78,9 @@ impl Offered {
 /// Offers a load, shows and keeps what became of it, and says so by the exit
 /// code.
 pub(crate) fn offer_and_report(load: Load) -> ExitCode {
-    let Load { job, title, note, output, start_at } = load;
-    if let Some(note) = note.filter(|_| !output.quiet) {
-        eprintln!("loadgen: {note}");
+    let Load { job, title, output, start_at } = load;
+    for note in title.notes.iter().filter(|_| !output.quiet) {
+        eprintln!("loadgen: {}", title.secrets.hide(note));
     }
     let outcome = Files::open(&output).map_err(Into::into).and_then(|mut files| {
         let hlogs = std::mem::take(&mut files.hlogs);

@@ -4,10 +4,12 @@
 //! Nothing is drawn in order, so the same seed gives every operation the same
 //! shape, however the work is shared out among workers and instances.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scenarios::plan;
 
+use crate::data::Data;
 use crate::payload::{Payload, PayloadError};
 
 pub use keys::Keys;
@@ -34,6 +36,8 @@ pub struct Shape {
     /// What stands in those; without it, bytes that no reader of text
     /// understands.
     pub poison_body: Option<Payload>,
+    /// The rows that `@{column}` stands for.
+    pub data: Option<Arc<Data>>,
 }
 
 /// Operations that are sent twice.
@@ -72,6 +76,7 @@ impl Default for Shape {
             duplicates: Duplicates::default(),
             poison: 0.0,
             poison_body: None,
+            data: None,
         }
     }
 }
@@ -85,12 +90,14 @@ pub(crate) enum Purpose {
     Poison,
     /// The n-th random field of a template is drawn for `Field + n`.
     Field,
+    /// The row of the data file.
+    Row,
 }
 
 impl Shape {
     /// The shape of a planned workload in a run with this seed, but for the
-    /// body of its poison, which may name targets. Workloads of one run share
-    /// no chance.
+    /// body of its poison, which may name targets, and for its data, which is in
+    /// a file. Workloads of one run share no chance.
     #[must_use]
     pub fn from_plan(workload: &plan::Workload, seed: u64) -> Self {
         let planned = &workload.shape;
@@ -108,6 +115,7 @@ impl Shape {
             },
             poison: planned.poison.0,
             poison_body: None,
+            data: None,
         }
     }
 
@@ -116,7 +124,7 @@ impl Shape {
     /// # Errors
     /// When a mark is wrong, or the text cannot be brought to the size.
     pub fn with_poison_body(mut self, text: &str) -> Result<Self, PayloadError> {
-        self.poison_body = Some(Payload::body(text, &self)?);
+        self.poison_body = Some(Payload::body(&text.into(), &self)?);
         Ok(self)
     }
 
@@ -155,6 +163,12 @@ impl Shape {
     #[must_use]
     pub(crate) fn field(&self, field: u64, seq: u64) -> u64 {
         self.chance(Purpose::Field, field, seq)
+    }
+
+    /// A row for operation `seq` of so many.
+    pub(crate) fn row(&self, seq: u64, rows: u64) -> u64 {
+        let chance = u128::from(self.chance(Purpose::Row, 0, seq));
+        ((chance * u128::from(rows)) >> 64) as u64
     }
 
     fn chance(&self, purpose: Purpose, field: u64, seq: u64) -> u64 {
@@ -234,6 +248,7 @@ mod tests {
                 duplicates: Duplicates { share: 0.5, when: Again::AtOnce },
                 poison: 0.5,
                 poison_body: None,
+                data: None,
             };
             let (a, b) = (shape(), shape());
             prop_assert_eq!(a.size(seq), b.size(seq));

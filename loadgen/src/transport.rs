@@ -31,6 +31,7 @@ use scenarios::plan;
 use scenarios::redact::Secrets;
 use scenarios::template::TemplateError;
 
+use crate::content::{Content, names_operation};
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::payload::Payload;
@@ -82,7 +83,7 @@ impl Transport {
                 url: http.url.fill(targets)?,
                 method: http.method.clone(),
                 headers: http.headers.clone().into_iter().collect(),
-                body: http.body.fill(targets)?,
+                body: http.body.fill(targets)?.into(),
                 accepted: http.accepted.clone(),
                 refused: http.refused.clone(),
                 retries: http.retries,
@@ -91,6 +92,8 @@ impl Transport {
                 version: HttpVersion::Http1,
                 keepalive: http.keepalive,
                 route: Route::from_plan(&http.route, targets)?,
+                follow: http.follow_redirects,
+                compressed: http.compressed,
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 confirm_window: amqp.confirm_window,
@@ -98,7 +101,7 @@ impl Transport {
                     &amqp.url.fill(targets)?,
                     &amqp.exchange,
                     &amqp.routing_key,
-                    &amqp.body.fill(targets)?,
+                    amqp.body.fill(targets)?,
                 )
             }),
             plan::workload::Transport::Redis(redis) => {
@@ -110,9 +113,62 @@ impl Transport {
             plan::workload::Transport::Command(command) => Self::Command(Command {
                 words: command.run.words(targets)?,
                 refused: command.refused.clone(),
-                body: String::new(),
+                body: Content::default(),
             }),
         })
+    }
+
+    /// The same with another body: the message, the record's value, the element,
+    /// the standard input. An entry of a stream has none.
+    #[must_use]
+    pub fn with_body(mut self, content: Content) -> Self {
+        match &mut self {
+            Self::Http(http) => http.body = content,
+            Self::Amqp(amqp) => amqp.body = content,
+            Self::Kafka(kafka) => kafka.body = content,
+            Self::Command(command) => command.body = content,
+            Self::Redis(redis) => {
+                if let Some((_, body)) = redis.fields.first_mut() {
+                    *body = content;
+                }
+            }
+        }
+        self
+    }
+
+    /// Its payload templates.
+    pub fn texts(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Http(Http { url, headers, body, .. }) => {
+                Box::new(texts(headers).chain([url.as_str()]).chain(body.texts()))
+            }
+            Self::Amqp(Amqp { routing_key, headers, body, .. }) => {
+                Box::new(texts(headers).chain([routing_key.as_str()]).chain(body.texts()))
+            }
+            Self::Redis(Redis { fields, .. }) => {
+                Box::new(fields.iter().flat_map(|(_, value)| value.texts()))
+            }
+            Self::Kafka(Kafka { key, headers, body, .. }) => {
+                Box::new(texts(headers).chain(key.as_deref()).chain(body.texts()))
+            }
+            Self::Command(Command { words, body, .. }) => {
+                Box::new(words.iter().map(String::as_str).chain(body.texts()))
+            }
+        }
+    }
+
+    /// Whether bytes are sent as they are and nothing beside them says which
+    /// operation they are of. A message of AMQP and a program are told in any
+    /// case.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        let is_verbatim = match self {
+            Self::Http(http) => http.body.is_verbatim(),
+            Self::Redis(redis) => redis.fields.iter().any(|(_, value)| value.is_verbatim()),
+            Self::Kafka(kafka) => kafka.body.is_verbatim(),
+            Self::Amqp(_) | Self::Command(_) => false,
+        };
+        is_verbatim && !self.texts().any(names_operation)
     }
 
     /// What of its addresses and settings may not be shown.
@@ -122,30 +178,32 @@ impl Transport {
         let mut add = |name: &str, value: &str| secrets.add_setting(name, value);
         match self {
             Self::Http(Http { url, headers, body, route, .. }) => {
-                [url, body].into_iter().chain(&route.proxy).for_each(|text| add("", text));
+                let texts = body.texts().chain([url.as_str()]);
+                texts.chain(route.proxy.as_deref()).for_each(|text| add("", text));
                 headers.iter().for_each(|(name, value)| add(name, value));
                 http::logins(url, route).iter().for_each(|login| add("authorization", login));
             }
             Self::Amqp(Amqp { url, headers, body, .. }) => {
-                [url, body].into_iter().for_each(|text| add("", text));
+                body.texts().chain([url.as_str()]).for_each(|text| add("", text));
                 headers.iter().for_each(|(name, value)| add(name, value));
             }
             Self::Redis(Redis { url, fields, .. }) => {
                 add("", url);
-                fields.iter().for_each(|(name, value)| add(name, value));
+                for (name, value) in fields {
+                    value.texts().for_each(|text| add(name, text));
+                }
             }
             Self::Kafka(Kafka { brokers, headers, settings, body, security, .. }) => {
-                [brokers, body].into_iter().for_each(|text| add("", text));
+                body.texts().chain([brokers.as_str()]).for_each(|text| add("", text));
                 headers.iter().chain(settings).for_each(|(name, value)| add(name, value));
                 if let Some(sasl) = &security.sasl {
                     add("password", &sasl.password);
                 }
             }
             Self::Command(Command { words, body, .. }) => {
-                words
-                    .iter()
-                    .chain([body, &shell_words::join(words)])
-                    .for_each(|text| add("", text));
+                let whole = shell_words::join(words);
+                let words = words.iter().map(String::as_str);
+                words.chain(body.texts()).chain([whole.as_str()]).for_each(|text| add("", text));
             }
         }
         secrets
@@ -155,7 +213,7 @@ impl Transport {
     /// `allowed` are the hosts that the target may lead on to.
     pub(crate) fn prepare(&self, shape: &Shape, allowed: &[String]) -> Result<Target, LoadError> {
         Ok(match self {
-            Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape)?)),
+            Self::Http(http) => Target::Http(Box::new(http::Target::new(http, shape, allowed)?)),
             Self::Amqp(amqp) => Target::Amqp(Box::new(amqp::Target::new(amqp, shape)?)),
             Self::Redis(redis) => {
                 Target::Redis(Box::new(redis::Target::new(redis, shape, allowed)?))
@@ -196,7 +254,8 @@ impl Target {
     /// How many files a connection has open, about.
     pub(crate) fn files(&self) -> u64 {
         match self {
-            Self::Http(_) | Self::Amqp(_) => 1,
+            Self::Http(target) => target.files(),
+            Self::Amqp(_) => 1,
             Self::Redis(target) => redis::files(target),
             Self::Kafka(target) => kafka::files(target),
             Self::Command(_) => command::FILES,
@@ -251,7 +310,7 @@ impl Target {
         match self {
             Self::Redis(target) => redis::led(target).await,
             Self::Kafka(target) => kafka::led(target).await,
-            // A redirect of HTTP is an answer like any other, and not followed;
+            // Where redirects of HTTP are followed, each is judged as it comes;
             // AMQP 0-9-1 has none; a program is its user's own.
             Self::Http(_) | Self::Amqp(_) | Self::Command(_) => Ok(()),
         }
@@ -270,13 +329,19 @@ impl Target {
     }
 }
 
-/// Splits a template, naming where it stands if it is wrong.
-fn template(what: &str, text: &str) -> Result<Payload, LoadError> {
-    Payload::new(text).map_err(|source| LoadError::Payload { what: what.to_owned(), source })
+/// The second of each pair.
+fn texts(pairs: &[(String, String)]) -> impl Iterator<Item = &str> {
+    pairs.iter().map(|(_, text)| text.as_str())
 }
 
-/// Splits the template of a body, whose size the shape may give.
-fn body(text: &str, shape: &Shape) -> Result<Payload, LoadError> {
-    Payload::body(text, shape)
+/// Splits a template, naming where it stands if it is wrong.
+fn template(what: &str, text: &str, shape: &Shape) -> Result<Payload, LoadError> {
+    Payload::plain(text, shape)
+        .map_err(|source| LoadError::Payload { what: what.to_owned(), source })
+}
+
+/// Splits a body, whose size the shape may give.
+fn body(content: &Content, shape: &Shape) -> Result<Payload, LoadError> {
+    Payload::body(content, shape)
         .map_err(|source| LoadError::Payload { what: "body".to_owned(), source })
 }

@@ -229,6 +229,9 @@ pub struct AnswersRecord {
     pub disagreed: u64,
     /// Neither has the value.
     pub valueless: u64,
+    /// What one of them says could not be read.
+    #[serde(default)]
+    pub unread: u64,
     /// Said to be known when it came again.
     pub marked: u64,
     /// Not said to be.

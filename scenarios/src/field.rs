@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::locator::Locator;
 use crate::plan::check::DeadLetters;
+use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::route::{ConnectTo, Resolve};
 use crate::plan::shape::{Again, KeyDist, Sizes};
@@ -103,6 +104,7 @@ pub(crate) fn definitions() -> Json {
     enter::<ConnectTo>(&mut all);
     enter::<Arrival>(&mut all);
     enter::<Late>(&mut all);
+    enter::<Order>(&mut all);
     enter::<Acks>(&mut all);
     enter::<Unit>(&mut all);
     enter::<DeadLetters>(&mut all);

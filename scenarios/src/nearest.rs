@@ -1,7 +1,8 @@
 //! What was probably meant by a name that does not exist.
 
 /// The known name that was probably meant.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let length = name.chars().count();
     known
         .iter()
@@ -22,7 +23,8 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// `did you mean …?`, or the list of what there is when it is short.
-pub(crate) fn nearest_help<'a>(
+#[must_use]
+pub fn nearest_help<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
     what: &str,

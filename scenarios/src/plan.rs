@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod check;
+pub mod data;
 mod doubts;
 pub mod effects;
 pub mod fault;
@@ -22,6 +23,7 @@ pub mod system;
 pub mod workload;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Files that the scenario names without a folder of their own are in this
+    /// one.
+    pub fn anchor(&mut self, folder: &Path) {
+        for workload in &mut self.workloads {
+            let data = workload.data.as_mut().map(|data| &mut data.file);
+            for file in data.into_iter().chain(&mut workload.body_file) {
+                *file = folder.join(&*file).display().to_string();
+            }
+        }
+    }
+
     /// The workload and the count behind a series such as `publish.acked`; `None`
     /// for a probe's.
     #[must_use]

@@ -52,10 +52,14 @@ fn pairs(set: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 /// Plans a scenario.
 fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
-    scenarios::plan(&source.file, &source.text, settings).map_err(|problems| {
+    let mut plan = scenarios::plan(&source.file, &source.text, settings).map_err(|problems| {
         let shown = problems.render(wants_color(&std::io::stderr()));
         Failure::rendered(shown.trim_end().to_owned())
-    })
+    })?;
+    let folder = Path::new(&source.file).parent().unwrap_or(Path::new(""));
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    plan.anchor(&folder);
+    Ok(plan)
 }
 
 /// Plans a scenario to show it, without the secrets that are written out in it.

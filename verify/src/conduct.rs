@@ -30,6 +30,7 @@ use crate::progress::Progress;
 use crate::setup::{SetupError, Standing};
 use crate::signal::Cancel;
 use crate::targets;
+pub(crate) use load::windows;
 use load::{Loads, Waiting};
 use scribe::Scribe;
 use sources::Sources;

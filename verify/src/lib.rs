@@ -11,6 +11,7 @@ pub mod conduct;
 pub mod effects;
 pub mod event;
 pub mod exit;
+mod files;
 pub mod folder;
 pub mod guards;
 pub mod history;

@@ -169,6 +169,7 @@ fn resent(history: &WorkloadHistory) -> Option<ResentRecord> {
             agreed: answers.counts.agreed,
             disagreed: answers.counts.disagreed,
             valueless: answers.counts.valueless,
+            unread: answers.counts.unread,
             marked: answers.counts.marked,
             unmarked: answers.counts.unmarked,
             premature: answers.counts.premature,

@@ -217,7 +217,12 @@ mod tests {
     #[test]
     fn answers_are_compared_in_the_order_in_which_they_came() {
         let said = |value: &str, hit| {
-            Some(Said { value: Value::Text(value.into()), hit: Some(hit), retried: false })
+            Some(Said {
+                value: Value::Text(value.into()),
+                hit: Some(hit),
+                retried: false,
+                unread: false,
+            })
         };
         for (first, second, overlapped) in [(1..2, 2..3, false), (1..4, 2..3, true)] {
             let mut twins = Twins::default();

@@ -24,6 +24,8 @@ use redis::RedisArgs;
 mod amqp;
 mod command;
 mod connection;
+mod content;
+mod form;
 mod http;
 mod kafka;
 mod load;
@@ -41,10 +43,12 @@ const EXAMPLES: &str = "Examples:
   loadgen kafka 127.0.0.1:9092 --topic events --rate 10k/s --record-key @{key}
   loadgen http http://127.0.0.1:8080/ --concurrency 64 -z 10s --threshold 'p99<50ms'
   loadgen http https://127.0.0.1:8443/ --http2 --streams 100 -r 5k/s -z 1m --cacert ca.pem
+  loadgen http http://127.0.0.1:8080/users/@{user} --data users.csv --body @order.json -r 500/s
   loadgen command --rate 5/s --duration 1m -- ./publish.sh @{id}
 
 Texts may hold @{id}, @{seq}, @{run}, @{time} (Unix milliseconds), @{key}, @{int:A-B}, @{rand:N}
-(hexadecimal digits) and @{pad} (up to --size), which differ for each operation.
+(hexadecimal digits), @{pad} (up to --size) and the columns of --data, which differ for each
+operation. @{data:NAME} is a column whose name is another mark's, too.
 Exit codes: 0 offered and every threshold kept, 1 a threshold broken, or an operation not acked
 with --fail-on-error, 2 usage, 3 with thresholds:
 the generator or its machine could not keep up, 4 the target cannot be reached at all, 130 interrupted.";
@@ -96,7 +100,7 @@ impl Asked {
     /// The same load, with something worth knowing.
     fn with_note(mut self, note: Option<String>) -> Self {
         if let Self::Load(load) = &mut self {
-            load.note = note;
+            load.title.notes.extend(note);
         }
         self
     }
@@ -114,8 +118,6 @@ impl Asked {
 pub(crate) struct Load {
     pub(crate) job: Job,
     pub(crate) title: Title,
-    /// What is worth knowing before it starts.
-    pub(crate) note: Option<String>,
     pub(crate) output: Output,
     /// When to start; `None` is at once.
     pub(crate) start_at: Option<SystemTime>,
@@ -130,6 +132,9 @@ pub(crate) struct Title {
     /// Operations per second that were asked for in the mean; `None` in a
     /// closed loop.
     pub(crate) rate: Option<f64>,
+    /// What is worth knowing before it starts, such as what is probably not meant as
+    /// it was asked for.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Args {

@@ -70,6 +70,10 @@ fn run(args: &FindMaxArgs) -> anyhow::Result<ExitCode> {
         !args.command.iter().any(|word| word == "--tui"),
         "find-max shows a line for each rate; leave --tui out"
     );
+    ensure!(
+        !args.command.iter().any(|word| word == "-" || word.ends_with("@-")),
+        "find-max reads its command for each rate anew; put the standard input into a file"
+    );
     let written = |word: &&String| {
         ["--out", "--ledger", "--hlog"].contains(&word.split('=').next().unwrap_or_default())
     };

@@ -145,6 +145,13 @@ fn write_rest_of_counts(out: &mut String, report: &Report, secrets: &Secrets) ->
             counts.unmarked,
             counts.premature
         )?;
+        if counts.unread > 0 {
+            writeln!(
+                out,
+                "  {:<14}{:>12}  came in an encoding that was not read; --compressed reads gzip",
+                "unread", counts.unread
+            )?;
+        }
         for row in answers.guilty(report.ledger.run(), report.ledger.workload()).take(GUILTY) {
             let value = |value: Option<String>| {
                 value.map_or_else(|| "nothing".to_owned(), |value| line(&secrets.hide(&value)))

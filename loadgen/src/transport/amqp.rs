@@ -26,6 +26,7 @@ use services::Service;
 use super::stream::Address;
 use super::{body, template};
 use crate::backoff::Backoff;
+use crate::content::Content;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
@@ -69,8 +70,8 @@ pub struct Amqp {
     /// Queues, for consumers; without [`Amqp::routing_key`] their names are the
     /// routing keys, used in turn by the operation's number.
     pub queues: Vec<String>,
-    /// The payload template of the message.
-    pub body: String,
+    /// The message.
+    pub body: Content,
     /// Unconfirmed messages a channel; 0 publishes without confirms.
     pub confirm_window: u32,
     /// Channels a connection.
@@ -104,13 +105,13 @@ impl Amqp {
     /// Persistent, mandatory publishes with confirms, at most 200 unconfirmed
     /// on one channel, to an exchange with what is bound to it.
     #[must_use]
-    pub fn new(url: &str, exchange: &str, routing_key: &str, body: &str) -> Self {
+    pub fn new(url: &str, exchange: &str, routing_key: &str, body: impl Into<Content>) -> Self {
         Self {
             url: url.to_owned(),
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
             queues: Vec::new(),
-            body: body.to_owned(),
+            body: body.into(),
             confirm_window: 200,
             channels: 1,
             mandatory: true,
@@ -176,7 +177,7 @@ impl Target {
             given,
             address: broker,
             exchange: amqp.exchange.clone(),
-            publish: Publish::new(routes(amqp)?, properties(amqp)?),
+            publish: Publish::new(routes(amqp, shape)?, properties(amqp, shape)?),
             body: body(&amqp.body, shape)?,
             window: (amqp.confirm_window > 0).then_some(amqp.confirm_window as usize),
             channels: amqp.channels,
@@ -197,23 +198,23 @@ impl Target {
     }
 }
 
-fn routes(amqp: &Amqp) -> Result<Routes, LoadError> {
+fn routes(amqp: &Amqp, shape: &Shape) -> Result<Routes, LoadError> {
     let Amqp { exchange, mandatory, .. } = amqp;
     if amqp.routing_key.is_empty() && !amqp.queues.is_empty() {
         let keys = amqp.queues.iter().map(String::as_str);
         return Ok(Routes::fixed(exchange, keys, *mandatory));
     }
-    let key = template("routing key", &amqp.routing_key)?;
+    let key = template("routing key", &amqp.routing_key, shape)?;
     if key.is_constant() {
         return Ok(Routes::fixed(exchange, [amqp.routing_key.as_str()], *mandatory));
     }
     Ok(Routes::Drawn { exchange: exchange.clone(), key, mandatory: *mandatory })
 }
 
-fn properties(amqp: &Amqp) -> Result<Properties, LoadError> {
+fn properties(amqp: &Amqp, shape: &Shape) -> Result<Properties, LoadError> {
     let mut headers = Vec::new();
     for (name, value) in &amqp.headers {
-        headers.push((name.clone(), template(&format!("header {name}"), value)?));
+        headers.push((name.clone(), template(&format!("header {name}"), value, shape)?));
     }
     Ok(Properties {
         persistent: amqp.persistent,

@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin};
 
 use super::{body, template};
+use crate::content::Content;
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -42,8 +43,8 @@ pub struct Command {
     pub words: Vec<String>,
     /// Exit codes that mean *definitely not done*.
     pub refused: Vec<i32>,
-    /// The payload template of the standard input.
-    pub body: String,
+    /// The standard input.
+    pub body: Content,
 }
 
 /// A program that is ready to be run.
@@ -71,7 +72,7 @@ impl Target {
             words: command
                 .words
                 .iter()
-                .map(|word| template("command", word))
+                .map(|word| template("command", word, shape))
                 .collect::<Result<_, _>>()?,
             refused: command.refused.clone(),
             body: body(&command.body, shape)?,
@@ -191,7 +192,7 @@ mod tests {
 
     fn command(words: &[&str]) -> Command {
         let words = words.iter().map(ToString::to_string).collect();
-        Command { words, refused: vec![3], body: String::new() }
+        Command { words, refused: vec![3], body: Content::default() }
     }
 
     #[test]

@@ -19,13 +19,14 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
 use super::stream::{Address, basic, refused};
 use super::{body, template};
 use crate::answers::Said;
+use crate::content::Content;
 use crate::error::LoadError;
 use crate::feed::{Op, Sending};
 use crate::lane::Lane;
@@ -38,8 +39,10 @@ use crate::tls::Tls;
 
 pub use ear::Compare;
 use ear::Ear;
+use follow::{Follow, MOST_ELSEWHERE};
 
 mod ear;
+mod follow;
 mod h1;
 mod h2;
 mod response;
@@ -64,8 +67,8 @@ pub struct Http {
     /// Headers beside the usual ones, in order, those of one name all; their values
     /// are payload templates.
     pub headers: Vec<(String, String)>,
-    /// The payload template of the body.
-    pub body: String,
+    /// The body.
+    pub body: Content,
     /// Statuses that mean *accepted*.
     pub accepted: Statuses,
     /// Statuses that mean *definitely not done*.
@@ -85,6 +88,12 @@ pub struct Http {
     pub keepalive: bool,
     /// How the host of the URL is reached.
     pub route: Route,
+    /// How many redirects are followed for each operation, at most 100; with 0
+    /// a redirect is an answer.
+    pub follow: u32,
+    /// Ask for answers that are compressed, and read them where they are
+    /// compared.
+    pub compressed: bool,
 }
 
 /// A version of HTTP.
@@ -116,8 +125,11 @@ pub(crate) struct Target {
     retries: u32,
     compare: Compare,
     keepalive: bool,
-    /// Whether a request may be carried out twice without harm.
-    idempotent: bool,
+    /// Whether a request changes nothing, so that one more does no harm.
+    safe: bool,
+    /// `None` where a redirect is an answer.
+    follow: Option<Box<Follow>>,
+    compressed: bool,
     form: Form,
 }
 
@@ -129,13 +141,14 @@ enum Form {
 }
 
 impl Target {
-    pub(super) fn new(http: &Http, shape: &Shape) -> Result<Self, LoadError> {
+    pub(super) fn new(http: &Http, shape: &Shape, allowed: &[String]) -> Result<Self, LoadError> {
         let (given, path) = services::http::split(&http.url)?;
         let authority = authority(&given)?;
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
-        let headers = headers(http, &given)?;
+        let headers = headers(http, &given, shape)?;
+        let follow = Follow::new(http, &method, &headers, &authority, given.scheme.tls, allowed)?;
         http.compare.check()?;
         let protocols: &[&[u8]] = match http.version {
             HttpVersion::Http1 => &[b"http/1.1"],
@@ -144,7 +157,7 @@ impl Target {
         let address = Address::by(&http.route, &given, &http.tls, protocols)?;
         check(http, &address)?;
         Ok(Self {
-            path: self::path(&given, path)?,
+            path: self::path(&given, path, shape)?,
             body: body(&http.body, shape)?,
             has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
             accepted: http.accepted.clone(),
@@ -152,7 +165,9 @@ impl Target {
             retries: http.retries,
             compare: http.compare.clone(),
             keepalive: http.keepalive,
-            idempotent: method.is_idempotent(),
+            safe: method.is_safe(),
+            follow,
+            compressed: http.compressed,
             form: match http.version {
                 HttpVersion::Http1 => {
                     let proxy = address.asks_proxy();
@@ -180,9 +195,16 @@ impl Target {
         self.compare.is_asked()
     }
 
-    /// Whatever listens to an answer, where answers are compared.
-    fn ear(&self) -> Option<Ear<'_>> {
-        self.compares().then(|| Ear::new(&self.compare, &self.accepted))
+    /// Whatever listens to an answer: to what is compared where `compares` and
+    /// that is asked for, and to redirects where they are followed.
+    fn ear(&self, compares: bool) -> Option<Ear<'_>> {
+        let compares = compares && self.compares();
+        (compares || self.follow.is_some()).then(|| Ear::new(self, compares))
+    }
+
+    /// How many files a connection has open.
+    pub(super) fn files(&self) -> u64 {
+        if self.follow.is_some() { 1 + MOST_ELSEWHERE } else { 1 }
     }
 
     fn answer(&self, status: u16) -> Answer {
@@ -196,8 +218,12 @@ impl Target {
     }
 }
 
-/// Refuses what HTTP/2 has not.
+/// Refuses what does not go together.
 fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
+    if http.follow > 0 && http.route != Route::default() {
+        let problem = "redirects lead on to where their names say; leave one of the two out";
+        return Err(setting("way to connect", &http.route.to_string(), problem.to_owned()));
+    }
     if http.version == HttpVersion::Http1 {
         return Ok(());
     }
@@ -216,6 +242,7 @@ fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
 fn headers(
     http: &Http,
     given: &services::Address,
+    shape: &Shape,
 ) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
     let mut headers = Vec::new();
     if let Some(value) = basic(given)? {
@@ -224,11 +251,11 @@ fn headers(
                 "it names a user, and there is an Authorization header; leave one of them out";
             return Err(refused(given, why).into());
         }
-        headers.push((AUTHORIZATION, template("URL", &value)?));
+        headers.push((AUTHORIZATION, template("URL", &value, shape)?));
     }
     if !http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
         let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
-        headers.push((USER_AGENT, template("header user-agent", agent)?));
+        headers.push((USER_AGENT, template("header user-agent", agent, shape)?));
     }
     for (name, value) in &http.headers {
         let key = HeaderName::from_bytes(name.as_bytes())
@@ -237,10 +264,20 @@ fn headers(
             let problem = "it follows from the request; leave it out".to_owned();
             return Err(setting("header", name, problem));
         }
-        let payload = template(&format!("header {name}"), value)?;
+        let payload = template(&format!("header {name}"), value, shape)?;
         HeaderValue::from_bytes(&sample(&payload))
             .map_err(|error| setting("header value", value, error.to_string()))?;
+        if let Some(data) = &shape.data
+            && payload.values(data).any(|value| HeaderValue::from_bytes(value).is_err())
+        {
+            let problem = "a value of its column has a line break or another control character";
+            return Err(setting("header value", value, problem.to_owned()));
+        }
         headers.push((key, payload));
+    }
+    let has = |wanted: &HeaderName| headers.iter().any(|(name, _)| name == wanted);
+    if http.compressed && !has(&ACCEPT_ENCODING) {
+        headers.push((ACCEPT_ENCODING, template("header accept-encoding", "gzip", shape)?));
     }
     Ok(headers)
 }
@@ -271,10 +308,11 @@ fn authority(given: &services::Address) -> Result<Authority, LoadError> {
 }
 
 /// The template of the path with its query. A fragment is not for the server.
-fn path(given: &services::Address, text: &str) -> Result<Payload, LoadError> {
+fn path(given: &services::Address, text: &str, shape: &Shape) -> Result<Payload, LoadError> {
     let text = text.split('#').next().unwrap_or_default();
     let slash = if text.starts_with('/') { "" } else { "/" };
-    let payload = template("URL", &url::encoded(&format!("{slash}{text}")))?;
+    let payload = Payload::encoded(&url::encoded(&format!("{slash}{text}")), shape)
+        .map_err(|source| LoadError::Payload { what: "URL".to_owned(), source })?;
     PathAndQuery::try_from(sample(&payload).as_slice()).map_err(|error| {
         refused(given, format!("the path behind it has an illegal character ({error})"))
     })?;
@@ -330,7 +368,7 @@ async fn persist(
     op: &Op,
     started: Duration,
 ) -> (Answer, Option<Said>) {
-    let mut ear = if op.sending == Sending::Only { None } else { target.ear() };
+    let mut ear = target.ear(op.sending != Sending::Only);
     let mut retries = 0;
     let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
     for _ in 0..target.retries {
@@ -339,7 +377,7 @@ async fn persist(
         // The last operations have their tries, too, as far as the grace reaches.
         tokio::time::sleep(attempts.pause()).await;
         retries += 1;
-        ear = ear.or_else(|| target.ear());
+        ear = ear.filter(Ear::compares).or_else(|| target.ear(true));
         answer = match attempts.attempt(op, lane.now(), ear.as_mut()).await {
             // An earlier attempt may have been carried out all the same.
             Answer::Failed(_) => Answer::Indeterminate(unknown),
@@ -349,7 +387,7 @@ async fn persist(
     if retries > 0 {
         lane.retried(retries, &answer);
     }
-    let said = ear.filter(|_| answer == Answer::Acked).map(|ear| ear.said(retries > 0));
+    let said = ear.filter(|_| answer == Answer::Acked).and_then(|ear| ear.said(retries > 0));
     (answer, said)
 }
 
@@ -362,7 +400,7 @@ mod tests {
             url: url.to_owned(),
             method: "POST".to_owned(),
             headers: Vec::new(),
-            body: "@{id}".to_owned(),
+            body: "@{id}".into(),
             accepted: "200-299".parse().unwrap(),
             refused: "400-499".parse().unwrap(),
             retries: 0,
@@ -371,7 +409,13 @@ mod tests {
             version: HttpVersion::Http1,
             keepalive: true,
             route: Route::default(),
+            follow: 0,
+            compressed: false,
         }
+    }
+
+    fn target(http: &Http) -> Result<Target, LoadError> {
+        Target::new(http, &Shape::default(), &[])
     }
 
     #[test]
@@ -382,11 +426,11 @@ mod tests {
             ("http://[::1]:9?x", "::1", 9, "/?x"),
             ("http://127.0.0.1/ä b?c d", "127.0.0.1", 80, "/%C3%A4%20b?c%20d"),
         ] {
-            let target = Target::new(&http(url), &Shape::default()).unwrap();
+            let target = target(&http(url)).unwrap();
             assert_eq!((target.address.host.as_str(), target.address.port), (host, port));
             assert_eq!(sample(&target.path), path.as_bytes());
         }
-        let varying = Target::new(&http("http://127.0.0.1/x/@{seq}"), &Shape::default()).unwrap();
+        let varying = target(&http("http://127.0.0.1/x/@{seq}")).unwrap();
         assert!(!varying.path.is_constant());
     }
 
@@ -405,12 +449,12 @@ mod tests {
             ("http://127.0.0.1/@{nope}", "@{id}"),
             ("http://no-such-host.invalid/", "is unknown"),
         ] {
-            let error = Target::new(&http(url), &Shape::default()).unwrap_err().to_string();
+            let error = target(&http(url)).unwrap_err().to_string();
             assert!(error.contains(hint), "{url}: {error}");
             assert!(!error.contains(":p@"), "{error}");
         }
         let bad = Http { method: "G T".to_owned(), ..http("http://127.0.0.1/") };
-        assert!(Target::new(&bad, &Shape::default()).unwrap_err().to_string().contains("method"));
+        assert!(target(&bad).unwrap_err().to_string().contains("method"));
         let two = HttpVersion::Http2 { streams: 8 };
         let upgrade = vec![("Upgrade".to_owned(), "x".to_owned())];
         for (bad, hint) in [
@@ -420,14 +464,14 @@ mod tests {
         .map(|(version, headers, hint)| {
             (Http { version, headers, ..http("http://127.0.0.1/") }, hint)
         }) {
-            let error = Target::new(&bad, &Shape::default()).unwrap_err().to_string();
+            let error = target(&bad).unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
         }
     }
 
     #[test]
     fn a_status_decides() {
-        let target = Target::new(&http("http://127.0.0.1/"), &Shape::default()).unwrap();
+        let target = target(&http("http://127.0.0.1/")).unwrap();
         assert_eq!(target.answer(204), Answer::Acked);
         assert_eq!(target.answer(422), Answer::Failed(Reason::Status(422)));
         assert_eq!(target.answer(503), Answer::Indeterminate(Reason::Status(503)));

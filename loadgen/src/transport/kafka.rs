@@ -17,6 +17,7 @@ use scenarios::template::TemplateError;
 use services::kafka::SETTINGS;
 use services::{Address, AddressError, Service};
 
+use crate::content::Content;
 use crate::tls::Tls;
 
 #[cfg(feature = "kafka")]
@@ -55,8 +56,8 @@ pub struct Kafka {
     pub key: Option<String>,
     /// Write to this partition only; by the key's hash otherwise.
     pub partition: Option<i32>,
-    /// The value of each record, a payload template.
-    pub body: String,
+    /// The value of each record.
+    pub body: Content,
     /// Headers of each record, as payload templates.
     pub headers: Vec<(String, String)>,
     /// Records that a producer holds without an answer.
@@ -88,7 +89,7 @@ impl Kafka {
             partitions: planned.partitions.map(|number| Partitions { number, replication: 1 }),
             key: planned.key.clone(),
             partition: None,
-            body: planned.body.fill(targets)?,
+            body: planned.body.fill(targets)?.into(),
             headers: planned.headers.clone().into_iter().collect(),
             queue: 100_000,
             group: "loadgen".to_owned(),
@@ -162,7 +163,7 @@ mod tests {
             partitions: None,
             key: None,
             partition: None,
-            body: String::new(),
+            body: Content::default(),
             headers: Vec::new(),
             queue: 1,
             group: "g".to_owned(),

@@ -25,6 +25,7 @@ use services::{Service, Trouble};
 
 use super::stream::{Address, refused};
 use crate::backoff::Backoff;
+use crate::content::Content;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
@@ -60,9 +61,9 @@ pub struct Redis {
     pub into: Into,
     /// Unanswered commands a connection, to each node of a cluster.
     pub pipeline: u32,
-    /// Fields of a stream's entry, in order, as payload templates. Elsewhere
-    /// the first one's value is the element or message.
-    pub fields: Vec<(String, String)>,
+    /// Fields of a stream's entry, in order. Elsewhere the first one's value is
+    /// the element or message.
+    pub fields: Vec<(String, Content)>,
     /// The consumer group that reads streams.
     pub group: String,
     /// Entries that a consumer acknowledges at once.
@@ -78,7 +79,7 @@ impl Redis {
         targets: &BTreeMap<String, String>,
     ) -> Result<Self, TemplateError> {
         let body = |body: &scenarios::template::Template| {
-            Ok::<_, TemplateError>(vec![("body".to_owned(), body.fill(targets)?)])
+            Ok::<_, TemplateError>(vec![("body".to_owned(), body.fill(targets)?.into())])
         };
         let (into, fields) = match &planned.into {
             plan::RedisInto::Stream { name, partitions, maxlen, fields } => {
@@ -89,8 +90,9 @@ impl Redis {
                     exact: false,
                     existing: false,
                 };
-                let fields =
-                    fields.iter().map(|(name, value)| Ok((name.clone(), value.fill(targets)?)));
+                let fields = fields
+                    .iter()
+                    .map(|(name, value)| Ok((name.clone(), value.fill(targets)?.into())));
                 (Into::Stream(stream), fields.collect::<Result<_, TemplateError>>()?)
             }
             plan::RedisInto::List { name, left, body: element } => {
@@ -389,7 +391,7 @@ mod tests {
             cluster: false,
             into: Into::Channel("c".to_owned()),
             pipeline: 16,
-            fields: vec![("id".to_owned(), "@{id}".to_owned())],
+            fields: vec![("id".to_owned(), "@{id}".into())],
             group: "g".to_owned(),
             ack_every: 1,
             tls: Tls::default(),

@@ -84,7 +84,7 @@ fn run(system: System, when: Again, compare: Compare) -> (Report, Answers, u64) 
         url: server.url(),
         method: "POST".to_owned(),
         headers: vec![("idempotency-key".to_owned(), "@{id}".to_owned())],
-        body: "@{seq}".to_owned(),
+        body: "@{seq}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -93,6 +93,8 @@ fn run(system: System, when: Again, compare: Compare) -> (Report, Answers, u64) 
         version: HttpVersion::Http1,
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     };
     let shape = Shape { duplicates: Duplicates { share: 0.5, when }, ..Shape::default() };
     let planned = (0..200).filter(|&seq| shape.is_twin(seq)).count() as u64;

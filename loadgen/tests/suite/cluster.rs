@@ -171,7 +171,7 @@ pub(crate) fn job_to(port: u16, into: Into, rate: f64, length: Duration) -> Job 
         cluster: true,
         into,
         pipeline: 16,
-        fields: vec![("id".to_owned(), "@{id}".to_owned())],
+        fields: vec![("id".to_owned(), "@{id}".into())],
         group: "g".to_owned(),
         ack_every: 10,
         tls: Tls::default(),

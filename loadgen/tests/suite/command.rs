@@ -31,7 +31,7 @@ fn run(command: Command, operations: u32, timeout: Duration) -> Report {
 
 fn command<W: Into<String>>(words: impl IntoIterator<Item = W>) -> Command {
     let words = words.into_iter().map(Into::into).collect();
-    Command { words, refused: vec![3], body: String::new() }
+    Command { words, refused: vec![3], body: "".into() }
 }
 
 /// The numbers of the processes whose command line has this text.
@@ -52,7 +52,7 @@ fn each_operation_runs_the_program_once() {
     let script = r#"read body; echo "$SHAKEDOWN_ID $body $0" >> "$1""#;
     let report = run(
         Command {
-            body: "n=@{seq}\n".to_owned(),
+            body: "n=@{seq}\n".into(),
             ..command(["sh", "-c", script, "@{id}", &file.display().to_string()])
         },
         20,

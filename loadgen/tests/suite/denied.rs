@@ -30,7 +30,7 @@ fn redis(url: &str) -> Transport {
         cluster: false,
         into: Into::Stream(stream),
         pipeline: 8,
-        fields: vec![("id".to_owned(), "@{id}".to_owned())],
+        fields: vec![("id".to_owned(), "@{id}".into())],
         group: "g".to_owned(),
         ack_every: 1,
         tls: Tls::default(),

@@ -17,7 +17,7 @@ fn http(url: &str) -> Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
-        body: "@{id}".to_owned(),
+        body: "@{id}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -26,6 +26,8 @@ fn http(url: &str) -> Http {
         version: HttpVersion::Http1,
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     }
 }
 

@@ -145,7 +145,7 @@ fn http(url: &str, streams: u32) -> Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
-        body: "@{id}".to_owned(),
+        body: "@{id}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -154,6 +154,8 @@ fn http(url: &str, streams: u32) -> Http {
         version: HttpVersion::Http2 { streams },
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     }
 }
 

@@ -200,7 +200,7 @@ fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
         url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
-        body: "@{id}".to_owned(),
+        body: "@{id}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -209,6 +209,8 @@ fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
         version,
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     }
 }
 
@@ -261,7 +263,7 @@ fn templates_fill_header_path_and_authority() {
 fn large_bodies_are_read_and_thrown_away() {
     let nginx = Nginx::start("http2", "");
     let mut http = http(&format!("{}large", nginx.url("http")), HTTP2, Tls::default());
-    (http.method, http.body) = ("GET".to_owned(), String::new());
+    (http.method, http.body) = ("GET".to_owned(), "".into());
     let report = run(job(http, 50.0, SECOND));
     assert_eq!(report.totals.acked, 50, "{:?}", report.errors);
 }
@@ -270,7 +272,7 @@ fn large_bodies_are_read_and_thrown_away() {
 fn large_requests_are_sent_as_the_server_takes_them() {
     let nginx = Nginx::start("http2", "");
     let mut http = http(&nginx.url("http"), HTTP2, Tls::default());
-    http.body = "x".repeat(300_000);
+    http.body = "x".repeat(300_000).into();
     let report = run(job(http, 50.0, SECOND));
     all_acked(&report, &nginx, "HTTP/2.0");
 }
@@ -334,4 +336,18 @@ fn a_crash_leaves_every_operation_with_one_fate() {
     assert!(report.totals.acked > before, "{:?}", report.totals);
     let seen: BTreeSet<_> = nginx.seen().into_iter().map(|(_, identity)| identity).collect();
     assert!(seen.len() as u64 >= report.totals.acked, "{} {:?}", seen.len(), report.totals);
+}
+
+#[test]
+fn redirects_are_followed_by_either_version() {
+    for (listen, version) in [("", HttpVersion::Http1), ("http2", HTTP2)] {
+        let nginx = Nginx::start(listen, "location /go { return 307 /named?$args; }");
+        let url = format!("{}go?id=@{{id}}", nginx.url("http"));
+        let mut http = Http { follow: 1, ..http(&url, version, Tls::default()) };
+        http.headers.push(("Host".to_owned(), "shop.test".to_owned()));
+        let report = run(job(http.clone(), 100.0, SECOND));
+        assert_eq!(report.totals.acked, 100, "{version:?} {:?}", report.errors);
+        let report = run(job(Http { follow: 0, ..http }, 100.0, SECOND));
+        assert_eq!(report.errors, [("status 307".to_owned(), 100)]);
+    }
 }

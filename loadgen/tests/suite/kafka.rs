@@ -173,7 +173,7 @@ fn kafka(broker: &Broker) -> Kafka {
             .then_some(Partitions { number: 3, replication: 1 }),
         key: Some("@{key}".to_owned()),
         partition: None,
-        body: "@{id}".to_owned(),
+        body: "@{id}".into(),
         headers: Vec::new(),
         queue: 1_000,
         group: "readers".to_owned(),
@@ -281,7 +281,7 @@ fn a_real_broker_hangs() {
 fn what_is_too_large_has_failed() {
     let broker = Broker::mock();
     let settings = vec![("message.max.bytes".to_owned(), "1000".to_owned())];
-    let kafka = Kafka { settings, body: "@{rand:2000}".to_owned(), ..kafka(&broker) };
+    let kafka = Kafka { settings, body: "@{rand:2000}".into(), ..kafka(&broker) };
     let report = complete(start(job(kafka, 50.0, SECOND)).wait().unwrap());
     assert_eq!(report.totals.failed, 50, "{:?}", report.errors);
     assert!(report.errors[0].0.contains("too large"), "{:?}", report.errors);

@@ -24,7 +24,7 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
         url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
-        body: "@{seq} @{key} @{int:0-99} @{rand:8} @{pad}".to_owned(),
+        body: "@{seq} @{key} @{int:0-99} @{rand:8} @{pad}".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -33,6 +33,8 @@ fn job(url: &str, pace: impl Into<Pace>) -> Job {
         version: HttpVersion::Http1,
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     };
     Job {
         connections: 4,

@@ -48,7 +48,7 @@ fn the_response_times_hold_the_stall_as_it_was() {
         url: server.url(),
         method: "GET".to_owned(),
         headers: Vec::new(),
-        body: String::new(),
+        body: "".into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -57,6 +57,8 @@ fn the_response_times_hold_the_stall_as_it_was() {
         version: HttpVersion::Http1,
         keepalive: true,
         route: loadgen::Route::default(),
+        follow: 0,
+        compressed: false,
     };
     let schedule = Schedule::constant(Rate(RATE), LENGTH).unwrap();
     let due: Vec<Duration> = (0..schedule.total()).filter_map(|seq| schedule.due(seq)).collect();

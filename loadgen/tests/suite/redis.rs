@@ -27,7 +27,7 @@ fn redis(url: &str, into: Into) -> Redis {
         cluster: false,
         into,
         pipeline: 16,
-        fields: vec![("id".to_owned(), "@{id}".to_owned())],
+        fields: vec![("id".to_owned(), "@{id}".into())],
         group: "g".to_owned(),
         ack_every: 10,
         tls: Tls::default(),

@@ -35,6 +35,12 @@ pub(crate) struct Talk {
 impl Talk {
     /// Reads one request; gives its head and body, or `None` at the end.
     pub(crate) fn request(&mut self) -> Option<(String, String)> {
+        let (head, body) = self.request_bytes()?;
+        Some((head, String::from_utf8(body).ok()?))
+    }
+
+    /// The same with a body of any bytes.
+    pub(crate) fn request_bytes(&mut self) -> Option<(String, Vec<u8>)> {
         let mut head = String::new();
         let mut length = 0;
         loop {
@@ -52,7 +58,7 @@ impl Talk {
         }
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body).ok()?;
-        Some((head, String::from_utf8(body).ok()?))
+        Some((head, body))
     }
 
     /// Reads one command of Redis; `None` at the end.

@@ -247,6 +247,9 @@ fn answers(answers: &AnswersRecord) -> String {
     if answers.valueless > 0 {
         text.push_str(&format!(", {} without a value", count(answers.valueless)));
     }
+    if answers.unread > 0 {
+        text.push_str(&format!(", {} in an encoding that was not read", count(answers.unread)));
+    }
     if answers.marked + answers.unmarked > 0 {
         text.push_str(&format!(
             "; {} marked as a hit, {} not",

@@ -32,6 +32,7 @@ pub(crate) fn held() -> Record {
         indeterminate: 35,
         unsent: 1,
         answers: Some(AnswersRecord {
+            unread: 0,
             pairs: 1_750,
             agreed: 1_750,
             marked: 1_750,

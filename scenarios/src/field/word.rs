@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
 use crate::plan::check::DeadLetters;
+use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
@@ -58,6 +59,8 @@ words!(Arrival, "arrival", Arrival::Uniform,
     "uniform" => Arrival::Uniform, "poisson" => Arrival::Poisson);
 words!(Late, "late", Late::Queue,
     "queue" => Late::Queue, "drop" => Late::Drop);
+words!(Order, "row-order", Order::InTurn,
+    "in-turn" => Order::InTurn, "random" => Order::Random, "once" => Order::Once);
 words!(Acks, "acks", Acks::All,
     "all" => Acks::All, "1" => Acks::Leader, "0" => Acks::Nobody);
 words!(Unit, "unit", Unit::Count,

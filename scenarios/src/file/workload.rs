@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::links::{Kind, Links};
 use super::route;
+use crate::plan::data::{Data, Order};
 use crate::plan::shape::{Again, Shape};
 use crate::plan::workload::{
     Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Statuses,
@@ -46,6 +47,15 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         Late::Queue,
     );
     let shape = read_shape(table);
+    let data = table.opt_table(
+        "data",
+        "Rows that fill in the operations: @{column}, wherever @{id} may stand.",
+        read_data,
+    );
+    let body_file = table.opt_at::<String>(
+        "body_file",
+        "A file that holds the body, in place of the transport's: a template, or sent as it is where it is no UTF-8 text. Relative to the scenario's folder.",
+    );
     let command = table
         .opt_table(
             "command",
@@ -82,7 +92,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
             Transport::Command(Command { run: Program::default(), refused: Vec::new() })
         }
     };
-    check_size(table, &shape, &transport);
+    if let Some(file) = &body_file {
+        check_body_file(table, file, &shape, &transport);
+    } else {
+        check_size(table, &shape, &transport);
+    }
     check_comparison(table, &transport);
     Workload {
         name: name.to_owned(),
@@ -96,7 +110,23 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         workers: workers.max(1),
         late,
         shape,
+        data,
+        body_file: body_file.map(|file| file.value),
         transport,
+    }
+}
+
+fn read_data(table: &mut Table<'_, '_>) -> Data {
+    Data {
+        file: table.req(
+            "file",
+            "CSV with the names of the columns in its first line, or a JSON object in each line. Relative to the scenario's folder.",
+        ),
+        order: table.or(
+            "order",
+            "Which row an operation gets. With once there must be as many rows as operations.",
+            Order::InTurn,
+        ),
     }
 }
 
@@ -147,6 +177,33 @@ fn needs(table: &Table<'_, '_>, key: &str, other: &str, example: &str) {
         let message = format!("{key:?} says nothing without {other:?}");
         let help = format!("add {other} = {example}, or take it out");
         table.context.problem(Some(table.place_of(key)), message, Some(help));
+    }
+}
+
+/// A file takes the place of a body, and has the size that it has.
+fn check_body_file(table: &Table<'_, '_>, file: &At<String>, shape: &Shape, transport: &Transport) {
+    let (written, has_none) = match transport {
+        Transport::Http(Http { body, .. }) | Transport::Amqp(Amqp { body, .. }) => {
+            (!body.as_str().is_empty(), false)
+        }
+        // They have a body of their own that nobody wrote.
+        Transport::Kafka(_) | Transport::Command(_) => (false, false),
+        Transport::Redis(redis) => (false, matches!(redis.into, RedisInto::Stream { .. })),
+    };
+    let wrong = |message: &str, help: &str| {
+        table.context.problem(Some(file.span.clone()), message, Some(help.to_owned()));
+    };
+    if written {
+        wrong("there are two bodies, body and body_file", "take one of them out");
+    }
+    if has_none {
+        wrong(
+            "an entry of a stream has fields and no body",
+            "write fields, and take body_file out",
+        );
+    }
+    if shape.size.is_some() {
+        wrong("a size is asked for, and a file has the size that it has", "take size out");
     }
 }
 
@@ -246,7 +303,31 @@ fn read_http(table: &mut Table<'_, '_>) -> Http {
         true,
     );
     let route = route::read(table);
-    Http { url, method, headers, body, accepted, refused, retries, same, hit, keepalive, route }
+    let follow_redirects = table.or(
+        "follow_redirects",
+        "How many redirects are followed for each operation, at most 100; with 0 a redirect is an answer.",
+        0_u32,
+    );
+    let compressed = table.or(
+        "compressed",
+        "Ask for compressed answers (gzip), and read them where they are compared.",
+        false,
+    );
+    Http {
+        url,
+        method,
+        headers,
+        body,
+        accepted,
+        refused,
+        retries,
+        same,
+        hit,
+        follow_redirects,
+        compressed,
+        keepalive,
+        route,
+    }
 }
 
 fn read_hit(table: &mut Table<'_, '_>) -> Option<Hit> {

@@ -20,6 +20,10 @@ impl Plan {
                 }
                 _ => None,
             });
+            // What stands in a file is seen by whoever reads it.
+            if workload.body_file.is_some() {
+                continue;
+            }
             if let (Some((check, source)), Some(place)) = (reads, unmarked(&workload.transport)) {
                 doubts.push(format!(
                     "workload {}: nothing in its {place} tells its operations apart, and check {check} looks for their identities in {source}; put @{{id}} into it",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
 use super::route::Route;
+use super::data::Data;
 use super::shape::Shape;
 use crate::pointer::Pointer;
 use crate::program::Program;
@@ -45,6 +46,12 @@ pub struct Workload {
     /// What the operations look like.
     #[serde(default)]
     pub shape: Shape,
+    /// The rows that fill in the operations.
+    #[serde(default)]
+    pub data: Option<Data>,
+    /// A file that holds the body, in place of the transport's.
+    #[serde(default)]
+    pub body_file: Option<String>,
     /// How an operation reaches the system.
     pub transport: Transport,
 }
@@ -163,6 +170,14 @@ pub struct Http {
     /// How the host of the URL is reached.
     #[serde(default)]
     pub route: Route,
+    /// How many redirects are followed for each operation; with 0 a redirect is
+    /// an answer.
+    #[serde(default)]
+    pub follow_redirects: u32,
+    /// Ask for answers that are compressed, and read them where they are
+    /// compared.
+    #[serde(default)]
+    pub compressed: bool,
 }
 
 /// Where an answer says that the operation was known already. What stands there

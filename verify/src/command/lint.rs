@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use scenarios::Settings;
 
 use crate::exit::{self, Failure};
-use crate::{guards, preflight};
+use crate::{files, guards, preflight};
 
 /// Checks every file, and fails when one of them has a problem.
 ///
@@ -24,12 +24,15 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
                 // Those that are written out are read now.
                 let read = preflight::addresses(&plan, &BTreeMap::new());
                 read.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
-                Ok(plan)
+                let files = files::check(&plan);
+                let doubts =
+                    files.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
+                Ok((plan, doubts))
             });
         match checked {
-            Ok(plan) => {
+            Ok((plan, doubts)) => {
                 super::print(format!("{shown}: fine; {} checks\n", plan.checks.len()).as_bytes())?;
-                for doubt in plan.doubts() {
+                for doubt in plan.doubts().into_iter().chain(doubts) {
                     super::print(format!("{shown}: warning: {doubt}\n").as_bytes())?;
                 }
                 // Whoever runs it will have to allow these.

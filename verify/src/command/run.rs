@@ -19,7 +19,7 @@ use crate::guards::{self, GuardsError};
 use crate::progress::Progress;
 use crate::setup::{self, SetupError, Standing};
 use crate::signal::{self, Cancel};
-use crate::{preflight, report, targets};
+use crate::{files, preflight, report, targets};
 
 /// Runs a scenario and gives the exit code of its verdict.
 ///
@@ -68,6 +68,7 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     };
     preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
         .map_err(Failure::usage)?;
+    files::check(&plan).map_err(Failure::usage)?;
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;

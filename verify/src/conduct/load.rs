@@ -18,6 +18,7 @@ use scenarios::redact::{Secrets, redact};
 use super::{ConductError, Order};
 use crate::clock::Clock;
 use crate::event::WorkloadSummary;
+use crate::files;
 use crate::guards::GuardsError;
 use crate::history::PumpHistory;
 
@@ -158,7 +159,9 @@ fn job(
 ) -> Result<Job, String> {
     let transport =
         Transport::from_plan(&workload.transport, targets).map_err(|error| error.to_string())?;
-    let mut shape = Shape::from_plan(workload, order.plan.seed);
+    let shape = Shape::from_plan(workload, order.plan.seed);
+    let filled = files::filled(workload, transport, shape).map_err(|error| error.to_string())?;
+    let (transport, mut shape) = filled;
     if let Some(body) = &workload.shape.poison_body {
         let body = body.fill(targets).map_err(|error| error.to_string())?;
         shape = shape.with_poison_body(&body).map_err(|error| format!("poison_body: {error}"))?;
@@ -234,7 +237,7 @@ fn limits(met: &[(loadgen::Limit, u64)]) -> Vec<(String, u64)> {
 
 /// The stretches of time in which operations come due; phases that touch give
 /// one.
-fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
+pub(crate) fn windows(plan: &Plan, workload: &Workload) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
     for (name, from, to) in plan.timeline().iter() {
         if !workload.phases.iter().any(|phase| phase == name) {

@@ -113,6 +113,14 @@ fn decide(
         );
         return Opinion::doubtful(bound, measured, why);
     }
+    if counts.unread > 0 {
+        let why = format!(
+            "The answers to {} came in an encoding that was not read; add compressed = true to \
+             the workload's http, or see that the service sends gzip.",
+            words::plural(counts.unread, "operation")
+        );
+        return Opinion::doubtful(bound, measured, why);
+    }
     if broken {
         let why = "The generator broke down, so not all answers were compared.";
         return Opinion::doubtful(bound, measured, why);

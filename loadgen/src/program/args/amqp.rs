@@ -6,6 +6,7 @@ use loadgen::transport::amqp::{Acks, Bindings, Topology, Value};
 use loadgen::{Amqp, Transport};
 use scenarios::units::Span;
 
+use super::content::BodyArgs;
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES, pairs};
@@ -54,9 +55,8 @@ pub(super) struct AmqpArgs {
     /// Take queues and exchanges as they are
     #[arg(long)]
     predeclared: bool,
-    /// The message [default: @{id}, filled up to --size]
-    #[arg(long)]
-    body: Option<String>,
+    #[command(flatten)]
+    body: BodyArgs,
     /// Unconfirmed messages a channel; 0 publishes without confirms
     #[arg(long, alias = "confirm-window", default_value_t = 200)]
     confirm: u32,
@@ -137,8 +137,7 @@ impl AmqpArgs {
             exchange_type: self.exchange_type,
             bindings: is_bound.then_some(bindings),
         });
-        let sized = self.load.is_sized();
-        let usual = || if sized { "@{id}@{pad}" } else { "@{id}" }.to_owned();
+        let body = self.body.of_message(self.load.is_sized())?;
         if self.prefetch > 0 && self.ack_every > u32::from(self.prefetch) {
             bail!("--ack-every {} never comes with --prefetch {}", self.ack_every, self.prefetch);
         }
@@ -160,12 +159,7 @@ impl AmqpArgs {
             },
             stream_offset,
             tls: self.tls.read(),
-            ..Amqp::new(
-                &self.url,
-                &self.exchange,
-                &self.routing_key,
-                &self.body.unwrap_or_else(usual),
-            )
+            ..Amqp::new(&self.url, &self.exchange, &self.routing_key, body)
         };
         let asked = self.load.read("amqp", shown, Carries::Many, Transport::Amqp(amqp))?;
         Ok(asked.with_consumers(self.consumers))

@@ -2,15 +2,15 @@
 
 use loadgen::{Command, Transport};
 
+use super::content::BodyArgs;
 use super::load::{Carries, LoadArgs};
 use super::{Asked, EXAMPLES};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CommandArgs {
-    /// The program's standard input
-    #[arg(long, default_value = "")]
-    body: String,
+    #[command(flatten)]
+    body: BodyArgs,
     /// Exit codes that mean definitely not done
     #[arg(long, value_delimiter = ',', value_name = "CODE,...")]
     refused: Vec<i32>,
@@ -23,9 +23,10 @@ pub(super) struct CommandArgs {
 
 impl CommandArgs {
     pub(super) fn read(self) -> anyhow::Result<Asked> {
+        let body = self.body.given()?.unwrap_or_default();
         let run = shell_words::join(&self.words);
         let target = format!("command {run}");
-        let command = Command { words: self.words, refused: self.refused, body: self.body };
+        let command = Command { words: self.words, refused: self.refused, body };
         self.load.read("command", target, Carries::One, Transport::Command(command))
     }
 }

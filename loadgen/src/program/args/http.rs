@@ -1,11 +1,13 @@
 //! `loadgen http`.
 
 use anyhow::{Context as _, bail};
-use loadgen::{Compare, Http, HttpVersion, Transport};
+use loadgen::{Compare, Content, Http, HttpVersion, Transport};
 use scenarios::plan::workload::{Hit, Statuses};
 use scenarios::pointer::Pointer;
 
 use super::connection::ConnectionArgs;
+use super::content::BodyArgs;
+use super::form::FormArgs;
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES};
@@ -22,9 +24,17 @@ pub(super) struct HttpArgs {
     /// A header, as 'name: value'; may be repeated, also with the same name
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// The body [default: empty, or the identity filled up to --size]
+    #[command(flatten)]
+    body: BodyArgs,
+    #[command(flatten)]
+    form: FormArgs,
+    /// Follow up to this many redirects for each operation, which ends with the last answer
+    /// [default: a redirect is an answer]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    follow_redirects: Option<u32>,
+    /// Ask for answers that are compressed (gzip), and read them where they are compared
     #[arg(long)]
-    body: Option<String>,
+    compressed: bool,
     /// Statuses that mean accepted
     #[arg(long, default_value = "200-299")]
     accepted: Statuses,
@@ -73,10 +83,16 @@ impl HttpArgs {
         if let Some(name) = self.idempotency_header {
             headers.push((name, "@{id}".to_owned()));
         }
-        let body = match self.body {
-            Some(body) => body,
-            None if self.load.is_sized() => "@{id}@{pad}".to_owned(),
-            None => String::new(),
+        let body = match (self.body.given()?, self.form.given()?) {
+            (Some(body), _) => body,
+            (None, Some((body, kind))) => {
+                if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                    headers.push(("content-type".to_owned(), kind));
+                }
+                body
+            }
+            (None, None) if self.load.is_sized() => "@{id}@{pad}".into(),
+            (None, None) => Content::default(),
         };
         let usual = if body.is_empty() { "GET" } else { "POST" };
         let refused = match self.refused {
@@ -111,6 +127,8 @@ impl HttpArgs {
             },
             keepalive: connections.keepalive,
             route: connections.route,
+            follow: self.follow_redirects.unwrap_or_default(),
+            compressed: self.compressed,
         };
         let carries = if self.http2 { Carries::Streams(self.streams) } else { Carries::One };
         let target = format!("http {}{}", http.url, http.route);

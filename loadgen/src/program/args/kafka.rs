@@ -6,6 +6,7 @@ use loadgen::transport::kafka::{Partitions, Sasl, Security};
 use loadgen::{Kafka, Transport};
 use scenarios::units::Span;
 
+use super::content::BodyArgs;
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES, pairs};
@@ -31,9 +32,8 @@ pub(super) struct KafkaArgs {
     /// Write to this partition only
     #[arg(long)]
     partition: Option<i32>,
-    /// The value of each record [default: @{id}, filled up to --size]
-    #[arg(long)]
-    body: Option<String>,
+    #[command(flatten)]
+    body: BodyArgs,
     /// A header, as name=template; may be repeated
     #[arg(long = "header", value_name = "NAME=TEXT")]
     headers: Vec<String>,
@@ -112,8 +112,6 @@ impl KafkaArgs {
         ];
         settings.extend(pairs(&self.settings)?);
         let tls = self.certificates.read();
-        let sized = self.load.is_sized();
-        let usual = || if sized { "@{id}@{pad}" } else { "@{id}" }.to_owned();
         let kafka = Kafka {
             brokers: self.brokers,
             topic: self.topic.clone(),
@@ -122,7 +120,7 @@ impl KafkaArgs {
                 .map(|number| Partitions { number, replication: self.replication }),
             key: self.key,
             partition: self.partition,
-            body: self.body.unwrap_or_else(usual),
+            body: self.body.of_message(self.load.is_sized())?,
             headers: pairs(&self.headers)?,
             queue: self.queue,
             group: self.group,

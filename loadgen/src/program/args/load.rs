@@ -5,9 +5,12 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use loadgen::{Instance, Job, Late, Transport};
+use loadgen::payload::Payload;
+use loadgen::{Data, Instance, Job, Late, Pace, Transport};
+use scenarios::plan::data::Order;
 use scenarios::units::Span;
 
+use super::content::DataArgs;
 use super::output::OutputArgs;
 use super::pace::PaceArgs;
 use super::shape::ShapeArgs;
@@ -19,6 +22,8 @@ pub(super) struct LoadArgs {
     pace: PaceArgs,
     #[command(flatten)]
     shape: ShapeArgs,
+    #[command(flatten)]
+    data: DataArgs,
     /// Connections held open [default: 16, or as many as --concurrency where one carries one
     /// operation at a time; 1, or as many as --concurrency needs, where it carries many]
     #[arg(long, short = 'c')]
@@ -104,10 +109,18 @@ impl LoadArgs {
             (None, Carries::Streams(most)) => concurrency.unwrap_or(1).div_ceil(most.max(1)),
         };
         let seed = self.shape.seed;
-        let asked = self.pace.read(seed)?;
+        let data = self.data.read()?;
+        let mut asked = self.pace.read(seed)?;
+        if let (Some(data), Pace::Closed(closed)) = (&data, &mut asked.pace)
+            && data.order() == Order::Once
+        {
+            // The loop ends with the rows.
+            closed.count = closed.count.or(Some(data.rows()));
+        }
+        let notes = notes(&transport, data.as_deref());
         let run = self.run.unwrap_or_else(run_name);
         let job = Job {
-            shape: self.shape.read()?,
+            shape: self.shape.read(data)?,
             connections,
             timeout: self.timeout.0,
             workers: self.workers,
@@ -124,10 +137,30 @@ impl LoadArgs {
         };
         let start_at = self.start_at.map(SystemTime::from);
         let secrets = job.transport.secrets();
-        let title = Title { target: secrets.hide(&target), rate: asked.rate, secrets };
+        let title = Title { target: secrets.hide(&target), rate: asked.rate, secrets, notes };
         let output = self.output.read()?;
-        Ok(Asked::Load(Box::new(Load { job, title, note: None, output, start_at })))
+        Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
     }
+}
+
+/// What is probably not meant as it was asked for.
+fn notes(transport: &Transport, data: Option<&Data>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for name in data.into_iter().flat_map(Data::columns) {
+        let mark = format!("@{{{name}}}");
+        if Payload::new(&mark).is_ok() && transport.texts().any(|text| text.contains(&mark)) {
+            let is_column = format!("write @{{data:{name}}} for the column of that name");
+            notes.push(format!("{mark} is what every load has, not of the data file; {is_column}"));
+        }
+    }
+    if transport.is_nameless() {
+        notes.push(
+            "the body is sent as it is and nothing beside it says @{id}, so no message tells \
+             which operation it is; add a header or the like, if that is looked for"
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 fn instance(text: &str) -> anyhow::Result<Instance> {

@@ -5,6 +5,7 @@ use clap::builder::NonEmptyStringValueParser;
 use loadgen::transport::redis::{Into, Stream};
 use loadgen::{Redis, Transport};
 
+use super::content::{BodyArgs, given};
 use super::load::{Carries, LoadArgs};
 use super::tls::TlsArgs;
 use super::{Asked, EXAMPLES};
@@ -20,7 +21,7 @@ pub(super) struct RedisArgs {
     #[arg(long)]
     cluster: bool,
     /// Add to this stream (XADD)
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, conflicts_with = "body", value_parser = NonEmptyStringValueParser::new())]
     stream: Option<String>,
     /// Push to this list (RPUSH)
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
@@ -43,13 +44,12 @@ pub(super) struct RedisArgs {
     /// Push to the head of the list (LPUSH)
     #[arg(long, requires = "list")]
     left: bool,
-    /// A field of the stream's entry, as name=template; may be repeated
+    /// A field of the stream's entry, as name=template, or name=@FILE; may be repeated
     /// [default: id=@{id}, with --size also data=@{pad}]
     #[arg(long = "field", value_name = "NAME=TEXT", requires = "stream")]
     fields: Vec<String>,
-    /// The element or message [default: @{id}, filled up to --size]
-    #[arg(long, conflicts_with = "stream")]
-    body: Option<String>,
+    #[command(flatten)]
+    body: BodyArgs,
     /// Unanswered commands a connection; with --cluster, of each to each node
     #[arg(long, short = 'P', default_value_t = 64)]
     pipeline: u32,
@@ -76,13 +76,14 @@ impl RedisArgs {
             let (name, value) = field
                 .split_once('=')
                 .with_context(|| format!("{field:?} is no field; write name=text"))?;
-            fields.push((name.to_owned(), value.to_owned()));
+            let content = given(value).with_context(|| format!("--field {name}"))?;
+            fields.push((name.to_owned(), content));
         }
-        let body = self.body.unwrap_or_else(|| if sized { "@{id}@{pad}" } else { "@{id}" }.into());
+        let body = self.body.of_message(sized)?;
         if fields.is_empty() && self.stream.is_some() {
-            fields.push(("id".to_owned(), "@{id}".to_owned()));
+            fields.push(("id".to_owned(), "@{id}".into()));
             if sized {
-                fields.push(("data".to_owned(), "@{pad}".to_owned()));
+                fields.push(("data".to_owned(), "@{pad}".into()));
             }
         } else if fields.is_empty() {
             fields.push(("body".to_owned(), body));

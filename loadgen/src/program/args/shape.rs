@@ -1,6 +1,9 @@
 //! What the operations look like: sizes, keys, duplicates, poison.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use loadgen::Data;
 use loadgen::shape::{Again, Duplicates, Keys, Shape, Sizes};
 use scenarios::units::{Share, Span};
 
@@ -44,7 +47,7 @@ impl ShapeArgs {
         self.duplicates.0 > 0.0
     }
 
-    pub(super) fn read(self) -> anyhow::Result<Shape> {
+    pub(super) fn read(self, data: Option<Arc<Data>>) -> anyhow::Result<Shape> {
         for (flag, share) in [("--duplicates", self.duplicates), ("--poison", self.poison)] {
             if !(0.0..=1.0).contains(&share.0) {
                 anyhow::bail!("{flag} {share} is no share; write 0% to 100%");
@@ -57,6 +60,7 @@ impl ShapeArgs {
             duplicates: Duplicates { share: self.duplicates.0, when: self.duplicates_when },
             poison: self.poison.0,
             poison_body: None,
+            data,
         };
         Ok(match self.poison_body {
             Some(text) => shape.with_poison_body(&text).context("--poison-body")?,

@@ -1,12 +1,20 @@
 //! Listens to an accepted answer where the answers to an operation are
-//! compared. Others are not listened to, and their bodies are not kept.
+//! compared, and to where a redirect leads where it is followed. Others are not
+//! listened to, and their bodies are not kept.
+//!
+//! A body that was compressed is read where that was asked for. Nothing is read
+//! out of one that comes in another encoding: it is counted as unread.
 
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
 use http::header::HeaderName;
 use scenarios::plan::workload::{Hit, Statuses};
 use scenarios::pointer::Pointer;
 use serde_json::Value as Json;
 
-use super::setting;
+use super::follow::is_redirect;
+use super::{Target, setting};
 use crate::answers::{Said, Value};
 use crate::error::LoadError;
 
@@ -45,28 +53,86 @@ impl Compare {
 /// What is heard of one answer.
 #[derive(Debug)]
 pub(super) struct Ear<'a> {
-    compare: &'a Compare,
+    /// `None` where only redirects are of interest.
+    compare: Option<&'a Compare>,
     accepted: &'a Statuses,
+    /// Compressed bodies are read.
+    decompresses: bool,
+    /// Redirects are followed.
+    follows: bool,
     /// The body of this answer is kept.
     keeps: bool,
+    coding: Coding,
     body: Vec<u8>,
     header: bool,
+    location: Option<Vec<u8>>,
+}
+
+/// How the content of an answer is encoded (RFC 9110, 8.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    Gzip,
+    Other,
+}
+
+impl Coding {
+    fn of(header: Option<&[u8]>) -> Self {
+        let is = |name: &str| {
+            header.is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+        };
+        match header {
+            None => Self::Plain,
+            Some(_) if is("identity") || is("") => Self::Plain,
+            Some(_) if is("gzip") || is("x-gzip") => Self::Gzip,
+            Some(_) => Self::Other,
+        }
+    }
 }
 
 impl<'a> Ear<'a> {
-    pub(super) fn new(compare: &'a Compare, accepted: &'a Statuses) -> Self {
-        Self { compare, accepted, keeps: false, body: Vec::new(), header: false }
+    /// Listens to what is compared, if it `compares`, and to redirects.
+    pub(super) fn new(target: &'a Target, compares: bool) -> Self {
+        Self {
+            compare: compares.then_some(&target.compare),
+            accepted: &target.accepted,
+            decompresses: target.compressed,
+            follows: target.follow.is_some(),
+            keeps: false,
+            coding: Coding::Plain,
+            body: Vec::new(),
+            header: false,
+            location: None,
+        }
+    }
+
+    /// Whether it listens to what is compared.
+    pub(super) fn compares(&self) -> bool {
+        self.compare.is_some()
     }
 
     /// An answer begins; `header` finds one of its headers.
-    pub(super) fn begin(&mut self, status: u16, header: impl FnOnce(&str) -> Option<Vec<u8>>) {
+    pub(super) fn begin(&mut self, status: u16, header: impl Fn(&str) -> Option<Vec<u8>>) {
         self.body.clear();
         self.header = false;
+        self.location = None;
+        if self.follows && is_redirect(status) {
+            self.location = header("location");
+        }
+        let Some(compare) = self.compare else { return };
         self.keeps = self.accepted.contains(status)
-            && (self.compare.same.is_some() || matches!(self.compare.hit, Some(Hit::Body(_))));
-        if let Some(Hit::Header(name)) = &self.compare.hit {
+            && (compare.same.is_some() || matches!(compare.hit, Some(Hit::Body(_))));
+        if self.keeps {
+            self.coding = Coding::of(header("content-encoding").as_deref());
+        }
+        if let Some(Hit::Header(name)) = &compare.hit {
             self.header = header(name).is_some_and(|value| says_yes(&value));
         }
+    }
+
+    /// Where the answer leads on to.
+    pub(super) fn location(&mut self) -> Option<Vec<u8>> {
+        self.location.take()
     }
 
     /// Whether the body is of interest.
@@ -81,29 +147,46 @@ impl<'a> Ear<'a> {
         self.body.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// What the answer said.
-    pub(super) fn said(&self, retried: bool) -> Said {
-        let body: Json = match self.keeps {
-            true => serde_json::from_slice(&self.body).unwrap_or_default(),
-            false => Json::Null,
-        };
+    /// The body without its encoding; `None` if it cannot be read.
+    fn content(&self) -> Option<Vec<u8>> {
+        match self.coding {
+            Coding::Plain => Some(self.body.clone()),
+            Coding::Gzip if self.decompresses => {
+                let mut content = Vec::new();
+                // What is longer says nothing, compressed or not.
+                let most = LONGEST as u64;
+                let read = MultiGzDecoder::new(&*self.body).take(most).read_to_end(&mut content);
+                (read.is_ok() || self.body.len() >= LONGEST).then_some(content)
+            }
+            Coding::Gzip | Coding::Other => None,
+        }
+    }
+
+    /// What the answer said, if that is compared.
+    pub(super) fn said(&self, retried: bool) -> Option<Said> {
+        let compare = self.compare?;
+        let content = if self.keeps { self.content() } else { Some(Vec::new()) };
+        let unread = content.is_none();
+        let body: Json = serde_json::from_slice(&content.unwrap_or_default()).unwrap_or_default();
         let at = |pointer: &Pointer| pointer.find(&body).filter(|at| !at.is_null());
-        Said {
-            value: match &self.compare.same {
-                None => Value::Unasked,
-                Some(pointer) => at(pointer)
+        Some(Said {
+            value: match &compare.same {
+                Some(pointer) if !unread => at(pointer)
                     .map_or(Value::Missing, |value| Value::Text(value.to_string().into())),
+                _ => Value::Unasked,
             },
-            hit: self.compare.hit.as_ref().map(|hit| match hit {
-                Hit::Header(_) => self.header,
-                Hit::Body(pointer) => match at(pointer) {
+            hit: match &compare.hit {
+                Some(Hit::Header(_)) => Some(self.header),
+                Some(Hit::Body(pointer)) if !unread => Some(match at(pointer) {
                     None => false,
                     Some(Json::String(text)) => says_yes(text.as_bytes()),
                     Some(other) => says_yes(other.to_string().as_bytes()),
-                },
-            }),
+                }),
+                _ => None,
+            },
             retried,
-        }
+            unread,
+        })
     }
 }
 
@@ -116,16 +199,62 @@ fn says_yes(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn ear<'a>(compare: &'a Compare, accepted: &'a Statuses, decompresses: bool) -> Ear<'a> {
+        Ear {
+            compare: Some(compare),
+            accepted,
+            decompresses,
+            follows: false,
+            keeps: false,
+            coding: Coding::Plain,
+            body: Vec::new(),
+            header: false,
+            location: None,
+        }
+    }
+
     fn heard(compare: &Compare, status: u16, header: &str, body: &str) -> Said {
         let accepted: Statuses = "200-299".parse().unwrap();
-        let mut ear = Ear::new(compare, &accepted);
+        let mut ear = ear(compare, &accepted, false);
         ear.begin(500, |_| Some(b"true".to_vec()));
         ear.hear(b"what an earlier attempt was told");
-        ear.begin(status, |_| (!header.is_empty()).then(|| header.as_bytes().to_vec()));
+        ear.begin(status, |name| {
+            (!header.is_empty() && name == "x-hit").then(|| header.as_bytes().to_vec())
+        });
         if ear.keeps() {
             body.as_bytes().chunks(3).for_each(|part| ear.hear(part));
         }
-        ear.said(false)
+        ear.said(false).unwrap()
+    }
+
+    #[test]
+    fn a_compressed_body_is_read_or_said_to_be_unread() {
+        let compare = Compare { same: "/id".parse().ok(), hit: "/hit".parse().ok().map(Hit::Body) };
+        let accepted: Statuses = "200-299".parse().unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, b"{\"id\":7,\"hit\":true}").unwrap();
+        let packed = packed.finish().unwrap();
+        let said = |decompresses, coding: &str, body: &[u8]| {
+            let mut ear = ear(&compare, &accepted, decompresses);
+            ear.begin(200, |_| Some(coding.as_bytes().to_vec()));
+            ear.hear(body);
+            ear.said(false).unwrap()
+        };
+        let read = said(true, "gzip", &packed);
+        assert_eq!(
+            (read.value, read.hit, read.unread),
+            (Value::Text("7".into()), Some(true), false)
+        );
+        let plain = said(true, "identity", b"{\"id\":7}");
+        assert_eq!((plain.value, plain.unread), (Value::Text("7".into()), false));
+        for unread in [
+            said(false, "GZIP", &packed),
+            said(true, "br", &packed),
+            said(true, "gzip", &packed[..packed.len() - 9]),
+            said(true, "gzip", b"{\"id\":7}"),
+        ] {
+            assert_eq!((unread.value, unread.hit, unread.unread), (Value::Unasked, None, true));
+        }
     }
 
     #[test]

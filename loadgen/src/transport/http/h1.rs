@@ -6,6 +6,7 @@ use http::Method;
 use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 
+use super::follow::{Elsewhere, Hop, Hops, answered};
 use super::wire::{Trouble, Wire};
 use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample};
 use crate::backoff::Backoff;
@@ -106,6 +107,7 @@ pub(super) async fn drive(target: &Target, form: &Form, lane: &Lane) {
         wire: None,
         backoff: Backoff::default(),
         request: Request::default(),
+        elsewhere: Elsewhere::default(),
     };
     if target.keepalive {
         // Before the first operation is due; if it fails, that operation will see.
@@ -123,6 +125,7 @@ struct Connection<'a> {
     wire: Option<Wire>,
     backoff: Backoff,
     request: Request,
+    elsewhere: Elsewhere,
 }
 
 impl Connection<'_> {
@@ -141,7 +144,7 @@ impl Connection<'_> {
     async fn connect(&mut self, until: Duration) -> Result<(), Reason> {
         match self.lane.limit(until, self.target.address.connect()).await {
             Some(Ok(stream)) => {
-                self.wire = Some(Wire::new(stream, self.lane.standing()));
+                self.wire = Some(Wire::new(stream, Some(self.lane.standing())));
                 Ok(())
             }
             Some(Err(error)) => Err(self.lane.unmade(&error)),
@@ -167,20 +170,19 @@ impl Attempts for Connection<'_> {
     async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
         let until = now + self.lane.timeout();
         self.form.write(self.target, self.lane, op, now, &mut self.request);
-        match self.send(until, ear.as_deref_mut()).await {
-            Sent::Answered(answer) => answer,
-            Sent::IdledOut(why) => {
-                let again = self.send(until, ear).await;
-                let answer = match again {
-                    Sent::Answered(Answer::Failed(_)) | Sent::IdledOut(_) => {
-                        // The first may have been carried out all the same.
-                        Answer::Indeterminate(Reason::Lost(why))
-                    }
-                    Sent::Answered(answer) => answer,
+        let head_only = self.form.head_only;
+        match self.send(until, head_only, ear.as_deref_mut()).await {
+            Err(Unanswered::IdledOut(why)) if self.target.safe => {
+                let sent = self.send(until, head_only, ear.as_deref_mut()).await;
+                let answer = match self.outcome(op, sent, until, ear).await {
+                    // The first may have been answered all the same.
+                    Answer::Failed(_) => Answer::Indeterminate(Reason::Lost(why)),
+                    answer => answer,
                 };
                 self.lane.idled_out(&answer);
                 answer
             }
+            sent => self.outcome(op, sent, until, ear).await,
         }
     }
 
@@ -189,42 +191,81 @@ impl Attempts for Connection<'_> {
     }
 }
 
-/// What became of a request.
-enum Sent {
-    Answered(Answer),
-    /// It may be sent once more: its connection had served before, and ended without
-    /// an answer.
+impl Hops for Connection<'_> {
+    async fn hop(
+        &mut self,
+        op: &Op,
+        hop: &Hop,
+        until: Duration,
+        ear: &mut Ear<'_>,
+    ) -> Result<u16, Reason> {
+        let (target, lane) = (self.target, self.lane);
+        let Some(follow) = target.follow.as_deref().filter(|follow| follow.is_home(hop)) else {
+            return self.elsewhere.hop(target, lane, op, hop, until, ear).await;
+        };
+        follow.write(target, lane, op, hop, &mut self.request.bytes);
+        let sent = self.send(until, hop.method == Method::HEAD, Some(ear)).await;
+        sent.map_err(|unanswered| match unanswered {
+            Unanswered::IdledOut(why) => Reason::Lost(why),
+            Unanswered::Unsent(reason) | Unanswered::Unknown(reason) => reason,
+        })
+    }
+}
+
+/// Why a request has no answer.
+enum Unanswered {
+    /// Nothing of it was written.
+    Unsent(Reason),
+    /// Its connection had served before, and ended without a byte of an answer.
     IdledOut(String),
+    /// Some of it may have been written.
+    Unknown(Reason),
 }
 
 impl Connection<'_> {
-    /// Sends the request, again where nothing of it was written.
-    async fn send(&mut self, until: Duration, mut ear: Option<&mut Ear<'_>>) -> Sent {
+    /// Sends the request, again where nothing of it was written; gives the status.
+    async fn send(
+        &mut self,
+        until: Duration,
+        without_body: bool,
+        mut ear: Option<&mut Ear<'_>>,
+    ) -> Result<u16, Unanswered> {
         for _ in 0..=RESENDS {
             if self.wire.as_ref().is_none_or(Wire::is_dead) {
                 self.wire = None;
-                if let Err(reason) = self.connect(until).await {
-                    return Sent::Answered(Answer::Failed(reason));
-                }
+                self.connect(until).await.map_err(Unanswered::Unsent)?;
             }
             let Some(wire) = self.wire.as_mut() else { continue };
-            let exchange =
-                wire.exchange(&self.request.bytes, self.form.head_only, ear.as_deref_mut());
+            let exchange = wire.exchange(&self.request.bytes, without_body, ear.as_deref_mut());
             let ended = self.lane.limit(until, exchange).await;
             if !self.target.keepalive || !matches!(ended, Some(Ok(_))) {
                 self.wire = None;
             }
-            let unknown = match ended {
-                Some(Ok(status)) => return Sent::Answered(self.target.answer(status)),
+            return Err(match ended {
+                Some(Ok(status)) => return Ok(status),
                 Some(Err(Trouble::Unsent)) => continue,
-                Some(Err(Trouble::IdledOut(why))) if self.target.idempotent => {
-                    return Sent::IdledOut(why);
-                }
-                Some(Err(Trouble::IdledOut(why) | Trouble::Lost(why))) => Reason::Lost(why),
-                None => Reason::Timeout,
-            };
-            return Sent::Answered(Answer::Indeterminate(unknown));
+                Some(Err(Trouble::IdledOut(why))) => Unanswered::IdledOut(why),
+                Some(Err(Trouble::Lost(why))) => Unanswered::Unknown(Reason::Lost(why)),
+                None => Unanswered::Unknown(Reason::Timeout),
+            });
         }
-        Sent::Answered(Answer::Failed(Reason::Unreachable(CLOSES.to_owned())))
+        Err(Unanswered::Unsent(Reason::Unreachable(CLOSES.to_owned())))
+    }
+
+    /// What a request has come to.
+    async fn outcome(
+        &mut self,
+        op: &Op,
+        sent: Result<u16, Unanswered>,
+        until: Duration,
+        ear: Option<&mut Ear<'_>>,
+    ) -> Answer {
+        let (target, lane) = (self.target, self.lane);
+        match sent {
+            Ok(status) => answered(target, lane, self, op, status, until, ear).await,
+            Err(Unanswered::Unsent(reason)) => Answer::Failed(reason),
+            Err(Unanswered::IdledOut(why)) => Answer::Indeterminate(Reason::Lost(why)),
+            Err(Unanswered::Unknown(reason)) => Answer::Indeterminate(reason),
+        }
     }
 }

@@ -24,6 +24,7 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
+use super::follow::{Elsewhere, Hop, Hops, OF_BODY, answered};
 use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample, setting};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
@@ -31,6 +32,7 @@ use crate::feed::Op;
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
 use crate::payload::Payload;
+use crate::shape::Shape;
 use crate::transport::template;
 use link::{Claim, Link, Scout, Seat, Trouble, Wire};
 
@@ -65,7 +67,7 @@ impl Form {
         let mut form = Self {
             method,
             scheme: if secure { Scheme::HTTPS } else { Scheme::HTTP },
-            authority: template("URL", authority.as_str())?,
+            authority: template("URL", authority.as_str(), &Shape::default())?,
             same: HeaderMap::new(),
             varying: Vec::new(),
             streams,
@@ -125,6 +127,30 @@ impl Form {
         }
         Ok((request, body.freeze()))
     }
+
+    /// The request of a redirect that stays with the target, and its body.
+    fn hop(
+        &self,
+        target: &Target,
+        lane: &Lane,
+        op: &Op,
+        hop: &Hop,
+    ) -> Result<(Request<()>, Bytes), http::Error> {
+        let (mut request, body) = self.request(target, lane, op, lane.now())?;
+        let mut uri = request.uri().clone().into_parts();
+        uri.path_and_query = Some(hop.path().parse()?);
+        *request.uri_mut() = Uri::from_parts(uri)?;
+        *request.method_mut() = hop.method.clone();
+        if hop.has_body {
+            return Ok((request, body));
+        }
+        let headers = request.headers_mut();
+        for name in OF_BODY {
+            headers.remove(name);
+        }
+        headers.remove(CONTENT_LENGTH);
+        Ok((request, Bytes::new()))
+    }
 }
 
 /// Drives one connection until there are no more operations.
@@ -162,12 +188,22 @@ struct Strand<'a> {
     claim: Option<Claim<'a>>,
     scout: Option<Scout<'a>>,
     backoff: Backoff,
+    elsewhere: Elsewhere,
 }
 
 impl<'a> Strand<'a> {
     fn new(target: &'a Target, form: &'a Form, lane: &'a Lane, link: &'a Link<'a>) -> Self {
-        let backoff = Backoff::default();
-        Self { target, form, lane, link, seat: None, claim: None, scout: None, backoff }
+        Self {
+            target,
+            form,
+            lane,
+            link,
+            seat: None,
+            claim: None,
+            scout: None,
+            backoff: Backoff::default(),
+            elsewhere: Elsewhere::default(),
+        }
     }
 
     async fn run(mut self) {
@@ -278,7 +314,10 @@ impl Attempts for Strand<'_> {
                 ear.as_deref_mut(),
             );
             match self.lane.limit(until, exchange).await {
-                Some(Ok(status)) => return self.target.answer(status),
+                Some(Ok(status)) => {
+                    let (target, lane) = (self.target, self.lane);
+                    return answered(target, lane, self, op, status, until, ear).await;
+                }
                 Some(Err(Trouble::Unsent)) => self.link.retire(&wire),
                 Some(Err(Trouble::Untouched)) => {
                     why = Reason::Refused("the server refuses streams".to_owned());
@@ -303,5 +342,36 @@ impl Attempts for Strand<'_> {
 
     fn pause(&mut self) -> Duration {
         self.backoff.pause()
+    }
+}
+
+impl Hops for Strand<'_> {
+    async fn hop(
+        &mut self,
+        op: &Op,
+        hop: &Hop,
+        until: Duration,
+        ear: &mut Ear<'_>,
+    ) -> Result<u16, Reason> {
+        let (target, lane) = (self.target, self.lane);
+        if !target.follow.as_ref().is_some_and(|follow| follow.is_home(hop)) {
+            return self.elsewhere.hop(target, lane, op, hop, until, ear).await;
+        }
+        let request = self.form.hop(target, lane, op, hop);
+        let (request, body) = request.map_err(|error| Reason::Unsendable(error.to_string()))?;
+        for _ in 0..=RESENDS {
+            let wire = self.wire(until).await?;
+            let sent = Cell::new(false);
+            let exchange =
+                wire.exchange(lane, (request.clone(), body.clone()), &sent, Some(&mut *ear));
+            match lane.limit(until, exchange).await {
+                Some(Ok(status)) => return Ok(status),
+                Some(Err(Trouble::Unsent)) => self.link.retire(&wire),
+                Some(Err(Trouble::Untouched)) => {}
+                Some(Err(Trouble::Lost(error))) => return Err(Reason::Lost(error)),
+                None => return Err(Reason::Timeout),
+            }
+        }
+        Err(Reason::Unreachable(CLOSES.to_owned()))
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Wire {
     served: bool,
     /// No byte has come of what is awaited.
     unheard: bool,
-    _standing: Standing,
+    _standing: Option<Standing>,
 }
 
 /// Why a request has no answer.
@@ -50,7 +50,8 @@ pub(super) enum Trouble {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, standing: Standing) -> Self {
+    /// A connection; one to another place than the target has no standing.
+    pub(super) fn new(stream: Stream, standing: Option<Standing>) -> Self {
         Self {
             stream,
             read: vec![0; READ],

@@ -81,7 +81,7 @@ impl Target {
             return Err(setting("topic", "", "give it a name"));
         }
         let headers = kafka.headers.iter().map(|(name, value)| {
-            Ok::<_, LoadError>((name.clone(), template(&format!("header {name}"), value)?))
+            Ok::<_, LoadError>((name.clone(), template(&format!("header {name}"), value, shape)?))
         });
         let given = kafka.addresses()?;
         let hosts = given.iter().flat_map(|(_, at)| &at.hosts).map(|host| host.name.as_str());
@@ -93,7 +93,7 @@ impl Target {
             config: config(kafka, &given),
             topic: kafka.topic.clone(),
             partitions: kafka.partitions,
-            key: kafka.key.as_deref().map(|key| template("key", key)).transpose()?,
+            key: kafka.key.as_deref().map(|key| template("key", key, shape)).transpose()?,
             partition: kafka.partition,
             body: body(&kafka.body, shape)?,
             headers: headers.collect::<Result<_, _>>()?,

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use super::{Into, Redis};
+use crate::content::Content;
 use crate::error::LoadError;
 use crate::feed::Op;
 use crate::lane::Lane;
 use crate::payload::{Payload, write_number};
 use crate::shape::Shape;
-use crate::transport::{body, template};
+use crate::transport::body;
 
 /// A command with places for what differs.
 #[derive(Debug)]
@@ -77,15 +78,22 @@ impl Template {
     }
 
     fn first(&mut self, redis: &Redis, shape: &Shape) -> Result<(), LoadError> {
-        redis.fields.first().map_or(Ok(()), |(name, value)| self.push(name, value, shape))
+        let Some((_, value)) = redis.fields.first() else { return Ok(()) };
+        self.pieces.push(Piece::Field(body(value, shape)?, true));
+        Ok(())
     }
 
     /// The field that is padded is the body; it has the size that the shape
     /// gives, and may be poison.
-    fn push(&mut self, name: &str, value: &str, shape: &Shape) -> Result<(), LoadError> {
-        let is_body = value.contains("@{pad}");
-        let payload =
-            if is_body { body(value, shape)? } else { template(&format!("field {name}"), value)? };
+    fn push(&mut self, name: &str, value: &Content, shape: &Shape) -> Result<(), LoadError> {
+        let is_body = value.is_padded();
+        let payload = match is_body {
+            true => body(value, shape)?,
+            false => Payload::content(value, shape).map_err(|source| {
+                let what = format!("field {name}");
+                LoadError::Payload { what, source }
+            })?,
+        };
         self.pieces.push(Piece::Field(payload, is_body));
         Ok(())
     }

@@ -180,6 +180,8 @@ impl Scene {
             workers: 1,
             late: Late::default(),
             shape: Shape::default(),
+            data: None,
+            body_file: None,
             transport: Transport::Http(Http {
                 url: Template::new("http://127.0.0.1:1/"),
                 method: "POST".to_owned(),
@@ -192,6 +194,8 @@ impl Scene {
                 hit: None,
                 keepalive: true,
                 route: Route::default(),
+                follow_redirects: 0,
+                compressed: false,
             }),
         });
         self
