@@ -112,6 +112,8 @@ impl Peers {
         loop {
             trying.extend(others.next().map(TcpStream::connect));
             tokio::select! {
+                // A connection that stands is not passed over for being looked at late.
+                biased;
                 ended = trying.next() => match ended {
                     Some(Ok(stream)) => return Ok(stream),
                     Some(Err(error)) => trouble = Some(telling(trouble.take(), error)),
