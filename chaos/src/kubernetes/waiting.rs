@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Cluster, KubernetesError, Pod, Rollout, Selection, Workload};
+use super::{Cluster, KubernetesError, Phase, Pod, Rollout, Selection, Workload};
 use crate::patience::Patience;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -69,6 +69,63 @@ impl Cluster {
         }
     }
 
+    /// Waits until a workload has as many pods as are wanted, and no more of them
+    /// than `missing` are not ready; says how many are. What its template is does
+    /// not matter: a paused Deployment, too, gets its count.
+    ///
+    /// # Errors
+    /// [`KubernetesError::NotSeen`] after `within`, and what keeps one from
+    /// looking.
+    pub(crate) async fn wait_count(
+        &self,
+        workload: &Workload,
+        missing: u32,
+        within: Duration,
+    ) -> Result<String, KubernetesError> {
+        let mut wait = Wait::new(within);
+        loop {
+            let look = self.count(workload).await.map(|count| {
+                let Count { wanted, there, ready, seen } = count;
+                let told = format!("{ready} of {wanted} pods of {workload} are ready");
+                match seen && there == wanted && ready >= wanted.saturating_sub(missing) {
+                    true => Ok(told),
+                    false if there > wanted => Err(format!("{told}, and {there} are there")),
+                    false => Err(told),
+                }
+            });
+            if let Some(seen) = wait.seen(look).await? {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn count(&self, workload: &Workload) -> Result<Count, KubernetesError> {
+        // The pods first: a change in between is then seen.
+        let pods = self.pods(&Selection::of(workload)).await?;
+        let state = self.state(workload).await?;
+        let count = |is: &dyn Fn(&&Pod) -> bool| {
+            u32::try_from(pods.iter().filter(is).count()).unwrap_or(u32::MAX)
+        };
+        let stays = |pod: &&Pod| {
+            !pod.terminating && !matches!(pod.phase, Phase::Succeeded | Phase::Failed)
+        };
+        Ok(Count {
+            wanted: state.wanted,
+            there: count(&stays),
+            ready: count(&|pod| pod.is_up()),
+            seen: state.observed_generation >= state.generation,
+        })
+    }
+
+    /// How many of the wanted pods of a workload are not ready.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn missing(&self, workload: &Workload) -> Result<u32, KubernetesError> {
+        let Count { wanted, ready, .. } = self.count(workload).await?;
+        Ok(wanted.saturating_sub(ready))
+    }
+
     /// Waits until a rollout is complete.
     ///
     /// # Errors
@@ -98,6 +155,15 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The pods of a workload at one look.
+struct Count {
+    wanted: u32,
+    there: u32,
+    ready: u32,
+    /// Whether its controller has seen what is wanted.
+    seen: bool,
 }
 
 struct Wait {

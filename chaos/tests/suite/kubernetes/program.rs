@@ -11,8 +11,8 @@ use super::mock::{Failure, Mock};
 use crate::sleeper::wait_for;
 
 /// A mock, a kubeconfig that leads to it, and a journal.
-struct Desk {
-    mock: Mock,
+pub(super) struct Desk {
+    pub(super) mock: Mock,
     folder: tempfile::TempDir,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn config(url: &str) -> serde_json::Value {
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (mock, folder) = (Mock::start().await, tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("config"), config(&mock.url).to_string()).unwrap();
         Self { mock, folder }
@@ -49,14 +49,14 @@ impl Desk {
     }
 
     /// Runs it beside the mock, which lives on this thread.
-    async fn run(&self, arguments: &str) -> (Option<i32>, String) {
+    pub(super) async fn run(&self, arguments: &str) -> (Option<i32>, String) {
         let mut command = self.command(arguments);
         let Output { status, stdout, stderr } =
             tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
     }
 
-    fn replicas(&self) -> u64 {
+    pub(super) fn replicas(&self) -> u64 {
         let web = |state: &mut super::state::State| {
             state.find("deployments", "web").unwrap()["spec"]["replicas"].as_u64().unwrap()
         };
