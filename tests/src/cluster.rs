@@ -66,9 +66,11 @@ impl Cluster {
         let etcd = start.etcd()?;
         start.api(&etcd, port)?;
         let api = Api::connect(&credentials.kubeconfig).await?;
-        start.until(API, || async {
-            api.text(Method::GET, "/readyz", "", &Value::Null).await.is_ok()
-        }).await?;
+        start
+            .until(API, || async {
+                api.text(Method::GET, "/readyz", "", &Value::Null).await.is_ok()
+            })
+            .await?;
         start.controllers()?;
         start.scheduler()?;
         let nodes =
@@ -83,6 +85,11 @@ impl Cluster {
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// Waits until it has ended although nobody asked it to: its keeper was killed.
+    pub async fn lost(&mut self) {
+        let _ = (&mut self.nodes).await;
     }
 
     /// Ends it and removes every trace.
@@ -107,7 +114,8 @@ async fn makes_pods(api: &Api) -> bool {
     let nodes = api.get("/api/v1/nodes").await.unwrap_or_default();
     let nodes = nodes["items"].as_array().cloned().unwrap_or_default();
     // The controllers take the taint of a new node away once it is ready.
-    let is_tainted = |node: &Value| node["spec"]["taints"].as_array().is_some_and(|t| !t.is_empty());
+    let is_tainted =
+        |node: &Value| node["spec"]["taints"].as_array().is_some_and(|t| !t.is_empty());
     account.is_ok() && !nodes.iter().any(is_tainted)
 }
 
@@ -122,65 +130,77 @@ impl Start<'_> {
     /// Gives the address for clients.
     fn etcd(&self) -> Result<String> {
         let (client, peer) = (address(free_port()?), address(free_port()?));
-        self.run(ETCD, &[
-            ("data-dir", &self.lab.scratch().join("etcd").display().to_string()),
-            ("listen-client-urls", &client),
-            ("advertise-client-urls", &client),
-            ("listen-peer-urls", &peer),
-            ("initial-advertise-peer-urls", &peer),
-            ("initial-cluster", &format!("default={peer}")),
-            ("log-level", "warn"),
-            // Nothing of it outlives the machine.
-            ("unsafe-no-fsync", "true"),
-        ])?;
+        self.run(
+            ETCD,
+            &[
+                ("data-dir", &self.lab.scratch().join("etcd").display().to_string()),
+                ("listen-client-urls", &client),
+                ("advertise-client-urls", &client),
+                ("listen-peer-urls", &peer),
+                ("initial-advertise-peer-urls", &peer),
+                ("initial-cluster", &format!("default={peer}")),
+                ("log-level", "warn"),
+                // Nothing of it outlives the machine.
+                ("unsafe-no-fsync", "true"),
+            ],
+        )?;
         Ok(client)
     }
 
     fn api(&self, etcd: &str, port: u16) -> Result<()> {
         let path = |path: &PathBuf| path.display().to_string();
         let files = self.credentials;
-        self.run(API, &[
-            ("etcd-servers", etcd),
-            ("bind-address", "127.0.0.1"),
-            ("advertise-address", "127.0.0.1"),
-            ("secure-port", &port.to_string()),
-            // Of a cluster with several of them.
-            ("endpoint-reconciler-type", "none"),
-            ("tls-cert-file", &path(&files.certificate)),
-            ("tls-private-key-file", &path(&files.key)),
-            ("token-auth-file", &path(&files.tokens)),
-            ("authorization-mode", "RBAC"),
-            ("service-cluster-ip-range", "10.0.0.0/24"),
-            ("service-account-issuer", "https://kubernetes.default.svc"),
-            ("service-account-key-file", &path(&files.accounts_public)),
-            ("service-account-signing-key-file", &path(&files.accounts_key)),
-        ])
+        self.run(
+            API,
+            &[
+                ("etcd-servers", etcd),
+                ("bind-address", "127.0.0.1"),
+                ("advertise-address", "127.0.0.1"),
+                ("secure-port", &port.to_string()),
+                // Of a cluster with several of them.
+                ("endpoint-reconciler-type", "none"),
+                ("tls-cert-file", &path(&files.certificate)),
+                ("tls-private-key-file", &path(&files.key)),
+                ("token-auth-file", &path(&files.tokens)),
+                ("authorization-mode", "RBAC"),
+                ("service-cluster-ip-range", "10.0.0.0/24"),
+                ("service-account-issuer", "https://kubernetes.default.svc"),
+                ("service-account-key-file", &path(&files.accounts_public)),
+                ("service-account-signing-key-file", &path(&files.accounts_key)),
+            ],
+        )
     }
 
     fn controllers(&self) -> Result<()> {
-        self.run(CONTROLLERS, &[
-            ("kubeconfig", &self.credentials.kubeconfig.display().to_string()),
-            ("bind-address", "127.0.0.1"),
-            ("secure-port", &free_port()?.to_string()),
-            ("leader-elect", "false"),
-            ("root-ca-file", &self.credentials.authority.display().to_string()),
-            (
-                "service-account-private-key-file",
-                &self.credentials.accounts_key.display().to_string(),
-            ),
-            // It must not be slower than what is tested.
-            ("kube-api-qps", "200"),
-            ("kube-api-burst", "400"),
-        ])
+        self.run(
+            CONTROLLERS,
+            &[
+                ("kubeconfig", &self.credentials.kubeconfig.display().to_string()),
+                ("bind-address", "127.0.0.1"),
+                ("secure-port", &free_port()?.to_string()),
+                ("leader-elect", "false"),
+                ("root-ca-file", &self.credentials.authority.display().to_string()),
+                (
+                    "service-account-private-key-file",
+                    &self.credentials.accounts_key.display().to_string(),
+                ),
+                // It must not be slower than what is tested.
+                ("kube-api-qps", "200"),
+                ("kube-api-burst", "400"),
+            ],
+        )
     }
 
     fn scheduler(&self) -> Result<()> {
-        self.run(SCHEDULER, &[
-            ("kubeconfig", &self.credentials.kubeconfig.display().to_string()),
-            ("bind-address", "127.0.0.1"),
-            ("secure-port", &free_port()?.to_string()),
-            ("leader-elect", "false"),
-        ])
+        self.run(
+            SCHEDULER,
+            &[
+                ("kubeconfig", &self.credentials.kubeconfig.display().to_string()),
+                ("bind-address", "127.0.0.1"),
+                ("secure-port", &free_port()?.to_string()),
+                ("leader-elect", "false"),
+            ],
+        )
     }
 
     fn run(&self, name: &str, flags: &[(&str, &str)]) -> Result<()> {

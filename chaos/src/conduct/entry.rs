@@ -135,9 +135,8 @@ mod tests {
         assert_eq!(compare(&[&web("1")], &[&web("2")], true), None);
         assert!(compare(&[&web("1")], &[&web("2"), &web("3")], true).is_some());
         assert!(compare(&[&web("1")], &[&web("2")], false).is_some());
-        let store = |number: u32, uid: &str| {
-            format!("pod store-{number} of statefulset store (uid {uid})")
-        };
+        let store =
+            |number: u32, uid: &str| format!("pod store-{number} of statefulset store (uid {uid})");
         assert_eq!(compare(&[&store(0, "a")], &[&store(0, "b")], true), None);
         assert!(compare(&[&store(0, "a")], &[&store(1, "b")], true).is_some());
         assert_eq!(compare(&["pod lone (uid a)"], &["pod lone (uid b)"], true), None);

@@ -106,9 +106,8 @@ impl Cluster {
         let count = |is: &dyn Fn(&&Pod) -> bool| {
             u32::try_from(pods.iter().filter(is).count()).unwrap_or(u32::MAX)
         };
-        let stays = |pod: &&Pod| {
-            !pod.terminating && !matches!(pod.phase, Phase::Succeeded | Phase::Failed)
-        };
+        let stays =
+            |pod: &&Pod| !pod.terminating && !matches!(pod.phase, Phase::Succeeded | Phase::Failed);
         Ok(Count {
             wanted: state.wanted,
             there: count(&stays),

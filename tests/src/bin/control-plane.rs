@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chaos::{Background, Leash};
 use clap::Parser;
 use tests::cluster::images::{Images, Named};
@@ -26,9 +26,12 @@ const INTERRUPTED: u8 = 130;
 /// KUBECONFIG leads to it. Without a command the cluster stays until Ctrl-C. Nothing
 /// of it is left in any case. The programs are Go modules, built once into the cache.
 #[derive(Debug, Parser)]
-#[command(name = "control-plane", after_help = "Examples:
+#[command(
+    name = "control-plane",
+    after_help = "Examples:
   control-plane kubectl get nodes
-  control-plane --nodes 2 --image shop:1='python3 shop.py' --image shop:2= ./test.sh")]
+  control-plane --nodes 2 --image shop:1='python3 shop.py' --image shop:2= ./test.sh"
+)]
 struct Cli {
     /// How many nodes it has
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=50))]
@@ -83,10 +86,20 @@ async fn with_cluster(cli: Cli) -> Result<u8> {
     let programs = Programs::provide().await?;
     let begun = Instant::now();
     let options = Options { nodes: cli.nodes, images, logs: cli.logs };
-    let cluster = Cluster::start(&programs, options).await?;
-    let kubeconfig = cluster.kubeconfig();
+    let mut cluster = Cluster::start(&programs, options).await?;
     eprintln!("control-plane: ready after {:.1} s", begun.elapsed().as_secs_f64());
-    let [program, arguments @ ..] = cli.command.as_slice() else {
+    let kubeconfig = cluster.kubeconfig().to_owned();
+    let code = tokio::select! {
+        code = command(&cli.command, &kubeconfig) => code?,
+        () = cluster.lost() => bail!("the cluster has ended, since its keeper was killed"),
+    };
+    cluster.stop()?;
+    Ok(code)
+}
+
+/// Runs the command and gives its exit code; without one, waits for ever.
+async fn command(line: &[OsString], kubeconfig: &Path) -> Result<u8> {
+    let [program, arguments @ ..] = line else {
         println!("export KUBECONFIG={}", kubeconfig.display());
         return std::future::pending().await;
     };
@@ -95,6 +108,5 @@ async fn with_cluster(cli: Cli) -> Result<u8> {
     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let status = leash.run()?.wait().await.context("the command cannot be waited for")?;
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    cluster.stop()?;
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

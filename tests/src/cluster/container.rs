@@ -56,7 +56,9 @@ enum State {
     /// Not started, or to be started again then.
     Due(Instant),
     Absent,
-    Running { since: String },
+    Running {
+        since: String,
+    },
     Ended(End),
 }
 
@@ -283,9 +285,9 @@ fn own_name(field: &str) -> &'static str {
 
 /// With `$(NAME)` replaced.
 fn filled(text: &str, environment: &[(String, String)]) -> String {
-    environment.iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("$({name})"), value)
-    })
+    environment
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("$({name})"), value))
 }
 
 /// In whole seconds, as the API has its times.

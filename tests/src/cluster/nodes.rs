@@ -210,9 +210,7 @@ impl Nodes {
             // In microseconds, as the API has it.
             let renewed = now().replace('Z', ".000000Z");
             let lease = json!({"spec": {"renewTime": renewed}});
-            self.api
-                .send(Method::PATCH, &format!("{LEASES}/{name}"), MERGE_PATCH, &lease)
-                .await?;
+            self.api.send(Method::PATCH, &format!("{LEASES}/{name}"), MERGE_PATCH, &lease).await?;
         }
         Ok(())
     }

@@ -27,7 +27,8 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn read(container: &Value, address: &str) -> Option<Self> {
         let spec = &container["readinessProbe"];
-        let asked = [&spec["httpGet"], &spec["tcpSocket"]].into_iter().find(|how| how.is_object())?;
+        let asked =
+            [&spec["httpGet"], &spec["tcpSocket"]].into_iter().find(|how| how.is_object())?;
         let port = match &asked["port"] {
             Value::String(name) => container["ports"]
                 .as_array()?

@@ -51,7 +51,9 @@ impl Programs {
         tokio::task::block_in_place(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
         if !folder.is_dir() {
             let building = cache.join(format!("kubernetes-{version}.building"));
-            build(&building, &folder).await?;
+            let built = build(&building, &folder).await;
+            let _ = fs::remove_dir_all(&building);
+            built?;
         }
         Ok(Self { folder })
     }
@@ -80,8 +82,7 @@ fn cache() -> Result<PathBuf> {
 }
 
 async fn build(building: &Path, folder: &Path) -> Result<()> {
-    let (kubernetes, etcd) =
-        (version("k8s.io/kubernetes")?, version("go.etcd.io/etcd/server/v3")?);
+    let (kubernetes, etcd) = (version("k8s.io/kubernetes")?, version("go.etcd.io/etcd/server/v3")?);
     eprintln!(
         "control-plane: building Kubernetes {kubernetes} and etcd {etcd} into {}, which happens \
          once and takes some 20 minutes on two processors",
@@ -106,9 +107,7 @@ async fn build(building: &Path, folder: &Path) -> Result<()> {
         go(building, &arguments, &format!("{name} could not be built")).await?;
         eprintln!("control-plane: built {name} in {:.0} s", begun.elapsed().as_secs_f64());
     }
-    fs::rename(building.join("bin"), folder)?;
-    fs::remove_dir_all(building)?;
-    Ok(())
+    Ok(fs::rename(building.join("bin"), folder)?)
 }
 
 /// Runs `go`, which ends when this program does.

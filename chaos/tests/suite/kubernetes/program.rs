@@ -13,7 +13,7 @@ use crate::sleeper::wait_for;
 /// A mock, a kubeconfig that leads to it, and a journal.
 pub(super) struct Desk {
     pub(super) mock: Mock,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// A kubeconfig that leads to a mock.
@@ -44,7 +44,7 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
         command.args(arguments.split(' ')).arg("--journal").arg(self.folder.path().join(journal));
         command.env("KUBECONFIG", self.folder.path().join("config")).stdin(Stdio::null());
-        command.env("XDG_STATE_HOME", self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path()).current_dir(self.folder.path());
         command
     }
 
@@ -151,6 +151,15 @@ async fn what_a_killed_program_has_set_is_set_back_by_another() {
     assert_eq!(desk.replicas(), 3, "{said}");
     let (_, said) = desk.run("recover").await;
     assert!(said.contains("nothing to take back"), "{said}");
+}
+
+/// A plan of one kill of a pod.
+pub(super) fn kill_plan(namespace: &str, labels: &str) -> String {
+    format!(
+        "name = \"kill\"\n[[phase]]\nname = \"load\"\nfor = \"1s\"\n[[fault]]\nname = \
+         \"kill\"\nphase = \"load\"\nkill_pods = {{ namespace = {namespace:?}, labels = \
+         {labels:?} }}\n"
+    )
 }
 
 /// Waits for the mock's objects, which live on this thread's runtime.

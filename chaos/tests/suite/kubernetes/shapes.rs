@@ -1,9 +1,10 @@
 //! Workloads and pods that are not as usual: paused, replaced by hand, without an
 //! owner, not ready before; and rights that are missing.
 
+use chaos::journal::read;
 use serde_json::{Value, json};
 
-use super::program::Desk;
+use super::program::{Desk, kill_plan};
 use super::role::granted;
 use super::state::State;
 
@@ -145,12 +146,13 @@ async fn a_right_that_is_missing_for_the_end_is_seen_before_the_beginning() {
 async fn a_kill_of_pods_is_replayed_on_others_of_their_keeper_by_name_only() {
     let desk = Desk::new().await;
     for (labels, again) in [("app=web", "of deployment web"), ("app=store", "pod store-")] {
-        let (code, said) = desk.run(&format!("kill-pods -n shop -l {labels} --seed 3")).await;
+        let plan = kill_plan("shop", labels);
+        std::fs::write(desk.folder.path().join("kill.toml"), plan).unwrap();
+        let (code, said) = desk.run("run kill.toml --seed 3").await;
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains(again), "{said}");
-        let run = said.split_whitespace().find(|word| word.starts_with("chaos-"));
-        let run = run.unwrap_or_else(|| panic!("no name of a run in {said}"));
-        let run = run.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let entries = read(&desk.folder.path().join("journal")).unwrap().entries;
+        let run = entries.last().unwrap().run.clone();
         let (code, said) = desk.run(&format!("replay {run}")).await;
         assert_eq!(code, Some(3), "{said}");
         assert!(said.contains("was hit then"), "{said}");

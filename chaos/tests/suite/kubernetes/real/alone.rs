@@ -15,9 +15,8 @@ fn server() -> Option<Process> {
     let kubeconfig = kube::config::Kubeconfig::read().unwrap();
     let url = kubeconfig.clusters[0].cluster.as_ref()?.server.clone()?;
     let port = format!("--secure-port={}", url.rsplit_once(':')?.1);
-    let is_it = |server: &Process| {
-        process::command_line(server.pid).iter().any(|word| *word == *port)
-    };
+    let is_it =
+        |server: &Process| process::command_line(server.pid).iter().any(|word| *word == *port);
     Process::named("kube-apiserver").into_iter().find(is_it)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos::journal::{End, State, read, stories};
 use serde_json::json;
 
+use super::super::program::kill_plan;
 use super::budget;
 use super::ground::{Ground, deployment, ended, pod_spec};
 
@@ -154,8 +155,8 @@ async fn a_stateful_set_that_others_roll_out_recovers() {
 async fn a_kill_of_pods_is_replayed_by_name() {
     let ground = Ground::shop().await;
     for labels in ["app=web", "app=store"] {
-        let (code, said) =
-            ground.run(&format!("kill-pods -n NAMESPACE -l {labels} --seed 3")).await;
+        ground.file("kill.toml", &kill_plan("NAMESPACE", labels));
+        let (code, said) = ground.run("run kill.toml --seed 3").await;
         assert_eq!(code, Some(0), "{said}");
         let run = read(&ground.journal()).unwrap().entries.last().unwrap().run.clone();
         let (code, said) = ground.run(&format!("replay {run}")).await;
@@ -225,4 +226,29 @@ async fn as_many_pods_are_waited_for_as_were_ready() {
     let (code, said) = ground.run(kill).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("3 of 3 pods are ready"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: run scripts/test-kubernetes"]
+async fn a_container_that_ends_is_started_again_and_says_how_it_ended() {
+    let ground = Ground::new().await;
+    let script = "test -n \"$ME\" && exit 3";
+    ground
+        .make(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "loop"},
+        "spec": {"containers": [{"name": "app", "image": "busybox:1.36",
+            "command": ["sh", "-c", script],
+            "env": [{"name": "ME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        }]}}))
+        .await;
+    let begun = tokio::time::Instant::now();
+    loop {
+        let pod = ground.get("/api/v1", "pods/loop").await;
+        let container = &pod["status"]["containerStatuses"][0];
+        let before = &container["lastState"]["terminated"]["exitCode"];
+        if container["restartCount"].as_u64() >= Some(2) && *before == 3 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(180), "{container}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

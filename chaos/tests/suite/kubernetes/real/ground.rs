@@ -130,8 +130,8 @@ impl Ground {
     /// How many pods are ready and stay.
     pub(super) async fn up(&self, labels: &str) -> usize {
         let is_up = |pod: &&Value| {
-            let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-            conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+            let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+            conditions.any(|c| c["type"] == "Ready" && c["status"] == "True")
         };
         self.pods(labels).await.iter().filter(is_up).count()
     }
@@ -208,9 +208,8 @@ impl Drop for Ground {
         let admin = self.admin.clone();
         let request = Request::delete(path).body(Vec::new()).unwrap();
         let removing = tokio::spawn(async move { admin.request::<Value>(request).await });
-        let ended = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(removing)
-        });
+        let ended =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(removing));
         if let Ok(Err(error)) = ended {
             eprintln!("namespace {} stays: {error}", self.namespace);
         }
