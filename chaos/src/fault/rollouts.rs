@@ -13,7 +13,7 @@ use scenarios::plan::fault::{Rollout as Asked, Scale, SetImage};
 use super::pods::cluster;
 use super::{About, Scene, Strike};
 use crate::hold;
-use crate::kubernetes::{Alteration, Altered, Change, Cluster, Kind, Swap, Workload};
+use crate::kubernetes::{Alteration, Altered, Change, Cluster, Gap, Kind, Swap, Workload};
 use crate::undo::Undo;
 use crate::{FaultError, World};
 
@@ -88,12 +88,12 @@ async fn alter(
     let workload = workload(&asked.of)?;
     let alteration = cluster.draft(&workload, &change).await?;
     // Whoever may not see what becomes of it must not change it.
-    let missing = cluster.missing(&workload).await?;
+    let before = cluster.gap(&workload).await?;
     // What another fault has set already, this one can hold for longer.
     if !undone || hold::peek(&hold::record(&alteration.thing())).holders.is_empty() {
         alteration.changes()?;
     }
-    Ok(Box::new(Alter { cluster, alteration, undone, missing }))
+    Ok(Box::new(Alter { cluster, alteration, undone, before }))
 }
 
 /// Reads `deployment/NAME` or `statefulset/NAME`.
@@ -147,8 +147,8 @@ struct Alter {
     alteration: Alteration,
     /// Whether it is taken back.
     undone: bool,
-    /// How many of the wanted pods were not ready before.
-    missing: u32,
+    /// How many pods were missing or too many.
+    before: Gap,
 }
 
 #[async_trait]
@@ -202,7 +202,7 @@ impl Strike for Alter {
         let workload = &self.alteration.workload;
         match self.alteration.swap {
             Swap::Replicas { .. } => {
-                Ok(Some(self.cluster.wait_count(workload, self.missing, within).await?))
+                Ok(Some(self.cluster.wait_count(workload, self.before, within).await?))
             }
             Swap::Image { .. } | Swap::Template { .. } => {
                 self.cluster.wait_rollout(workload, within).await?;

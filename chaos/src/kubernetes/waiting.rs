@@ -69,8 +69,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until a workload has as many pods as are wanted, and no more of them
-    /// than `missing` are not ready; says how many are. What its template is does
+    /// Waits until a workload has the pods that are wanted, but for those that were
+    /// missing or too many before; says how many are ready. What its template is does
     /// not matter: a paused Deployment, too, gets its count.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Cluster {
     pub(crate) async fn wait_count(
         &self,
         workload: &Workload,
-        missing: u32,
+        before: Gap,
         within: Duration,
     ) -> Result<String, KubernetesError> {
         let mut wait = Wait::new(within);
@@ -87,11 +87,11 @@ impl Cluster {
             let look = self.count(workload).await.map(|count| {
                 let Count { wanted, there, ready, seen } = count;
                 let told = format!("{ready} of {wanted} pods of {workload} are ready");
-                match seen && there == wanted && ready >= wanted.saturating_sub(missing) {
-                    true => Ok(told),
-                    false if there > wanted => Err(format!("{told}, and {there} are there")),
-                    false => Err(told),
+                let gap = count.gap();
+                if gap.surplus > before.surplus {
+                    return Err(format!("{told}, and {there} are there"));
                 }
+                if seen && gap.missing <= before.missing { Ok(told) } else { Err(told) }
             });
             if let Some(seen) = wait.seen(look).await? {
                 return Ok(seen);
@@ -116,13 +116,12 @@ impl Cluster {
         })
     }
 
-    /// How many of the wanted pods of a workload are not ready.
+    /// How a workload differs from what is wanted of it.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn missing(&self, workload: &Workload) -> Result<u32, KubernetesError> {
-        let Count { wanted, ready, .. } = self.count(workload).await?;
-        Ok(wanted.saturating_sub(ready))
+    pub(crate) async fn gap(&self, workload: &Workload) -> Result<Gap, KubernetesError> {
+        Ok(self.count(workload).await?.gap())
     }
 
     /// Waits until a rollout is complete.
@@ -163,6 +162,21 @@ struct Count {
     ready: u32,
     /// Whether its controller has seen what is wanted.
     seen: bool,
+}
+
+impl Count {
+    fn gap(&self) -> Gap {
+        let missing = self.wanted.saturating_sub(self.ready);
+        Gap { missing, surplus: self.there.saturating_sub(self.wanted) }
+    }
+}
+
+/// How the pods of a workload differ from what is wanted. One that is paused in the
+/// middle of a rollout may have too many for as long as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    missing: u32,
+    surplus: u32,
 }
 
 struct Wait {

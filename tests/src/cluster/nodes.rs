@@ -35,6 +35,8 @@ pub(super) struct Nodes {
     lab: Arc<Lab>,
     images: Images,
     names: BTreeSet<String>,
+    /// When they were registered.
+    since: String,
     /// By their uid.
     pods: BTreeMap<String, Pod>,
     /// How many pods there were so far.
@@ -60,8 +62,8 @@ impl Nodes {
                 "spec": {"holderIdentity": name, "leaseDurationSeconds": 40}});
             api.send(Method::POST, LEASES, JSON, &lease).await?;
         }
-        let nodes = Self { api, lab, images, names, pods: BTreeMap::new(), met: 0 };
-        nodes.report().await?;
+        let (since, pods) = (now(), BTreeMap::new());
+        let nodes = Self { api, lab, images, names, since, pods, met: 0 };
         nodes.beat().await?;
         Ok(nodes)
     }
@@ -204,9 +206,11 @@ impl Nodes {
         }
     }
 
-    /// Keeps the leases.
+    /// Keeps the leases, and says again that the nodes are ready: where the API was
+    /// away for long, they are not any more.
     async fn beat(&self) -> kube::Result<()> {
         for name in &self.names {
+            self.report(name).await?;
             // In microseconds, as the API has it.
             let renewed = now().replace('Z', ".000000Z");
             let lease = json!({"spec": {"renewTime": renewed}});
@@ -215,20 +219,17 @@ impl Nodes {
         Ok(())
     }
 
-    async fn report(&self) -> kube::Result<()> {
+    async fn report(&self, name: &str) -> kube::Result<()> {
         let room = json!({"cpu": "16", "memory": "32Gi", "pods": "500"});
-        for name in &self.names {
-            let ready = json!({"type": "Ready", "status": "True", "reason": "KubeletReady",
-                "lastHeartbeatTime": now(), "lastTransitionTime": now()});
-            let status = json!({"status": {
-                "capacity": room, "allocatable": room, "conditions": [ready],
-                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"},
-                    {"type": "Hostname", "address": name}],
-            }});
-            let path = format!("/api/v1/nodes/{name}/status");
-            self.api.send(Method::PATCH, &path, MERGE_PATCH, &status).await?;
-        }
-        Ok(())
+        let ready = json!({"type": "Ready", "status": "True", "reason": "KubeletReady",
+            "lastHeartbeatTime": now(), "lastTransitionTime": self.since});
+        let status = json!({"status": {
+            "capacity": room, "allocatable": room, "conditions": [ready],
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"},
+                {"type": "Hostname", "address": name}],
+        }});
+        let path = format!("/api/v1/nodes/{name}/status");
+        self.api.send(Method::PATCH, &path, MERGE_PATCH, &status).await.map(drop)
     }
 
     fn told(&self, sent: kube::Result<()>) {
