@@ -34,4 +34,5 @@ pub use guard::Guard;
 pub use pod::{Owner, Phase, Pod, Selection};
 pub use rollout::Rollout;
 pub use strike::{Missed, Struck};
+pub(crate) use waiting::Gap;
 pub use workload::{Kind, State, Workload};

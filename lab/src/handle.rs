@@ -32,8 +32,9 @@ pub struct LabOptions {
     /// calls [`crate::hidden`]. By default this very program, even if its file
     /// has been replaced since.
     pub exe: PathBuf,
-    /// The folder for `<name>.log`, one for each process; made if absent.
-    pub logs: PathBuf,
+    /// The folder for `<name>.log`, one for each process; made if absent. Without
+    /// one they are in the scratch folder, and go with it.
+    pub logs: Option<PathBuf>,
     /// Leaves the scratch folder (the broker's data) behind in the end.
     pub keep: bool,
 }
@@ -41,7 +42,13 @@ pub struct LabOptions {
 impl LabOptions {
     /// This program as the keeper, nothing kept.
     pub fn new(logs: impl Into<PathBuf>) -> Self {
-        Self { exe: PathBuf::from("/proc/self/exe"), logs: logs.into(), keep: false }
+        Self { logs: Some(logs.into()), ..Self::traceless() }
+    }
+
+    /// As [`LabOptions::new`], but not even the logs stay.
+    #[must_use]
+    pub fn traceless() -> Self {
+        Self { exe: PathBuf::from("/proc/self/exe"), logs: None, keep: false }
     }
 
     /// Short for [`Lab::start`].
@@ -57,6 +64,7 @@ impl LabOptions {
 #[derive(Debug)]
 pub struct Lab {
     options: LabOptions,
+    logs: PathBuf,
     keeper: Pinned,
     scratch: PathBuf,
     process: Mutex<Option<Child>>,
@@ -82,17 +90,12 @@ impl Lab {
     /// [`LabError::Keeper`] if the keeper cannot be started or cannot make its
     /// scratch folder.
     pub fn start(options: LabOptions) -> Result<Self, LabError> {
-        fs::create_dir_all(&options.logs)
-            .map_err(LabError::file("create the folder", &options.logs))?;
-        // The keeper and its children have working folders of their own.
-        let logs = fs::canonicalize(&options.logs)
-            .map_err(LabError::file("find the folder", &options.logs))?;
-        let options = LabOptions { logs, ..options };
+        let logs = options.logs.as_deref().map(log_folder).transpose()?;
         scratch::sweep(&std::env::temp_dir());
 
-        let log = keeper_log(&options.logs);
+        let log = logs.as_deref().map(keeper_log).unwrap_or_default();
         let failed = |reason: String| LabError::Keeper { reason, log: log.clone() };
-        let mut process = spawn_keeper(&options, &log).map_err(|error| {
+        let mut process = spawn_keeper(&options, logs.as_deref()).map_err(|error| {
             failed(format!("{} could not be executed: {error}", options.exe.display()))
         })?;
         let commands = process.stdin.take();
@@ -116,7 +119,8 @@ impl Lab {
             failed(reason)
         })?;
         let (process, commands) = (Mutex::new(Some(process)), Mutex::new(commands));
-        Ok(Self { options, keeper, scratch, process, commands, table })
+        let logs = logs.unwrap_or_else(|| scratch::logs(&scratch));
+        Ok(Self { options, logs, keeper, scratch, process, commands, table })
     }
 
     /// Which process keeps this lab.
@@ -131,12 +135,12 @@ impl Lab {
 
     /// The folder of the logs.
     pub fn logs(&self) -> &Path {
-        &self.options.logs
+        &self.logs
     }
 
     /// The log of the process `name`.
     pub fn log(&self, name: &str) -> PathBuf {
-        child::log_path(&self.options.logs, name)
+        child::log_path(&self.logs, name)
     }
 
     /// The program that replicas re-execute.
@@ -262,7 +266,7 @@ impl Lab {
         }
         if self.scratch.exists() && !self.options.keep {
             let reason = format!("it left {} behind", self.scratch.display());
-            return Err(LabError::Keeper { reason, log: keeper_log(&self.options.logs) });
+            return Err(LabError::Keeper { reason, log: keeper_log(&self.logs) });
         }
         Ok(())
     }
@@ -282,7 +286,7 @@ impl Lab {
     fn send(&self, command: &wire::Command) -> Result<(), LabError> {
         let mut line = serde_json::to_vec(command).map_err(|error| LabError::Keeper {
             reason: format!("a path is not valid UTF-8: {error}"),
-            log: keeper_log(&self.options.logs),
+            log: keeper_log(&self.logs),
         })?;
         line.push(b'\n');
         let mut commands = lock(&self.commands);
@@ -293,7 +297,7 @@ impl Lab {
     fn keeper_gone(&self) -> LabError {
         LabError::Keeper {
             reason: "it has ended, and with it every process of the lab".to_owned(),
-            log: keeper_log(&self.options.logs),
+            log: keeper_log(&self.logs),
         }
     }
 }
@@ -332,15 +336,28 @@ fn keeper_log(logs: &Path) -> PathBuf {
     child::log_path(logs, "keeper")
 }
 
-fn spawn_keeper(options: &LabOptions, log: &Path) -> std::io::Result<Child> {
-    let log = OpenOptions::new().create(true).append(true).open(log);
+/// Makes the folder of the logs. The keeper and its children have working folders
+/// of their own, so its path is absolute.
+fn log_folder(logs: &Path) -> Result<PathBuf, LabError> {
+    fs::create_dir_all(logs).map_err(LabError::file("create the folder", logs))?;
+    fs::canonicalize(logs).map_err(LabError::file("find the folder", logs))
+}
+
+fn spawn_keeper(options: &LabOptions, logs: Option<&Path>) -> std::io::Result<Child> {
+    let log = logs.map(|logs| OpenOptions::new().create(true).append(true).open(keeper_log(logs)));
+    let errors = match log {
+        Some(Ok(log)) => Stdio::from(log),
+        Some(Err(_)) => Stdio::null(),
+        None => Stdio::inherit(),
+    };
+    let logs = logs.map(Path::as_os_str).unwrap_or_default();
     let keep = if options.keep { "keep" } else { "remove" };
     Command::new(&options.exe)
         .arg0("shakedown-lab")
-        .args([OsStr::new(keeper::SUBCOMMAND), options.logs.as_os_str(), OsStr::new(keep)])
+        .args([OsStr::new(keeper::SUBCOMMAND), logs, OsStr::new(keep)])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(log.map_or_else(|_| Stdio::null(), Stdio::from))
+        .stderr(errors)
         .current_dir("/")
         .spawn()
 }

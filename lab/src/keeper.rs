@@ -30,7 +30,8 @@ use wire::{Command, Event, ProcessSpec, Restart};
 /// A process that the kernel holds in a system call dies when the call ends.
 /// Longer than this nobody waits for it: its parent-death signal is pending.
 const END_WITHIN: Duration = Duration::from_secs(30);
-/// The hidden subcommand: `__keeper LOGS keep|remove`.
+/// The hidden subcommand: `__keeper LOGS keep|remove`; without a name of theirs, the
+/// logs are in the scratch folder.
 pub(crate) const SUBCOMMAND: &str = "__keeper";
 /// In the environment of every child: the lab's scratch folder.
 pub(crate) const MARKER: &str = "SHAKEDOWN_LAB";
@@ -50,8 +51,12 @@ pub(crate) fn run(arguments: &[OsString]) -> u8 {
         }
         Ok((inputs, ready, scratch)) => {
             let _ = events.send(ready);
+            let logs = match logs.is_empty() {
+                true => scratch.logs(),
+                false => PathBuf::from(logs),
+            };
             let mut keeper = Keeper {
-                logs: PathBuf::from(logs),
+                logs,
                 scratch: scratch.path.clone(),
                 events,
                 children: BTreeMap::new(),

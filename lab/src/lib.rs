@@ -29,6 +29,7 @@ pub use handle::{Lab, LabOptions, Released};
 pub use keeper::wire::{Event, ProcessSpec, Restart};
 pub use need::{Need, Package, Registry, Way, provision};
 pub use patience::Patience;
+pub use port::free as free_port;
 pub use proxy::{Proxy, ProxyOptions};
 pub use server::Server;
 pub use server::postgres::{Postgres, PostgresOptions};

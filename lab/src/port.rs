@@ -14,7 +14,10 @@ use crate::LabError;
 /// kernel hands it to nobody else, yet a server that sets `SO_REUSEADDR` (as
 /// servers do) can take it. Two labs that start at once therefore cannot be
 /// given the same port.
-pub(crate) fn free() -> Result<u16, LabError> {
+///
+/// # Errors
+/// [`LabError::Port`] if none is free.
+pub fn free() -> Result<u16, LabError> {
     let attempt = || -> io::Result<u16> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();

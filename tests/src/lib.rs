@@ -4,10 +4,12 @@
 //! A [`sandbox::Sandbox`] holds everything that a run can leave; a [`run::Run`]
 //! is a program that is running in it; [`leftovers`] tells what outlived it.
 //! [`matrix`] judges the judge, [`kill`] kills its conductor and [`plans`] the
-//! program that injects faults. The tests in `tests/suite` and the program `prove` are made of these.
+//! program that injects faults. The tests in `tests/suite` and the program `prove` are
+//! made of these; [`cluster`] is a Kubernetes cluster for tests that need one.
 
 pub mod broker;
 pub mod busy;
+pub mod cluster;
 pub mod kill;
 pub mod leftovers;
 pub mod machine;

@@ -56,6 +56,12 @@ impl Run {
         Ok(Self { child, begun: Instant::now(), stdout, stderr })
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The time since it was started.
     #[must_use]
     pub fn age(&self) -> Duration {

@@ -84,8 +84,14 @@ impl Expected {
 }
 
 /// A victim without what changes when it is started again: `worker` of
-/// `worker (pid 12@345)`, and `"worker` of `"worker" 127.0.0.1:40001`.
+/// `worker (pid 12@345)`, `"worker` of `"worker" 127.0.0.1:40001`, and
+/// `deployment web` of `pod web-1a2b3-4c5d6 of deployment web (uid 6f)`. The pods of a
+/// stateful set keep their names.
 fn name(victim: &str) -> &str {
+    if let Some((pod, _)) = victim.split_once(" (uid ") {
+        let keeper = pod.split_once(" of ").map(|(_, keeper)| keeper);
+        return keeper.filter(|keeper| !keeper.starts_with("statefulset ")).unwrap_or(pod);
+    }
     let process = victim.split_once(" (pid ");
     let connection = || victim.split_once("\" ").filter(|(name, _)| name.starts_with('"'));
     process.or_else(connection).map_or(victim, |(name, _)| name)
@@ -121,5 +127,18 @@ mod tests {
         assert_eq!(compare(&[one], &[again], true), None);
         assert!(compare(&[one], &[other], true).is_some());
         assert!(compare(&[one], &[one, again], true).is_some());
+    }
+
+    #[test]
+    fn by_name_a_pod_is_one_of_its_keeper_and_of_a_stateful_set_the_same() {
+        let web = |name: &str| format!("pod web-{name} of deployment web (uid {name})");
+        assert_eq!(compare(&[&web("1")], &[&web("2")], true), None);
+        assert!(compare(&[&web("1")], &[&web("2"), &web("3")], true).is_some());
+        assert!(compare(&[&web("1")], &[&web("2")], false).is_some());
+        let store =
+            |number: u32, uid: &str| format!("pod store-{number} of statefulset store (uid {uid})");
+        assert_eq!(compare(&[&store(0, "a")], &[&store(0, "b")], true), None);
+        assert!(compare(&[&store(0, "a")], &[&store(1, "b")], true).is_some());
+        assert_eq!(compare(&["pod lone (uid a)"], &["pod lone (uid b)"], true), None);
     }
 }

@@ -20,7 +20,7 @@ pub(super) const KILL: About = About {
     command: "kill-pods",
     does: "deletes pods without grace",
     confirmed: "no pod with that UID exists any more",
-    undone: "nothing to undo; the pods' owner makes new ones",
+    undone: "nothing to undo; a pod's owner makes a new one, a pod without an owner stays away",
     contract: "a node may fail at any moment; nothing acknowledged may be lost",
 };
 
@@ -29,7 +29,7 @@ pub(super) const TERMINATE: About = About {
     command: "terminate-pods",
     does: "deletes pods, which get the grace that they ask for",
     confirmed: "no pod with that UID exists any more",
-    undone: "nothing to undo; the pods' owner makes new ones",
+    undone: "nothing to undo; a pod's owner makes a new one, a pod without an owner stays away",
     contract: "a pod may be asked to end at any moment; nothing accepted may be lost",
 };
 
@@ -38,7 +38,7 @@ pub(super) const EVICT: About = About {
     command: "evict-pods",
     does: "evicts pods, as far as disruption budgets allow",
     confirmed: "no pod with that UID exists any more",
-    undone: "nothing to undo; the pods' owner makes new ones",
+    undone: "nothing to undo; a pod's owner makes a new one, a pod without an owner stays away",
     contract: "a node may be drained at any moment, within the budgets",
 };
 
@@ -71,9 +71,11 @@ pub(super) async fn prepare(
     let selection = Selection { labels: Some(asked.labels.clone()), ..Selection::default() };
     let candidates = cluster.candidates(&selection).await?;
     let what = format!("pod of {} with {}", asked.namespace, asked.labels);
+    // A pod that was not ready need not be replaced by one that is.
+    let before = candidates.iter().filter(|pod| pod.is_up()).count();
     let victims = choose(&candidates, asked.pick, order.seed, |pod| pod.created)
         .map_err(|source| FaultError::Choice { what, source })?;
-    Ok(Box::new(Hit { cluster, selection, how, before: candidates.len(), victims }))
+    Ok(Box::new(Hit { cluster, selection, how, before, victims }))
 }
 
 /// The cluster, unless its namespace may not be hit.
@@ -95,6 +97,7 @@ struct Hit {
     cluster: Cluster,
     selection: Selection,
     how: How,
+    /// How many pods were ready.
     before: usize,
     victims: Vec<Pod>,
 }
@@ -105,17 +108,31 @@ impl Hit {
         let grace = self.victims.iter().map(|pod| pod.grace).max().unwrap_or_default();
         if self.how == How::Kill { GONE_WITHIN } else { GONE_WITHIN + grace }
     }
+
+    /// Victims of which nobody makes new ones.
+    fn bare(&self) -> impl Iterator<Item = &Pod> {
+        self.victims.iter().filter(|pod| pod.owner.is_none())
+    }
 }
 
 #[async_trait]
 impl Strike for Hit {
     fn victims(&self) -> Vec<String> {
-        let describe = |pod: &Pod| format!("pod {} (uid {})", pod.name, pod.uid);
+        let describe = |pod: &Pod| {
+            let keeper = pod.keeper.as_ref().map(|keeper| format!(" of {keeper}"));
+            format!("pod {}{} (uid {})", pod.name, keeper.unwrap_or_default(), pod.uid)
+        };
         self.victims.iter().map(describe).collect()
     }
 
     async fn arm(&mut self) -> Result<Undo, FaultError> {
-        Ok(Undo::Nothing { why: "the pods' owner makes new ones".to_owned() })
+        let bare: Vec<&str> = self.bare().map(|pod| pod.name.as_str()).collect();
+        let why = match bare.len() {
+            0 => "the pods' owner makes new ones".to_owned(),
+            n if n == self.victims.len() => "nobody makes new ones: they have no owner".to_owned(),
+            _ => format!("the pods' owner makes new ones, but nobody of {}", bare.join(", ")),
+        };
+        Ok(Undo::Nothing { why })
     }
 
     async fn land(&mut self) -> Result<(), FaultError> {
@@ -160,6 +177,11 @@ impl Strike for Hit {
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
         let (selection, victims) = (&self.selection, &self.victims);
-        Ok(Some(self.cluster.wait_whole(selection, victims, self.before, within).await?))
+        if self.bare().count() == victims.len() {
+            return Ok(None);
+        }
+        let away = self.bare().filter(|pod| pod.is_up()).count();
+        let before = self.before.saturating_sub(away);
+        Ok(Some(self.cluster.wait_whole(selection, victims, before, within).await?))
     }
 }

@@ -13,7 +13,7 @@ use scenarios::plan::fault::{Rollout as Asked, Scale, SetImage};
 use super::pods::cluster;
 use super::{About, Scene, Strike};
 use crate::hold;
-use crate::kubernetes::{Alteration, Altered, Change, Cluster, Kind, Workload};
+use crate::kubernetes::{Alteration, Altered, Change, Cluster, Gap, Kind, Swap, Workload};
 use crate::undo::Undo;
 use crate::{FaultError, World};
 
@@ -56,8 +56,8 @@ pub(super) const SCALE: About = About {
 pub(super) async fn restart(asked: &Asked, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
     let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
     let workload = workload(&asked.of)?;
-    // It must exist.
-    cluster.state(&workload).await?;
+    // It must exist, and whoever may not see how far it is must not start it.
+    cluster.plan_restart(&workload).await?;
     Ok(Box::new(Restart { cluster, workload }))
 }
 
@@ -85,12 +85,15 @@ async fn alter(
     scene: &Scene,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
-    let alteration = cluster.draft(&workload(&asked.of)?, &change).await?;
+    let workload = workload(&asked.of)?;
+    let alteration = cluster.draft(&workload, &change).await?;
+    // Whoever may not see what becomes of it must not change it.
+    let before = cluster.gap(&workload).await?;
     // What another fault has set already, this one can hold for longer.
     if !undone || hold::peek(&hold::record(&alteration.thing())).holders.is_empty() {
         alteration.changes()?;
     }
-    Ok(Box::new(Alter { cluster, alteration, undone }))
+    Ok(Box::new(Alter { cluster, alteration, undone, before }))
 }
 
 /// Reads `deployment/NAME` or `statefulset/NAME`.
@@ -144,6 +147,8 @@ struct Alter {
     alteration: Alteration,
     /// Whether it is taken back.
     undone: bool,
+    /// How many pods were missing or too many.
+    before: Gap,
 }
 
 #[async_trait]
@@ -195,7 +200,14 @@ impl Strike for Alter {
 
     async fn whole(&self, _: &dyn World, within: Duration) -> Result<Option<String>, FaultError> {
         let workload = &self.alteration.workload;
-        self.cluster.wait_rollout(workload, within).await?;
-        Ok(Some(format!("the rollout of {workload} is complete")))
+        match self.alteration.swap {
+            Swap::Replicas { .. } => {
+                Ok(Some(self.cluster.wait_count(workload, self.before, within).await?))
+            }
+            Swap::Image { .. } | Swap::Template { .. } => {
+                self.cluster.wait_rollout(workload, within).await?;
+                Ok(Some(format!("the rollout of {workload} is complete")))
+            }
+        }
     }
 }

@@ -246,12 +246,8 @@ impl Cluster {
                     verdict => return Err(unexpected(&call, &verdict)),
                 }
             }
-            Change::SetImage { .. } if state.paused => return Err(impossible(PAUSED.to_owned())),
-            Change::SetImage { .. } if object["spec"]["updateStrategy"]["type"] == "OnDelete" => {
-                let why = "its updateStrategy is OnDelete, so that no pod would get it";
-                return Err(impossible(why.to_owned()));
-            }
             Change::SetImage { container, image } => {
+                state.keeps_its_pods().map_or(Ok(()), |why| Err(impossible(why)))?;
                 let (container, was) =
                     pick_container(&state, container.as_deref()).map_err(impossible)?;
                 Swap::Image { container, was, set: image.clone() }
@@ -259,8 +255,8 @@ impl Cluster {
             Change::RollBack if workload.kind == Kind::StatefulSet => {
                 return Err(impossible("a StatefulSet is not rolled back here".to_owned()));
             }
-            Change::RollBack if state.paused => return Err(impossible(PAUSED.to_owned())),
             Change::RollBack => {
+                state.keeps_its_pods().map_or(Ok(()), |why| Err(impossible(why)))?;
                 let sets = self.replica_sets(&state.uid).await?;
                 let (was, set) = revisions(&object, &sets).map_err(impossible)?;
                 Swap::Template { was, set }
@@ -410,9 +406,6 @@ impl Cluster {
         Ok(Call::one(access, self.namespace(), &workload.name)?.body(content, body))
     }
 }
-
-/// Why nothing would come of a change.
-const PAUSED: &str = "it is paused; run kubectl rollout resume first";
 
 /// The count that a Scale asks for; the API leaves a zero out.
 fn replicas(scale: &Value, call: &Call) -> Result<u32, KubernetesError> {

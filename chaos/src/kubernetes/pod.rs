@@ -11,6 +11,8 @@ use super::call::{Call, GET_POD, LIST_PODS, LIST_REPLICA_SETS};
 use super::cluster::{unexpected, unreadable};
 use super::{Cluster, Kind, KubernetesError, Workload};
 
+/// What a Deployment's controller writes into the labels of its templates and pods.
+pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
 /// The grace in seconds that the API gives a pod that asks for none.
 const USUAL_GRACE: u64 = 30;
 
@@ -37,6 +39,8 @@ pub struct Pod {
     pub grace: Duration,
     /// What makes a new pod when this one is gone; `None` if nothing does.
     pub owner: Option<Owner>,
+    /// The same in words, with the Deployment of a ReplicaSet: `deployment web`.
+    pub keeper: Option<String>,
     /// The image of each container, by the container's name.
     pub images: BTreeMap<String, String>,
 }
@@ -125,6 +129,7 @@ impl Pod {
                 object["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(USUAL_GRACE),
             ),
             owner: owner(metadata),
+            keeper: owner(metadata).map(|owner| keeper(metadata, &owner)),
             images: images.collect(),
         })
     }
@@ -147,6 +152,17 @@ pub(super) fn owner(metadata: &Value) -> Option<Owner> {
     let controller = elements(&metadata["ownerReferences"]).find(|o| o["controller"] == true)?;
     let text = |key: &str| controller[key].as_str().map(str::to_owned);
     Some(Owner { kind: text("kind")?, name: text("name")?, uid: text("uid")? })
+}
+
+/// A ReplicaSet has the name of its Deployment with the hash of the template, which
+/// each new version changes.
+fn keeper(metadata: &Value, owner: &Owner) -> String {
+    let hash = metadata["labels"][TEMPLATE_HASH].as_str();
+    let root = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
+    match (owner.kind.as_str(), root) {
+        ("ReplicaSet", Some(deployment)) => format!("deployment {deployment}"),
+        (kind, _) => format!("{} {}", kind.to_lowercase(), owner.name),
+    }
 }
 
 impl Cluster {

@@ -22,27 +22,30 @@ pub enum Rollout {
 impl Rollout {
     /// Reads it from a workload and its pods. The first part is what `kubectl
     /// rollout status` looks at, and it trusts the controller's counts; the pods
-    /// themselves have the last word.
+    /// themselves have the last word. Of a StatefulSet with a partition the pods
+    /// below it stay old.
     #[must_use]
     pub fn of(state: &State, pods: &[Pod]) -> Self {
         let going = |waits_for: String| Self::Going { waits_for };
         let State { wanted, updated, replicas, available, .. } = *state;
+        let due = wanted.saturating_sub(state.partition);
         if state.observed_generation < state.generation {
             return going("the controller to see the change".to_owned());
         }
         if let Some(why) = &state.stuck {
             return Self::Stuck { why: why.clone() };
         }
-        if updated < wanted {
-            return going(format!("{updated} of {wanted} pods to be new"));
+        if updated < due {
+            return going(format!("{updated} of {due} pods to be new"));
         }
-        if replicas > updated {
-            return going(format!("{} old pods to end", replicas - updated));
+        let old = replicas.saturating_sub(updated);
+        if old > wanted - due {
+            return going(format!("{} old pods to end", old - (wanted - due)));
         }
         if available < updated {
             return going(format!("{available} of {updated} new pods to be available"));
         }
-        if state.older_revision {
+        if state.older_revision && state.partition == 0 {
             return going("the older revision to be given up".to_owned());
         }
         // A pod that its machine evicted stays as Failed for ever.
@@ -53,9 +56,10 @@ impl Rollout {
             let same = |(name, image)| pod.images.get(name) == Some(image);
             pod.is_up() && state.images.iter().all(same)
         };
-        let new = stays.iter().filter(is_new).count();
-        if new < stays.len() || u32::try_from(new).is_ok_and(|new| new < wanted) {
-            return going(format!("{new} of {wanted} pods to be ready with the new image"));
+        let count = |pods: usize| u32::try_from(pods).unwrap_or(u32::MAX);
+        let (all, new) = (count(stays.len()), count(stays.iter().filter(is_new).count()));
+        if new < due || all.saturating_sub(new) > wanted - due {
+            return going(format!("{new} of {due} pods to be ready with the new image"));
         }
         Self::Complete
     }
@@ -104,6 +108,7 @@ mod tests {
             ready,
             terminating: false,
             owner: None,
+            keeper: None,
             images: [("app".to_owned(), image.to_owned())].into(),
         }
     }
@@ -152,6 +157,24 @@ mod tests {
             "reason": "ProgressDeadlineExceeded", "message": "timed out"}]);
         let stuck = seen(|object| object["status"]["conditions"] = condition, &[]);
         assert_eq!(stuck, Rollout::Stuck { why: "timed out".to_owned() });
+    }
+
+    #[test]
+    fn the_pods_below_a_partition_stay_old() {
+        let partition = |updated: u64| {
+            move |object: &mut Value| {
+                object["spec"]["replicas"] = json!(2);
+                object["spec"]["updateStrategy"] = json!({"rollingUpdate": {"partition": 1}});
+                object["status"] = json!({"observedGeneration": 2, "replicas": 2,
+                    "updatedReplicas": updated, "readyReplicas": 2, "availableReplicas": 2,
+                    "currentRevision": "a", "updateRevision": "b"});
+            }
+        };
+        let pods = [pod("app:1", true), pod("app:2", true)];
+        assert_eq!(seen(partition(1), &pods), Rollout::Complete);
+        assert!(waits_for(partition(0), &pods).contains("0 of 1 pods to be new"));
+        let none = [pod("app:1", true), pod("app:1", true)];
+        assert!(waits_for(partition(1), &none).contains("0 of 1 pods to be ready"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Cluster, KubernetesError, Pod, Rollout, Selection, Workload};
+use super::{Cluster, KubernetesError, Phase, Pod, Rollout, Selection, Workload};
 use crate::patience::Patience;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -69,6 +69,61 @@ impl Cluster {
         }
     }
 
+    /// Waits until a workload has the pods that are wanted, but for those that were
+    /// missing or too many before; says how many are ready. What its template is does
+    /// not matter: a paused Deployment, too, gets its count.
+    ///
+    /// # Errors
+    /// [`KubernetesError::NotSeen`] after `within`, and what keeps one from
+    /// looking.
+    pub(crate) async fn wait_count(
+        &self,
+        workload: &Workload,
+        before: Gap,
+        within: Duration,
+    ) -> Result<String, KubernetesError> {
+        let mut wait = Wait::new(within);
+        loop {
+            let look = self.count(workload).await.map(|count| {
+                let Count { wanted, there, ready, seen } = count;
+                let told = format!("{ready} of {wanted} pods of {workload} are ready");
+                let gap = count.gap();
+                if gap.surplus > before.surplus {
+                    return Err(format!("{told}, and {there} are there"));
+                }
+                if seen && gap.missing <= before.missing { Ok(told) } else { Err(told) }
+            });
+            if let Some(seen) = wait.seen(look).await? {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn count(&self, workload: &Workload) -> Result<Count, KubernetesError> {
+        // The pods first: a change in between is then seen.
+        let pods = self.pods(&Selection::of(workload)).await?;
+        let state = self.state(workload).await?;
+        let count = |is: &dyn Fn(&&Pod) -> bool| {
+            u32::try_from(pods.iter().filter(is).count()).unwrap_or(u32::MAX)
+        };
+        let stays =
+            |pod: &&Pod| !pod.terminating && !matches!(pod.phase, Phase::Succeeded | Phase::Failed);
+        Ok(Count {
+            wanted: state.wanted,
+            there: count(&stays),
+            ready: count(&|pod| pod.is_up()),
+            seen: state.observed_generation >= state.generation,
+        })
+    }
+
+    /// How a workload differs from what is wanted of it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn gap(&self, workload: &Workload) -> Result<Gap, KubernetesError> {
+        Ok(self.count(workload).await?.gap())
+    }
+
     /// Waits until a rollout is complete.
     ///
     /// # Errors
@@ -98,6 +153,30 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The pods of a workload at one look.
+struct Count {
+    wanted: u32,
+    there: u32,
+    ready: u32,
+    /// Whether its controller has seen what is wanted.
+    seen: bool,
+}
+
+impl Count {
+    fn gap(&self) -> Gap {
+        let missing = self.wanted.saturating_sub(self.ready);
+        Gap { missing, surplus: self.there.saturating_sub(self.wanted) }
+    }
+}
+
+/// How the pods of a workload differ from what is wanted. One that is paused in the
+/// middle of a rollout may have too many for as long as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    missing: u32,
+    surplus: u32,
 }
 
 struct Wait {

@@ -19,6 +19,7 @@ pub(super) const TRIES: u32 = 5;
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// What `kubectl rollout restart` writes.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
 /// What kind of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +76,10 @@ pub struct State {
     pub paused: bool,
     /// Whether a StatefulSet still has pods of an older revision to replace.
     pub older_revision: bool,
+    /// Whether a StatefulSet leaves it to others to end its old pods.
+    pub on_delete: bool,
+    /// How many pods of a StatefulSet stay as they are when it is rolled out.
+    pub partition: u32,
 }
 
 impl State {
@@ -104,6 +109,23 @@ impl State {
             }),
             paused: spec["paused"] == true,
             older_revision: status["currentRevision"] != status["updateRevision"],
+            on_delete: spec["updateStrategy"]["type"] == "OnDelete",
+            partition: count(&spec["updateStrategy"]["rollingUpdate"]["partition"]).unwrap_or(0),
+        })
+    }
+
+    /// Why no pod would be replaced if the template were changed.
+    pub(super) fn keeps_its_pods(&self) -> Option<String> {
+        if self.paused {
+            return Some("it is paused; run kubectl rollout resume first".to_owned());
+        }
+        if self.on_delete {
+            let why = "its updateStrategy is OnDelete, so that no pod would be replaced";
+            return Some(why.to_owned());
+        }
+        let whole = self.partition > 0 && self.partition >= self.wanted;
+        whole.then(|| {
+            format!("its updateStrategy leaves all pods below {} as they are", self.partition)
         })
     }
 }
@@ -142,19 +164,14 @@ impl Cluster {
     /// [`KubernetesError::Absent`] if there is no such workload,
     /// [`KubernetesError::Blocked`] if it is refused.
     pub async fn restart(&self, workload: &Workload, at: Timestamp) -> Result<(), KubernetesError> {
-        let impossible = |why: &str| {
-            let what = format!("a restart of {workload}");
-            Err(KubernetesError::Impossible { what, why: why.to_owned() })
-        };
         let at = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         for _ in 0..TRIES {
             let (state, object) = self.workload(workload).await?;
-            if state.paused {
-                return impossible("it is paused; run kubectl rollout resume first");
-            }
+            see_restarted(workload, state.keeps_its_pods())?;
             let before = &object["spec"]["template"]["metadata"]["annotations"][RESTARTED_AT];
             if before == at.as_str() {
-                return impossible("it was restarted within the same second");
+                let why = "it was restarted within the same second".to_owned();
+                see_restarted(workload, Some(why))?;
             }
             let change = json!({
                 // Only what was looked at is changed, and nothing newer.
@@ -173,8 +190,23 @@ impl Cluster {
         Err(KubernetesError::Contended { what: workload.to_string(), times: TRIES })
     }
 
+    /// Lets a workload through whose restart can be carried out and seen to its end.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Impossible`] if no pod would be replaced, and when its
+    /// rollout cannot be read.
+    pub(crate) async fn plan_restart(&self, workload: &Workload) -> Result<(), KubernetesError> {
+        see_restarted(workload, self.state(workload).await?.keeps_its_pods())?;
+        self.rollout(workload).await.map(drop)
+    }
+
     pub(super) fn absent(&self, workload: &Workload) -> KubernetesError {
         let namespace = self.namespace().to_owned();
         KubernetesError::Absent { what: workload.to_string(), namespace }
     }
+}
+
+fn see_restarted(workload: &Workload, why_not: Option<String>) -> Result<(), KubernetesError> {
+    let what = || format!("a restart of {workload}");
+    why_not.map_or(Ok(()), |why| Err(KubernetesError::Impossible { what: what(), why }))
 }

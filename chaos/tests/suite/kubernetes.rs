@@ -10,6 +10,7 @@ mod program;
 mod real;
 mod refusals;
 mod role;
+mod shapes;
 mod state;
 mod stories;
 

@@ -40,6 +40,14 @@ impl Scratch {
         Ok(Self { path, _lock: lock })
     }
 
+    /// Makes the folder of logs that go with this one. Processes without their logs
+    /// are better than none.
+    pub(crate) fn logs(&self) -> PathBuf {
+        let logs = logs(&self.path);
+        let _ = fs::create_dir(&logs);
+        logs
+    }
+
     /// Removes the folder, or marks it as kept.
     pub(crate) fn finish(self, keep: bool) -> io::Result<()> {
         server::tidy(&self.path);
@@ -48,6 +56,11 @@ impl Scratch {
         }
         remove(&self.path)
     }
+}
+
+/// Where logs are that go with a scratch folder.
+pub(crate) fn logs(scratch: &Path) -> PathBuf {
+    scratch.join("logs")
 }
 
 /// Removes a folder. A process that was killed a moment ago may still have

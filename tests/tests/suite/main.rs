@@ -4,6 +4,7 @@
 
 mod amqp;
 mod broker;
+mod cluster;
 mod commands;
 mod detection;
 mod external;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::super::pod::TEMPLATE_HASH;
+
 const REVISION: &str = "deployment.kubernetes.io/revision";
-/// What its controller writes into the labels of a template.
-const TEMPLATE_HASH: &str = "pod-template-hash";
 /// What `kubectl rollout undo` leaves as it is in a Deployment.
 const ITS_OWN: [&str; 6] = [
     "kubectl.kubernetes.io/last-applied-configuration",

@@ -11,9 +11,9 @@ use super::mock::{Failure, Mock};
 use crate::sleeper::wait_for;
 
 /// A mock, a kubeconfig that leads to it, and a journal.
-struct Desk {
-    mock: Mock,
-    folder: tempfile::TempDir,
+pub(super) struct Desk {
+    pub(super) mock: Mock,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// A kubeconfig that leads to a mock.
@@ -30,7 +30,7 @@ pub(crate) fn config(url: &str) -> serde_json::Value {
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (mock, folder) = (Mock::start().await, tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("config"), config(&mock.url).to_string()).unwrap();
         Self { mock, folder }
@@ -44,19 +44,19 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
         command.args(arguments.split(' ')).arg("--journal").arg(self.folder.path().join(journal));
         command.env("KUBECONFIG", self.folder.path().join("config")).stdin(Stdio::null());
-        command.env("XDG_STATE_HOME", self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path()).current_dir(self.folder.path());
         command
     }
 
     /// Runs it beside the mock, which lives on this thread.
-    async fn run(&self, arguments: &str) -> (Option<i32>, String) {
+    pub(super) async fn run(&self, arguments: &str) -> (Option<i32>, String) {
         let mut command = self.command(arguments);
         let Output { status, stdout, stderr } =
             tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
     }
 
-    fn replicas(&self) -> u64 {
+    pub(super) fn replicas(&self) -> u64 {
         let web = |state: &mut super::state::State| {
             state.find("deployments", "web").unwrap()["spec"]["replicas"].as_u64().unwrap()
         };
@@ -151,6 +151,15 @@ async fn what_a_killed_program_has_set_is_set_back_by_another() {
     assert_eq!(desk.replicas(), 3, "{said}");
     let (_, said) = desk.run("recover").await;
     assert!(said.contains("nothing to take back"), "{said}");
+}
+
+/// A plan of one kill of a pod.
+pub(super) fn kill_plan(namespace: &str, labels: &str) -> String {
+    format!(
+        "name = \"kill\"\n[[phase]]\nname = \"load\"\nfor = \"1s\"\n[[fault]]\nname = \
+         \"kill\"\nphase = \"load\"\nkill_pods = {{ namespace = {namespace:?}, labels = \
+         {labels:?} }}\n"
+    )
 }
 
 /// Waits for the mock's objects, which live on this thread's runtime.

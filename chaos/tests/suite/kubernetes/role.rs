@@ -10,7 +10,7 @@ use super::{cluster, stories, web};
 
 const MANIFEST: &str = include_str!("../../../deploy/role.yaml");
 
-fn documents() -> Vec<Value> {
+pub(super) fn documents() -> Vec<Value> {
     MANIFEST.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect()
 }
 
@@ -18,7 +18,7 @@ fn document(kind: &str) -> Value {
     documents().into_iter().find(|document| document["kind"] == kind).unwrap()
 }
 
-fn granted() -> BTreeSet<Right> {
+pub(super) fn granted() -> BTreeSet<Right> {
     let texts = |list: &Value| -> Vec<String> {
         list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     };

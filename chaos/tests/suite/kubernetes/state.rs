@@ -218,10 +218,16 @@ impl State {
         let pods: Vec<&Value> = self.objects["pods"].iter().filter(own).collect();
         let ready = |pod: &&&Value| pod["status"]["conditions"][0]["status"] == "True";
         let ready = pods.iter().filter(ready).count();
-        let status = json!({
+        let mut status = json!({
             "observedGeneration": workload["metadata"]["generation"], "replicas": pods.len(),
             "updatedReplicas": pods.len(), "readyReplicas": ready, "availableReplicas": ready,
         });
+        if workload["spec"]["updateStrategy"]["type"] == "OnDelete" {
+            // As after a change of its template that no pod has got yet.
+            status["updatedReplicas"] = json!(0);
+            status["currentRevision"] = json!("store-1");
+            status["updateRevision"] = json!("store-2");
+        }
         let name = workload["metadata"]["name"].as_str().unwrap();
         let now = self.find(resource, name).unwrap();
         if now["status"] != status {

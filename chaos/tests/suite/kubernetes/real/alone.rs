@@ -1,0 +1,43 @@
+//! Cases that nothing else may run beside, since they disturb the whole cluster.
+
+use std::time::{Duration, Instant};
+
+use chaos::Process;
+use chaos::victim::{Signal, Victim};
+use machine::process;
+
+use super::ground::{Ground, deployment, ended};
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+/// The API server of `KUBECONFIG`, if it is a process of this machine.
+fn server() -> Option<Process> {
+    let kubeconfig = kube::config::Kubeconfig::read().unwrap();
+    let url = kubeconfig.clusters[0].cluster.as_ref()?.server.clone()?;
+    let port = format!("--secure-port={}", url.rsplit_once(':')?.1);
+    let is_it =
+        |server: &Process| process::command_line(server.pid).iter().any(|word| *word == *port);
+    Process::named("kube-apiserver").into_iter().find(is_it)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: run scripts/test-kubernetes"]
+async fn an_api_server_that_is_away_when_a_fault_ends_is_waited_for() {
+    let Some(server) = server() else {
+        return eprintln!("left out: the API server is no process of this machine");
+    };
+    let ground = Ground::new().await;
+    ground.make(&deployment("web", 6)).await;
+    ground.ready("app=web", 6).await;
+    let chaos = ground.start("scale deployment/web -n NAMESPACE --replicas 2 --for 3s", "journal");
+    ground.replicas_become("web", 2).await;
+    // Whoever supervises it starts it again, and it takes seconds to be ready.
+    Victim::pin(server).unwrap().signal(Signal::KILL).unwrap();
+    let begun = Instant::now();
+    let (code, said) = tokio::time::timeout(WITHIN, ended(chaos)).await.unwrap();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("back to 6, at try "), "{said}");
+    eprintln!("given back {:.1} s after the API server was killed", begun.elapsed().as_secs_f64());
+    ground.ready("app=web", 6).await;
+    assert_eq!(ground.replicas("web").await, 6);
+}
