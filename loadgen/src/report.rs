@@ -93,7 +93,7 @@ pub struct Report {
     pub limits: Vec<(Limit, u64)>,
     /// Operations that were sent again because their outcome was unknown.
     pub retries: Retries,
-    /// Operations of idempotent methods that were sent again at once on a new
+    /// Operations of safe methods that were sent again at once on a new
     /// connection, because the one that had been kept open ended without an answer.
     pub idled_out: Retries,
     /// The connections, where there are any that are kept.

@@ -6,10 +6,11 @@
 //! a body that breaks off leaves the operation indeterminate, too. A request
 //! of which no byte was written, because the server had closed the connection
 //! meanwhile, or which an HTTP/2 server says that it has not touched, is sent
-//! again; it is the same operation, still due at the same time. So is one of an
-//! idempotent method (RFC 9110, 9.2.2) that met the end of a connection which had
-//! served before and now answered nothing, as browsers do: the server had let it
-//! idle long enough, or has died. If that comes to nothing, the operation is
+//! again; it is the same operation, still due at the same time. So is one of a
+//! safe method (RFC 9110, 9.2.1) that met the end of a connection which had
+//! served before and now answered nothing: the server had let it idle long
+//! enough, or has died. One that is idempotent only is not: a system that is told
+//! twice may count twice, which would be our doing. If that comes to nothing, the operation is
 //! indeterminate, because it may have been carried out the first time; such
 //! requests are counted ([`crate::Report::idled_out`]).
 //!

@@ -347,7 +347,7 @@ fn tired(seen: &Seen) -> Server {
 
 #[test]
 fn what_met_the_end_of_a_kept_connection_is_sent_again_where_that_is_safe() {
-    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+    for method in ["GET", "HEAD", "OPTIONS"] {
         let seen = Seen::default();
         let server = tired(&seen);
         let http = Http { method: method.to_owned(), ..http(&server.url()) };
@@ -366,13 +366,17 @@ fn what_met_the_end_of_a_kept_connection_is_sent_again_where_that_is_safe() {
 
 #[test]
 fn what_is_not_safe_to_send_again_is_indeterminate() {
-    let server = tired(&Seen::default());
-    let http = Http { method: "POST".to_owned(), ..http(&server.url()) };
-    let report = complete(start(Job { connections: 1, ..job(http, 40.0, SECOND) }).wait().unwrap());
-    // Of the two requests on each connection the second one.
-    assert_eq!((report.totals.acked, report.totals.indeterminate), (20, 20));
-    assert_eq!(report.idled_out, loadgen::Retries::default());
-    assert!(report.errors[0].0.starts_with("connection lost"), "{:?}", report.errors);
+    // A system that is told twice to put or delete something may count it twice.
+    for method in ["POST", "PUT", "DELETE"] {
+        let server = tired(&Seen::default());
+        let http = Http { method: method.to_owned(), ..http(&server.url()) };
+        let one = Job { connections: 1, ..job(http, 40.0, SECOND) };
+        let report = complete(start(one).wait().unwrap());
+        // Of the two requests on each connection the second one.
+        assert_eq!((report.totals.acked, report.totals.indeterminate), (20, 20), "{method}");
+        assert_eq!(report.idled_out, loadgen::Retries::default());
+        assert!(report.errors[0].0.starts_with("connection lost"), "{:?}", report.errors);
+    }
 }
 
 #[test]
@@ -399,8 +403,7 @@ fn an_answer_that_broke_off_is_not_asked_for_again() {
     assert_eq!(report.idled_out, loadgen::Retries::default());
 }
 
-/// It may have been deleted by the first request: that the second one is refused does
-/// not say that nothing happened.
+/// That the second request is refused does not say what became of the first one.
 #[test]
 fn a_refusal_of_what_was_sent_again_is_indeterminate() {
     let connections = Arc::new(AtomicU64::new(0));
@@ -413,7 +416,7 @@ fn a_refusal_of_what_was_sent_again_is_indeterminate() {
             talk.answer_all(404);
         }
     });
-    let http = Http { method: "DELETE".to_owned(), ..http(&server.url()) };
+    let http = Http { method: "GET".to_owned(), ..http(&server.url()) };
     let report = complete(start(Job { connections: 1, ..job(http, 40.0, SECOND) }).wait().unwrap());
     assert_eq!(report.ledger.fate(0), Some(Fate::Acked));
     assert_eq!(report.ledger.fate(1), Some(Fate::Indeterminate));

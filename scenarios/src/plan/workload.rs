@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-use super::route::Route;
 use super::data::Data;
+use super::route::Route;
 use super::shape::Shape;
 use crate::pointer::Pointer;
 use crate::program::Program;
