@@ -1,6 +1,8 @@
 //! Random overlaps of faults whose undo runs this program again, for the tests: they
 //! are no program that could be.
 
+#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up fails")]
+
 #[path = "../tests/suite/overlap/play.rs"]
 mod play;
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -66,7 +68,7 @@ impl Workers {
         let cast = [(ROLE.to_owned(), role)].into();
         let roles = Roles::new(&cast, false, guard, &Secrets::default()).unwrap();
         let workers = Self { _folder: folder, roles: Arc::new(roles) };
-        sleeper::wait_for("the workers", || workers.running() == WORKERS);
+        sleeper::wait_for("the workers", || workers.running() == Some(WORKERS));
         workers
     }
 
@@ -75,8 +77,10 @@ impl Workers {
         1 + setting % 2
     }
 
-    fn running(&self) -> usize {
-        self.roles.processes(ROLE).iter().filter(|process| process.pinned().is_alive()).count()
+    /// How many run, once nobody is shown any more who has ended.
+    fn running(&self) -> Option<usize> {
+        let shown = self.roles.processes(ROLE);
+        shown.iter().all(|process| process.pinned().is_alive()).then_some(shown.len())
     }
 }
 
@@ -109,7 +113,7 @@ impl Thing for Workers {
 
     async fn check(&self, open: &[usize]) {
         let away: usize = open.iter().map(|&setting| Self::ends(setting)).sum();
-        sleeper::wait_for("as many as are left", || self.running() == WORKERS - away);
+        sleeper::wait_for("as many as are left", || self.running() == Some(WORKERS - away));
     }
 
     fn world(&self) -> Arc<dyn World> {

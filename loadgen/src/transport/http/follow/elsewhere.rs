@@ -127,7 +127,7 @@ impl Place {
         match lane.limit(until, exchange).await {
             Some(Ok(status)) => Some(Ok(status)),
             Some(Err(Trouble::Unsent)) => None,
-            Some(Err(Trouble::Lost(error))) => Some(Err(Reason::Lost(error))),
+            Some(Err(Trouble::IdledOut(why) | Trouble::Lost(why))) => Some(Err(Reason::Lost(why))),
             None => Some(Err(Reason::Timeout)),
         }
     }
