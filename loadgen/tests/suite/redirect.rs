@@ -72,7 +72,7 @@ fn server(elsewhere: &str) -> (Server, Seen) {
                             redirect(talk, status.parse().unwrap(), &format!("/{rest}"));
                         }
                         None => {
-                            talk.answer(204);
+                            talk.answer(200);
                         }
                     },
                 }
