@@ -73,13 +73,13 @@ pub(super) fn lines(text: &str, data: &mut Data) -> Result<(), String> {
             }
             data.name(object.keys().cloned().collect())?;
         }
-        if let Some(name) = object.keys().find(|name| !data.columns.contains(name)) {
-            return Err(format!("line {number} has {name:?}, which the first one has not"));
-        }
         for column in 0..data.columns.len() {
             let name = &data.columns[column];
             let value = object.get(name).ok_or_else(|| format!("line {number} has no {name:?}"))?;
             data.push(&plain(value))?;
+        }
+        if let Some(name) = object.keys().find(|name| !data.columns.contains(name)) {
+            return Err(format!("line {number} has {name:?}, which the first one has not"));
         }
     }
     Ok(())

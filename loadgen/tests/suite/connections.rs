@@ -22,7 +22,7 @@ fn http(url: &str) -> Http {
         url: url.to_owned(),
         method: "GET".to_owned(),
         headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
-        body: String::new(),
+        body: String::new().into(),
         accepted: "200-299".parse().unwrap(),
         refused: "400-499".parse().unwrap(),
         retries: 0,
@@ -31,6 +31,8 @@ fn http(url: &str) -> Http {
         version: HttpVersion::Http1,
         keepalive: true,
         route: Route::default(),
+        follow: 0,
+        compressed: false,
     }
 }
 

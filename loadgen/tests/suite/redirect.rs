@@ -29,6 +29,8 @@ fn http(url: &str, follow: u32) -> Http {
         version: HttpVersion::Http1,
         follow,
         compressed: false,
+        keepalive: true,
+        route: loadgen::Route::default(),
     }
 }
 
@@ -72,7 +74,7 @@ fn server(elsewhere: &str) -> (Server, Seen) {
                             redirect(talk, status.parse().unwrap(), &format!("/{rest}"));
                         }
                         None => {
-                            talk.answer(204);
+                            talk.answer(200);
                         }
                     },
                 }
