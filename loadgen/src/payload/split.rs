@@ -36,12 +36,12 @@ impl<'a> Split<'a> {
         while let Some(at) = rest.find("@{") {
             let how = escape(&rest[..at]);
             if rest[..at].ends_with('@') {
-                self.literal(rest[..at].as_bytes());
+                self.literal(&rest.as_bytes()[..at]);
                 self.literal(b"{");
                 rest = &rest[at + 2..];
                 continue;
             }
-            self.literal(rest[..at].as_bytes());
+            self.literal(&rest.as_bytes()[..at]);
             rest = &rest[at..];
             let end =
                 rest.find('}').ok_or_else(|| PayloadError::Unclosed { text: rest.to_owned() })?;

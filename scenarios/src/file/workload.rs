@@ -18,7 +18,6 @@ use crate::units::{Rate, Share, Span};
 const BODY: &str = "The payload; @{id}, @{seq}, @{run}, @{time}, @{key}, @{int:A-B} and @{rand:N} differ for each operation, and @{pad} fills up to the size.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Workload {
-    let context = table.context;
     let rate = table.req_at::<Rate>("rate", "Operations a second: \"500/s\".");
     if rate.value.0 <= 0.0 {
         let message = "a workload at this rate does nothing";
@@ -56,6 +55,34 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         "body_file",
         "A file that holds the body, in place of the transport's: a template, or sent as it is where it is no UTF-8 text. Relative to the scenario's folder.",
     );
+    let transport = read_transport(table);
+    if let Some(file) = &body_file {
+        check_body_file(table, file, &shape, &transport);
+    } else {
+        check_size(table, &shape, &transport);
+    }
+    check_comparison(table, &transport);
+    Workload {
+        name: name.to_owned(),
+        rate: rate.value,
+        phases,
+        connections: connections.max(1),
+        timeout,
+        expect,
+        arrival,
+        max_in_flight: max_in_flight.map(|most: u64| most.max(1)),
+        workers: workers.max(1),
+        late,
+        shape,
+        data,
+        body_file: body_file.map(|file| file.value),
+        transport,
+    }
+}
+
+/// The one transport that is given.
+fn read_transport(table: &mut Table<'_, '_>) -> Transport {
+    let context = table.context;
     let command = table
         .opt_table(
             "command",
@@ -83,7 +110,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
     // A transport that is not used needs no address.
     let mut others: Vec<(&str, Transport)> =
         if command.is_some() { context.forgiving(others) } else { others() };
-    let transport = match (command, others.len()) {
+    match (command, others.len()) {
         (Some(command), _) => Transport::Command(command),
         (None, 1) => others.remove(0).1,
         (None, _) => {
@@ -91,28 +118,6 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
             no_single_transport(table, &words);
             Transport::Command(Command { run: Program::default(), refused: Vec::new() })
         }
-    };
-    if let Some(file) = &body_file {
-        check_body_file(table, file, &shape, &transport);
-    } else {
-        check_size(table, &shape, &transport);
-    }
-    check_comparison(table, &transport);
-    Workload {
-        name: name.to_owned(),
-        rate: rate.value,
-        phases,
-        connections: connections.max(1),
-        timeout,
-        expect,
-        arrival,
-        max_in_flight: max_in_flight.map(|most: u64| most.max(1)),
-        workers: workers.max(1),
-        late,
-        shape,
-        data,
-        body_file: body_file.map(|file| file.value),
-        transport,
     }
 }
 

@@ -108,8 +108,7 @@ fn part(text: &str) -> anyhow::Result<Part> {
 /// Takes `;type=` and `;filename=` off the end of a value.
 fn settings(value: &str) -> anyhow::Result<(&str, Option<String>, Option<String>)> {
     let (mut value, mut kind, mut file_name) = (value, None, None);
-    loop {
-        let Some((rest, last)) = value.rsplit_once(';') else { break };
+    while let Some((rest, last)) = value.rsplit_once(';') {
         let (place, text) = match last.trim_start().split_once('=') {
             Some(("type", text)) => (&mut kind, text),
             Some(("filename", text)) => (&mut file_name, text.trim_matches('"')),
