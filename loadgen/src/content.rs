@@ -63,12 +63,12 @@ impl Content {
         Self(vec![Piece::Bytes(bytes.into())])
     }
 
-    /// What a file holds: a text is a payload template, and anything else is
-    /// sent as it is.
+    /// What a file holds: a text is a payload template, without a byte order mark at
+    /// its begin, and anything else is sent as it is.
     #[must_use]
     pub fn of_file(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
-            Ok(text) => Self::from(text),
+            Ok(text) => Self::from(text.strip_prefix('\u{feff}').unwrap_or(&text)),
             Err(binary) => Self::verbatim(binary.into_bytes()),
         }
     }

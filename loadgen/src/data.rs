@@ -178,6 +178,9 @@ mod tests {
         assert_eq!(quoted.columns, ["user", "note"]);
         assert_eq!(values(&quoted), [vec!["ann", "bob"], vec!["a, \"b\"\nc", ""]]);
         assert_eq!(values(&parse("x.tsv", "a\tb\n1,5\t2").unwrap()), [["1,5"], ["2"]]);
+        let numbers =
+            parse("x.ndjson", "{\"a\":-7,\"b\":1.5,\"c\":\"19.90\",\"d\":1e+20}").unwrap();
+        assert_eq!(values(&numbers), [["-7"], ["1.5"], ["19.90"], ["1e+20"]]);
         let lines = "{\"a\":\"x\",\"n\":1}\n\n{\"n\":{\"k\":[null]},\"a\":\"\\\"\"}\n";
         for name in ["x.ndjson", "x.jsonl", "anything"] {
             let read = parse(name, lines).unwrap();
@@ -200,6 +203,9 @@ mod tests {
             ("x.ndjson", "{\"a\":1}\n{\"b\":\"secret\"}\n", "line 2 has no \"a\""),
             ("x.ndjson", "{\"a\":1}\n{\"a\":1,\"b\":\"secret\"}\n", "line 2 has \"b\""),
             ("x.ndjson", "{}\n", "line 1 has no names"),
+            ("x.ndjson", "{\"a\":12345678901234567890123}\n", "line 1 has a number as \"a\""),
+            ("x.ndjson", "{\"a\":1}\n{\"a\":19.90}\n", "put the numbers of \"a\" in quotes"),
+            ("x.ndjson", "{\"a\":1E5}\n", "in other digits"),
         ] {
             let error = parse(name, text).unwrap_err();
             assert!(error.contains(hint) && !error.contains("secret"), "{text:?}: {error}");

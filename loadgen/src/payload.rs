@@ -77,7 +77,8 @@ pub enum PayloadError {
     /// A mark that does not exist.
     #[error(
         "@{{{name}}} is unknown{}; the marks are @{{id}}, @{{seq}}, @{{run}}, @{{time}}, @{{key}}, \
-         @{{int:A-B}}, @{{rand:N}}, @{{pad}} and the columns of a data file",
+         @{{int:A-B}}, @{{rand:N}}, @{{pad}} and the columns of {columns}; write \"@@{{\" for the \
+         two characters themselves",
         meant(.nearest.as_deref())
     )]
     Unknown {
@@ -85,6 +86,8 @@ pub enum PayloadError {
         name: String,
         /// What was probably meant.
         nearest: Option<String>,
+        /// The data file with its columns, or that there may be one.
+        columns: String,
     },
     /// A column that the data file does not have.
     #[error("@{{data:{name}}} is no column of {shown}; {help}")]

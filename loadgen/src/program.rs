@@ -79,7 +79,7 @@ impl Offered {
 /// code.
 pub(crate) fn offer_and_report(load: Load) -> ExitCode {
     let Load { job, title, output, start_at } = load;
-    for note in title.notes.iter().filter(|_| !output.quiet) {
+    for note in &title.notes {
         eprintln!("loadgen: {}", title.secrets.hide(note));
     }
     let outcome = Files::open(&output).map_err(Into::into).and_then(|mut files| {

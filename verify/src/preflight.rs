@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use scenarios::plan::{Fault, Plan, ProbeKind};
+use scenarios::plan::{Fault, Plan, ProbeKind, Route, Transport};
 use services::{Service, Trouble};
 
 use crate::targets::{TargetError, service_of};
@@ -85,7 +85,8 @@ pub async fn reach(
     targets: &BTreeMap<String, String>,
 ) -> Result<Vec<String>, TargetError> {
     let management = management_keys(plan);
-    let addresses = targets.iter().map(|(key, text)| {
+    let led = led_by_other_ways(plan);
+    let addresses = targets.iter().filter(|(key, _)| !led.contains(*key)).map(|(key, text)| {
         let declared = plan.system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = match management.contains(key) {
             true => Service::Management,
@@ -169,6 +170,27 @@ async fn selected(fault: &Fault, targets: &BTreeMap<String, String>) -> Option<S
         Err(_) => format!("whom it would hit could not be seen within {} s", LIMIT.as_secs()),
     };
     Some(format!("fault {}: {why}", fault.name))
+}
+
+/// The keys of the targets that load alone goes to, and by another way than their
+/// names say: whether they are there shows on that way only.
+fn led_by_other_ways(plan: &Plan) -> BTreeSet<String> {
+    let mut led = BTreeSet::new();
+    let mut asked: BTreeSet<String> =
+        look::all(plan).iter().flat_map(|look| look.address.targets()).collect();
+    for workload in &plan.workloads {
+        match &workload.transport {
+            Transport::Http(http) if http.route != Route::default() => {
+                led.extend(http.url.targets());
+            }
+            Transport::Http(http) => asked.extend(http.url.targets()),
+            Transport::Amqp(amqp) => asked.extend(amqp.url.targets()),
+            Transport::Redis(redis) => asked.extend(redis.url.targets()),
+            Transport::Kafka(kafka) => asked.extend(kafka.brokers.targets()),
+            Transport::Command(_) => {}
+        }
+    }
+    &led - &asked
 }
 
 /// The keys of the targets that the plan uses as management APIs.

@@ -75,12 +75,35 @@ pub(super) fn lines(text: &str, data: &mut Data) -> Result<(), String> {
         }
         for column in 0..data.columns.len() {
             let name = &data.columns[column];
-            let value = object.get(name).ok_or_else(|| format!("line {number} has no {name:?}"))?;
+            let value = object.get(name).ok_or_else(|| {
+                format!("line {number} has no {name:?}; all lines must have the same names")
+            })?;
+            if let Json::Number(written) = value
+                && !stands(&written.to_string(), line)
+            {
+                return Err(format!(
+                    "line {number} has a number as {name:?} that would be sent in other digits; \
+                     put the numbers of {name:?} in quotes"
+                ));
+            }
             data.push(&plain(value))?;
         }
         if let Some(name) = object.keys().find(|name| !data.columns.contains(name)) {
-            return Err(format!("line {number} has {name:?}, which the first one has not"));
+            return Err(format!(
+                "line {number} has {name:?}, which the first one has not; all lines must have \
+                 the same names"
+            ));
         }
     }
     Ok(())
+}
+
+/// Whether a number stands in a line in these digits, and not only within another.
+fn stands(number: &str, line: &str) -> bool {
+    let part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    line.match_indices(number).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|before| line.as_bytes().get(before));
+        let after = line.as_bytes().get(at + number.len());
+        ![before, after].into_iter().flatten().any(part)
+    })
 }

@@ -87,7 +87,8 @@ impl<'a> Split<'a> {
             (None, _) => {
                 let known: Vec<&str> = NAMES.into_iter().chain(columns()).collect();
                 let nearest = scenarios::nearest::nearest(name, &known).map(str::to_owned);
-                PayloadError::Unknown { name: name.to_owned(), nearest }
+                let columns = self.data.map_or_else(|| "a data file".to_owned(), listed);
+                PayloadError::Unknown { name: name.to_owned(), nearest, columns }
             }
         })
     }
@@ -101,6 +102,15 @@ impl<'a> Split<'a> {
         let tail = self.tail.into_iter().map(|(mark, literal)| (mark, literal.into())).collect();
         Ok(Payload { head: self.head.into(), tail, filler: filler.into() })
     }
+}
+
+/// A data file with the names of its columns, for people.
+fn listed(data: &Data) -> String {
+    const MOST: usize = 12;
+    let names: Vec<String> =
+        data.columns().iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    let more = if data.columns().len() > MOST { ", …" } else { "" };
+    format!("{} ({}{more})", data.shown(), names.join(", "))
 }
 
 #[cfg(test)]
@@ -169,6 +179,7 @@ mod tests {
             |text: &str, shape: &Shape| Payload::plain(text, shape).unwrap_err().to_string();
         let known = shape();
         assert!(error("@{usr}", &known).contains("did you mean @{user}?"));
+        assert!(error("@{who}", &known).contains("rows.csv (\"user\", \"id\"); write \"@@{\""));
         assert!(error("@{sequ}", &known).contains("did you mean @{seq}?"));
         assert!(error("@{data:usr}", &known).contains("rows.csv; did you mean \"user\"?"));
         assert!(error("@{data:xyzxyz}", &known).contains("its columns: user, id"));

@@ -222,8 +222,9 @@ impl Target {
 /// Refuses what does not go together.
 fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
     if http.follow > 0 && http.route != Route::default() {
-        let problem = "redirects lead on to where their names say; leave one of the two out";
-        return Err(setting("way to connect", &http.route.to_string(), problem.to_owned()));
+        let problem = "redirects are followed to where their names say, by no other way; leave \
+                       out what leads there, or --follow-redirects (follow_redirects)";
+        return Err(setting("way", http.route.to_string().trim_start(), problem.to_owned()));
     }
     if http.version == HttpVersion::Http1 {
         return Ok(());
@@ -234,7 +235,7 @@ fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
     }
     if address.asks_proxy().is_some() {
         let problem = "HTTP/2 without TLS does not go through a proxy; use https, or HTTP/1.1";
-        return Err(setting("proxy", &http.route.to_string(), problem.to_owned()));
+        return Err(setting("proxy", http.route.to_string().trim_start(), problem.to_owned()));
     }
     Ok(())
 }

@@ -320,3 +320,55 @@ async fn a_query_of_prometheus_is_asked_and_unknown_metrics_are_told_with_the_ne
     assert!(told.contains("1:4: parse error: unexpected identifier"), "{told}");
     assert!(look("down").await.unwrap_err().contains("no answer of Prometheus"));
 }
+
+/// A name that only the workload's own way leads to need not mean anything here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_load_comes_to_by_another_way_is_not_looked_at_by_its_name() {
+    let scenario = |way: &str, probe: &str| {
+        let text = format!(
+            r#"
+name = "own"
+title = "an own one"
+[system.targets.shop]
+help = "a shop"
+schemes = ["http"]
+[[phase]]
+name = "load"
+for = "5s"
+[[workload]]
+name = "orders"
+rate = "5/s"
+phases = ["load"]
+[workload.http]
+url = "${{target.shop}}/orders"
+{way}
+[[check]]
+name = "accepted"
+title = "orders are accepted"
+ratio = {{ of = "orders.unsuccessful", to = "orders.due", phases = ["load"], max = "1%" }}
+{probe}
+"#
+        );
+        let keys = ["shop".to_owned()].into();
+        let settings =
+            scenarios::Settings { targets: Some(keys), ..scenarios::Settings::default() };
+        let planned = scenarios::plan("own", &text, &settings);
+        let mut plan = planned.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        plan.left_out.clear();
+        plan
+    };
+    let shop = BTreeMap::from([("shop".to_owned(), "http://no-such-shop.invalid:81".to_owned())]);
+    let probe = "[[probe]]\nname = \"up\"\nhealth = { url = \"${target.shop}/health\" }";
+    for way in [
+        "resolve = \"no-such-shop.invalid:81:127.0.0.1\"",
+        "connect_to = \"::127.0.0.1:81\"",
+        "unix_socket = \"/run/shop.sock\"",
+        "proxy = \"http://127.0.0.1:3128\"",
+    ] {
+        assert_eq!(reach(&scenario(way, ""), &shop).await.unwrap(), Vec::<String>::new(), "{way}");
+        let error = reach(&scenario(way, probe), &shop).await.unwrap_err().to_string();
+        assert!(error.contains("no-such-shop.invalid"), "{error}");
+    }
+    let error = reach(&scenario("", ""), &shop).await.unwrap_err().to_string();
+    assert!(error.contains("no-such-shop.invalid"), "{error}");
+}

@@ -105,10 +105,12 @@ fn named(url: &str, variable: impl Fn(&str) -> Option<String>) -> Option<Named> 
     let (name, proxy) = names.iter().find_map(|name| Some((*name, variable(name)?)))?;
     let proxy = if proxy.contains("://") { proxy } else { format!("http://{proxy}") };
     let except = ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).unwrap_or_default();
+    let is_any = except.split(',').any(|host| host.trim() == "*");
     // The proxy stands for any: what is asked is whether there is to be one.
     let matcher = Matcher::builder().all("http://proxy").no(except).build();
     let uri = format!("{}://{}/", target.scheme.name, target.host()).parse::<Uri>().ok()?;
-    let is_passed_by = matcher.intercept(&uri).is_none();
+    // The matcher knows the star for names alone, not for addresses.
+    let is_passed_by = is_any || matcher.intercept(&uri).is_none();
     Some(Named { variable: name, proxy, is_passed_by })
 }
 
@@ -146,6 +148,8 @@ mod tests {
         for (except, url, is_passed_by) in [
             ("", "http://shop.example/", false),
             ("*", "http://shop.example/", true),
+            ("*", "http://127.0.0.1:8080/", true),
+            ("other, *", "http://[::1]/", true),
             ("example", "http://shop.example/", true),
             (".example, other", "http://shop.example/", true),
             ("op.example", "http://shop.example/", false),

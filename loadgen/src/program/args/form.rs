@@ -78,6 +78,9 @@ fn part(text: &str) -> anyhow::Result<Part> {
         .split_once('=')
         .with_context(|| format!("{text:?} has no value; write name=text or name=@FILE"))?;
     let (value, kind, file_name) = settings(value)?;
+    if [Some(name), file_name.as_deref()].into_iter().flatten().any(|name| name.contains("@{")) {
+        bail!("{text:?}: nothing is filled in in the names of parts and files; write them out");
+    }
     let read = |path: &str| content::read(Path::new(path), LONGEST_BODY);
     let (content, file_name) = match value.as_bytes().first() {
         Some(b'@') if !value.starts_with("@{") && !value.starts_with("@@{") => {
@@ -85,10 +88,11 @@ fn part(text: &str) -> anyhow::Result<Part> {
             let usual = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
             (Piece::Bytes(read(path)?.into()), file_name.or(usual))
         }
-        Some(b'<') => match String::from_utf8(read(&value[1..])?) {
-            Ok(text) => (Piece::Text(text), file_name),
-            Err(binary) => (Piece::Bytes(binary.into_bytes().into()), file_name),
-        },
+        Some(b'<') => {
+            let content = Content::of_file(read(&value[1..])?);
+            let [piece] = content.pieces() else { bail!("{text:?} has nothing to send") };
+            (piece.clone(), file_name)
+        }
         _ => {
             let text = value.strip_prefix('\\').filter(|rest| rest.starts_with(['@', '<']));
             (Piece::Text(text.unwrap_or(value).to_owned()), file_name)

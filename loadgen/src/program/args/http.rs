@@ -83,18 +83,26 @@ impl HttpArgs {
         if let Some(name) = self.idempotency_header {
             headers.push((name, "@{id}".to_owned()));
         }
-        let body = match (self.body.given()?, self.form.given()?) {
+        let given = (self.body.given()?, self.form.given()?);
+        let is_given = given.0.is_some() || given.1.is_some() || self.load.is_sized();
+        let body = match given {
             (Some(body), _) => body,
             (None, Some((body, kind))) => {
-                if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-                    headers.push(("content-type".to_owned(), kind));
+                let is_kind = |name: &str| name.eq_ignore_ascii_case("content-type");
+                match headers.iter().find(|(name, _)| is_kind(name)) {
+                    None => headers.push(("content-type".to_owned(), kind)),
+                    Some((_, own)) if kind.contains("boundary=") => bail!(
+                        "the header content-type: {own} has not the boundary that is between the \
+                         parts of --multipart; leave it out, and it is {kind}"
+                    ),
+                    Some(_) => {}
                 }
                 body
             }
             (None, None) if self.load.is_sized() => "@{id}@{pad}".into(),
             (None, None) => Content::default(),
         };
-        let usual = if body.is_empty() { "GET" } else { "POST" };
+        let usual = if is_given { "POST" } else { "GET" };
         let refused = match self.refused {
             Some(refused) => refused,
             // 408 and 425 do not say whether the request was carried out.

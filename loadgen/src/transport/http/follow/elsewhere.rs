@@ -166,6 +166,9 @@ impl Follow {
         if !has_host {
             out.extend_from_slice(format!("host: {}\r\n", hop.authority()).as_bytes());
         }
+        if !target.keepalive && self.is_home(hop) {
+            out.extend_from_slice(b"connection: close\r\n");
+        }
         let mut body = Vec::new();
         if hop.has_body {
             lane.render_body(&target.body, op, now, &mut body);
