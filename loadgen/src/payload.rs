@@ -194,6 +194,15 @@ impl Payload {
         self.tail.is_empty()
     }
 
+    /// Whether it is made of marks of ours alone, such as `@{id}`: no text and no
+    /// column of a data file is in it.
+    pub(crate) fn is_marks_alone(&self) -> bool {
+        let is_ours = |mark: &Mark| !matches!(mark, Mark::Column(..));
+        self.head.is_empty()
+            && !self.tail.is_empty()
+            && self.tail.iter().all(|(mark, literal)| is_ours(mark) && literal.is_empty())
+    }
+
     /// Every value that a column of the data file puts into it, without what is
     /// escaped.
     pub(crate) fn values<'a>(&'a self, data: &'a Data) -> impl Iterator<Item = &'a [u8]> {

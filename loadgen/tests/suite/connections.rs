@@ -550,7 +550,7 @@ fn proxies_of_the_environment_are_used_only_where_they_are_asked_for() {
     let url = server.url();
     for (variables, more, is_through, is_told) in [
         (&set[..], &[][..], false, true),
-        (&set, &["--quiet"], false, false),
+        (&set, &["--quiet"], false, true),
         (&set, &["--disable-keepalive"], false, true),
         (&set, &asks, true, false),
         (&excepted, &[], false, false),

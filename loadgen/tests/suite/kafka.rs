@@ -340,7 +340,7 @@ fn doorkeeper() -> Server {
                 // The versions of requests that it knows, itself in the first only.
                 (18, 1..) => [35, 0, 0].into_iter().for_each(put),
                 (18, _) => {
-                    [0, 0, 4, 3, 0, 4, 17, 0, 1, 18, 0, 0, 36, 0, 1].into_iter().for_each(put)
+                    [0, 0, 4, 3, 0, 4, 17, 0, 1, 18, 0, 0, 36, 0, 1].into_iter().for_each(put);
                 }
                 // The mechanisms.
                 (17, _) => {

@@ -19,6 +19,7 @@ fn http(url: &str, follow: u32) -> Http {
         headers: vec![
             ("authorization".to_owned(), "Bearer hunter22".to_owned()),
             ("x-id".to_owned(), "@{id}".to_owned()),
+            ("x-session".to_owned(), "hunter22".to_owned()),
         ],
         body: "@{seq}".into(),
         accepted: "200-299".parse().unwrap(),
@@ -158,6 +159,25 @@ fn another_origin_is_followed_without_credentials() {
         }
     }
     assert!(here.lock().unwrap().iter().all(|(head, _)| head.contains("hunter22")));
+}
+
+#[test]
+fn a_path_of_two_slashes_is_no_other_host() {
+    let server = Server::start(|talk| {
+        while let Some((head, _)) = talk.request() {
+            let stays = match head.split(' ').nth(1) {
+                Some("//192.0.2.1/x") => {
+                    talk.write("HTTP/1.1 307 X\r\nlocation: /landed\r\ncontent-length: 0\r\n\r\n")
+                }
+                path => talk.answer(if path == Some("/landed") { 200 } else { 500 }),
+            };
+            if !stays {
+                return;
+            }
+        }
+    });
+    let report = run(http(&format!("{}/192.0.2.1/x", server.url()), 1));
+    assert_eq!((report.totals.acked, report.forbidden), (50, 0), "{:?}", report.errors);
 }
 
 #[test]

@@ -324,6 +324,7 @@ async fn a_query_of_prometheus_is_asked_and_unknown_metrics_are_told_with_the_ne
 /// A name that only the workload's own way leads to need not mean anything here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_load_comes_to_by_another_way_is_not_looked_at_by_its_name() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let scenario = |way: &str, probe: &str| {
         let text = format!(
             r#"

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::Method;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HOST, HeaderName, PROXY_AUTHORIZATION,
+    HOST, HeaderName, PROXY_AUTHORIZATION, USER_AGENT,
 };
 use http::uri::Authority;
 use scenarios::redact::is_secret;
@@ -111,15 +111,21 @@ impl Follow {
         hop.url.origin() == self.home.origin()
     }
 
-    /// The headers of a hop: what says something of a body that is not sent, and
-    /// what must not go to another origin, are not among them.
+    /// The headers of a hop: what says something of a body that is not sent is not
+    /// among them. Another origin gets only what says what is sent and accepted, and
+    /// what is marks and nothing else, such as the identity: whatever a user has
+    /// written out may be a secret.
     pub(super) fn headers(&self, hop: &Hop) -> impl Iterator<Item = &(HeaderName, Payload)> {
         let is_home = self.is_home(hop);
         let has_body = hop.has_body;
-        self.headers.iter().filter(move |(name, _)| {
+        self.headers.iter().filter(move |(name, payload)| {
             let of_home = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST];
             let is_private = of_home.contains(name) || is_secret(name.as_str());
-            (has_body || !OF_BODY.contains(name)) && (is_home || !is_private)
+            let is_usual = name.as_str().starts_with("accept")
+                || OF_BODY.contains(name)
+                || *name == USER_AGENT
+                || payload.is_marks_alone();
+            (has_body || !OF_BODY.contains(name)) && (is_home || is_usual && !is_private)
         })
     }
 
@@ -199,7 +205,9 @@ impl Follow {
         let mut path = Vec::new();
         lane.render(&target.path, op, lane.now(), &mut path);
         let cannot = |why: String| Answer::Indeterminate(Reason::Redirect(why));
-        let mut hop = match self.home.join(&String::from_utf8_lossy(&path)) {
+        // A path that begins with two slashes is no other host.
+        let home = &self.home[..url::Position::BeforePath];
+        let mut hop = match Url::parse(&format!("{home}{}", String::from_utf8_lossy(&path))) {
             Ok(url) => Hop { url, method: self.method.clone(), has_body: true },
             Err(error) => return cannot(error.to_string()),
         };

@@ -95,6 +95,10 @@ impl Wire {
     ) -> Result<u16, Trouble> {
         // Until the whole answer is here the connection is of no further use.
         self.dead = true;
+        // An end that was not seen yet, or an answer that nobody has asked for.
+        if poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_ready())).await {
+            return Err(Trouble::Unsent);
+        }
         self.unheard = true;
         self.send(request).await?;
         let head = self.head(ear.as_deref_mut()).await?;
