@@ -40,7 +40,7 @@ impl Nginx {
             )
             .unwrap();
             let mut child = spawn(folder.path());
-            if comes_up(&mut child, port) {
+            if comes_up(&mut child, port, &folder.path().join("pid")) {
                 return Self { port, folder, child };
             }
         }
@@ -80,10 +80,11 @@ impl Nginx {
     fn crash_and_return(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let end = Instant::now() + PATIENCE;
+        let (end, pid) = (Instant::now() + PATIENCE, self.file("pid"));
+        std::fs::remove_file(&pid).unwrap();
         loop {
             self.child = spawn(self.folder.path());
-            if comes_up(&mut self.child, self.port) {
+            if comes_up(&mut self.child, self.port, &pid) {
                 return;
             }
             assert!(Instant::now() < end, "nginx does not come back");
@@ -147,13 +148,14 @@ fn spawn(folder: &Path) -> Child {
     command.spawn().expect("nginx is installed by scripts/test")
 }
 
-fn comes_up(child: &mut Child, port: u16) -> bool {
+/// It writes down its id when it listens everywhere.
+fn comes_up(child: &mut Child, port: u16, pid: &Path) -> bool {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if pid.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return true;
         }
         std::thread::yield_now();
