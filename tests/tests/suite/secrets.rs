@@ -235,7 +235,7 @@ fn a_load_shows_no_secret() {
                 &[0][..],
             ),
             (vec!["http", &*url, "--json", "--quiet", "--header", &header], &[0]),
-            (vec!["http", &*to("http", "/")], &[2]),
+            (vec!["http", &*to("http", "/")], &[4]),
             (vec!["http", &*wrong("http")], &[2]),
             (vec!["amqp", &*to("amqp", "/%2f"), "--queue", "q"], &[4]),
             (vec!["amqp", &*to("amqp", "/%2f"), "--queue", "q", "--predeclared", "--json"], &[4]),
