@@ -10,9 +10,9 @@
 //! safe method (RFC 9110, 9.2.1) that met the end of a connection which had
 //! served before and now answered nothing: the server had let it idle long
 //! enough, or has died. One that is idempotent only is not: a system that is told
-//! twice may count twice, which would be our doing. If that comes to nothing, the operation is
-//! indeterminate, because it may have been carried out the first time; such
-//! requests are counted ([`crate::Report::idled_out`]).
+//! twice may count twice, which would be our doing. If that comes to nothing, the
+//! operation is indeterminate, because it may have been carried out the first
+//! time; such requests are counted ([`crate::Report::idled_out`]).
 //!
 //! Where answers are compared, those to an operation that is sent twice, or
 //! that is tried again, are listened to.
@@ -20,19 +20,17 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
-use http::uri::{Authority, PathAndQuery};
 use scenarios::plan::workload::Statuses;
 
-use super::stream::{Address, basic, refused};
-use super::{body, template};
+use super::body;
+use super::stream::Address;
 use crate::answers::Said;
 use crate::content::Content;
 use crate::error::LoadError;
 use crate::feed::{Op, Sending};
 use crate::lane::Lane;
 use crate::outcome::{Answer, Reason};
-use crate::payload::{Fields, Payload};
+use crate::payload::Payload;
 use crate::reach::Unready;
 use crate::route::Route;
 use crate::shape::Shape;
@@ -41,11 +39,13 @@ use crate::tls::Tls;
 pub use ear::Compare;
 use ear::Ear;
 use follow::{Follow, MOST_ELSEWHERE};
+pub(super) use head::logins;
 
 mod ear;
 mod follow;
 mod h1;
 mod h2;
+mod head;
 mod response;
 mod url;
 mod wire;
@@ -97,6 +97,30 @@ pub struct Http {
     pub compressed: bool,
 }
 
+impl Http {
+    /// Requests without a body to a URL, by GET over HTTP/1.1, everything else as
+    /// where nothing is said.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            method: Method::GET.to_string(),
+            headers: Vec::new(),
+            body: Content::default(),
+            accepted: Statuses::accepted(),
+            refused: Statuses::refused(),
+            retries: 0,
+            compare: Compare::default(),
+            tls: Tls::default(),
+            version: HttpVersion::Http1,
+            keepalive: true,
+            route: Route::default(),
+            follow: 0,
+            compressed: false,
+        }
+    }
+}
+
 /// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HttpVersion {
@@ -144,11 +168,11 @@ enum Form {
 impl Target {
     pub(super) fn new(http: &Http, shape: &Shape, allowed: &[String]) -> Result<Self, LoadError> {
         let (given, path) = services::http::split(&http.url)?;
-        let authority = authority(&given)?;
+        let authority = head::authority(&given)?;
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             setting("method", &http.method, "write one such as GET or POST".to_owned())
         })?;
-        let headers = headers(http, &given, shape)?;
+        let headers = head::headers(http, &given, shape)?;
         let follow = Follow::new(http, &method, &headers, &authority, given.scheme.tls, allowed)?;
         http.compare.check()?;
         let protocols: &[&[u8]] = match http.version {
@@ -158,7 +182,7 @@ impl Target {
         let address = Address::by(&http.route, &given, &http.tls, protocols)?;
         check(http, &address)?;
         Ok(Self {
-            path: self::path(&given, path, shape)?,
+            path: head::path(&given, path, shape)?,
             body: body(&http.body, shape)?,
             has_length: !matches!(method, Method::GET | Method::HEAD | Method::DELETE),
             accepted: http.accepted.clone(),
@@ -240,95 +264,8 @@ fn check(http: &Http, address: &Address) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The headers of every request in lower case, the usual ones first.
-fn headers(
-    http: &Http,
-    given: &services::Address,
-    shape: &Shape,
-) -> Result<Vec<(HeaderName, Payload)>, LoadError> {
-    let mut headers = Vec::new();
-    if let Some(value) = basic(given)? {
-        if http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            let why =
-                "it names a user, and there is an Authorization header; leave one of them out";
-            return Err(refused(given, why).into());
-        }
-        headers.push((AUTHORIZATION, template("URL", &value, shape)?));
-    }
-    if !http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
-        let agent = concat!("shakedown-loadgen/", env!("CARGO_PKG_VERSION"));
-        headers.push((USER_AGENT, template("header user-agent", agent, shape)?));
-    }
-    for (name, value) in &http.headers {
-        let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| setting("header", name, error.to_string()))?;
-        if matches!(key.as_str(), "content-length" | "transfer-encoding" | "connection") {
-            let problem = "it follows from the request; leave it out".to_owned();
-            return Err(setting("header", name, problem));
-        }
-        let payload = template(&format!("header {name}"), value, shape)?;
-        HeaderValue::from_bytes(&sample(&payload))
-            .map_err(|error| setting("header value", value, error.to_string()))?;
-        if let Some(data) = &shape.data
-            && payload.values(data).any(|value| HeaderValue::from_bytes(value).is_err())
-        {
-            let problem = "a value of its column has a line break or another control character";
-            return Err(setting("header value", value, problem.to_owned()));
-        }
-        headers.push((key, payload));
-    }
-    let has = |wanted: &HeaderName| headers.iter().any(|(name, _)| name == wanted);
-    if http.compressed && !has(&ACCEPT_ENCODING) {
-        headers.push((ACCEPT_ENCODING, template("header accept-encoding", "gzip", shape)?));
-    }
-    Ok(headers)
-}
-
-/// What may not be shown of how the users of an address and a proxy log in: the
-/// values of their headers without the word in front.
-pub(super) fn logins(url: &str, route: &Route) -> Vec<String> {
-    let of = |text: &str| {
-        let (given, _) = services::http::split(text).ok()?;
-        let value = basic(&given).ok()??;
-        value.split_once(' ').map(|(_, login)| login.to_owned())
-    };
-    [url].into_iter().chain(route.proxy.as_deref()).filter_map(of).collect()
-}
-
 fn setting(what: &'static str, value: &str, problem: String) -> LoadError {
     LoadError::Setting { what, value: value.to_owned(), problem }
-}
-
-/// The host with its port, unless that is the usual one.
-fn authority(given: &services::Address) -> Result<Authority, LoadError> {
-    let host = given.host();
-    let text = match host.port == given.scheme.port {
-        true => host.bracketed(),
-        false => host.to_string(),
-    };
-    text.parse().map_err(|error: http::uri::InvalidUri| refused(given, error.to_string()).into())
-}
-
-/// The template of the path with its query. A fragment is not for the server.
-fn path(given: &services::Address, text: &str, shape: &Shape) -> Result<Payload, LoadError> {
-    let text = text.split('#').next().unwrap_or_default();
-    let slash = if text.starts_with('/') { "" } else { "/" };
-    let payload = Payload::encoded(&url::encoded(&format!("{slash}{text}")), shape)
-        .map_err(|source| LoadError::Payload { what: "URL".to_owned(), source })?;
-    PathAndQuery::try_from(sample(&payload).as_slice()).map_err(|error| {
-        refused(given, format!("the path behind it has an illegal character ({error})"))
-    })?;
-    Ok(payload)
-}
-
-/// The text of a template for some operation. What differs for others are
-/// letters, digits and the like, which may stand anywhere.
-fn sample(payload: &Payload) -> Vec<u8> {
-    let mut out = Vec::new();
-    let identity = crate::identity::IdentityRef { run: "r", workload: "w", sequence: 0 };
-    let shape = Shape::default();
-    payload.render(&Fields { identity, time: 0, shape: &shape }, &mut out);
-    out
 }
 
 /// Sees that TLS is spoken where it must be, with a certificate that is trusted. A
@@ -398,22 +335,7 @@ mod tests {
     use super::*;
 
     fn http(url: &str) -> Http {
-        Http {
-            url: url.to_owned(),
-            method: "POST".to_owned(),
-            headers: Vec::new(),
-            body: "@{id}".into(),
-            accepted: "200-299".parse().unwrap(),
-            refused: "400-499".parse().unwrap(),
-            retries: 0,
-            compare: Compare::default(),
-            tls: Tls::default(),
-            version: HttpVersion::Http1,
-            keepalive: true,
-            route: Route::default(),
-            follow: 0,
-            compressed: false,
-        }
+        Http { method: "POST".to_owned(), body: "@{id}".into(), ..Http::new(url) }
     }
 
     fn target(http: &Http) -> Result<Target, LoadError> {
@@ -430,7 +352,7 @@ mod tests {
         ] {
             let target = target(&http(url)).unwrap();
             assert_eq!((target.address.host.as_str(), target.address.port), (host, port));
-            assert_eq!(sample(&target.path), path.as_bytes());
+            assert_eq!(head::sample(&target.path), path.as_bytes());
         }
         let varying = target(&http("http://127.0.0.1/x/@{seq}")).unwrap();
         assert!(!varying.path.is_constant());

@@ -14,6 +14,7 @@ use services::AddressError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use crate::error::LoadError;
 use crate::limit::Limit;
@@ -205,14 +206,15 @@ impl Way {
             Self::Tcp(peers) => peers.connect().await.map_err(|error| unmade(&error))?,
             Self::Proxy(proxy) => proxy.connect().await?,
             Self::Unix(path) => {
-                return Socket::unix(path).await.map_err(|error| match unmade(&error) {
+                let connected = socket::unix(path).await.map(Either::Right);
+                return connected.map_err(|error| match unmade(&error) {
                     Unready::Problem(why) => format!("{}: {why}", path.display()).into(),
                     other => other,
                 });
             }
         };
         stream.set_nodelay(true)?;
-        Ok(Socket::Tcp(stream))
+        Ok(Either::Left(stream))
     }
 }
 

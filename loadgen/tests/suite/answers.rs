@@ -7,9 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use loadgen::answers::Flaw;
 use loadgen::shape::{Again, Duplicates};
-use loadgen::{
-    Answers, Compare, Fate, Http, HttpVersion, Job, Report, Schedule, Shape, Tls, Transport,
-};
+use loadgen::{Answers, Compare, Fate, Http, Job, Report, Schedule, Shape, Transport};
 use scenarios::plan::workload::Hit;
 use scenarios::units::Rate;
 
@@ -81,20 +79,11 @@ fn by_body() -> Hit {
 fn run(system: System, when: Again, compare: Compare) -> (Report, Answers, u64) {
     let server = server(system);
     let http = Http {
-        url: server.url(),
         method: "POST".to_owned(),
         headers: vec![("idempotency-key".to_owned(), "@{id}".to_owned())],
         body: "@{seq}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
         compare,
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
+        ..Http::new(&server.url())
     };
     let shape = Shape { duplicates: Duplicates { share: 0.5, when }, ..Shape::default() };
     let planned = (0..200).filter(|&seq| shape.is_twin(seq)).count() as u64;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use loadgen::{Fate, Http, HttpVersion, Job, LoadError, Report, Route, Schedule, Tls, Transport};
+use loadgen::{Fate, Http, HttpVersion, Job, LoadError, Report, Route, Schedule, Transport};
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 use scenarios::units::Rate;
 
@@ -18,22 +18,7 @@ use crate::server::{Server, Talk};
 use crate::support::{PATIENCE, SECOND, complete, start};
 
 fn http(url: &str) -> Http {
-    Http {
-        url: url.to_owned(),
-        method: "GET".to_owned(),
-        headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
-        body: String::new().into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
-        keepalive: true,
-        route: Route::default(),
-        follow: 0,
-        compressed: false,
-    }
+    Http { headers: vec![("x-id".to_owned(), "@{id}".to_owned())], ..Http::new(url) }
 }
 
 fn job(http: Http, rate: f64, length: Duration) -> Job {

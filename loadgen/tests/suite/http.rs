@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::server::Server;
-use loadgen::{Fate, Http, HttpVersion, Job, Report, Running, Schedule, Tls, Transport, identity};
+use loadgen::{Fate, Http, Job, Report, Running, Schedule, Transport, identity};
 use scenarios::units::Rate;
 
 /// Far more than anything here takes.
@@ -14,20 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn http(url: &str) -> Http {
     Http {
-        url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
+        ..Http::new(url)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use loadgen::shape::{Again, Duplicates};
-use loadgen::{Fate, Http, HttpVersion, Job, Report, Schedule, Shape, Tls, Transport, identity};
+use loadgen::{Fate, Http, HttpVersion, Job, Report, Schedule, Shape, Transport, identity};
 use scenarios::units::Rate;
 
 use crate::server::{Server, Talk};
@@ -142,20 +142,11 @@ fn answer_all(talk: &mut Talk, seen: &Seen) {
 
 fn http(url: &str, streams: u32) -> Http {
     Http {
-        url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
         version: HttpVersion::Http2 { streams },
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
+        ..Http::new(url)
     }
 }
 

@@ -199,20 +199,12 @@ const ASKS: &str = "ssl_certificate server.pem; ssl_certificate_key server.key; 
 
 fn http(url: &str, version: HttpVersion, tls: Tls) -> Http {
     Http {
-        url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("X-Id".to_owned(), "@{id}".to_owned())],
         body: "@{id}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
         tls,
         version,
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
+        ..Http::new(url)
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use loadgen::profile::Profile;
 use loadgen::shape::{Again, Duplicates};
 use loadgen::{
-    Arrival, Closed, Fate, Histogram, Http, HttpVersion, Instance, Job, Late, Ledger, Pace, Report,
-    Schedule, Shape, Tls, Transport,
+    Arrival, Closed, Fate, Histogram, Http, Instance, Job, Late, Ledger, Pace, Report, Schedule,
+    Shape, Transport,
 };
 use scenarios::units::Rate;
 
@@ -21,20 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn job(url: &str, pace: impl Into<Pace>) -> Job {
     let http = Http {
-        url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![("x-id".to_owned(), "@{id}".to_owned())],
         body: "@{seq} @{key} @{int:0-99} @{rand:8} @{pad}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
+        ..Http::new(url)
     };
     Job {
         connections: 4,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Http, HttpVersion, Job, Quantiles, Schedule, Tls, Transport};
+use loadgen::{Http, Job, Quantiles, Schedule, Transport};
 use scenarios::units::Rate;
 
 use crate::server::Server;
@@ -44,22 +44,7 @@ fn the_response_times_hold_the_stall_as_it_was() {
             }
         })
     };
-    let http = Http {
-        url: server.url(),
-        method: "GET".to_owned(),
-        headers: Vec::new(),
-        body: "".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
-        keepalive: true,
-        route: loadgen::Route::default(),
-        follow: 0,
-        compressed: false,
-    };
+    let http = Http::new(&server.url());
     let schedule = Schedule::constant(Rate(RATE), LENGTH).unwrap();
     let due: Vec<Duration> = (0..schedule.total()).filter_map(|seq| schedule.due(seq)).collect();
     let job = Job { connections: 2, ..Job::new("co", "http", schedule, Transport::Http(http)) };

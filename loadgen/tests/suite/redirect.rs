@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use loadgen::{Http, HttpVersion, Job, Report, Schedule, Tls, Transport};
+use loadgen::{Http, Job, Report, Schedule, Transport};
 use scenarios::units::Rate;
 
 use crate::server::{Server, Talk};
@@ -14,7 +14,6 @@ type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
 fn http(url: &str, follow: u32) -> Http {
     Http {
-        url: url.to_owned(),
         method: "POST".to_owned(),
         headers: vec![
             ("authorization".to_owned(), "Bearer hunter22".to_owned()),
@@ -22,16 +21,8 @@ fn http(url: &str, follow: u32) -> Http {
             ("x-session".to_owned(), "hunter22".to_owned()),
         ],
         body: "@{seq}".into(),
-        accepted: "200-299".parse().unwrap(),
-        refused: "400-499".parse().unwrap(),
-        retries: 0,
-        compare: loadgen::Compare::default(),
-        tls: Tls::default(),
-        version: HttpVersion::Http1,
         follow,
-        compressed: false,
-        keepalive: true,
-        route: loadgen::Route::default(),
+        ..Http::new(url)
     }
 }
 

@@ -278,9 +278,8 @@ fn read_http(table: &mut Table<'_, '_>) -> Http {
         "Headers beside the usual ones; their values are payload templates, too: \"@{id}\".",
     );
     let body = table.or("body", BODY, Template::default());
-    let accepted = table.or("accepted", "Statuses that mean accepted.", statuses("200-299"));
-    // 408 and 425 do not say whether the request was carried out.
-    let usual = statuses("400-407,409-424,426-499").without(&accepted);
+    let accepted = table.or("accepted", "Statuses that mean accepted.", Statuses::accepted());
+    let usual = Statuses::refused().without(&accepted);
     let refused = table.or_at::<Statuses>(
         "refused",
         "Statuses that mean definitely not done; all others leave the operation indeterminate.",
@@ -351,10 +350,6 @@ fn read_hit(table: &mut Table<'_, '_>) -> Option<Hit> {
         (Some(pointer), None) => Some(Hit::Body(pointer)),
         (None, header) => header.map(|header| Hit::Header(header.value)),
     }
-}
-
-fn statuses(text: &str) -> Statuses {
-    text.parse().unwrap_or_else(|_| Statuses::none())
 }
 
 fn read_amqp(table: &mut Table<'_, '_>) -> Amqp {

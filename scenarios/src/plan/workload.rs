@@ -314,6 +314,19 @@ pub struct Statuses(Vec<(u16, u16)>);
 pub struct StatusesError(String);
 
 impl Statuses {
+    /// What means *accepted* where nothing else is said.
+    #[must_use]
+    pub fn accepted() -> Self {
+        Self(vec![(200, 299)])
+    }
+
+    /// What means *definitely not done* where nothing else is said: 408 and 425 do
+    /// not say whether the request was carried out.
+    #[must_use]
+    pub fn refused() -> Self {
+        Self(vec![(400, 407), (409, 424), (426, 499)])
+    }
+
     /// The empty set.
     #[must_use]
     pub const fn none() -> Self {

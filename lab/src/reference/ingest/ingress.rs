@@ -47,7 +47,7 @@ pub(super) async fn run(
     part: IngressPart,
 ) -> io::Result<()> {
     let IngressPart { listen, workers } = part;
-    let link = Arc::new(Link::new(redis, name, variant));
+    let link = Arc::new(Link::new(redis, name));
     let ingress = Ingress {
         listen,
         workers,

@@ -7,7 +7,6 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::streams::{self, PARTITIONS};
-use super::variant::Variant;
 use crate::reference::diary::Diary;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -20,12 +19,11 @@ pub(crate) struct Link {
     name: String,
     current: watch::Sender<Option<MultiplexedConnection>>,
     suspect: Notify,
-    variant: Variant,
 }
 
 impl Link {
-    pub(crate) fn new(url: String, name: String, variant: Variant) -> Self {
-        Self { url, name, current: watch::Sender::new(None), suspect: Notify::new(), variant }
+    pub(crate) fn new(url: String, name: String) -> Self {
+        Self { url, name, current: watch::Sender::new(None), suspect: Notify::new() }
     }
 
     /// The connection, if there is one that answered lately.
@@ -56,9 +54,6 @@ impl Link {
                     let reason = self.lost(connection).await;
                     self.current.send_replace(None);
                     Diary.error("redis_connection_lost", &reason);
-                    if !self.variant.reconnects() {
-                        return;
-                    }
                 }
                 Err(error) => {
                     Diary.error("redis_connect_failed", &error.to_string());

@@ -96,11 +96,6 @@ impl Variant {
         !(self == Self::StopReading && behind >= 300)
     }
 
-    /// Whether the ingress connects again when it has lost its connection.
-    pub(crate) fn reconnects(self) -> bool {
-        self != Self::NeverReconnect
-    }
-
     /// Whether a request is accepted only when Redis has the message.
     pub(crate) fn waits_for_redis(self) -> bool {
         self != Self::AcceptThenDrop
@@ -174,7 +169,7 @@ mod tests {
         assert!(correct.acks_before_writing().is_none() && !correct.gives_up_at_once());
         assert_eq!((correct.writers(), correct.partition(3, 99)), (1, 3));
         assert!(correct.counts_a_hit() == 1 && correct.tells_dead_letters());
-        assert!(correct.reconnects() && correct.reads_on(1_000_000));
+        assert!(correct.reads_on(1_000_000));
         let is_calm = |n: u64| {
             let dies = correct.dies_of_dead_letter(n) || correct.dies_of_request(n);
             correct.has_receipts(n) && !correct.gives_up(n) && !correct.stumbles(n) && !dies

@@ -99,9 +99,6 @@ pub enum Variant {
     /// Workers stop reading after a while.
     #[strum(message = "a worker reads no more after 300 messages, and still says that it is well")]
     StopReading,
-    /// The ingress never connects to Redis again.
-    #[strum(message = "an ingress that has lost its connection to Redis never connects again")]
-    NeverReconnect,
     /// A message is accepted although Redis did not take it.
     #[strum(message = "messages that Redis did not take are accepted all the same")]
     AcceptThenDrop,

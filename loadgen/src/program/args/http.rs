@@ -105,8 +105,7 @@ impl HttpArgs {
         let usual = if is_given { "POST" } else { "GET" };
         let refused = match self.refused {
             Some(refused) => refused,
-            // 408 and 425 do not say whether the request was carried out.
-            None => "400-407,409-424,426-499".parse::<Statuses>()?.without(&self.accepted),
+            None => Statuses::refused().without(&self.accepted),
         };
         if let Some(status) = self.accepted.overlap(&refused) {
             bail!("status {status} is both accepted and refused; take it out of one of them");

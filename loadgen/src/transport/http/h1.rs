@@ -7,8 +7,9 @@ use http::header::{HOST, HeaderName};
 use http::uri::Authority;
 
 use super::follow::{Elsewhere, Hop, Hops, answered};
+use super::head::sample;
 use super::wire::{Trouble, Wire};
-use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample};
+use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist};
 use crate::backoff::Backoff;
 use crate::feed::Op;
 use crate::lane::Lane;

@@ -25,7 +25,8 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
 use super::follow::{Elsewhere, Hop, Hops, OF_BODY, answered};
-use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, sample, setting};
+use super::head::sample;
+use super::{Attempts, CLOSES, Ear, RESENDS, Target, persist, setting};
 use crate::backoff::Backoff;
 use crate::error::LoadError;
 use crate::feed::Op;
@@ -293,51 +294,69 @@ impl<'a> Strand<'a> {
     }
 }
 
-impl Attempts for Strand<'_> {
-    async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
-        let until = now + self.lane.timeout();
-        let (request, body) = match self.form.request(self.target, self.lane, op, now) {
-            Ok(request) => request,
-            Err(error) => return Answer::Failed(Reason::Unsendable(error.to_string())),
-        };
+impl Strand<'_> {
+    /// Sends a request, again where the server has certainly not touched it; gives the
+    /// status.
+    async fn send(
+        &mut self,
+        (request, body): (Request<()>, Bytes),
+        until: Duration,
+        mut ear: Option<&mut Ear<'_>>,
+    ) -> Result<u16, Unanswered> {
+        let began = self.lane.now();
         let mut why = Reason::Unreachable(CLOSES.to_owned());
         for _ in 0..=RESENDS {
-            let wire = match self.wire(until).await {
-                Ok(wire) => wire,
-                Err(reason) => return Answer::Failed(reason),
-            };
+            let wire = self.wire(until).await.map_err(Unanswered::Unsent)?;
             let sent = Cell::new(false);
-            let exchange = wire.exchange(
-                self.lane,
-                (request.clone(), body.clone()),
-                &sent,
-                ear.as_deref_mut(),
-            );
+            let asked = (request.clone(), body.clone());
+            let exchange = wire.exchange(self.lane, asked, &sent, ear.as_deref_mut());
             match self.lane.limit(until, exchange).await {
-                Some(Ok(status)) => {
-                    let (target, lane) = (self.target, self.lane);
-                    return answered(target, lane, self, op, status, until, ear).await;
-                }
+                Some(Ok(status)) => return Ok(status),
                 Some(Err(Trouble::Unsent)) => self.link.retire(&wire),
                 Some(Err(Trouble::Untouched)) => {
                     why = Reason::Refused("the server refuses streams".to_owned());
                 }
                 Some(Err(Trouble::Lost(error))) => {
-                    return Answer::Indeterminate(Reason::Lost(error));
+                    return Err(Unanswered::Unknown(Reason::Lost(error)));
                 }
                 None => {
-                    if !wire.was_heard_since(now) {
+                    if !wire.was_heard_since(began) {
                         self.link.retire(&wire);
                     }
-                    return if sent.get() {
-                        Answer::Indeterminate(Reason::Timeout)
-                    } else {
-                        Answer::Failed(Reason::Unsent)
-                    };
+                    return Err(match sent.get() {
+                        true => Unanswered::Unknown(Reason::Timeout),
+                        false => Unanswered::Unsent(Reason::Unsent),
+                    });
                 }
             }
         }
-        Answer::Failed(why)
+        Err(Unanswered::Unsent(why))
+    }
+}
+
+/// Why a request has no answer.
+enum Unanswered {
+    /// It was certainly not carried out.
+    Unsent(Reason),
+    /// It may have been.
+    Unknown(Reason),
+}
+
+impl Attempts for Strand<'_> {
+    async fn attempt(&mut self, op: &Op, now: Duration, mut ear: Option<&mut Ear<'_>>) -> Answer {
+        let until = now + self.lane.timeout();
+        let request = match self.form.request(self.target, self.lane, op, now) {
+            Ok(request) => request,
+            Err(error) => return Answer::Failed(Reason::Unsendable(error.to_string())),
+        };
+        match self.send(request, until, ear.as_deref_mut()).await {
+            Ok(status) => {
+                let (target, lane) = (self.target, self.lane);
+                answered(target, lane, self, op, status, until, ear).await
+            }
+            Err(Unanswered::Unsent(reason)) => Answer::Failed(reason),
+            Err(Unanswered::Unknown(reason)) => Answer::Indeterminate(reason),
+        }
     }
 
     fn pause(&mut self) -> Duration {
@@ -358,20 +377,8 @@ impl Hops for Strand<'_> {
             return self.elsewhere.hop(target, lane, op, hop, until, ear).await;
         }
         let request = self.form.hop(target, lane, op, hop);
-        let (request, body) = request.map_err(|error| Reason::Unsendable(error.to_string()))?;
-        for _ in 0..=RESENDS {
-            let wire = self.wire(until).await?;
-            let sent = Cell::new(false);
-            let exchange =
-                wire.exchange(lane, (request.clone(), body.clone()), &sent, Some(&mut *ear));
-            match lane.limit(until, exchange).await {
-                Some(Ok(status)) => return Ok(status),
-                Some(Err(Trouble::Unsent)) => self.link.retire(&wire),
-                Some(Err(Trouble::Untouched)) => {}
-                Some(Err(Trouble::Lost(error))) => return Err(Reason::Lost(error)),
-                None => return Err(Reason::Timeout),
-            }
-        }
-        Err(Reason::Unreachable(CLOSES.to_owned()))
+        let request = request.map_err(|error| Reason::Unsendable(error.to_string()))?;
+        let sent = self.send(request, until, Some(ear)).await;
+        sent.map_err(|(Unanswered::Unsent(reason) | Unanswered::Unknown(reason))| reason)
     }
 }
