@@ -112,7 +112,15 @@ fn join(
 pub(super) async fn perform(hold: &Hold, undo: &Undo) -> Result<Undone, UndoError> {
     let mut grip = take(hold).await?;
     let known = &grip.record;
-    let left_to = known.others(&hold.by).last().map(|(_, holder)| holder.by.clone());
+    let left_to = match undo {
+        // All that is stopped is one thing: only who stops the same processes matters.
+        Undo::ContinueProcesses { victims } => {
+            let same = |holder: &Holder| holder.victims.iter().any(|id| victims.contains(id));
+            known.others(&hold.by).filter(|(_, holder)| same(holder)).last()
+        }
+        _ => known.others(&hold.by).last(),
+    };
+    let left_to = left_to.map(|(_, holder)| holder.by.clone());
     let left =
         || format!("left to {}, which holds it still", left_to.as_deref().unwrap_or_default());
     let how = match undo {

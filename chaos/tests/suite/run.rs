@@ -245,6 +245,22 @@ fn the_log_says_who_broke_what_and_how_it_ended() {
     assert!(out.is_empty(), "{out}");
 }
 
+/// Processes that are stopped at the same time by two programs are not one thing:
+/// each program sees its own whole again.
+#[test]
+fn programs_that_pause_others_at_the_same_time_see_their_own_whole_again() {
+    let runs = [(); 2].map(|()| Run::new(|desk| three(desk, "1s"), 1));
+    std::thread::scope(|scope| {
+        runs.iter().for_each(|run| _ = scope.spawn(|| assert_eq!(run.run(&[]).0, Some(0))));
+    });
+    for run in &runs {
+        let folder = run.folders().pop().unwrap();
+        let (_, out, err) = run.desk.run(&["log", "--json", "--run", &folder]);
+        let pause = out.lines().next().unwrap_or_default();
+        assert!(pause.contains("\"end\":\"healed\""), "{out}{err}");
+    }
+}
+
 /// Two pauses, of one of three workers each, by the seed.
 fn two_pauses(_: &Desk) -> String {
     let pause = |name: &str, at: &str| {
