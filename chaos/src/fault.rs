@@ -9,6 +9,8 @@ mod burn_cpu;
 mod burner;
 mod clock_offset;
 mod close_connections;
+#[cfg(feature = "kubernetes")]
+mod cluster;
 mod duplicate;
 mod fill_disk;
 mod fill_memory;
@@ -51,6 +53,8 @@ use victims::Victims;
 
 pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
+#[cfg(feature = "kubernetes")]
+pub use cluster::at_cluster;
 pub use injected::{Healed, Injected};
 pub use selector::nobody;
 
@@ -279,10 +283,10 @@ async fn kubernetes(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, Fau
         FaultKind::KillPods(kill) => pods::prepare(kill, How::Kill, order, scene).await,
         FaultKind::TerminatePods(end) => pods::prepare(end, How::Terminate, order, scene).await,
         FaultKind::EvictPods(evict) => pods::prepare(evict, How::Evict, order, scene).await,
-        FaultKind::RestartRollout(restart) => rollouts::restart(restart, scene).await,
-        FaultKind::SetImage(set) => rollouts::set_image(set, scene).await,
-        FaultKind::RollBack(back) => rollouts::roll_back(back, scene).await,
-        FaultKind::Scale(scale) => rollouts::scale(scale, scene).await,
+        FaultKind::RestartRollout(restart) => rollouts::restart(restart, &scene.limits).await,
+        FaultKind::SetImage(set) => rollouts::set_image(set, &scene.limits).await,
+        FaultKind::RollBack(back) => rollouts::roll_back(back, &scene.limits).await,
+        FaultKind::Scale(scale) => rollouts::scale(scale, &scene.limits).await,
         other => unreachable!("{} is no fault of a cluster", other.word()),
     }
 }

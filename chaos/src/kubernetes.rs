@@ -27,11 +27,12 @@ mod waiting;
 mod workload;
 
 pub use alteration::{Alteration, Altered, Change, Swap};
+pub(crate) use call::rights;
 pub use call::{ACCESS, Access};
 pub use cluster::{Cluster, Limits, Place};
 pub use error::{Blocked, KubernetesError};
 pub use guard::Guard;
-pub use pod::{Owner, Phase, Pod, Selection};
+pub use pod::{Owner, Past, Phase, Pod, Selection};
 pub use rollout::Rollout;
 pub use strike::{Missed, Struck};
 pub(crate) use waiting::Gap;

@@ -39,6 +39,8 @@ mod world;
 use std::ffi::OsString;
 
 pub use error::FaultError;
+#[cfg(feature = "kubernetes")]
+pub use fault::at_cluster;
 pub use fault::{About, Healed, Injected, Order, Prepared, Scene, catalogue};
 pub use fault::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub use fault::{doubt, inject, nobody, prepare};

@@ -49,7 +49,8 @@ impl FromStr for Played {
         let (role, processes) = pair(text).ok_or_else(|| {
             format!(
                 "{text:?} is not ROLE=PROCESSES, such as worker=name:sidekiq, \
-                 worker=pid-file:/run/worker.pid, worker=unit:sidekiq or worker=pid:4321"
+                 worker=pid-file:/run/worker.pid, worker=unit:sidekiq, worker=pid:4321 or \
+                 worker=k8s:shop/app=worker"
             )
         })?;
         let processes = processes
@@ -290,7 +291,7 @@ fn own_name(selector: &Selector) -> Option<String> {
     match selector {
         Selector::PidFile(path) => path.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
         Selector::Unit(unit) => Some(unit.clone()),
-        Selector::Name(_) | Selector::Pid { .. } => None,
+        Selector::Name(_) | Selector::Pid { .. } | Selector::Pods { .. } => None,
     }
 }
 
@@ -374,7 +375,7 @@ mod tests {
             "web=name:",
             "web=port:80",
             "web=pid:x",
-            "web=k8s:shop/app=web",
+            "web=k8s:shop",
         ] {
             assert!(played(bad).is_err(), "{bad}");
         }

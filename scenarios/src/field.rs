@@ -215,8 +215,8 @@ parsed!(
     "processes",
     "processes",
     "name:worker",
-    r"^(pid-file|name|unit|pid):|\$\{",
-    "Which processes: \"pid-file:FILE\" (the one that wrote its id there), \"name:EXPRESSION\" (the name exactly, or a regular expression on the command line), \"unit:NAME\" (the main process of a unit of systemd) or \"pid:PID\".",
+    r"^(pid-file|name|unit|pid|k8s):|\$\{",
+    "Which processes: \"pid-file:FILE\" (the one that wrote its id there), \"name:EXPRESSION\" (the name exactly, or a regular expression on the command line), \"unit:NAME\" (the main process of a unit of systemd), \"pid:PID\", or \"k8s:NAMESPACE/LABELS\" (pods of the current cluster).",
     Selector::Pid { pid: 0, start_time: None }
 );
 parsed!(

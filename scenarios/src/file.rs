@@ -294,6 +294,9 @@ impl File {
             checks: item::keep(self.checks, &out, &mut left_out),
             left_out,
         };
+        if is_cast && let Err(wrong) = plan.give_to_pods() {
+            wrong.into_iter().for_each(|why| context.problem(None, why, None));
+        }
         prune(&mut plan);
         let is_wanted = |(kind, _): &Key, out: &Out| kind == "check" && !out.may;
         if plan.checks.is_empty()

@@ -1,5 +1,6 @@
 //! Which processes play a role, as a text: `name:worker`, `pid-file:/run/w.pid`,
-//! `unit:worker.service`, `pid:4711`. Who that is on a machine, others find out.
+//! `unit:worker.service`, `pid:4711`; or which pods, `k8s:shop/app=worker`. Who that is
+//! on a machine or in a cluster, others find out.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,6 +29,13 @@ pub enum Selector {
         /// When it began.
         start_time: Option<u64>,
     },
+    /// Pods of the current cluster.
+    Pods {
+        /// Their namespace.
+        namespace: String,
+        /// A label selector: `app=worker`.
+        labels: String,
+    },
 }
 
 /// Why a text names no processes.
@@ -35,7 +43,7 @@ pub enum Selector {
 pub enum SelectorError {
     /// It has none of the forms.
     #[error(
-        "{text:?} names no processes; write pid-file:FILE, name:EXPRESSION, unit:NAME or pid:PID"
+        "{text:?} names no processes; write pid-file:FILE, name:EXPRESSION, unit:NAME, pid:PID or, for pods, k8s:NAMESPACE/LABELS"
     )]
     Form {
         /// What was given.
@@ -55,15 +63,11 @@ pub enum SelectorError {
         /// What was given.
         text: String,
     },
-    /// Pods have no processes here.
-    #[error(
-        "pods are no processes of this machine, and play no role here: give faults of pods themselves, kill_pods, terminate_pods or evict_pods = {{ namespace = {namespace:?}, labels = {labels:?} }}"
-    )]
+    /// Not a namespace with labels.
+    #[error("{text:?} names no pods; write k8s:NAMESPACE/LABELS, such as k8s:shop/app=worker")]
     Pods {
-        /// Their namespace.
-        namespace: String,
-        /// Their labels.
-        labels: String,
+        /// What was given.
+        text: String,
     },
 }
 
@@ -86,14 +90,20 @@ impl FromStr for Selector {
             "unit" if what.starts_with('-') => Err(form()),
             "unit" => Ok(Self::Unit(what.to_owned())),
             "pid" => id(what).ok_or_else(|| SelectorError::Id { text: what.to_owned() }),
-            "k8s" => {
-                let (namespace, labels) = what.split_once('/').unwrap_or((what, "app=NAME"));
-                let (namespace, labels) = (namespace.to_owned(), labels.to_owned());
-                Err(SelectorError::Pods { namespace, labels })
-            }
+            "k8s" => pods(what).ok_or_else(|| SelectorError::Pods { text: text.to_owned() }),
             _ => Err(form()),
         }
     }
+}
+
+/// No labels would be every pod of the namespace.
+fn pods(text: &str) -> Option<Selector> {
+    let (namespace, labels) = text.split_once('/')?;
+    let labels = labels.trim();
+    if namespace.is_empty() || labels.is_empty() {
+        return None;
+    }
+    Some(Selector::Pods { namespace: namespace.to_owned(), labels: labels.to_owned() })
 }
 
 fn id(text: &str) -> Option<Selector> {
@@ -119,6 +129,7 @@ impl fmt::Display for Selector {
             Self::Unit(name) => write!(f, "unit:{name}"),
             Self::Pid { pid, start_time: None } => write!(f, "pid:{pid}"),
             Self::Pid { pid, start_time: Some(at) } => write!(f, "pid:{pid}@{at}"),
+            Self::Pods { namespace, labels } => write!(f, "k8s:{namespace}/{labels}"),
         }
     }
 }
@@ -150,6 +161,9 @@ mod tests {
             "unit:worker@2.service",
             "pid:4711",
             "pid:4711@98765",
+            "k8s:shop/app=worker,tier!=cache",
+            "k8s:shop/app in (a,b)",
+            "k8s:shop/example.com/role=x",
         ] {
             let selector: Selector = text.parse().unwrap();
             assert_eq!(selector.to_string(), text);
@@ -167,8 +181,8 @@ mod tests {
         assert!(told("name:a(").contains("\"a(\" is no regular expression"));
         assert!(told("pid:x").contains("is not a process id"));
         assert!(told("pid:1@x").contains("PID@START"));
-        let pods = told("k8s:shop/app=worker");
-        assert!(pods.contains(r#"namespace = "shop", labels = "app=worker""#), "{pods}");
-        assert!(pods.contains("kill_pods"), "{pods}");
+        for bad in ["k8s:shop", "k8s:shop/", "k8s:/app=worker", "k8s:shop/ "] {
+            assert!(told(bad).contains("k8s:NAMESPACE/LABELS"), "{bad}");
+        }
     }
 }

@@ -82,7 +82,7 @@ fn targets_and_roles_that_are_missing_are_said_at_once_with_their_flags() {
         told(OWN, &settings(&[], &[], &[])),
         [
             "f: this scenario needs --target shop=http://… (the shop's API)",
-            "f: this scenario needs --role worker=pid-file:FILE, worker=name:EXPRESSION or worker=unit:NAME (what stores the orders)",
+            "f: this scenario needs --role worker=pid-file:FILE, worker=name:EXPRESSION, worker=unit:NAME or worker=k8s:NAMESPACE/LABELS (what stores the orders)",
             "f: nothing says how an ended process of the role worker is started again, so that it cannot be kept down, and fault away needs it (give --role-start worker='COMMAND', or start = [\"PROGRAM\", …] in [system.roles.worker], where no supervisor starts it; where one does, break it with run_command and programs that stop and start it, or leave it out with --skip-fault away)",
         ]
     );

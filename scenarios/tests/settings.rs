@@ -260,7 +260,7 @@ fn a_fault_that_needs_the_lab_goes_only_where_the_file_says_so() {
     let problems = plan("f", &source, &needed).unwrap_err().to_string();
     assert_eq!(
         problems,
-        "f: nobody plays the role service, and fault kill-one-process needs it (give --role service=pid-file:FILE, service=name:EXPRESSION or service=unit:NAME, or leave it out with --skip-fault kill-one-process)"
+        "f: nobody plays the role service, and fault kill-one-process needs it (give --role service=pid-file:FILE, service=name:EXPRESSION, service=unit:NAME or service=k8s:NAMESPACE/LABELS, or leave it out with --skip-fault kill-one-process)"
     );
     let skipped = Settings { skip_faults: ["kill-one-process".to_owned()].into(), ..needed };
     assert!(plan("f", &source, &skipped).is_ok());

@@ -63,8 +63,8 @@ pub struct RunArgs {
     #[arg(long = "targets", value_name = "FILE", id = "targets_file")]
     pub targets_file: Option<PathBuf>,
     /// The processes of a role of your own system: worker=pid-file:FILE, worker=name:EXPRESSION (the
-    /// name, or a regular expression on the command line), worker=unit:NAME (systemd) or
-    /// worker=pid:PID; may be repeated, also for one role
+    /// name, or a regular expression on the command line), worker=unit:NAME (systemd),
+    /// worker=pid:PID, or pods, worker=k8s:NAMESPACE/LABELS; may be repeated, also for one role
     #[arg(long = "role", value_name = "ROLE=PROCESSES")]
     pub roles: Vec<Played>,
     /// The command that starts a process of a role again that a fault has ended, where no

@@ -7,6 +7,7 @@
 //! and no error: the system may make it when the load begins.
 
 mod amqp;
+mod clusters;
 mod http;
 mod look;
 mod metrics;
@@ -96,13 +97,17 @@ pub async fn reach(
     });
     let looks = look::all(plan).into_iter().map(|look| seen(look, targets));
     let selectors = plan.faults.iter().map(|fault| selected(fault, targets));
-    let (troubles, (seen, doubts)) =
-        join(join_all(addresses), join(join_all(looks), join_all(selectors))).await;
+    let (troubles, (seen, (doubts, clusters))) = join(
+        join_all(addresses),
+        join(join_all(looks), join(join_all(selectors), clusters::look(plan))),
+    )
+    .await;
     let mut troubles: Vec<TargetError> = troubles.into_iter().flatten().collect();
     let are_reached = troubles.is_empty();
     troubles.extend(programs::missing(plan));
     let mut warnings = Vec::new();
-    for (what, by_target, found) in seen.into_iter().flatten() {
+    let clusters = clusters.into_iter().map(|(what, found)| (what, false, found));
+    for (what, by_target, found) in seen.into_iter().flatten().chain(clusters) {
         match found {
             Found::Doubt(text) => warnings.push(format!("{what}: {text}")),
             // That an address does not answer, or refuses us, was told of it.

@@ -7,6 +7,7 @@ mod command;
 mod health;
 mod host;
 mod logs;
+mod pods;
 mod presence;
 mod process;
 pub(crate) mod prometheus;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::observe::{Observer, ProbeObserver};
+pub(crate) use pods::cluster;
 pub use process::Processes;
 
 /// How long a probe waits for an answer.
@@ -66,6 +68,7 @@ enum Kind {
     Rabbitmq(Box<rabbitmq::Rabbitmq>),
     Process(process::Process),
     Health(health::Health),
+    Pods(Box<pods::Pods>),
     Logs(logs::Logs),
     RedisStreams(redis_streams::RedisStreams),
     Sql(sql::Sql),
@@ -100,6 +103,9 @@ impl Prober {
             }
             ProbeKind::Process { role } => {
                 Kind::Process(process::Process::new(processes.ok_or_else(nobody)?.clone(), role))
+            }
+            ProbeKind::Pods { context, namespace, labels } => {
+                Kind::Pods(Box::new(pods::Pods::new(context, namespace, labels)))
             }
             ProbeKind::Health { url } => Kind::Health(health::Health::new(url.fill(targets)?)?),
             ProbeKind::Logs { role, file, containing, json } => {
@@ -175,6 +181,7 @@ impl Prober {
             Kind::Rabbitmq(probe) => probe.sample(&self.observer).await,
             Kind::Process(probe) => probe.sample(&self.observer),
             Kind::Health(probe) => probe.sample(&self.observer).await,
+            Kind::Pods(probe) => probe.sample(&self.observer).await,
             Kind::Logs(probe) => probe.sample(&self.observer),
             Kind::RedisStreams(probe) => probe.sample(&self.observer).await,
             Kind::Sql(probe) => probe.sample(&self.observer).await,

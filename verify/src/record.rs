@@ -242,6 +242,7 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
             }
             ProbeKind::Process { .. } => tables.extend(processes(history, &probe.name)),
             ProbeKind::Health { .. }
+            | ProbeKind::Pods { .. }
             | ProbeKind::Logs { .. }
             | ProbeKind::RedisStreams { .. }
             | ProbeKind::Sql { .. }

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use scenarios::plan::fault::{Rollout as Asked, Scale, SetImage};
 
 use super::pods::cluster;
-use super::{About, Scene, Strike};
+use super::{About, Strike};
 use crate::hold;
 use crate::kubernetes::{Alteration, Altered, Change, Cluster, Gap, Kind, Swap, Workload};
 use crate::undo::Undo;
-use crate::{FaultError, World};
+use crate::{FaultError, Limits, World};
 
 pub(super) const RESTART: About = About {
     kind: "restart_rollout",
@@ -53,8 +53,8 @@ pub(super) const SCALE: About = About {
     contract: "pods may come and go at any moment; nothing accepted may be lost",
 };
 
-pub(super) async fn restart(asked: &Asked, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
-    let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
+pub(super) async fn restart(asked: &Asked, limits: &Limits) -> Result<Box<dyn Strike>, FaultError> {
+    let cluster = cluster(&asked.context, &asked.namespace, limits).await?;
     let workload = workload(&asked.of)?;
     // It must exist, and whoever may not see how far it is must not start it.
     cluster.plan_restart(&workload).await?;
@@ -63,28 +63,31 @@ pub(super) async fn restart(asked: &Asked, scene: &Scene) -> Result<Box<dyn Stri
 
 pub(super) async fn set_image(
     asked: &SetImage,
-    scene: &Scene,
+    limits: &Limits,
 ) -> Result<Box<dyn Strike>, FaultError> {
     let container = (!asked.container.is_empty()).then(|| asked.container.clone());
-    alter(&asked.rollout, Change::SetImage { container, image: asked.image.clone() }, true, scene)
+    alter(&asked.rollout, Change::SetImage { container, image: asked.image.clone() }, true, limits)
         .await
 }
 
-pub(super) async fn roll_back(asked: &Asked, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
-    alter(asked, Change::RollBack, false, scene).await
+pub(super) async fn roll_back(
+    asked: &Asked,
+    limits: &Limits,
+) -> Result<Box<dyn Strike>, FaultError> {
+    alter(asked, Change::RollBack, false, limits).await
 }
 
-pub(super) async fn scale(asked: &Scale, scene: &Scene) -> Result<Box<dyn Strike>, FaultError> {
-    alter(&asked.rollout, Change::Scale { to: asked.replicas }, true, scene).await
+pub(super) async fn scale(asked: &Scale, limits: &Limits) -> Result<Box<dyn Strike>, FaultError> {
+    alter(&asked.rollout, Change::Scale { to: asked.replicas }, true, limits).await
 }
 
 async fn alter(
     asked: &Asked,
     change: Change,
     undone: bool,
-    scene: &Scene,
+    limits: &Limits,
 ) -> Result<Box<dyn Strike>, FaultError> {
-    let cluster = cluster(&asked.context, &asked.namespace, &scene.limits).await?;
+    let cluster = cluster(&asked.context, &asked.namespace, limits).await?;
     let workload = workload(&asked.of)?;
     let alteration = cluster.draft(&workload, &change).await?;
     // Whoever may not see what becomes of it must not change it.
@@ -97,7 +100,7 @@ async fn alter(
 }
 
 /// Reads `deployment/NAME` or `statefulset/NAME`.
-fn workload(text: &str) -> Result<Workload, FaultError> {
+pub(super) fn workload(text: &str) -> Result<Workload, FaultError> {
     let kind = |word: &str| match word {
         "deployment" | "deployments" | "deploy" => Some(Kind::Deployment),
         "statefulset" | "statefulsets" | "sts" => Some(Kind::StatefulSet),

@@ -48,7 +48,12 @@ const PATCH_STATEFUL_SET: Access = apps("statefulsets", "patch");
 const GET_STATEFUL_SET_SCALE: Access = apps("statefulsets/scale", "get");
 const PATCH_STATEFUL_SET_SCALE: Access = apps("statefulsets/scale", "patch");
 
-/// Every right that is ever used.
+/// Asking what one may do. Every user has this right by default, and nothing is
+/// concluded where somebody has not.
+const ASK: Access =
+    Access { group: "authorization.k8s.io", resource: "selfsubjectaccessreviews", verb: "create" };
+
+/// Every right that is ever needed.
 pub const ACCESS: [Access; 13] = [
     LIST_PODS,
     GET_POD,
@@ -64,6 +69,22 @@ pub const ACCESS: [Access; 13] = [
     GET_STATEFUL_SET_SCALE,
     PATCH_STATEFUL_SET_SCALE,
 ];
+
+/// The rights of what is done to pods, beside seeing them.
+pub(crate) mod rights {
+    use super::{Access, DELETE_POD, EVICT_POD, GET_POD, Kind};
+
+    pub(crate) const END_PODS: &[Access] = &[GET_POD, DELETE_POD];
+    pub(crate) const EVICT_PODS: &[Access] = &[GET_POD, EVICT_POD];
+
+    pub(crate) fn patch(kind: Kind) -> [Access; 1] {
+        [super::patch(kind)]
+    }
+
+    pub(crate) fn scale(kind: Kind) -> [Access; 1] {
+        [super::patch_scale(kind)]
+    }
+}
 
 pub(super) fn get(kind: Kind) -> Access {
     match kind {
@@ -144,6 +165,20 @@ impl Call {
         Ok(Self { name: Some(checked(name)?.to_owned()), ..Self::all(access, namespace) })
     }
 
+    /// The question whether somebody has a right in a namespace.
+    pub(super) fn may(access: Access, namespace: &str) -> Self {
+        let (resource, below) = access.resource.split_once('/').unwrap_or((access.resource, ""));
+        let asked = serde_json::json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": { "resourceAttributes": {
+                "namespace": namespace, "verb": access.verb, "group": access.group,
+                "resource": resource, "subresource": below,
+            } },
+        });
+        Self::all(ASK, namespace).body(Content::Json, asked)
+    }
+
     pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.query.push((key, value.into()));
         self
@@ -169,7 +204,10 @@ impl Call {
         let root =
             if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
         let (collection, below) = resource.split_once('/').unwrap_or((resource, ""));
-        let mut target = format!("{root}/namespaces/{}/{collection}", self.namespace);
+        let mut target = match self.access == ASK {
+            true => format!("{root}/{collection}"),
+            false => format!("{root}/namespaces/{}/{collection}", self.namespace),
+        };
         for part in self.name.iter().map(String::as_str).chain([below]) {
             if !part.is_empty() {
                 target.push('/');

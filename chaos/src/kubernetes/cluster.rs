@@ -81,6 +81,14 @@ impl Cluster {
         Self::with(config, place, limits)
     }
 
+    /// [`Cluster::connect`] without a guard, for who only looks.
+    ///
+    /// # Errors
+    /// [`KubernetesError::Config`] if there is no configuration or it is wrong.
+    pub async fn to_look(place: &Place, limits: Limits) -> Result<Self, KubernetesError> {
+        Self::reconnect(place, limits).await
+    }
+
     /// [`Cluster::connect`] without a guard: for taking back what a guard has let
     /// pass before.
     pub(super) async fn reconnect(place: &Place, limits: Limits) -> Result<Self, KubernetesError> {
@@ -162,6 +170,25 @@ impl Cluster {
         let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.into_body().collect_bytes().await?.to_vec();
         Ok(Answer { status, retry_after: wait.map(Duration::from_secs), body })
+    }
+
+    /// Which of these rights the API says that one has not. What it does not say
+    /// shows when the right is needed.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn lacking(&self, rights: &[Access]) -> Result<Vec<Access>, KubernetesError> {
+        let mut lacking = Vec::new();
+        for &access in rights {
+            match self.call(&Call::may(access, self.namespace())).await {
+                Ok(Verdict::Done(review)) if review["status"]["allowed"] == false => {
+                    lacking.push(access);
+                }
+                Err(error @ KubernetesError::NoAnswer { .. }) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(lacking)
     }
 
     /// Every object of a kind, page by page. A list that expires meanwhile is

@@ -166,6 +166,12 @@ impl KubernetesError {
         matches!(self, Self::Blocked { .. })
     }
 
+    /// A right that one has not, as the API says when it is asked beforehand.
+    pub(crate) fn lacking(access: Access) -> Self {
+        let message = "the API says so when it is asked".to_owned();
+        Self::Blocked { what: access.to_string(), blocked: Blocked::Role { access, message } }
+    }
+
     /// Whether it is not known what became of the request.
     #[must_use]
     pub fn is_indeterminate(&self) -> bool {

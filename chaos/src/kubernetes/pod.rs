@@ -43,6 +43,35 @@ pub struct Pod {
     pub keeper: Option<String>,
     /// The image of each container, by the container's name.
     pub images: BTreeMap<String, String>,
+    /// What became of its containers so far.
+    pub past: Vec<Past>,
+}
+
+/// What became of a container so far.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Past {
+    /// Its name.
+    pub container: String,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Why its last run ended, as the cluster says it: `OOMKilled`; and with which
+    /// exit code.
+    pub ended: Option<(String, i64)>,
+}
+
+impl Past {
+    fn read(status: &Value) -> Option<Self> {
+        let last = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
+        let ended = last.into_iter().find(|ended| ended.is_object());
+        Some(Self {
+            container: status["name"].as_str()?.to_owned(),
+            restarts: status["restartCount"].as_u64().unwrap_or(0),
+            ended: ended.map(|ended| {
+                let reason = ended["reason"].as_str().unwrap_or("unknown");
+                (reason.to_owned(), ended["exitCode"].as_i64().unwrap_or(-1))
+            }),
+        })
+    }
 }
 
 /// The controller of a pod.
@@ -131,6 +160,7 @@ impl Pod {
             owner: owner(metadata),
             keeper: owner(metadata).map(|owner| keeper(metadata, &owner)),
             images: images.collect(),
+            past: elements(&object["status"]["containerStatuses"]).filter_map(Past::read).collect(),
         })
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             terminating: false,
             owner: None,
             keeper: None,
+            past: Vec::new(),
             images: [("app".to_owned(), image.to_owned())].into(),
         }
     }

@@ -10,6 +10,7 @@ use chaos::role::{Played, Start};
 use chaos::{Aim, Journal, Limits, Order, Reach, Roles, Scene, UNDO_WITHIN, World, http_client};
 use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
+use scenarios::plan::PodRoles;
 use scenarios::template::Template;
 use serde_json::json;
 use services::Host;
@@ -71,6 +72,7 @@ impl Campaign<'_> {
         let then = std::mem::replace(&mut self.plan.safety.allowed, given);
         self.tell_of_permissions(&then);
         self.cast();
+        self.give_to_pods()?;
         let guard = Guard::new(Ground::Machine, &self.asked.allow.words);
         let (cast, secrets) = (&self.plan.system.roles, self.say.secrets());
         let roles = Roles::new(cast, self.asked.supervised, guard, &secrets)?;
@@ -132,6 +134,22 @@ impl Campaign<'_> {
         for Start { role, program } in &self.asked.starts {
             roles.entry(role.clone()).or_default().start.clone_from(program);
         }
+    }
+
+    /// What is done to roles that pods play is done to the pods.
+    fn give_to_pods(&mut self) -> Result<(), Trouble> {
+        let usage = |wrong: Vec<String>| Trouble::Usage(wrong.join("\n"));
+        let mut pods = self.plan.system.roles.clone();
+        let pods = PodRoles::take(&mut pods).map_err(usage)?;
+        let turned = self.entries.iter_mut().map(|Entry { order, .. }| {
+            let name = order.name.clone();
+            pods.turn(&name, &mut order.kind)
+        });
+        let wrong: Vec<String> = turned.filter_map(Result::err).collect();
+        if !wrong.is_empty() {
+            return Err(usage(wrong));
+        }
+        self.plan.give_to_pods().map_err(usage)
     }
 
     /// Somebody must be named who plays each role. That nobody does now is told: a

@@ -38,6 +38,12 @@ pub enum RoleError {
         /// What the system said.
         source: io::Error,
     },
+    /// Pods are no processes of this machine.
+    #[error("{selector} names pods, which are no processes of this machine")]
+    Pods {
+        /// What was given.
+        selector: String,
+    },
     /// There is no process of the id.
     #[error("no process has the id {pid} any more, which stands in {}; see that it runs", path.display())]
     Ended {
@@ -111,6 +117,7 @@ pub(crate) fn find(selector: &Selector) -> Result<Vec<Pinned>, RoleError> {
             let found = Pinned::of(*pid).filter(is_it);
             found.map(|pinned| vec![pinned]).ok_or(RoleError::Id { pid: *pid })
         }
+        Selector::Pods { .. } => Err(RoleError::Pods { selector: selector.to_string() }),
     }?;
     match found.iter().find_map(|pinned| pinned.stat().filter(|stat| stat.is_kernel)) {
         Some(stat) => Err(RoleError::Kernel { pid: stat.pid, name: stat.command }),

@@ -10,6 +10,7 @@ mod program;
 mod real;
 mod refusals;
 mod role;
+mod roles;
 mod shapes;
 mod state;
 mod stories;

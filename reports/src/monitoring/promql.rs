@@ -69,7 +69,9 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
             redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)
         }
         ProbeKind::Process { role } => kubernetes(name, role).map_or_else(unknown, Ok),
-        ProbeKind::Promql { .. }
+        // kube-state-metrics knows pods by their names, not by labels.
+        ProbeKind::Pods { .. }
+        | ProbeKind::Promql { .. }
         | ProbeKind::Health { .. }
         | ProbeKind::Logs { .. }
         | ProbeKind::Sql { .. }

@@ -28,6 +28,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
     let kinds = [
         ("rabbitmq", table.opt_table("rabbitmq", "A RabbitMQ node.", rabbitmq)),
         ("process", table.opt_table("process", "The processes of a role.", process)),
+        ("pods", table.opt_table("pods", "Pods of a Kubernetes cluster.", pods)),
         (
             "health",
             table.opt_table("health", "A health endpoint.", |table| ProbeKind::Health {
@@ -87,6 +88,24 @@ fn process(table: &mut Table<'_, '_>) -> ProbeKind {
     let role = table.req_at("role", "The role: one of [system.roles], or of the lab.");
     table.plays(&role);
     ProbeKind::Process { role: role.value }
+}
+
+fn pods(table: &mut Table<'_, '_>) -> ProbeKind {
+    let labels = table.req_at::<String>("labels", "A label selector: \"app=worker\".");
+    if labels.value.trim().is_empty() && !labels.is_placeholder() {
+        let message = "an empty text selects every pod of the namespace".to_owned();
+        let help = Some("write a selector such as \"app=web\"".to_owned());
+        table.context.problem(Some(labels.span.clone()), message, help);
+    }
+    ProbeKind::Pods {
+        context: table.or(
+            "context",
+            "The kubeconfig's context; the current one, or the cluster that the tool runs in, without.",
+            String::new(),
+        ),
+        namespace: table.req("namespace", "The namespace."),
+        labels: labels.value,
+    }
 }
 
 fn logs(table: &mut Table<'_, '_>) -> ProbeKind {

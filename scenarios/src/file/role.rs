@@ -11,7 +11,9 @@ use crate::selector::Selector;
 
 /// The flag with the forms that it takes.
 pub(super) fn flag(role: &str) -> String {
-    format!("--role {role}=pid-file:FILE, {role}=name:EXPRESSION or {role}=unit:NAME")
+    format!(
+        "--role {role}=pid-file:FILE, {role}=name:EXPRESSION, {role}=unit:NAME or {role}=k8s:NAMESPACE/LABELS"
+    )
 }
 
 /// The flag that says how one that was ended is started again.

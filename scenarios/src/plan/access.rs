@@ -28,6 +28,7 @@ impl ProbeKind {
         match self {
             // Lists and figures are fetched.
             Self::Rabbitmq { .. }
+            | Self::Pods { .. }
             | Self::Health { .. }
             | Self::Prometheus { .. }
             | Self::Promql { .. }

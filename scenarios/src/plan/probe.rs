@@ -43,6 +43,16 @@ pub enum ProbeKind {
         /// The role.
         role: String,
     },
+    /// Pods of a Kubernetes cluster.
+    Pods {
+        /// The kubeconfig's context; empty for the current one, or the cluster
+        /// that the tool runs in.
+        context: String,
+        /// The namespace.
+        namespace: String,
+        /// A label selector: `app=worker`.
+        labels: String,
+    },
     /// A health endpoint.
     Health {
         /// Answers 200 when healthy.
@@ -216,6 +226,21 @@ const PROCESS: &[SeriesInfo] = &[
     gauge("running", Unit::Count, "1 while it runs, else 0"),
 ];
 
+/// Series of [`ProbeKind::Pods`], of all of them together; `terminations` are
+/// labelled with the reason that the cluster gives.
+const PODS: &[SeriesInfo] = &[
+    gauge("pods", Unit::Count, "pods that are not on their way out"),
+    gauge("ready", Unit::Count, "of these, those that are ready"),
+    gauge("unready", Unit::Count, "of these, those that are not"),
+    gauge("images", Unit::Count, "different images of these, 1 where all run the same one"),
+    counter(
+        "restarts",
+        "containers started again, and pods seen in the place of others, since the run began",
+    ),
+    counter("replaced", "pods seen in the place of others since the run began"),
+    counter("terminations", "containers that ended since the run began, labelled with the reason"),
+];
+
 /// Series of [`ProbeKind::Health`].
 const HEALTH: &[SeriesInfo] = &[
     gauge("up", Unit::Count, "1 when it answered 200, else 0"),
@@ -289,6 +314,7 @@ const RESETS: SeriesInfo =
 pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
     ("rabbitmq", RABBITMQ),
     ("process", PROCESS),
+    ("pods", PODS),
     ("health", HEALTH),
     ("logs", LOGS),
     ("redis_streams", REDIS_STREAMS),
@@ -309,6 +335,7 @@ impl ProbeKind {
             Self::Process { role } => Some(role),
             Self::Logs { role, .. } => role.as_mut(),
             Self::Rabbitmq { .. }
+            | Self::Pods { .. }
             | Self::Health { .. }
             | Self::RedisStreams { .. }
             | Self::Sql { .. }
@@ -325,6 +352,7 @@ impl ProbeKind {
         match self {
             Self::Rabbitmq { .. } => "rabbitmq",
             Self::Process { .. } => "process",
+            Self::Pods { .. } => "pods",
             Self::Health { .. } => "health",
             Self::Logs { .. } => "logs",
             Self::RedisStreams { .. } => "redis_streams",
@@ -342,6 +370,7 @@ impl ProbeKind {
         match self {
             Self::Rabbitmq { .. } => RABBITMQ.to_vec(),
             Self::Process { .. } => PROCESS.to_vec(),
+            Self::Pods { .. } => PODS.to_vec(),
             Self::Health { .. } => HEALTH.to_vec(),
             Self::Logs { .. } => LOGS.to_vec(),
             Self::RedisStreams { .. } => REDIS_STREAMS.to_vec(),

@@ -104,6 +104,7 @@ A fault such as `kill_process` and the probe `process` name a *role*. In a lab t
 - `name:EXPRESSION`: every process whose name, or the file name of its first word, is exactly the text, or whose command line matches the regular expression. `verify` itself, what it descends from and what it runs never match, nor do threads of the kernel. A supervisor that names the program on its own command line does: write `name:^python3 worker`, look with `--dry-run`.
 - `unit:NAME`: the main process of a unit of systemd.
 - `pid:PID`: one process for ever. After it was killed nobody can tell what took its place.
+- `k8s:NAMESPACE/LABELS`: pods of the current cluster, `k8s:shop/app=worker`. What is done to processes of the role is done to the pods: `kill_process` is `kill_pods` then, `terminate_process` is `terminate_pods`, with the guards, budgets and rights of those, and the probe `process` is the probe `pods`. What has no meaning for pods is refused when the run is planned. Their owner makes new ones; there is no `start`.
 
 ```toml
 [system.roles.worker]
@@ -116,7 +117,7 @@ How an ended process comes back is said once: without `start` a supervisor of yo
 
 Should the command fail, or the role not be played again within `heal_within`, that is no failing of the system: what breaks from the time when the fault should have been over, and what is missing at the end, is inconclusive and names the fault; what broke before, and what took effect twice, is violated. Where a supervisor is to start them, a role that stays empty is judged.
 
-A selector that finds nobody, or a process that may not be hit (another user's needs `--allow PID`), ends the run before its load. `--dry-run` shows for each fault whom it would hit, out of how many, and their command lines. The process probe follows as many processes as there are at its first look, each under a name of its own: that of its pid file or unit, else `NAME-1`, `NAME-2` in the order in which they began; one that takes the place of an ended one takes its name and counts as a restart. Two restarts between two samples are seen as one. Log lines are read from a `file`. Items with `needs = "lab"` that need it for a role alone are part of a run in which the role is played. Pods play no role: `kill_pods`, `terminate_pods` and `evict_pods` hit them.
+A selector that finds nobody, or a process that may not be hit (another user's needs `--allow PID`), ends the run before its load. `--dry-run` shows for each fault whom it would hit, out of how many, and their command lines. The process probe follows as many processes as there are at its first look, each under a name of its own: that of its pid file or unit, else `NAME-1`, `NAME-2` in the order in which they began; one that takes the place of an ended one takes its name and counts as a restart. Two restarts between two samples are seen as one. Log lines are read from a `file`. Items with `needs = "lab"` that need it for a role alone are part of a run in which the role is played.
 
 A complete example: a shop on this machine that stores orders in a file, started again by `while :; do python3 shop.py; sleep 0.5; done`.
 

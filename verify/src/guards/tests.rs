@@ -25,6 +25,7 @@ command = { run = "curl ${target.far}", refused = [] }
 const PROBES: &str = r#"
 rabbitmq = { metrics = "http://192.0.2.1:15692/metrics", management = "http://192.0.2.1:15672" }
 process = { role = "far" }
+pods = { context = "", namespace = "far", labels = "app=far" }
 health = { url = "http://192.0.2.1" }
 logs = { file = "/var/log/far", containing = [] }
 redis_streams = { url = "redis://192.0.2.1", streams = ["s"] }
@@ -268,6 +269,7 @@ fn case_of_probe(kind: &ProbeKind) -> Case {
     match kind {
         ProbeKind::Rabbitmq { .. }
         | ProbeKind::Process { .. }
+        | ProbeKind::Pods { .. }
         | ProbeKind::Health { .. }
         | ProbeKind::Logs { .. }
         | ProbeKind::RedisStreams { .. }

@@ -150,6 +150,7 @@ fn is_presence(plan: &Plan, series: &str) -> bool {
         let name = match probe.kind {
             ProbeKind::Health { .. } => "up",
             ProbeKind::Process { .. } => "running",
+            ProbeKind::Pods { .. } => "ready",
             _ => return false,
         };
         series.strip_prefix(probe.name.as_str()).and_then(|rest| rest.strip_prefix('.'))

@@ -405,7 +405,12 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
         ) => false,
         Some(ProbeKind::Process { .. }) => last == "restarts",
         // The probe adds up by itself what it saw since it began.
-        Some(ProbeKind::Health { .. } | ProbeKind::Logs { .. } | ProbeKind::Prometheus { .. })
+        Some(
+            ProbeKind::Health { .. }
+            | ProbeKind::Logs { .. }
+            | ProbeKind::Prometheus { .. }
+            | ProbeKind::Pods { .. },
+        )
         | None => true,
     }
 }

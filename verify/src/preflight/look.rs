@@ -87,7 +87,10 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                     add(Service::Redis, url, Wants::Key(key));
                 }
             }
-            ProbeKind::Process { .. } | ProbeKind::Logs { .. } | ProbeKind::Command { .. } => {}
+            ProbeKind::Process { .. }
+            | ProbeKind::Pods { .. }
+            | ProbeKind::Logs { .. }
+            | ProbeKind::Command { .. } => {}
         }
     }
     for effects in &plan.effects {

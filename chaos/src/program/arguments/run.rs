@@ -51,8 +51,8 @@ pub(crate) struct Surroundings {
     pub(crate) targets_file: Option<PathBuf>,
     /// The processes of a role, in place of the file's own: worker=pid-file:FILE,
     /// worker=name:EXPRESSION (the name, or a regular expression on the command
-    /// line), worker=unit:NAME (systemd) or worker=pid:PID; may be repeated, also
-    /// for one role
+    /// line), worker=unit:NAME (systemd), worker=pid:PID, or pods,
+    /// worker=k8s:NAMESPACE/LABELS; may be repeated, also for one role
     #[arg(long = "role", value_name = "ROLE=PROCESSES")]
     pub(crate) roles: Vec<Played>,
     /// The command that starts an ended process of a role again, where nobody else

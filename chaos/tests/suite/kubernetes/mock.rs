@@ -18,6 +18,9 @@ use tokio::net::TcpListener;
 use super::state::State;
 use super::{SHOP, patch};
 
+/// Where one asks what one may do; it is in no namespace.
+const REVIEWS: &str = "selfsubjectaccessreviews";
+
 /// A right as a rule grants it: group, resource, verb.
 pub(crate) type Right = (String, String, String);
 
@@ -147,7 +150,7 @@ impl Mock {
     /// The rights that the requests so far needed.
     pub(crate) fn needed(&self) -> BTreeSet<Right> {
         let right = |r: &Request| (r.group.clone(), r.resource.clone(), r.verb.clone());
-        self.lock().requests.iter().map(right).collect()
+        self.lock().requests.iter().filter(|r| r.resource != REVIEWS).map(right).collect()
     }
 }
 
@@ -160,8 +163,10 @@ impl Request {
             ["apis", group, "v1", ref rest @ ..] => (group, rest),
             _ => panic!("no such path: {uri}"),
         };
-        let ["namespaces", SHOP, collection, rest @ ..] = rest else {
-            panic!("no such path: {uri}")
+        let (collection, rest) = match rest {
+            ["namespaces", SHOP, collection, rest @ ..] => (collection, rest),
+            [review @ REVIEWS] => (review, &[][..]),
+            _ => panic!("no such path: {uri}"),
         };
         let (name, below) = match rest {
             [] => ("", String::new()),
@@ -233,8 +238,20 @@ impl Server {
         Some(script.failure.clone())
     }
 
+    fn review(&self, asked: &Value) -> Answer {
+        let text = |key: &str| asked[key].as_str().unwrap().to_owned();
+        let below = text("subresource");
+        let slash = if below.is_empty() { "" } else { "/" };
+        let right = (text("group"), format!("{}{slash}{below}", text("resource")), text("verb"));
+        let allowed = self.rights.as_ref().is_none_or(|rights| rights.contains(&right));
+        (201, json!({"status": {"allowed": allowed}}))
+    }
+
     fn answer(&mut self, request: &Request) -> Answer {
         let Request { verb, group, resource, name, .. } = request;
+        if resource == REVIEWS {
+            return self.review(&request.body["spec"]["resourceAttributes"]);
+        }
         let right = (group.clone(), resource.clone(), verb.clone());
         if self.rights.as_ref().is_some_and(|rights| !rights.contains(&right)) {
             let message = format!(

@@ -42,6 +42,7 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
             | ProbeKind::RedisKeys { .. }
             | ProbeKind::Rabbitmq { .. }
             | ProbeKind::Process { .. }
+            | ProbeKind::Pods { .. }
             | ProbeKind::Health { .. }
             | ProbeKind::Logs { .. },
         )

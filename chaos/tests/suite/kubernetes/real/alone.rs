@@ -44,7 +44,8 @@ async fn an_api_server_that_is_away_when_a_fault_ends_is_waited_for() {
     }
     let (code, said) = tokio::time::timeout(WITHIN, ended(chaos)).await.unwrap();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("back to 6, at try "), "{said}");
+    // Its watchdog may have been the one to do it.
+    assert!(said.contains(", at try "), "{said}");
     eprintln!("given back {:.1} s after the API server was killed", begun.elapsed().as_secs_f64());
     ground.ready("app=web", 6).await;
     assert_eq!(ground.replicas("web").await, 6);
