@@ -105,7 +105,7 @@ fn the_lab_runs_everything() {
     let plan = planned(&Settings::default());
     assert_eq!(plan.place, Place::Lab);
     assert_eq!(left_out(&plan), [""; 0]);
-    assert_eq!(plan.checks.len(), 17);
+    assert_eq!(plan.checks.len(), 18);
 }
 
 #[test]
@@ -120,6 +120,7 @@ fn a_system_of_somebodys_own_runs_what_it_can() {
         format!("check no-free-channel-ids: exhausted.matches is left out: {no_log}"),
         format!("check no-amqp-errors: amqp-errors.matches is left out: {no_log}"),
         "check as-good-as-stable: stable is left out: there is no --target stable=URL".to_owned(),
+        "check as-many-as-stable: stable.unsuccessful is left out: there is no --target stable=URL".to_owned(),
         format!("check restarts: process.restarts is left out: {NO_ROLE}"),
     ]);
     assert_eq!(left_out(&plan), expected);
@@ -171,7 +172,7 @@ fn checks_and_faults_are_skipped_by_name() {
         ]
     );
     assert!(plan.left_out.iter().all(|item| item.cause == Cause::Skipped));
-    assert_eq!((plan.checks.len(), plan.faults.len()), (15, 1));
+    assert_eq!((plan.checks.len(), plan.faults.len()), (16, 1));
     // Nothing else is excused by a fault that is not there.
     let restarts = plan.checks.iter().find(|check| check.name == "restarts").unwrap();
     let CheckKind::Absence(absence) = &restarts.kind else { panic!("not absence") };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
-use scenarios::units::Span;
+use scenarios::units::{Rate, Span};
 
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
 /// kept its promises.
@@ -151,6 +151,8 @@ pub enum Command {
     /// Prints things for other tools
     #[command(subcommand)]
     Export(Export),
+    /// Judges synthetic runs to show how often the canary checks are wrong
+    Calibrate(Calibrate),
     /// Installs what the lab needs, with the system's package manager
     Provision,
     /// Prints completions for a shell
@@ -158,6 +160,29 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// How synthetic runs are made.
+#[derive(Debug, Clone, Args)]
+pub struct Calibrate {
+    /// How many runs of each kind
+    #[arg(long, default_value_t = 1_000)]
+    pub runs: u64,
+    /// Makes other runs
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Requests a second, both versions together
+    #[arg(long, default_value = "500/s")]
+    pub rate: Rate,
+    /// Seconds of each of the three steps
+    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    pub step: u32,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    pub look: u32,
+    /// Only this kind (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub case: Vec<String>,
 }
 
 /// What can be exported.

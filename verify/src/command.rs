@@ -1,5 +1,6 @@
 //! What `verify` does for each command.
 
+pub mod calibrate;
 pub mod export;
 pub mod lint;
 pub mod list;

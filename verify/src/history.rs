@@ -157,6 +157,9 @@ pub struct WorkloadHistory {
     /// What this machine had no more of, with how many operations met it. Those of
     /// which nothing was sent were dropped.
     pub limits: Vec<(String, u64)>,
+    /// By key, where the workload has keys and its figures are split: how many
+    /// operations were attempted, and how many of these had no success.
+    pub keys: Vec<(u64, u64)>,
 }
 
 impl WorkloadHistory {
@@ -176,6 +179,7 @@ impl WorkloadHistory {
             broken: None,
             forbidden: 0,
             limits: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
@@ -220,6 +224,12 @@ impl Times {
     pub fn of(histogram: &Histogram) -> Self {
         let recorded = histogram.iter_recorded();
         Self { counts: recorded.map(|b| (b.value_iterated_to(), b.count_at_value())).collect() }
+    }
+
+    /// A value of each bucket, in microseconds, and its count, the lowest first.
+    #[must_use]
+    pub fn counts(&self) -> &[(u64, u64)] {
+        &self.counts
     }
 
     /// The histogram of these recordings: the same counts in the same buckets.

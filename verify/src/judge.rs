@@ -21,6 +21,7 @@ mod absent;
 mod anomalies;
 mod answers;
 mod bound;
+pub mod canary;
 mod counts;
 mod dead;
 mod drain;
@@ -41,6 +42,7 @@ mod poison;
 mod ratio;
 mod recovery;
 mod rises;
+mod rising;
 mod series;
 mod so_far;
 mod speed;
@@ -49,7 +51,6 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod trend;
-mod twin;
 mod unhealed;
 mod window;
 mod words;
@@ -188,7 +189,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Speed(check) => speed::judge(check, plan, history),
         CheckKind::Ratio(check) => ratio::judge(check, plan, history),
         CheckKind::Latency(check) => latency::judge(check, plan, history),
-        CheckKind::Twin(check) => twin::judge(check, plan, history),
+        CheckKind::Canary(check) => canary::judge(check, plan, history),
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
         CheckKind::Answers(check) => answers::judge(check, plan, history),

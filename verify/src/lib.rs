@@ -4,6 +4,7 @@
 //! [`history`] through [`folder`]. [`judge`] takes the history as a value and
 //! comes to findings; [`report`] has them drawn.
 
+pub mod calibration;
 pub mod cli;
 pub mod clock;
 pub mod command;

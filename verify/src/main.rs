@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             command::render::render(&run, &format, output.as_deref())
         }
         Some(Command::Export(what)) => command::export::export(what),
+        Some(Command::Calibrate(asked)) => command::calibrate::execute(&asked),
         Some(Command::Provision) => command::provision::provision(),
         Some(Command::Completions { shell }) => command::export::completions(shell),
     };

@@ -2,8 +2,10 @@
 //! each with its source.
 
 pub mod batches;
+pub mod blocks;
 pub mod median;
 pub mod normal;
 pub mod proportion;
+pub mod share;
 pub mod theil_sen;
 pub mod wilcoxon;

@@ -68,7 +68,7 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
         kind @ (CheckKind::Growth(_)
         | CheckKind::Trend(_)
         | CheckKind::Latency(_)
-        | CheckKind::Twin(_)
+        | CheckKind::Canary(_)
         | CheckKind::Effects(_)
         | CheckKind::Answers(_)
         | CheckKind::Order(_)

@@ -1,9 +1,11 @@
 //! `[[check]]`: something that must hold.
 
+mod canary;
+
 use super::links::{Kind, Links};
 use crate::plan::check::{
     Absence, After, Answers, Bound, Check, CheckKind, DeadLetters, Drain, EffectsCheck, Equal,
-    Growth, Latency, OrderCheck, Poison, Raises, Ratio, Recovery, Severity, Speed, Trend, Twin,
+    Growth, Latency, OrderCheck, Poison, Raises, Ratio, Recovery, Severity, Speed, Trend,
 };
 use crate::read::{At, Table};
 use crate::units::{Quantity, Rate, Share, Span};
@@ -55,11 +57,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
             }),
         ),
         (
-            "twin",
+            "canary",
             table.opt_table(
-                "twin",
-                "A workload does as well as its twin on the stable version.",
-                |t| CheckKind::Twin(twin(t, links)),
+                "canary",
+                "A new version keeps its bounds, and does as well as the stable one at the same time.",
+                |t| CheckKind::Canary(canary::read(t, links)),
             ),
         ),
         (
@@ -259,29 +261,6 @@ fn latency(table: &mut Table<'_, '_>, links: &Links) -> Latency {
         quantile: inside(table, quantile),
         max: table
             .req::<Span>("max", "The greatest response time, from when an operation was due."),
-    }
-}
-
-fn twin(table: &mut Table<'_, '_>, links: &Links) -> Twin {
-    Twin {
-        workload: links.refer(
-            Kind::Workload,
-            table.req_at("workload", "The workload on the version under test."),
-        ),
-        stable: links
-            .refer(Kind::Workload, table.req_at("stable", "The workload on the stable version.")),
-        phases: phases(table, links),
-        throughput: table.or("throughput", "Throughput may be lower by this share.", Share(0.05)),
-        latency: table.or("latency", "Response time may be higher by this share …", Share(0.10)),
-        latency_floor: table.or(
-            "latency_floor",
-            "… or by this much, whichever is more.",
-            Span::seconds(1),
-        ),
-        confidence: confidence(table),
-        samples: table
-            .or("samples", "The fewest seconds a side that make a verdict.", 10_u32)
-            .max(5),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Checks: what must hold, as values. How each one judges is written where it
 //! judges; what it reads to do so is stated in `statement.rs`.
 
+mod canary;
 mod statement;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Quantity, Share, Span};
 
+pub use canary::{Callers, Canary, Figure, LatencyOf, ShareOf, Split};
 pub use statement::{Live, Names, Pace, Phases, Statement};
 
 /// The judge's own checks, which every record has and no scenario names, and why
@@ -57,8 +59,8 @@ pub enum CheckKind {
     Ratio(Ratio),
     /// A quantile of a workload's latency.
     Latency(Latency),
-    /// A workload does as well as its twin on the stable version.
-    Twin(Twin),
+    /// A new version keeps its bounds and does as well as the stable one.
+    Canary(Canary),
     /// Counters that must not rise at all, but for faults of the tool's own.
     Absence(Absence),
     /// Every operation took effect as its outcome promised.
@@ -86,7 +88,7 @@ impl CheckKind {
             Self::Speed(_) => "speed",
             Self::Ratio(_) => "ratio",
             Self::Latency(_) => "latency",
-            Self::Twin(_) => "twin",
+            Self::Canary(_) => "canary",
             Self::Absence(_) => "absence",
             Self::Effects(_) => "effects",
             Self::Answers(_) => "answers",
@@ -224,30 +226,6 @@ pub struct Latency {
     pub quantile: Share,
     /// The greatest response time.
     pub max: Span,
-}
-
-/// A workload's throughput and response time are no worse than those of the
-/// same load on the stable version: judged second by second, a difference must
-/// be statistically real and larger than the tolerance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Twin {
-    /// The workload on the version under test.
-    pub workload: String,
-    /// The workload on the stable version.
-    pub stable: String,
-    /// The phases.
-    pub phases: Vec<String>,
-    /// Throughput may be lower by this share.
-    pub throughput: Share,
-    /// The median response time of a second may be higher by this share …
-    pub latency: Share,
-    /// … or by this much, whichever is more.
-    pub latency_floor: Span,
-    /// The confidence that a difference is real.
-    pub confidence: Share,
-    /// The fewest seconds a side that make a verdict.
-    pub samples: u32,
 }
 
 /// A counter does not rise during the phases. Rises that the tool's own faults

@@ -147,7 +147,7 @@ fn stands(
         | CheckKind::Speed(_)
         | CheckKind::Ratio(_)
         | CheckKind::Latency(_)
-        | CheckKind::Twin(_)
+        | CheckKind::Canary(_)
         | CheckKind::Absence(_) => {
             let apart = vec![(from.floor(), f64::INFINITY)];
             is_violated(&starvation::without(check, history, apart))

@@ -23,7 +23,7 @@
 //! what is excusable in each kind of check.
 
 use reports::record::Verdict;
-use scenarios::plan::check::{After, Pace};
+use scenarios::plan::check::{After, Figure, Pace};
 use scenarios::plan::{Check, CheckKind, Plan};
 use scenarios::series::HOST_NAME;
 use scenarios::units;
@@ -138,7 +138,12 @@ fn is_concerned(check: &Check, plan: &Plan, history: &History) -> bool {
 fn counts_operations(check: &Check, plan: &Plan) -> bool {
     let is_count = |series: &str| plan.count_of_workload(series).is_some();
     match &check.kind {
-        CheckKind::Latency(_) | CheckKind::Twin(_) => true,
+        CheckKind::Latency(_) => true,
+        CheckKind::Canary(check) => match &check.figure {
+            Figure::Latency(_) => true,
+            Figure::Share(share) => is_count(&share.of),
+            Figure::Split(_) | Figure::Callers(_) => false,
+        },
         CheckKind::Ratio(check) => is_count(&check.of),
         CheckKind::Speed(check) => is_count(&check.series),
         CheckKind::Bound(_)

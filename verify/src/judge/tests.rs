@@ -4,6 +4,7 @@
 mod absent;
 mod answers;
 mod away;
+mod canary;
 mod ingest;
 mod leftover;
 mod lost;

@@ -7,7 +7,7 @@
 
 use super::{
     Absence, After, Answers, Bound, CheckKind, Drain, EffectsCheck, Equal, Growth, Latency,
-    OrderCheck, Poison, Raises, Ratio, Recovery, Speed, Trend, Twin,
+    OrderCheck, Poison, Raises, Ratio, Recovery, Speed, Trend,
 };
 
 /// What a check says about itself.
@@ -79,7 +79,7 @@ pub enum Live {
 
 impl<'a> Names<'a> {
     /// The check reads nothing of this sort.
-    const NONE: Self = Self::Fixed(Vec::new());
+    pub(super) const NONE: Self = Self::Fixed(Vec::new());
 
     fn one(name: &'a str) -> Self {
         Self::Fixed(vec![name])
@@ -154,7 +154,7 @@ impl CheckKind {
             Self::Speed(check) => check.statement(),
             Self::Ratio(check) => check.statement(),
             Self::Latency(check) => check.statement(),
-            Self::Twin(check) => check.statement(),
+            Self::Canary(check) => check.statement(),
             Self::Absence(check) => check.statement(),
             Self::Effects(check) => check.statement(),
             Self::Answers(check) => check.statement(),
@@ -272,22 +272,6 @@ impl Latency {
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::BySecond,
-            pace: Pace::Always,
-        }
-    }
-}
-
-impl Twin {
-    fn statement(&mut self) -> Statement<'_> {
-        Statement {
-            phases: Phases::Each(&mut self.phases),
-            levels: Names::NONE,
-            counters: Names::NONE,
-            workloads: Names::Fixed(vec![&self.workload, &self.stable]),
-            sources: Names::NONE,
-            faults: Names::NONE,
-            excused_by: Names::NONE,
-            live: Live::No,
             pace: Pace::Always,
         }
     }

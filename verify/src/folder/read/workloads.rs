@@ -54,6 +54,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             pump: summary.pump,
             broken: summary.broken.clone(),
             forbidden: summary.forbidden,
+            keys: Vec::new(),
             limits: summary.limits.clone(),
         };
         history.workloads.insert(workload.name.clone(), told);

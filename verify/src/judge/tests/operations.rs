@@ -1,4 +1,4 @@
-//! Checks of operations: ratio, latency, twin and effects.
+//! Checks of operations: ratio, latency and effects.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use reports::record::Finding;
 use reports::record::Verdict::{Held, Inconclusive, Violated};
 use scenarios::plan::Place;
-use scenarios::plan::check::{CheckKind, DeadLetters, EffectsCheck, Latency, Ratio, Twin};
+use scenarios::plan::check::{CheckKind, DeadLetters, EffectsCheck, Latency, Ratio};
 use scenarios::units::{Share, Span};
 
 use super::scene::{Scene, names};
@@ -124,68 +124,6 @@ fn a_quantile_needs_operations() {
     }
     assert_eq!(Scene::new().good_workload("publish").find(check).verdict, Inconclusive);
     assert_eq!(Scene::new().find(latency()).verdict, Inconclusive);
-}
-
-fn twin() -> CheckKind {
-    CheckKind::Twin(Twin {
-        workload: "publish".to_owned(),
-        stable: "stable".to_owned(),
-        phases: names(&["load"]),
-        throughput: Share(0.05),
-        latency: Share(0.25),
-        latency_floor: "20ms".parse().unwrap(),
-        confidence: Share(0.98),
-        samples: 10,
-    })
-}
-
-/// A slow second now and then, for both sides alike, as of a busy machine.
-fn weather(at: u64) -> u64 {
-    if at.is_multiple_of(5) { 400_000 } else { at % 7 * 10_000 }
-}
-
-fn twins(
-    new: impl Fn(u64, u64) -> (Fate, u64),
-    stable: impl Fn(u64, u64) -> (Fate, u64),
-) -> Finding {
-    Scene::new().workload("publish", new).workload("stable", stable).find(twin())
-}
-
-#[test]
-fn twins_share_their_weather() {
-    let stable = |at, k: u64| (Fate::Acked, 3_000 + weather(at) + k % 50);
-    let finding = twins(|at, k| (Fate::Acked, 4_000 + weather(at) + k % 90), stable);
-    assert_eq!(finding.verdict, Held, "{}", finding.why);
-    assert_eq!(finding.evidence.len(), 2);
-    let finding = twins(|at, k| (Fate::Acked, 43_000 + weather(at) + k % 90), stable);
-    assert_eq!(finding.verdict, Violated, "{}", finding.why);
-    assert!(finding.since.is_some());
-}
-
-#[test]
-fn a_lower_throughput_is_worse() {
-    let stable = |_, _| GOOD;
-    let refusing = |every: u64| {
-        move |_, k: u64| if k.is_multiple_of(every) { (Fate::Failed, 9) } else { GOOD }
-    };
-    assert_eq!(twins(refusing(50), stable).verdict, Held, "2 % less");
-    assert_eq!(twins(refusing(10), stable).verdict, Violated, "10 % less");
-    let outage = |at, _| if (20..26).contains(&at) { (Fate::Failed, 9) } else { GOOD };
-    assert_eq!(twins(outage, stable).verdict, Violated, "an outage of 6 s");
-}
-
-#[test]
-fn a_twin_needs_a_sound_twin() {
-    assert_eq!(Scene::new().good_workload("publish").find(twin()).verdict, Inconclusive);
-    let finding =
-        twins(|_, _| GOOD, |_, k| if k.is_multiple_of(3) { (Fate::Failed, 9) } else { GOOD });
-    assert_eq!(finding.verdict, Inconclusive);
-    let mut check = twin();
-    if let CheckKind::Twin(twin) = &mut check {
-        twin.samples = 40;
-    }
-    let mut scene = Scene::new().good_workload("publish").good_workload("stable");
-    assert_eq!(scene.find(check).verdict, Inconclusive);
 }
 
 fn effects() -> CheckKind {

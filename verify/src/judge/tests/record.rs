@@ -6,11 +6,11 @@ use reports::record::Verdict::{self, Held, Inconclusive, Violated};
 use scenarios::plan::ProbeKind;
 use scenarios::plan::check::{
     Absence, After, Bound, CheckKind, DeadLetters, Drain, EffectsCheck, Latency, Recovery, Speed,
-    Twin,
 };
 use scenarios::template::Template;
 use scenarios::units::{Quantity, Rate, Share, Span};
 
+use super::canary::{failing_more, slower};
 use super::scene::{ALL, Scene, names};
 use crate::history::{Sample, Seen, SeenWorkload};
 use crate::judge::judge;
@@ -295,18 +295,6 @@ fn seconds_that_are_missing_are_not_empty() {
             max: Span("100ms".parse::<Span>().unwrap().0),
         })
     };
-    let twin = || {
-        CheckKind::Twin(Twin {
-            workload: "publish".to_owned(),
-            stable: "stable".to_owned(),
-            phases: names(&["load"]),
-            throughput: Share(0.05),
-            latency: Share(0.25),
-            latency_floor: Span("20ms".parse::<Span>().unwrap().0),
-            confidence: Share(0.98),
-            samples: 10,
-        })
-    };
     // Everything fails for five seconds, and the rows of these are gone.
     let failing =
         |at: u64, _| (if (20..25).contains(&at) { Fate::Failed } else { Fate::Acked }, 3_000);
@@ -322,13 +310,14 @@ fn seconds_that_are_missing_are_not_empty() {
     let mut whole = Scene::new().workload("publish", failing).good_workload("stable");
     assert_eq!(whole.find(latency()).verdict, Violated);
     assert_eq!(holed().find(latency()).verdict, Inconclusive);
-    assert_eq!(holed().find(twin()).verdict, Inconclusive);
+    assert_eq!(holed().find(slower()).verdict, Inconclusive);
+    assert_eq!(holed().find(failing_more()).verdict, Inconclusive);
     // Nor do histograms that are gone make anything quick.
     let mut untimed = Scene::new().good_workload("publish").good_workload("stable");
     let told = untimed.history.workloads.get_mut("publish").unwrap();
     told.response.retain(|&(second, _)| second != 20);
     assert_eq!(untimed.find(latency()).verdict, Inconclusive);
-    assert_eq!(untimed.find(twin()).verdict, Inconclusive);
+    assert_eq!(untimed.find(slower()).verdict, Inconclusive);
 }
 
 #[test]

@@ -166,6 +166,7 @@ impl Scene {
             broken: None,
             forbidden: 0,
             limits: Vec::new(),
+            keys: Vec::new(),
         };
         self.history.workloads.insert(name.to_owned(), told);
         self.plan.workloads.push(Workload {

@@ -4,10 +4,11 @@ use loadgen::Fate;
 use proptest::prelude::*;
 use reports::record::Verdict::{self, Held, Inconclusive, Violated};
 use scenarios::plan::check::{
-    Absence, After, Bound, CheckKind, Drain, Latency, Ratio, Recovery, Speed, Twin,
+    Absence, After, Bound, CheckKind, Drain, Latency, Ratio, Recovery, Speed,
 };
 use scenarios::units::{Quantity, Rate, Share, Span};
 
+use super::canary::{failing_more, slower};
 use super::scene::{Scene, names};
 use crate::history::Sample;
 use crate::judge::starved;
@@ -236,18 +237,6 @@ fn a_restart_may_take_long_in_starvation_if_it_comes_to_an_end() {
 
 #[test]
 fn a_side_that_refuses_in_starvation_is_worse() {
-    let twin = || {
-        CheckKind::Twin(Twin {
-            workload: "publish".to_owned(),
-            stable: "stable".to_owned(),
-            phases: names(&["load"]),
-            throughput: Share(0.05),
-            latency: Share(0.5),
-            latency_floor: "20ms".parse().unwrap(),
-            confidence: Share(0.99),
-            samples: 5,
-        })
-    };
     let sides = |fate, micros| {
         let answer = move |_, sequence: u64| match sequence % 3 {
             0 => (fate, micros),
@@ -261,9 +250,9 @@ fn a_side_that_refuses_in_starvation_is_worse() {
         let scene = Scene::new().good_workload("stable").workload("publish", mended);
         scene.host(|second| second >= 14)
     };
-    assert_eq!(sides(Fate::Failed, 0).find(twin()).verdict, Violated);
-    assert_eq!(sides(Fate::Indeterminate, 6_000_000).find(twin()).verdict, Inconclusive);
-    assert_eq!(sides(Fate::Acked, 6_000_000).find(twin()).verdict, Held);
+    assert_eq!(sides(Fate::Failed, 0).find(failing_more()).verdict, Violated);
+    assert_eq!(sides(Fate::Indeterminate, 6_000_000).find(failing_more()).verdict, Inconclusive);
+    assert_eq!(sides(Fate::Acked, 6_000_000).find(slower()).verdict, Held);
 }
 
 #[test]

@@ -1,0 +1,229 @@
+//! Canary: the version under test against its bounds, and against the stable one.
+
+use loadgen::Fate;
+use reports::record::{Finding, Verdict::*};
+use scenarios::plan::check::{Callers, Canary, CheckKind, Figure, LatencyOf, ShareOf, Split};
+use scenarios::units::{Share, Span};
+
+use super::scene::{Scene, names};
+
+const GOOD: (Fate, u64) = (Fate::Acked, 3_000);
+
+fn canary(figure: Figure) -> CheckKind {
+    canary_in(&["load"], figure)
+}
+
+fn canary_in(phases: &[&str], figure: Figure) -> CheckKind {
+    CheckKind::Canary(Canary { phases: names(phases), confidence: Share(0.99), figure })
+}
+
+fn latency() -> LatencyOf {
+    LatencyOf {
+        workloads: names(&["publish"]),
+        stable: names(&["stable"]),
+        quantile: None,
+        max: None,
+        higher: Some(Share(0.25)),
+        higher_by: Some(Span::seconds(1)),
+        floor: None,
+    }
+}
+
+/// The typical response time is at most a quarter higher than the stable version's.
+pub(super) fn slower() -> CheckKind {
+    canary(Figure::Latency(latency()))
+}
+
+fn share() -> ShareOf {
+    ShareOf {
+        of: "publish.unsuccessful".to_owned(),
+        to: "publish.due".to_owned(),
+        stable: Some(("stable.unsuccessful".to_owned(), "stable.due".to_owned())),
+        max: None,
+        more: Some(Share(0.05)),
+    }
+}
+
+/// The share that fails is at most five points above the stable version's.
+pub(super) fn failing_more() -> CheckKind {
+    canary(Figure::Share(share()))
+}
+
+/// A slow second now and then, for both sides alike, as of a busy machine.
+fn weather(at: u64) -> u64 {
+    if at.is_multiple_of(5) { 400_000 } else { at % 7 * 10_000 }
+}
+
+fn versions(
+    new: impl Fn(u64, u64) -> (Fate, u64),
+    stable: impl Fn(u64, u64) -> (Fate, u64),
+) -> Scene {
+    Scene::new().workload("publish", new).workload("stable", stable)
+}
+
+fn held(finding: &Finding) {
+    assert_eq!(finding.verdict, Held, "{}", finding.why);
+}
+
+fn violated(finding: &Finding) {
+    assert_eq!(finding.verdict, Violated, "{}", finding.why);
+    assert!(finding.since.is_some() && !finding.evidence.is_empty(), "{finding:?}");
+}
+
+/// Not the same for all requests of a second.
+fn spread(k: u64) -> u64 {
+    k * 7_919 % 400
+}
+
+#[test]
+fn versions_share_their_weather() {
+    let stable = |at, k| (Fate::Acked, 3_000 + weather(at) + spread(k));
+    let same = |at, k| (Fate::Acked, 3_050 + weather(at) + spread(k + 3));
+    held(&versions(same, stable).find(slower()));
+    let slow = |at, k| (Fate::Acked, (3_000 + weather(at)) * 3 / 2 + spread(k));
+    violated(&versions(slow, stable).find(slower()));
+}
+
+#[test]
+fn a_tail_is_seen_at_its_quantile_and_not_in_the_middle() {
+    let stable = |_, k| (Fate::Acked, 3_000 + spread(k));
+    let tail = |_, k: u64| {
+        let slow = if k.is_multiple_of(6) { 9_000 } else { 0 };
+        (Fate::Acked, 3_000 + slow + spread(k))
+    };
+    held(&versions(tail, stable).find(slower()));
+    let at = |quantile| {
+        let quantile = Some(Share(quantile));
+        canary(Figure::Latency(LatencyOf { quantile, ..latency() }))
+    };
+    violated(&versions(tail, stable).find(at(0.9)));
+    held(&versions(stable, stable).find(at(0.9)));
+}
+
+#[test]
+fn one_route_does_not_hide_behind_another() {
+    let both = || {
+        let workloads = names(&["publish", "other"]);
+        canary(Figure::Latency(LatencyOf {
+            workloads,
+            stable: names(&["stable", "stable-other"]),
+            ..latency()
+        }))
+    };
+    let good = |_, k| (Fate::Acked, 3_000 + spread(k));
+    let slow = |_, k| (Fate::Acked, 4_500 + spread(k));
+    let scene = |other: fn(u64, u64) -> (Fate, u64)| {
+        versions(good, good).workload("stable-other", good).workload("other", other)
+    };
+    held(&scene(good).find(both()));
+    let finding = scene(slow).find(both());
+    violated(&finding);
+    assert!(finding.evidence[0].what.starts_with("other: "), "{:?}", finding.evidence);
+}
+
+#[test]
+fn failures_are_held_against_the_bound_and_against_the_stable_version() {
+    let failing = |every: u64| {
+        move |_, k: u64| if k.is_multiple_of(every) { (Fate::Failed, 9) } else { GOOD }
+    };
+    let never = |_, _| GOOD;
+    held(&versions(failing(100), never).find(failing_more()));
+    violated(&versions(failing(6), never).find(failing_more()));
+    held(
+        &versions(failing(6), failing(6))
+            .find(canary(Figure::Share(ShareOf { more: Some(Share(0.2)), ..share() }))),
+    );
+    let bound =
+        |max| canary(Figure::Share(ShareOf { max: Some(Share(max)), more: None, ..share() }));
+    held(&versions(never, never).find(bound(0.02)));
+    violated(&versions(failing(10), never).find(bound(0.02)));
+    let outage = |at, _| if (20..26).contains(&at) { (Fate::Failed, 9) } else { GOOD };
+    assert_ne!(versions(outage, never).find(failing_more()).verdict, Held, "an outage of 6 s");
+}
+
+#[test]
+fn what_breaks_both_is_not_the_new_versions_doing() {
+    let bad_hour = |at, k: u64| match at % 4 {
+        0 if k.is_multiple_of(2) => (Fate::Failed, 9),
+        _ => GOOD,
+    };
+    let bound = ShareOf { max: Some(Share(0.02)), more: None, ..share() };
+    held(&versions(bad_hour, bad_hour).find(canary(Figure::Share(bound.clone()))));
+    violated(&versions(bad_hour, |_, _| GOOD).find(canary(Figure::Share(bound.clone()))));
+    let always = |_, k: u64| if k.is_multiple_of(2) { (Fate::Failed, 9) } else { GOOD };
+    let finding = versions(always, always).find(canary(Figure::Share(bound)));
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("The stable version broke the bound itself"), "{}", finding.why);
+    // The same of response times.
+    let noisy = |at, k| (Fate::Acked, if at % 2 == 0 { 9_000 } else { 3_000 } + spread(k));
+    let calm = |_, k| (Fate::Acked, 3_000 + spread(k));
+    let max = || {
+        canary(Figure::Latency(LatencyOf {
+            quantile: Some(Share(0.9)),
+            max: Some("5ms".parse().unwrap()),
+            ..latency()
+        }))
+    };
+    held(&versions(noisy, noisy).find(max()));
+    violated(&versions(noisy, calm).find(max()));
+}
+
+#[test]
+fn too_little_data_says_how_much_more_it_takes() {
+    let max = |max| canary(Figure::Share(ShareOf { max: Some(Share(max)), more: None, ..share() }));
+    let finding = versions(|_, _| GOOD, |_, _| GOOD).find(max(0.001));
+    assert_eq!(finding.verdict, Inconclusive);
+    assert!(finding.why.contains("more requests of the new version, about"), "{}", finding.why);
+    let finding = Scene::new().good_workload("stable").find(slower());
+    assert_eq!(finding.verdict, Inconclusive, "nothing is known of it");
+    assert_eq!(Scene::new().good_workload("publish").find(slower()).verdict, Inconclusive);
+    assert_eq!(Scene::new().find(failing_more()).verdict, Inconclusive);
+}
+
+#[test]
+fn the_split_is_what_was_asked_for() {
+    let split = |share| {
+        canary_in(
+            &["load", "recovery"],
+            Figure::Split(Split {
+                canary: "publish.due".to_owned(),
+                stable: "stable.due".to_owned(),
+                shares: vec![Share(share), Share(share)],
+                tolerance: Share(0.25),
+            }),
+        )
+    };
+    let mut both = versions(|_, _| GOOD, |_, _| GOOD);
+    held(&both.find(split(0.5)));
+    violated(&both.find(split(0.3)));
+    violated(&both.find(split(0.9)));
+    let finding = Scene::new().good_workload("stable").find(split(0.5));
+    assert_eq!(finding.verdict, Inconclusive);
+}
+
+#[test]
+fn callers_without_a_record_hold_nothing() {
+    let callers =
+        || canary(Figure::Callers(Callers { workload: "publish".to_owned(), max: Share(0.2) }));
+    let mut scene = versions(|_, _| GOOD, |_, _| GOOD);
+    assert_eq!(scene.find(callers()).verdict, Inconclusive);
+    scene.history.workloads.get_mut("publish").unwrap().keys = vec![(50, 0), (50, 0)];
+    held(&scene.find(callers()));
+    scene.history.workloads.get_mut("publish").unwrap().keys = vec![(50, 0), (50, 50)];
+    let finding = scene.find(callers());
+    assert_eq!(finding.verdict, Violated);
+    assert!(finding.why.contains("caller 1"), "{}", finding.why);
+}
+
+#[test]
+fn many_checks_share_one_probability_of_error() {
+    let failing = |_, k: u64| if k.is_multiple_of(11) { (Fate::Failed, 9) } else { GOOD };
+    let mut scene = versions(failing, |_, _| GOOD);
+    let low = |finding: &Finding| finding.measured.clone();
+    let alone = scene.find(failing_more());
+    let many = (0..50).map(|_| super::scene::check("one-of-many", failing_more()));
+    scene.plan.checks = many.collect();
+    let findings = crate::judge::judge(&scene.plan, &scene.history).findings;
+    let among_many = findings.iter().find(|finding| finding.check == "one-of-many").unwrap();
+    assert_ne!(low(&alone), low(among_many), "the interval is wider");
+}
