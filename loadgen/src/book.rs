@@ -14,6 +14,7 @@ use crate::outage::{Outage, Outages};
 use crate::outcome::{Answer, Outcome, Reason, Reasons};
 use crate::ring::Ring;
 use crate::schedule::Stride;
+use crate::split::Place;
 use crate::tally::{Again, Tally};
 pub use twins::Resent;
 use twins::{Sent, Twins};
@@ -59,6 +60,9 @@ struct Pages {
     idled_out: Retries,
     /// Without `due`, which is known at the end.
     tally: Tally,
+    /// By who answered, and the operation's key: how many were attempted, and how many
+    /// of these had no success.
+    keys: Vec<Vec<(u64, u64)>>,
     /// When the first and the last operation that were settled had been due,
     /// after T0.
     dues: Option<(Duration, Duration)>,
@@ -79,6 +83,7 @@ pub(crate) struct Closed {
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
     pub(crate) answers: Answers,
+    pub(crate) keys: Vec<Vec<(u64, u64)>>,
     pub(crate) dues: Option<(Duration, Duration)>,
     pub(crate) last: Duration,
 }
@@ -95,7 +100,12 @@ struct Settled {
     /// Nothing was attempted, for want of something of this machine.
     never_left: bool,
     again: Again,
+    /// Who answered it, where that is asked for.
+    place: Option<Place>,
 }
+
+/// More keys than this are not counted one by one.
+const MOST_KEYS: u64 = 10_000;
 
 impl Book {
     pub(crate) fn new(run: &str, workload: &str, stride: Stride) -> Self {
@@ -108,6 +118,7 @@ impl Book {
             retries: Retries::default(),
             idled_out: Retries::default(),
             tally: Tally::default(),
+            keys: Vec::new(),
             dues: None,
             last: Duration::ZERO,
             second: 0,
@@ -117,7 +128,8 @@ impl Book {
     /// Settles a sending that ended at `finished` after T0. `started` is
     /// absent if it was never begun. Says whether the operation has its fate
     /// now; one that is sent twice has it when both are settled. What the
-    /// answer said is there where answers are compared.
+    /// answer said is there where answers are compared, and who gave it where figures
+    /// are split.
     #[expect(clippy::needless_pass_by_value, reason = "taking the operation settles it for good")]
     pub(crate) fn settle(
         &self,
@@ -125,7 +137,7 @@ impl Book {
         started: Option<Duration>,
         finished: Duration,
         answer: &Answer,
-        said: Option<Said>,
+        (said, place): (Option<Said>, Option<Place>),
     ) -> bool {
         let outcome = answer.outcome();
         let again = Again {
@@ -133,8 +145,16 @@ impl Book {
             ..Again::default()
         };
         let never_left = answer.never_left();
-        let mut settled =
-            Settled { seq: op.seq, due: op.due, started, finished, outcome, never_left, again };
+        let mut settled = Settled {
+            seq: op.seq,
+            due: op.due,
+            started,
+            finished,
+            outcome,
+            never_left,
+            again,
+            place,
+        };
         let mut pages = self.0.borrow_mut();
         if let Some(reason) = answer.reason() {
             pages.reasons.count(reason);
@@ -242,6 +262,7 @@ impl Book {
             tally: pages.tally,
             duplicates,
             answers,
+            keys: pages.keys,
             dues: pages.dues,
             last: pages.last,
         }
@@ -251,7 +272,7 @@ impl Book {
 impl Pages {
     /// Writes down the fate of an operation.
     fn enter(&mut self, settled: Settled) {
-        let Settled { seq, due, started, finished, outcome, never_left, again } = settled;
+        let Settled { seq, due, started, finished, outcome, never_left, again, place } = settled;
         if never_left {
             self.last = self.last.max(finished);
             self.drop_one(seq, due);
@@ -263,9 +284,29 @@ impl Pages {
         }
         self.ledger.record(seq, outcome.into());
         self.tally.count(outcome);
-        self.tally.late += u64::from(self.ring.record(outcome, due, started, finished));
+        let part = place.map(|place| place.part);
+        self.tally.late += u64::from(self.ring.record(outcome, due, started, finished, part));
+        if let Some(place) = place {
+            self.count_key(place, outcome);
+        }
         self.last = self.last.max(finished);
         self.was_due(due);
+    }
+
+    fn count_key(&mut self, Place { part, key }: Place, outcome: Outcome) {
+        if key >= MOST_KEYS {
+            return;
+        }
+        if self.keys.len() <= part {
+            self.keys.resize_with(part + 1, Vec::new);
+        }
+        let keys = &mut self.keys[part];
+        let key = key as usize;
+        if keys.len() <= key {
+            keys.resize(key + 1, (0, 0));
+        }
+        keys[key].0 += 1;
+        keys[key].1 += u64::from(outcome != Outcome::Acked);
     }
 
     fn drop_one(&mut self, seq: u64, due: Duration) {
@@ -299,7 +340,8 @@ impl Pages {
             let never_left = false;
             let finished = now;
             let started = None;
-            self.enter(Settled { seq, due, started, finished, outcome, never_left, again });
+            let place = None;
+            self.enter(Settled { seq, due, started, finished, outcome, never_left, again, place });
         }
     }
 
@@ -314,9 +356,10 @@ impl Pages {
         while let Some(sealed) = self.ring.pop() {
             // A worker that panicked has not spoilt a sum of numbers.
             let mut collector = collector.lock().unwrap_or_else(PoisonError::into_inner);
-            collector.add(sealed.second, sealed.tally, sealed.latency.as_deref());
+            collector.add(sealed.second, sealed.tally, sealed.latency.as_deref(), &sealed.parts);
             drop(collector);
-            if let Some(latency) = sealed.latency {
+            let parts = sealed.parts.into_iter().map(|part| part.latency);
+            for latency in sealed.latency.into_iter().chain(parts) {
                 self.ring.recycle(latency);
             }
         }
@@ -403,7 +446,7 @@ mod tests {
                     let Some(op) = taker.try_next() else { break };
                     now = now.max(op.due);
                     if let Some(answer) = answer(number) {
-                        book.settle(op, Some(now), now, &answer, None);
+                        book.settle(op, Some(now), now, &answer, (None, None));
                     }
                     feed.release(below, now);
                     book.pass(now, &feed, below, &collector);

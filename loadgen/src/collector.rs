@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::latency::Latency;
-use crate::tally::{Second, Tally};
+use crate::tally::{Part, Second, Tally};
 
 /// The parts of the seconds that not every worker has sealed yet, and the sum
 /// of those that all have.
@@ -22,6 +22,7 @@ pub(crate) struct Collector {
     seconds: Vec<(u64, Tally)>,
     latency: Latency,
     measured: Tally,
+    parts: Vec<Part>,
     /// Seconds before this one are warm-up.
     warm_up: u64,
 }
@@ -39,6 +40,8 @@ pub(crate) struct Collected {
     pub(crate) latency: Latency,
     /// The sum of the seconds behind the warm-up.
     pub(crate) measured: Tally,
+    /// Those behind the warm-up, by who answered.
+    pub(crate) parts: Vec<Part>,
     pub(crate) warm_up: Duration,
 }
 
@@ -53,16 +56,23 @@ impl Collector {
             seconds: Vec::new(),
             latency: Latency::default(),
             measured: Tally::default(),
+            parts: Vec::new(),
             warm_up: warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0),
         }
     }
 
     /// Takes in one worker's part of a second.
-    pub(crate) fn add(&mut self, second: u64, tally: Tally, latency: Option<&Latency>) {
-        let pending = self.pending.entry(second).or_insert_with(|| Pending {
-            parts: 0,
-            second: Second { second, tally: Tally::default(), latency: Latency::default() },
-        });
+    pub(crate) fn add(
+        &mut self,
+        second: u64,
+        tally: Tally,
+        latency: Option<&Latency>,
+        parts: &[Part],
+    ) {
+        let pending = self
+            .pending
+            .entry(second)
+            .or_insert_with(|| Pending { parts: 0, second: Second::empty(second) });
         pending.parts += 1;
         pending.second.tally += tally;
         if let Some(latency) = latency {
@@ -70,6 +80,10 @@ impl Collector {
             if second >= self.warm_up {
                 self.latency.merge(latency);
             }
+        }
+        Part::merge(&mut pending.second.parts, parts);
+        if second >= self.warm_up {
+            Part::merge(&mut self.parts, parts);
         }
         // Each worker seals its seconds in order, so the oldest is whole first.
         while let Some(oldest) = self.pending.first_entry() {
@@ -91,6 +105,7 @@ impl Collector {
             seconds: std::mem::take(&mut self.seconds),
             latency: std::mem::take(&mut self.latency),
             measured: self.measured,
+            parts: std::mem::take(&mut self.parts),
             warm_up: Duration::from_secs(self.warm_up),
         }
     }
@@ -123,13 +138,13 @@ mod tests {
         let mut part = Latency::default();
         latency::record(&mut part.response, Duration::from_millis(3));
         let tally = Tally { due: 1, acked: 1, ..Tally::default() };
-        collector.add(0, tally, Some(&part));
-        collector.add(1, Tally::default(), None);
+        collector.add(0, tally, Some(&part), &[]);
+        collector.add(1, Tally::default(), None, &[]);
         assert!(receiver.try_recv().is_err());
-        collector.add(0, tally, Some(&part));
+        collector.add(0, tally, Some(&part), &[]);
         let second = receiver.try_recv().unwrap();
         assert_eq!((second.second, second.tally.acked, second.latency.response.len()), (0, 2, 2));
-        collector.add(1, Tally::default(), None);
+        collector.add(1, Tally::default(), None, &[]);
         assert!(receiver.try_recv().is_err(), "nothing was due in second 1");
         let collected = collector.finish();
         assert_eq!(collected.seconds.len(), 1);
@@ -144,7 +159,7 @@ mod tests {
         latency::record(&mut part.response, Duration::from_millis(3));
         let tally = Tally { due: 1, acked: 1, ..Tally::default() };
         for second in 0..4 {
-            collector.add(second, tally, Some(&part));
+            collector.add(second, tally, Some(&part), &[]);
         }
         let collected = collector.finish();
         assert_eq!(collected.warm_up, Duration::from_secs(2));

@@ -211,7 +211,6 @@ fn interval(
 mod tests {
     use super::*;
     use crate::latency::{self, Latency};
-    use crate::tally::Tally;
 
     fn second(number: u64) -> Second {
         let mut latency = Latency::default();
@@ -219,7 +218,7 @@ mod tests {
             latency::record(&mut latency.response, Duration::from_millis(millis * (number + 1)));
             latency::record(&mut latency.service, Duration::from_millis(millis));
         }
-        Second { second: number, tally: Tally::default(), latency }
+        Second { latency, ..Second::empty(number) }
     }
 
     #[test]

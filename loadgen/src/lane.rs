@@ -15,6 +15,7 @@ use crate::outcome::{Answer, Reason};
 use crate::payload::{Fields, Payload};
 use crate::reach::Unready;
 use crate::shape::Shape;
+use crate::split::Place;
 use crate::worker::Worker;
 
 /// No UTF-8, no JSON, no beginning of any usual format.
@@ -124,20 +125,23 @@ impl Lane {
     /// Settles an operation that began and ended at these times after T0.
     /// Whoever settles many at once reads the clock once.
     pub(crate) fn settle_at(&self, op: Op, started: Duration, finished: Duration, answer: &Answer) {
-        if self.worker.book.settle(op, Some(started), finished, answer, None) {
+        if self.worker.book.settle(op, Some(started), finished, answer, (None, None)) {
             self.worker.feed.settled();
         }
     }
 
-    /// [`Lane::settle`], with what the answer said where answers are compared.
+    /// [`Lane::settle`], with what the answer said where answers are compared, and who
+    /// gave it where figures are split.
     pub(crate) fn settle_said(
         &self,
         op: Op,
         started: Duration,
         answer: &Answer,
         said: Option<Said>,
+        part: Option<usize>,
     ) {
-        if self.worker.book.settle(op, Some(started), self.now(), answer, said) {
+        let place = part.map(|part| Place { part, key: self.shape().key(op.seq) });
+        if self.worker.book.settle(op, Some(started), self.now(), answer, (said, place)) {
             self.worker.feed.settled();
         }
     }

@@ -44,6 +44,20 @@ impl Progress {
     }
 }
 
+/// What became of the operations that one value of a split answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartReport {
+    /// The value.
+    pub value: String,
+    /// The counts; what is due is what was answered.
+    pub tally: Tally,
+    /// The latencies.
+    pub latency: Box<Latency>,
+    /// By key: how many operations were attempted, and how many of these had no
+    /// success; of the first 10,000 keys.
+    pub keys: Vec<(u64, u64)>,
+}
+
 /// The connections of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Connected {
@@ -76,6 +90,9 @@ pub struct Report {
     /// How the answers to operations that were sent again compare, where that
     /// was asked for.
     pub answers: Option<Answers>,
+    /// Those that each value of the split answered, warm-up left out; none without a
+    /// split.
+    pub parts: Vec<PartReport>,
     /// Stretches without a success, in order.
     pub outages: Vec<Outage>,
     /// How well the generator itself kept up.
@@ -121,6 +138,7 @@ impl Report {
             warm_up: Duration::ZERO,
             duplicates: Resent::default(),
             answers: None,
+            parts: Vec::new(),
             outages: Vec::new(),
             pump: Pump::default(),
             errors: Vec::new(),

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::latency::{self, Latency};
 use crate::outcome::Outcome;
-use crate::tally::{Again, LATE, Tally};
+use crate::tally::{Again, LATE, Part, Tally};
 
 /// Kept for use again; more than this are given back to the system after a
 /// long stall.
-const SPARES: usize = 4;
+const SPARES: usize = 8;
 
 /// The open seconds of one worker.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ struct Open {
     /// The second is over, so `tally.due` is known.
     over: bool,
     latency: Option<Box<Latency>>,
+    /// By who answered, as far as anybody did.
+    parts: Vec<Part>,
 }
 
 /// A sealed second; without histograms if nothing was attempted in it.
@@ -40,12 +42,39 @@ pub(crate) struct Sealed {
     pub(crate) second: u64,
     pub(crate) tally: Tally,
     pub(crate) latency: Option<Box<Latency>>,
+    pub(crate) parts: Vec<Part>,
 }
 
 impl Ring {
     /// Takes in an operation that was attempted: due, started (if it was) and
-    /// finished at these times after T0. Says whether it was late.
+    /// finished at these times after T0, and answered by this part. Says whether it
+    /// was late.
     pub(crate) fn record(
+        &mut self,
+        outcome: Outcome,
+        due: Duration,
+        started: Option<Duration>,
+        finished: Duration,
+        part: Option<usize>,
+    ) -> bool {
+        let late = self.record_whole(outcome, due, started, finished);
+        if let Some((part, started)) = part.zip(started) {
+            let at = self.index(due.as_secs());
+            let Self { open, spares, .. } = self;
+            let parts = &mut open[at].parts;
+            while parts.len() <= part {
+                let latency = spares.pop().unwrap_or_default();
+                parts.push(Part { tally: Tally::default(), latency });
+            }
+            let Part { tally, latency } = &mut parts[part];
+            tally.count(outcome);
+            tally.due += 1;
+            time(latency, outcome, due, started, finished);
+        }
+        late
+    }
+
+    fn record_whole(
         &mut self,
         outcome: Outcome,
         due: Duration,
@@ -61,11 +90,7 @@ impl Ring {
         open.tally.late += u64::from(late);
         let spares = &mut self.spares;
         let latency = open.latency.get_or_insert_with(|| spares.pop().unwrap_or_default());
-        latency::record(&mut latency.delay, delay);
-        if outcome != Outcome::Failed {
-            latency::record(&mut latency.service, finished.saturating_sub(started));
-            latency::record(&mut latency.response, finished.saturating_sub(due));
-        }
+        time(latency, outcome, due, started, finished);
         late
     }
 
@@ -95,7 +120,7 @@ impl Ring {
             |open| {
                 let second = self.first;
                 self.first += 1;
-                Sealed { second, tally: open.tally, latency: open.latency }
+                Sealed { second, tally: open.tally, latency: open.latency, parts: open.parts }
             },
         )
     }
@@ -125,6 +150,21 @@ impl Ring {
     }
 }
 
+/// Takes down how long an operation took.
+fn time(
+    latency: &mut Latency,
+    outcome: Outcome,
+    due: Duration,
+    started: Duration,
+    finished: Duration,
+) {
+    latency::record(&mut latency.delay, started.saturating_sub(due));
+    if outcome != Outcome::Failed {
+        latency::record(&mut latency.service, finished.saturating_sub(started));
+        latency::record(&mut latency.response, finished.saturating_sub(due));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,12 +178,12 @@ mod tests {
     #[test]
     fn a_second_is_sealed_when_it_is_over_and_settled() {
         let mut ring = Ring::default();
-        ring.record(Outcome::Acked, ms(100), Some(ms(100)), ms(101));
+        ring.record(Outcome::Acked, ms(100), Some(ms(100)), ms(101), None);
         assert!(ring.pop().is_none(), "it is not over");
         ring.over(0, 2);
         assert!(ring.pop().is_none(), "one is missing");
         ring.over(1, 0);
-        let late = ring.record(Outcome::Failed, ms(200), Some(ms(1_500)), ms(1_501));
+        let late = ring.record(Outcome::Failed, ms(200), Some(ms(1_500)), ms(1_501), None);
         assert!(late);
         let sealed = ring.pop().unwrap();
         let expected = Tally { due: 2, acked: 1, failed: 1, late: 1, ..Tally::default() };
@@ -165,7 +205,7 @@ mod tests {
             }
             let mut sealed = Vec::new();
             for &due in &dues {
-                ring.record(Outcome::Acked, ms(due), Some(ms(due)), ms(9_000));
+                ring.record(Outcome::Acked, ms(due), Some(ms(due)), ms(9_000), None);
                 sealed.extend(std::iter::from_fn(|| ring.pop()));
             }
             sealed.extend(std::iter::from_fn(|| ring.pop()));

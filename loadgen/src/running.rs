@@ -17,9 +17,10 @@ use crate::outage;
 use crate::outcome::Reasons;
 use crate::pump::Pump;
 use crate::reader::Readers;
-use crate::report::{Connected, Progress, Report};
+use crate::report::{Connected, PartReport, Progress, Report};
 use crate::schedule::Stride;
-use crate::tally::{Second, Tally};
+use crate::split::Split;
+use crate::tally::{Part, Second, Tally};
 use crate::worker::{self, Done, Gauge, Order};
 
 type Thread = JoinHandle<Result<Done, LoadError>>;
@@ -163,6 +164,35 @@ impl Drop for Running {
     }
 }
 
+/// Adds the counts of keys, of each part.
+fn add_keys(into: &mut Vec<Vec<(u64, u64)>>, more: &[Vec<(u64, u64)>]) {
+    into.resize_with(into.len().max(more.len()), Vec::new);
+    for (into, more) in into.iter_mut().zip(more) {
+        into.resize(into.len().max(more.len()), (0, 0));
+        for (into, more) in into.iter_mut().zip(more) {
+            *into = (into.0 + more.0, into.1 + more.1);
+        }
+    }
+}
+
+/// What each value of a split answered: all of them, also those that nobody met.
+fn parts(
+    split: Option<&Split>,
+    mut parts: Vec<Part>,
+    mut keys: Vec<Vec<(u64, u64)>>,
+) -> Vec<PartReport> {
+    let values = split.map_or(&[][..], |split| &split.values);
+    parts.resize_with(values.len(), Part::default);
+    keys.resize_with(values.len(), Vec::new);
+    let part = |((value, part), keys): ((&String, Part), Vec<(u64, u64)>)| PartReport {
+        value: value.clone(),
+        tally: part.tally,
+        latency: part.latency,
+        keys,
+    };
+    values.iter().zip(parts).zip(keys).map(part).collect()
+}
+
 fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, LoadError> {
     let mut ledger = Ledger::new(&order.run, &order.workload);
     let mut totals = Tally::default();
@@ -172,6 +202,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
     let mut last_settled = Duration::ZERO;
     let mut duplicates = Resent::default();
     let mut answers = Answers::default();
+    let mut keys: Vec<Vec<(u64, u64)>> = Vec::new();
     let mut dues: Option<(Duration, Duration)> = None;
     let mut retries = Retries::default();
     let mut idled_out = Retries::default();
@@ -188,6 +219,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
         last_settled = last_settled.max(closed.last);
         duplicates.merge(closed.duplicates);
         answers.merge(closed.answers);
+        add_keys(&mut keys, &closed.keys);
         if let Some((first, last)) = closed.dues {
             let (least, most) = dues.unwrap_or((first, last));
             dues = Some((least.min(first), most.max(last)));
@@ -212,6 +244,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
         last_due,
         duplicates,
         answers: order.target.compares().then_some(answers),
+        parts: parts(order.target.split(), collected.parts, keys),
         measured: collected.measured,
         warm_up: collected.warm_up,
         last_settled,

@@ -104,4 +104,39 @@ pub struct Second {
     pub tally: Tally,
     /// How long they took.
     pub latency: Latency,
+    /// The same of those that each value of a split answered, in the order of the
+    /// values: a worker's part may lack the last ones. What is due is what was
+    /// answered.
+    pub parts: Vec<Part>,
+}
+
+impl Second {
+    /// A second of which nothing is known yet.
+    #[must_use]
+    pub fn empty(second: u64) -> Self {
+        let (tally, latency, parts) = (Tally::default(), Latency::default(), Vec::new());
+        Self { second, tally, latency, parts }
+    }
+}
+
+/// The operations that one value of a split answered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Part {
+    /// What became of them.
+    pub tally: Tally,
+    /// How long they took.
+    pub latency: Box<Latency>,
+}
+
+impl Part {
+    /// Adds every part of `other` to those of `into`.
+    pub(crate) fn merge(into: &mut Vec<Self>, other: &[Self]) {
+        if into.len() < other.len() {
+            into.resize_with(other.len(), Self::default);
+        }
+        for (into, from) in into.iter_mut().zip(other) {
+            into.tally += from.tally;
+            into.latency.merge(&from.latency);
+        }
+    }
 }

@@ -423,7 +423,7 @@ mod tests {
             latency::record(&mut part.response, time);
         }
         let tally = Tally { due: acked + failed, acked, failed, ..Tally::default() };
-        Second { second, tally, latency: part }
+        Second { tally, latency: part, ..Second::empty(second) }
     }
 
     fn watch(text: &str, warm_up: u64, seconds: &[Second]) -> Kept {

@@ -39,6 +39,7 @@ use crate::reach::Unready;
 use crate::reader::Reader;
 use crate::route::Route;
 use crate::shape::Shape;
+use crate::split::Split;
 use crate::tls::Tls;
 
 pub use amqp::Amqp;
@@ -94,6 +95,10 @@ impl Transport {
                 route: Route::from_plan(&http.route, targets)?,
                 follow: http.follow_redirects,
                 compressed: http.compressed,
+                split: http.split.as_ref().map(|split| Split {
+                    header: split.header.to_ascii_lowercase(),
+                    values: split.values.clone(),
+                }),
             }),
             plan::workload::Transport::Amqp(amqp) => Self::Amqp(Amqp {
                 confirm_window: amqp.confirm_window,
@@ -240,6 +245,14 @@ impl Target {
     /// Whether the answers to operations that are sent again are compared.
     pub(crate) fn compares(&self) -> bool {
         matches!(self, Self::Http(target) if target.compares())
+    }
+
+    /// By which header of the answers the figures are split, if they are.
+    pub(crate) fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Http(target) => target.split(),
+            Self::Amqp(_) | Self::Redis(_) | Self::Kafka(_) | Self::Command(_) => None,
+        }
     }
 
     /// Whether there are connections that are made once and kept.

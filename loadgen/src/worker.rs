@@ -155,7 +155,7 @@ impl Worker {
     pub(crate) fn give_up(&self, due_before: Duration) {
         let (now, answer) = (self.now(), Answer::Failed(self.unsent()));
         while let Some(op) = self.feed.take_older(due_before) {
-            if self.book.settle(op, None, now, &answer, None) {
+            if self.book.settle(op, None, now, &answer, (None, None)) {
                 self.feed.settled();
             }
         }

@@ -108,7 +108,7 @@ impl Plan {
     #[must_use]
     pub fn count_of_workload<'a>(&self, series: &'a str) -> Option<(&'a str, &'a str)> {
         let parts = series.rsplit_once('.');
-        parts.filter(|(workload, _)| self.workloads.iter().any(|known| known.name == *workload))
+        parts.filter(|(workload, _)| self.workloads.iter().any(|known| known.is_named(workload)))
     }
 
     /// The phases as spans of time since the start of the first one.

@@ -120,7 +120,8 @@ fn a_system_of_somebodys_own_runs_what_it_can() {
         format!("check no-free-channel-ids: exhausted.matches is left out: {no_log}"),
         format!("check no-amqp-errors: amqp-errors.matches is left out: {no_log}"),
         "check as-good-as-stable: stable is left out: there is no --target stable=URL".to_owned(),
-        "check as-many-as-stable: stable.unsuccessful is left out: there is no --target stable=URL".to_owned(),
+        "check as-many-as-stable: stable.unsuccessful is left out: there is no --target stable=URL"
+            .to_owned(),
         format!("check restarts: process.restarts is left out: {NO_ROLE}"),
     ]);
     assert_eq!(left_out(&plan), expected);

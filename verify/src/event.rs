@@ -253,6 +253,10 @@ pub struct WorkloadSummary {
     /// How the answers to those compare, where that is asked for.
     #[serde(default)]
     pub answers: Option<Compared>,
+    /// By value of a split, and key: how many operations were attempted, and how many
+    /// of these had no success.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, Vec<(u64, u64)>>,
     /// Set when the generator itself failed.
     pub broken: Option<String>,
 }

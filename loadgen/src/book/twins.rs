@@ -209,7 +209,8 @@ mod tests {
         let hits = u8::from(said.as_ref().is_some_and(|said| said.hit == Some(true)));
         let again = Again { hits, ..Again::default() };
         let never_left = false;
-        let settled = Settled { seq: 7, due, started, finished, outcome, never_left, again };
+        let place = None;
+        let settled = Settled { seq: 7, due, started, finished, outcome, never_left, again, place };
         Sent { settled, said }
     }
 

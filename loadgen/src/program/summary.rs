@@ -73,6 +73,7 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
         }
         writeln!(out)?;
     }
+    write_parts(out, report)?;
     for outage in &report.outages {
         let end = if outage.open { "the end of the run".to_owned() } else { seconds(outage.to) };
         let length = seconds(outage.to.saturating_sub(outage.from));
@@ -85,6 +86,28 @@ fn write_text(out: &mut String, report: &Report, title: &Title) -> std::fmt::Res
     }
     for (reason, count) in &report.errors {
         writeln!(out, "  {count} × {reason}")?;
+    }
+    Ok(())
+}
+
+/// What each value of a split answered, and what nobody of them did.
+fn write_parts(out: &mut String, report: &Report) -> std::fmt::Result {
+    let mut answered = 0;
+    for part in &report.parts {
+        let Tally { due, acked, .. } = part.tally;
+        answered += due;
+        let share = |of: u64, all: u64| Unit::Share.show(of as f64 / all.max(1) as f64);
+        write!(out, "  {:<14}{due:>12}  {:>7}", part.value, share(due, report.measured.due))?;
+        if due > 0 {
+            let q = Quantiles::of(&part.latency.response);
+            let [p50, p95, p99] = [q.p50, q.p95, q.p99].map(seconds);
+            write!(out, "  {} acked, p50 {p50}, p95 {p95}, p99 {p99}", share(acked, due))?;
+        }
+        writeln!(out)?;
+    }
+    if !report.parts.is_empty() {
+        let other = report.measured.due.saturating_sub(answered);
+        writeln!(out, "  {:<14}{other:>12}  answered by none of these, or not at all", "other")?;
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ use crate::payload::Payload;
 use crate::reach::Unready;
 use crate::route::Route;
 use crate::shape::Shape;
+use crate::split::Split;
 use crate::tls::Tls;
 
 pub use ear::Compare;
@@ -95,6 +96,8 @@ pub struct Http {
     /// Ask for answers that are compressed, and read them where they are
     /// compared.
     pub compressed: bool,
+    /// By which header of the answers the figures are split.
+    pub split: Option<Split>,
 }
 
 impl Http {
@@ -117,6 +120,7 @@ impl Http {
             route: Route::default(),
             follow: 0,
             compressed: false,
+            split: None,
         }
     }
 }
@@ -155,6 +159,7 @@ pub(crate) struct Target {
     /// `None` where a redirect is an answer.
     follow: Option<Box<Follow>>,
     compressed: bool,
+    split: Option<Split>,
     form: Form,
 }
 
@@ -193,6 +198,7 @@ impl Target {
             safe: method.is_safe(),
             follow,
             compressed: http.compressed,
+            split: http.split.clone(),
             form: match http.version {
                 HttpVersion::Http1 => {
                     let proxy = address.asks_proxy();
@@ -220,11 +226,18 @@ impl Target {
         self.compare.is_asked()
     }
 
+    /// By which header of the answers the figures are split, if they are.
+    pub(super) fn split(&self) -> Option<&Split> {
+        self.split.as_ref()
+    }
+
     /// Whatever listens to an answer: to what is compared where `compares` and
-    /// that is asked for, and to redirects where they are followed.
+    /// that is asked for, to redirects where they are followed, and to who answers
+    /// where figures are split.
     fn ear(&self, compares: bool) -> Option<Ear<'_>> {
         let compares = compares && self.compares();
-        (compares || self.follow.is_some()).then(|| Ear::new(self, compares))
+        let listens = compares || self.follow.is_some() || self.split.is_some();
+        listens.then(|| Ear::new(self, compares))
     }
 
     /// How many files a connection has open.
@@ -306,7 +319,7 @@ async fn persist(
     attempts: &mut impl Attempts,
     op: &Op,
     started: Duration,
-) -> (Answer, Option<Said>) {
+) -> (Answer, Option<Said>, Option<usize>) {
     let mut ear = target.ear(op.sending != Sending::Only);
     let mut retries = 0;
     let mut answer = attempts.attempt(op, started, ear.as_mut()).await;
@@ -326,8 +339,9 @@ async fn persist(
     if retries > 0 {
         lane.retried(retries, &answer);
     }
+    let part = ear.as_ref().and_then(Ear::part);
     let said = ear.filter(|_| answer == Answer::Acked).and_then(|ear| ear.said(retries > 0));
-    (answer, said)
+    (answer, said, part)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod reach;
 mod redirect;
 mod redis;
 mod server;
+mod split;
 mod support;
 mod terminal;
 mod tls;

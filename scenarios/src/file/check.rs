@@ -252,7 +252,7 @@ fn ratio(table: &mut Table<'_, '_>, links: &Links) -> Ratio {
 }
 
 fn latency(table: &mut Table<'_, '_>, links: &Links) -> Latency {
-    let workload = links.refer(Kind::Workload, table.req_at("workload", "The workload."));
+    let workload = links.refer(Kind::Timed, table.req_at("workload", "The workload."));
     let phases = phases(table, links);
     let quantile = table.req_at("quantile", "The quantile: \"95%\".");
     Latency {

@@ -14,6 +14,9 @@ use crate::units::{Quantity, Span};
 pub(super) enum Kind {
     Phase,
     Workload,
+    /// A workload, or what a value of its split answered: of that the counts and the
+    /// response times are known, and nothing else.
+    Timed,
     /// A workload whose answers are compared.
     Compared,
     Fault,

@@ -7,8 +7,8 @@ use super::route;
 use crate::plan::data::{Data, Order};
 use crate::plan::shape::{Again, Shape};
 use crate::plan::workload::{
-    Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Statuses,
-    Transport, Workload,
+    Acks, Amqp, Arrival, Command, Expect, Hit, Http, Kafka, Late, Redis, RedisInto, Split,
+    Statuses, Transport, Workload,
 };
 use crate::program::Program;
 use crate::read::{At, Table};
@@ -317,6 +317,11 @@ fn read_http(table: &mut Table<'_, '_>) -> Http {
         "Ask for compressed answers (gzip), and read them where they are compared.",
         false,
     );
+    let split = table.opt_table(
+        "split",
+        "Figures apart by who answered: each value is a workload of its own then, WORKLOAD.VALUE, in checks of shares and response times.",
+        read_split,
+    );
     Http {
         url,
         method,
@@ -331,7 +336,36 @@ fn read_http(table: &mut Table<'_, '_>) -> Http {
         compressed,
         keepalive,
         route,
+        split,
     }
+}
+
+/// More values than this are no versions any more.
+const MOST_VALUES: usize = 16;
+
+fn read_split(table: &mut Table<'_, '_>) -> Split {
+    let header = table.req_at::<String>("header", "The header that says who answered.");
+    let values = table.list::<String>("values", "Its values, such as \"stable\" and \"canary\".");
+    let is_token =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !header.is_placeholder() && (header.value.is_empty() || !is_token(&header.value)) {
+        let message = format!("{:?} cannot be the name of a header here", header.value);
+        let help = Some("give one such as \"x-version\"".to_owned());
+        table.context.problem(Some(header.span.clone()), message, help);
+    }
+    for (index, value) in values.iter().enumerate() {
+        let name = &value.value;
+        if !is_token(name) || values[..index].iter().any(|other| other.value == *name) {
+            let message = format!("{name:?} cannot be a value here, or stands twice");
+            let help = Some("give words of letters, digits, - and _, each once".to_owned());
+            table.context.problem(Some(value.span.clone()), message, help);
+        }
+    }
+    if values.len() > MOST_VALUES {
+        let message = format!("{} values; {MOST_VALUES} are the most", values.len());
+        table.context.problem(Some(table.head()), message, None);
+    }
+    Split { header: header.value, values: values.into_iter().map(|at| at.value).collect() }
 }
 
 fn read_hit(table: &mut Table<'_, '_>) -> Option<Hit> {

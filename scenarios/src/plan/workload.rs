@@ -68,6 +68,30 @@ impl Workload {
             Transport::Amqp(_) | Transport::Redis(_) | Transport::Kafka(_) => false,
         }
     }
+
+    /// The header by which its figures are split, if they are.
+    #[must_use]
+    pub fn split(&self) -> Option<&Split> {
+        match &self.transport {
+            Transport::Http(http) => http.split.as_ref(),
+            Transport::Command(_)
+            | Transport::Amqp(_)
+            | Transport::Redis(_)
+            | Transport::Kafka(_) => None,
+        }
+    }
+
+    /// The names of its parts, where its figures are split: `WORKLOAD.VALUE`.
+    pub fn parts(&self) -> impl Iterator<Item = String> {
+        let values = self.split().into_iter().flat_map(|split| &split.values);
+        values.map(|value| format!("{}.{value}", self.name))
+    }
+
+    /// Whether this is its name or that of one of its parts.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.parts().any(|part| part == name)
+    }
 }
 
 const fn one() -> u32 {
@@ -178,6 +202,20 @@ pub struct Http {
     /// compared.
     #[serde(default)]
     pub compressed: bool,
+    /// By which header of the answers the figures are split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+}
+
+/// A header of the answers that says who answered, such as a version. The figures of
+/// each are those of a workload named `WORKLOAD.VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// The header's name.
+    pub header: String,
+    /// Its values; an answer with any other counts for none of them.
+    pub values: Vec<String>,
 }
 
 /// Where an answer says that the operation was known already. What stands there

@@ -211,6 +211,11 @@ fn report(load: Load, stopped: Duration) -> Report {
                 forbidden: report.forbidden,
                 limits: limits(&report.limits),
                 resent: report.duplicates,
+                keys: report
+                    .parts
+                    .iter()
+                    .map(|part| (part.value.clone(), part.keys.clone()))
+                    .collect(),
                 answers: report.answers.as_ref().map(|answers| answers.counts),
                 pump: PumpHistory {
                     due_seconds,

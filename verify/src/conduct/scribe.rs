@@ -20,6 +20,8 @@ use crate::signal::Cancel;
 pub(super) struct Scribe<'a> {
     writer: &'a mut Writer,
     counts: BTreeMap<String, Counts>,
+    /// The parts of each workload, in the order of the values of its split.
+    values: BTreeMap<String, Vec<String>>,
     end: u64,
 }
 
@@ -56,8 +58,12 @@ impl Counts {
 impl<'a> Scribe<'a> {
     pub(super) fn new(writer: &'a mut Writer, plan: &Plan, end: Duration) -> Self {
         let counts = plan.workloads.iter();
-        let counts = counts.map(|w| (w.name.clone(), Counts::new(w, plan.seed))).collect();
-        Self { writer, counts, end: end.as_secs() }
+        let parts = plan.workloads.iter().flat_map(Workload::parts);
+        let parts = parts.map(|part| (part, Counts::default()));
+        let counts = counts.map(|w| (w.name.clone(), Counts::new(w, plan.seed))).chain(parts);
+        let values = plan.workloads.iter().map(|w| (w.name.clone(), w.parts().collect()));
+        let (counts, values) = (counts.collect(), values.collect());
+        Self { writer, counts, values, end: end.as_secs() }
     }
 
     /// Writes until every observer has gone away and every workload has ended.
@@ -117,6 +123,27 @@ impl<'a> Scribe<'a> {
                 }
                 self.fill(workload, second.second + 1)?;
                 self.writer.latency(workload, &second)?;
+                self.settle_parts(workload, second)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of each part of a workload.
+    fn settle_parts(&mut self, workload: &str, second: Second) -> Result<(), FolderError> {
+        let names = self.values.get(workload).cloned().unwrap_or_default();
+        let number = second.second;
+        let mut parts = second.parts.into_iter();
+        for name in names {
+            let part = parts.next().unwrap_or_default();
+            self.fill(&name, number)?;
+            if let Some(counts) = self.counts.get_mut(&name) {
+                counts.add(part.tally);
+            }
+            self.fill(&name, number + 1)?;
+            if part.tally.due > 0 {
+                let (tally, latency) = (part.tally, *part.latency);
+                self.writer.latency(&name, &Second { tally, latency, ..Second::empty(number) })?;
             }
         }
         Ok(())

@@ -177,8 +177,7 @@ impl Writing<'_> {
         let mut seconds = Vec::new();
         let mut guilty = Vec::new();
         for (second, due) in world::due(name, self.world.end()) {
-            let mut told =
-                Second { second, tally: Tally::default(), latency: loadgen::Latency::default() };
+            let mut told = Second::empty(second);
             for sequence in due {
                 let (fate, micros) = self.world.answer(name, second, sequence);
                 ledger.add_due(1);

@@ -152,11 +152,7 @@ fn a_folder_tells_what_was_judged() {
         .event(Event::WorkloadEnded { workload: "publish".to_owned(), summary: Box::new(summary) })
         .unwrap();
     for second in 0..10 {
-        let mut told = loadgen::Second {
-            second,
-            tally: loadgen::Tally::default(),
-            latency: loadgen::Latency::default(),
-        };
+        let mut told = loadgen::Second::empty(second);
         told.latency.response.record(3_000).unwrap();
         writer.latency("publish", &told).unwrap();
     }

@@ -1,7 +1,7 @@
 //! `loadgen http`.
 
 use anyhow::{Context as _, bail};
-use loadgen::{Compare, Content, Http, HttpVersion, Transport};
+use loadgen::{Compare, Content, Http, HttpVersion, Split, Transport};
 use scenarios::plan::workload::{Hit, Statuses};
 use scenarios::pointer::Pointer;
 
@@ -35,6 +35,10 @@ pub(super) struct HttpArgs {
     /// Ask for answers that are compressed (gzip), and read them where they are compared
     #[arg(long)]
     compressed: bool,
+    /// Figures apart by who answered: a header of the answers and its values, such as
+    /// x-version=stable,canary
+    #[arg(long, value_name = "HEADER=VALUE,…")]
+    split: Option<Split>,
     /// Statuses that mean accepted
     #[arg(long, default_value = "200-299")]
     accepted: Statuses,
@@ -136,6 +140,7 @@ impl HttpArgs {
             route: connections.route,
             follow: self.follow_redirects.unwrap_or_default(),
             compressed: self.compressed,
+            split: self.split,
         };
         let carries = if self.http2 { Carries::Streams(self.streams) } else { Carries::One };
         let target = format!("http {}{}", http.url, http.route);

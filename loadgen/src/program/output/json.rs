@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use loadgen::{Answers, Histogram, Outage, Received, Report};
+use loadgen::report::PartReport;
+use loadgen::{Answers, Histogram, Outage, Quantiles, Received, Report};
 use serde_json::{Map, Value, json};
 
 use super::super::Offered;
@@ -36,6 +37,7 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
             "asked": connected.connections,
             "all_since_seconds": connected.all_since.map(|since| since.as_secs_f64()),
         })),
+        "split": report.parts.iter().map(part).collect::<Vec<_>>(),
         "answers": report.answers.as_ref().map(|answers| {
             let mut value = self::answers(answers, report);
             title.secrets.hide_in(&mut value);
@@ -68,6 +70,20 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
             "response_p99": seconds(row.response.p99, row.response.count),
             "response_max": seconds(row.response.max, row.response.count),
         })).collect::<Vec<_>>(),
+    })
+}
+
+/// What one value of a split answered.
+fn part(part: &PartReport) -> Value {
+    let Quantiles { count, p50, p95, p99, max, .. } = Quantiles::of(&part.latency.response);
+    let micros = |time: Duration| time.as_micros() as u64;
+    json!({
+        "value": part.value, "answered": part.tally.due, "acked": part.tally.acked,
+        "failed": part.tally.failed, "indeterminate": part.tally.indeterminate,
+        "response_us": {
+            "count": count, "p50": micros(p50), "p95": micros(p95), "p99": micros(p99),
+            "max": micros(max),
+        },
     })
 }
 

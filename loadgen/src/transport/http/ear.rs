@@ -17,6 +17,7 @@ use super::follow::is_redirect;
 use super::{Target, setting};
 use crate::answers::{Said, Value};
 use crate::error::LoadError;
+use crate::split::Split;
 
 /// The longest body that is kept, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -66,6 +67,10 @@ pub(super) struct Ear<'a> {
     body: Vec<u8>,
     header: bool,
     location: Option<Vec<u8>>,
+    /// By which header the figures are split.
+    split: Option<&'a Split>,
+    /// Who gave this answer.
+    part: Option<usize>,
 }
 
 /// How the content of an answer is encoded (RFC 9110, 8.4).
@@ -103,7 +108,14 @@ impl<'a> Ear<'a> {
             body: Vec::new(),
             header: false,
             location: None,
+            split: target.split.as_ref(),
+            part: None,
         }
+    }
+
+    /// Who gave the last answer, where that is asked for.
+    pub(super) fn part(&self) -> Option<usize> {
+        self.part
     }
 
     /// Whether it listens to what is compared.
@@ -112,21 +124,24 @@ impl<'a> Ear<'a> {
     }
 
     /// An answer begins; `header` finds one of its headers.
-    pub(super) fn begin(&mut self, status: u16, header: impl Fn(&str) -> Option<Vec<u8>>) {
+    pub(super) fn begin<'h>(&mut self, status: u16, header: impl Fn(&str) -> Option<&'h [u8]>) {
         self.body.clear();
         self.header = false;
         self.location = None;
         if self.follows && is_redirect(status) {
-            self.location = header("location");
+            self.location = header("location").map(<[u8]>::to_vec);
+        }
+        if let Some(split) = self.split {
+            self.part = header(&split.header).and_then(|value| split.part(value));
         }
         let Some(compare) = self.compare else { return };
         self.keeps = self.accepted.contains(status)
             && (compare.same.is_some() || matches!(compare.hit, Some(Hit::Body(_))));
         if self.keeps {
-            self.coding = Coding::of(header("content-encoding").as_deref());
+            self.coding = Coding::of(header("content-encoding"));
         }
         if let Some(Hit::Header(name)) = &compare.hit {
-            self.header = header(name).is_some_and(|value| says_yes(&value));
+            self.header = header(name).is_some_and(says_yes);
         }
     }
 
@@ -210,16 +225,18 @@ mod tests {
             body: Vec::new(),
             header: false,
             location: None,
+            split: None,
+            part: None,
         }
     }
 
     fn heard(compare: &Compare, status: u16, header: &str, body: &str) -> Said {
         let accepted: Statuses = "200-299".parse().unwrap();
         let mut ear = ear(compare, &accepted, false);
-        ear.begin(500, |_| Some(b"true".to_vec()));
+        ear.begin(500, |_| Some(b"true"));
         ear.hear(b"what an earlier attempt was told");
         ear.begin(status, |name| {
-            (!header.is_empty() && name == "x-hit").then(|| header.as_bytes().to_vec())
+            (!header.is_empty() && name == "x-hit").then_some(header.as_bytes())
         });
         if ear.keeps() {
             body.as_bytes().chunks(3).for_each(|part| ear.hear(part));
@@ -236,7 +253,7 @@ mod tests {
         let packed = packed.finish().unwrap();
         let said = |decompresses, coding: &str, body: &[u8]| {
             let mut ear = ear(&compare, &accepted, decompresses);
-            ear.begin(200, |_| Some(coding.as_bytes().to_vec()));
+            ear.begin(200, |_| Some(coding.as_bytes()));
             ear.hear(body);
             ear.said(false).unwrap()
         };

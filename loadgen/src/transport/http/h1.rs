@@ -156,8 +156,8 @@ impl Connection<'_> {
     async fn perform(&mut self, op: Op) {
         let started = self.lane.now();
         let (target, lane) = (self.target, self.lane);
-        let (answer, said) = persist(target, lane, self, &op, started).await;
-        self.lane.settle_said(op, started, &answer, said);
+        let (answer, said, part) = persist(target, lane, self, &op, started).await;
+        self.lane.settle_said(op, started, &answer, said, part);
         if let Answer::Failed(reason @ (Reason::Unreachable(_) | Reason::Here(_))) = &answer {
             self.lane.refused(reason);
             self.lane.pause(self.backoff.pause()).await;

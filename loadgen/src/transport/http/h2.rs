@@ -242,8 +242,8 @@ impl<'a> Strand<'a> {
     async fn perform(&mut self, op: Op) {
         let started = self.lane.now();
         let (target, lane) = (self.target, self.lane);
-        let (answer, said) = persist(target, lane, self, &op, started).await;
-        self.lane.settle_said(op, started, &answer, said);
+        let (answer, said, part) = persist(target, lane, self, &op, started).await;
+        self.lane.settle_said(op, started, &answer, said, part);
         match &answer {
             Answer::Failed(reason @ (Reason::Unreachable(_) | Reason::Here(_))) => {
                 self.lane.refused(reason);

@@ -120,12 +120,12 @@ impl Head {
 }
 
 /// The value of a header in a complete head, if it is there.
-pub(super) fn header(head: &[u8], name: &str) -> Option<Vec<u8>> {
+pub(super) fn header<'h>(head: &'h [u8], name: &str) -> Option<&'h [u8]> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     response.parse(head).ok()?;
     let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
-    Some(found.value.trim_ascii().to_vec())
+    Some(found.value.trim_ascii())
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn headers_are_found_whatever_their_case() {
         let head = b"HTTP/1.1 200 OK\r\nX-Hit:  true \r\n\r\n";
-        assert_eq!(header(head, "x-hit"), Some(b"true".to_vec()));
+        assert_eq!(header(head, "x-hit"), Some(&b"true"[..]));
         assert_eq!(header(head, "x-miss"), None);
     }
 

@@ -117,8 +117,8 @@ fn latency(table: &mut Table<'_, '_>, links: &Links) -> LatencyOf {
     }
     let quantile = quantile.map(|at| inside(table, at));
     LatencyOf {
-        workloads: links.refer_all(table.context, Kind::Workload, workloads),
-        stable: links.refer_all(table.context, Kind::Workload, stable),
+        workloads: links.refer_all(table.context, Kind::Timed, workloads),
+        stable: links.refer_all(table.context, Kind::Timed, stable),
         quantile,
         max,
         higher,
@@ -152,5 +152,5 @@ fn callers(table: &mut Table<'_, '_>, links: &Links) -> Callers {
         "The greatest share of one caller's requests that may fail.",
         Share(0.2),
     );
-    Callers { workload: links.refer(Kind::Workload, workload), max: inside(table, max) }
+    Callers { workload: links.refer(Kind::Timed, workload), max: inside(table, max) }
 }

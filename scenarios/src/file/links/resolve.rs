@@ -25,6 +25,8 @@ struct Names {
     series: BTreeMap<String, Source>,
     /// The checks that cannot be judged before the end, with their kinds.
     late_checks: BTreeMap<String, &'static str>,
+    /// The workloads of which these are parts.
+    splits: BTreeMap<String, String>,
     /// Workloads of which no answers are compared.
     incomparable: BTreeSet<String>,
     /// Sources of effects at which no order is read.
@@ -128,7 +130,12 @@ impl Names {
         let series = series_of(context, file);
         let orderless = file.effects.iter().filter(|item| item.value.order.is_none());
         let orderless = orderless.map(|item| item.name.value.clone()).collect();
-        let mut names = Self { items, series, late_checks, incomparable, orderless, out };
+        let split = |item: &Item<crate::plan::Workload>| {
+            let name = item.name.value.clone();
+            item.value.parts().map(move |part| (part, name.clone())).collect::<Vec<_>>()
+        };
+        let splits = file.workloads.iter().flat_map(split).collect();
+        let mut names = Self { items, series, late_checks, incomparable, orderless, splits, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -161,6 +168,10 @@ impl Names {
         match link.kind {
             Kind::Phase => self.find_item(context, "phase", "phases", link),
             Kind::Workload => self.find_item(context, "workload", "workloads", link),
+            Kind::Timed => match self.splits.get(&link.name.value) {
+                Some(workload) => Some(("workload".to_owned(), workload.clone())),
+                None => self.find_item(context, "workload", "workloads", link),
+            },
             Kind::Compared => {
                 let found = self.find_item(context, "workload", "workloads", link);
                 if found.is_some() && self.incomparable.contains(&link.name.value) {
@@ -309,12 +320,27 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
             series.insert(format!("{}.{}", name.value, info.name), Source { info, owner });
         }
     }
+    for item in file.workloads.iter().filter(|item| !item.name.is_placeholder()) {
+        for part in item.value.parts() {
+            for info in WORKLOAD.iter().filter(|info| of_parts(&info.name)) {
+                let owner = (item.kind.to_owned(), item.name.value.clone());
+                series
+                    .insert(format!("{part}.{}", info.name), Source { info: info.clone(), owner });
+            }
+        }
+    }
     for info in HOST {
         let owner = ("probe".to_owned(), HOST_NAME.to_owned());
         let source = Source { info: info.clone(), owner };
         series.insert(format!("{HOST_NAME}.{}", info.name), source);
     }
     series
+}
+
+/// What is known of the operations that one value of a split answered. What was due
+/// and never answered is nobody's.
+fn of_parts(count: &str) -> bool {
+    matches!(count, "due" | "acked" | "failed" | "indeterminate" | "unsuccessful")
 }
 
 fn article(unit: Unit) -> &'static str {

@@ -32,7 +32,7 @@ fn stated(check: &Check) -> Referred {
 fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Phase => "phase",
-        Kind::Workload | Kind::Compared => "workload",
+        Kind::Workload | Kind::Timed | Kind::Compared => "workload",
         Kind::Fault => "fault",
         Kind::Effects | Kind::Ordered => "effects",
         Kind::Check | Kind::LiveCheck => "check",

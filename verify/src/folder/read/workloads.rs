@@ -31,6 +31,12 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
                 continue;
             }
         };
+        for (part, value) in workload.parts().zip(workload.split().iter().flat_map(|s| &s.values)) {
+            let response = latencies.remove(&part).unwrap_or_default().response;
+            let keys = summary.keys.get(value).cloned().unwrap_or_default();
+            let told = WorkloadHistory { keys, ..WorkloadHistory::with_times(&part, response) };
+            history.workloads.insert(part, told);
+        }
         let latencies = latencies.remove(&workload.name).unwrap_or_default();
         let shape = Shape::from_plan(workload, plan.seed);
         let answers = summary.answers.map(|counts| {

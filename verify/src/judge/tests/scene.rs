@@ -197,6 +197,7 @@ impl Scene {
                 route: Route::default(),
                 follow_redirects: 0,
                 compressed: false,
+                split: None,
             }),
         });
         self

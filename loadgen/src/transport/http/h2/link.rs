@@ -321,7 +321,7 @@ impl Wire {
         self.heard.set(lane.now());
         let status = response.status().as_u16();
         if let Some(ear) = ear.as_deref_mut() {
-            let header = |name: &str| Some(response.headers().get(name)?.as_bytes().to_vec());
+            let header = |name: &str| Some(response.headers().get(name)?.as_bytes());
             ear.begin(status, header);
         }
         let mut ear = ear.filter(|ear| ear.keeps());
