@@ -27,6 +27,8 @@ pub enum Kind {
     Worker,
     /// From one Redis list into another, or aside when it was tried three times.
     Trier,
+    /// HTTP, by a stable and a new version behind a balancer.
+    Versions,
 }
 
 /// A form of a service, and the checks that must be violated by it.
@@ -34,7 +36,8 @@ pub type Variant = (&'static str, &'static [&'static str]);
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Shop, Self::Ledger, Self::Worker, Self::Trier];
+    pub const ALL: [Self; 5] =
+        [Self::Shop, Self::Ledger, Self::Worker, Self::Trier, Self::Versions];
 
     /// Its name, and that of its scenario.
     #[must_use]
@@ -44,6 +47,7 @@ impl Kind {
             Self::Ledger => "ledger",
             Self::Worker => "worker",
             Self::Trier => "trier",
+            Self::Versions => "versions",
         }
     }
 
@@ -61,6 +65,13 @@ impl Kind {
             }
             Self::Worker => &[("forgets", &["nothing-lost"]), ("repeats", &["nothing-lost"])],
             Self::Trier => &[("drops-poison", &["nothing-lost"])],
+            Self::Versions => &[
+                ("errors", &["errors"]),
+                ("slower", &["typical"]),
+                ("slow-tail", &["tail"]),
+                ("one-caller", &["callers", "errors"]),
+                ("wrong-split", &["split"]),
+            ],
         }
     }
 }
@@ -90,6 +101,7 @@ impl Stranger {
             Kind::Ledger => begin.ledger()?,
             Kind::Worker => begin.worker()?,
             Kind::Trier => begin.trier()?,
+            Kind::Versions => begin.versions()?,
         };
         Ok(Self { kind, told, _lab: lab, _logs: logs })
     }
@@ -171,6 +183,14 @@ impl Begin<'_> {
         self.run("trier", &line, Restart::Always)?;
         wait::until("the worker's log", PATIENCE, || Path::new(&log).exists().then_some(()))?;
         Ok(vec![format!("--target=redis={}", redis.url), format!("--set=log={log}")])
+    }
+
+    fn versions(&self) -> Result<Vec<String>> {
+        let (port, pid_file) = (free_port()?, self.file("versions.pid"));
+        let line = self.python("versions.py", &[("--port", port)], &[("--pid-file", &pid_file)]);
+        self.run("versions", &line, Restart::Always)?;
+        answers(port)?;
+        Ok(vec![format!("--target=service=http://127.0.0.1:{port}")])
     }
 
     fn redis(&self) -> Result<Redis> {

@@ -59,3 +59,22 @@ fn what_the_loads_own_poison_does_is_held_against_nobody() {
         assert!(shown.contains("starved"), "the host is not shown:\n{shown}");
     }
 }
+
+/// What is wrong with the new version is told by the check that is for it; that both
+/// are slow at the same times is held against nobody.
+#[test]
+fn a_new_version_is_judged_beside_the_stable_one() {
+    let _machine = Machine::acquire().unwrap();
+    let (code, record) = judged(Kind::Versions, "noisy");
+    assert_eq!(code, Some(i32::from(exit::HELD)), "{:#?}", not_held(&record));
+    assert!(finding(&record, "typical").measured.contains("times the stable version's"));
+
+    let (code, record) = judged(Kind::Versions, "one-caller");
+    assert_eq!(code, Some(i32::from(exit::VIOLATED)), "{}", record.headline);
+    let callers = finding(&record, "callers");
+    assert_eq!(callers.verdict, Verdict::Violated);
+    assert!(callers.why.contains("caller 7,"), "{}", callers.why);
+    for good in ["typical", "tail", "split"] {
+        assert_eq!(finding(&record, good).verdict, Verdict::Held, "{:?}", finding(&record, good));
+    }
+}

@@ -64,9 +64,8 @@ fn bound(figure: &Figure) -> String {
     match figure {
         Figure::Share(share) => {
             let max = share.max.map(|max| format!("at most {}", words::share(max.0)));
-            let more = share
-                .more
-                .map(|more| format!("at most {} points above stable", words::share(more.0)));
+            let more =
+                share.more.map(|more| format!("at most {} above stable", words::points(more.0)));
             max.into_iter().chain(more).collect::<Vec<_>>().join(", ")
         }
         Figure::Latency(latency) => {
@@ -77,10 +76,9 @@ fn bound(figure: &Figure) -> String {
             let max = latency.max.map(|max| {
                 format!("{of} within {}", words::show(Unit::Seconds, max.as_secs_f64()))
             });
-            let higher = latency.higher.map(|higher| format!("{of} at most {higher} above stable"));
-            let by = latency.higher_by.map(|by| format!("{of} at most {by} above stable"));
-            let floor = latency.floor.map(|floor| format!("or {floor} if that is more"));
-            max.into_iter().chain(higher).chain(by).chain(floor).collect::<Vec<_>>().join(", ")
+            let allowed = latency::allowed(latency);
+            let above = allowed.map(|allowed| format!("{of} at most {allowed} above stable"));
+            max.into_iter().chain(above).collect::<Vec<_>>().join(", ")
         }
         Figure::Split(split) => {
             let shares: Vec<String> =

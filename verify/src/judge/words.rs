@@ -38,6 +38,12 @@ pub(super) fn share(value: f64) -> String {
     format!("{}%", format!("{percent:.places$}").trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// A difference of shares: `1 point`, `0.5 points`.
+pub(super) fn points(value: f64) -> String {
+    let points = number(value * 100.0);
+    format!("{points} point{}", if points == "1" { "" } else { "s" })
+}
+
 /// `1 sample`, `2 samples`.
 pub(super) fn plural(number: u64, word: &str) -> String {
     format!("{} {word}{}", count(number), if number == 1 { "" } else { "s" })

@@ -206,21 +206,13 @@ impl One<'_> {
         let tolerance = Tolerance {
             factor: 1.0 + self.latency.higher.map_or(f64::INFINITY, |share| share.0),
             most: seconds(self.latency.higher_by, f64::INFINITY),
-            least: seconds(self.latency.floor, 0.0),
+            least: seconds(self.latency.floor, f64::NEG_INFINITY),
         };
         let figure = match self.latency.quantile {
             Some(quantile) => words::share(quantile.0),
             None => "typically".to_owned(),
         };
-        let allowed = match (self.latency.higher, self.latency.higher_by) {
-            (Some(higher), Some(by)) => format!("{higher} or {by}"),
-            (Some(higher), None) => higher.to_string(),
-            (None, by) => by.map_or_else(String::new, |by| by.to_string()),
-        };
-        let allowed = match self.latency.floor {
-            Some(floor) => format!("{allowed}, or {floor} if that is more,"),
-            None => allowed,
-        };
+        let allowed = allowed(self.latency).unwrap_or_default();
         let what = format!("{}: {figure} at most {allowed} above the stable version", self.what);
         if self.requests() <= 0.0 {
             return Part::open(&what, "The new version answered nothing.");
@@ -266,6 +258,18 @@ impl One<'_> {
         });
         let micros = found.map_or(0, |&(value, _)| value);
         words::show(Unit::Seconds, micros as f64 / 1e6)
+    }
+}
+
+/// How much more than on the stable version is allowed, in words.
+pub(super) fn allowed(latency: &LatencyOf) -> Option<String> {
+    let share = latency.higher.map(|share| share.to_string());
+    let by = latency.higher_by.map(|span| span.to_string());
+    let both = share.into_iter().chain(by).collect::<Vec<_>>().join(" or ");
+    match latency.floor {
+        _ if both.is_empty() => None,
+        Some(floor) => Some(format!("{both} (but {floor} in any case)")),
+        None => Some(both),
     }
 }
 

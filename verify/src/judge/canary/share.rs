@@ -172,7 +172,7 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
 }
 
 fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
-    let what = format!("at most {} points more than the stable version", words::share(more));
+    let what = format!("at most {} more than the stable version", words::points(more));
     let strata: Vec<(Vec<Block>, Vec<Block>)> =
         sides.iter().map(|side| (side.canary.clone(), side.stable.clone())).collect();
     let difference = Difference::of(&strata, error);
@@ -184,9 +184,9 @@ fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
     let measured =
         format!("{} against {}", told(&difference.canary), words::share(difference.stable.share()));
     let why = format!(
-        "{measured} of the stable version's: {} to {} points more; {what}.{missing}",
-        words::share(difference.interval.low),
-        words::share(difference.interval.high)
+        "{measured} of the stable version's: {} to {} more; {what}.{missing}",
+        words::number(difference.interval.low * 100.0),
+        words::points(difference.interval.high)
     );
     let first = sides.iter().flat_map(|side| side.seconds.iter().zip(&side.canary));
     let stable = difference.stable.share();

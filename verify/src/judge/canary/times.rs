@@ -92,7 +92,7 @@ impl Tolerance {
     /// A factor alone.
     #[must_use]
     pub const fn factor(factor: f64) -> Self {
-        Self { factor, most: f64::INFINITY, least: 0.0 }
+        Self { factor, most: f64::INFINITY, least: f64::NEG_INFINITY }
     }
 
     /// What a time in microseconds may become. Grows with the time.
