@@ -14,7 +14,7 @@ use crate::outage::{Outage, Outages};
 use crate::outcome::{Answer, Outcome, Reason, Reasons};
 use crate::ring::Ring;
 use crate::schedule::Stride;
-use crate::split::Place;
+use crate::split::{Keys, Place};
 use crate::tally::{Again, Tally};
 pub use twins::Resent;
 use twins::{Sent, Twins};
@@ -60,9 +60,7 @@ struct Pages {
     idled_out: Retries,
     /// Without `due`, which is known at the end.
     tally: Tally,
-    /// By who answered, and the operation's key: how many were attempted, and how many
-    /// of these had no success.
-    keys: Vec<Vec<(u64, u64)>>,
+    keys: Keys,
     /// When the first and the last operation that were settled had been due,
     /// after T0.
     dues: Option<(Duration, Duration)>,
@@ -83,7 +81,7 @@ pub(crate) struct Closed {
     pub(crate) tally: Tally,
     pub(crate) duplicates: Resent,
     pub(crate) answers: Answers,
-    pub(crate) keys: Vec<Vec<(u64, u64)>>,
+    pub(crate) keys: Keys,
     pub(crate) dues: Option<(Duration, Duration)>,
     pub(crate) last: Duration,
 }
@@ -104,9 +102,6 @@ struct Settled {
     place: Option<Place>,
 }
 
-/// More keys than this are not counted one by one.
-const MOST_KEYS: u64 = 10_000;
-
 impl Book {
     pub(crate) fn new(run: &str, workload: &str, stride: Stride) -> Self {
         Self(RefCell::new(Pages {
@@ -118,7 +113,7 @@ impl Book {
             retries: Retries::default(),
             idled_out: Retries::default(),
             tally: Tally::default(),
-            keys: Vec::new(),
+            keys: Keys::default(),
             dues: None,
             last: Duration::ZERO,
             second: 0,
@@ -287,26 +282,10 @@ impl Pages {
         let part = place.map(|place| place.part);
         self.tally.late += u64::from(self.ring.record(outcome, due, started, finished, part));
         if let Some(place) = place {
-            self.count_key(place, outcome);
+            self.keys.count(place, outcome);
         }
         self.last = self.last.max(finished);
         self.was_due(due);
-    }
-
-    fn count_key(&mut self, Place { part, key }: Place, outcome: Outcome) {
-        if key >= MOST_KEYS {
-            return;
-        }
-        if self.keys.len() <= part {
-            self.keys.resize_with(part + 1, Vec::new);
-        }
-        let keys = &mut self.keys[part];
-        let key = key as usize;
-        if keys.len() <= key {
-            keys.resize(key + 1, (0, 0));
-        }
-        keys[key].0 += 1;
-        keys[key].1 += u64::from(outcome != Outcome::Acked);
     }
 
     fn drop_one(&mut self, seq: u64, due: Duration) {

@@ -19,7 +19,7 @@ use crate::pump::Pump;
 use crate::reader::Readers;
 use crate::report::{Connected, PartReport, Progress, Report};
 use crate::schedule::Stride;
-use crate::split::Split;
+use crate::split::{Keys, Split};
 use crate::tally::{Part, Second, Tally};
 use crate::worker::{self, Done, Gauge, Order};
 
@@ -164,26 +164,11 @@ impl Drop for Running {
     }
 }
 
-/// Adds the counts of keys, of each part.
-fn add_keys(into: &mut Vec<Vec<(u64, u64)>>, more: &[Vec<(u64, u64)>]) {
-    into.resize_with(into.len().max(more.len()), Vec::new);
-    for (into, more) in into.iter_mut().zip(more) {
-        into.resize(into.len().max(more.len()), (0, 0));
-        for (into, more) in into.iter_mut().zip(more) {
-            *into = (into.0 + more.0, into.1 + more.1);
-        }
-    }
-}
-
 /// What each value of a split answered: all of them, also those that nobody met.
-fn parts(
-    split: Option<&Split>,
-    mut parts: Vec<Part>,
-    mut keys: Vec<Vec<(u64, u64)>>,
-) -> Vec<PartReport> {
+fn parts(split: Option<&Split>, mut parts: Vec<Part>, keys: Keys) -> Vec<PartReport> {
     let values = split.map_or(&[][..], |split| &split.values);
     parts.resize_with(values.len(), Part::default);
-    keys.resize_with(values.len(), Vec::new);
+    let keys = keys.of_parts(values.len());
     let part = |((value, part), keys): ((&String, Part), Vec<(u64, u64)>)| PartReport {
         value: value.clone(),
         tally: part.tally,
@@ -202,7 +187,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
     let mut last_settled = Duration::ZERO;
     let mut duplicates = Resent::default();
     let mut answers = Answers::default();
-    let mut keys: Vec<Vec<(u64, u64)>> = Vec::new();
+    let mut keys = Keys::default();
     let mut dues: Option<(Duration, Duration)> = None;
     let mut retries = Retries::default();
     let mut idled_out = Retries::default();
@@ -219,7 +204,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
         last_settled = last_settled.max(closed.last);
         duplicates.merge(closed.duplicates);
         answers.merge(closed.answers);
-        add_keys(&mut keys, &closed.keys);
+        keys.merge(&closed.keys);
         if let Some((first, last)) = closed.dues {
             let (least, most) = dues.unwrap_or((first, last));
             dues = Some((least.min(first), most.max(last)));

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::outcome::Outcome;
+
 /// By which header, with the values that count. Any other answer counts for nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
@@ -47,9 +49,68 @@ pub(crate) struct Place {
     pub(crate) key: u64,
 }
 
+/// More keys than this are not counted one by one.
+const MOST_KEYS: u64 = 10_000;
+
+/// By part and key: how many operations were attempted, and how many of these had no
+/// success.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keys(Vec<Vec<(u64, u64)>>);
+
+impl Keys {
+    /// Counts an operation that was answered.
+    pub(crate) fn count(&mut self, Place { part, key }: Place, outcome: Outcome) {
+        if key >= MOST_KEYS {
+            return;
+        }
+        let key = key as usize;
+        let keys = self.part(part, key + 1);
+        keys[key].0 += 1;
+        keys[key].1 += u64::from(outcome != Outcome::Acked);
+    }
+
+    /// Adds what another worker has counted.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (part, more) in other.0.iter().enumerate() {
+            let keys = self.part(part, more.len());
+            for (into, more) in keys.iter_mut().zip(more) {
+                *into = (into.0 + more.0, into.1 + more.1);
+            }
+        }
+    }
+
+    /// Those of so many parts.
+    pub(crate) fn of_parts(mut self, parts: usize) -> Vec<Vec<(u64, u64)>> {
+        self.0.resize_with(parts, Vec::new);
+        self.0
+    }
+
+    /// The keys of a part: at least so many.
+    fn part(&mut self, part: usize, keys: usize) -> &mut Vec<(u64, u64)> {
+        if self.0.len() <= part {
+            self.0.resize_with(part + 1, Vec::new);
+        }
+        let known = &mut self.0[part];
+        known.resize(known.len().max(keys), (0, 0));
+        known
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_several_workers_have_counted_is_the_sum() {
+        let (mut one, mut other) = (Keys::default(), Keys::default());
+        one.count(Place { part: 1, key: 2 }, Outcome::Acked);
+        other.count(Place { part: 1, key: 2 }, Outcome::Failed);
+        other.count(Place { part: 0, key: 0 }, Outcome::Acked);
+        other.count(Place { part: 0, key: MOST_KEYS }, Outcome::Acked);
+        one.merge(&other);
+        let parts = one.of_parts(3);
+        assert_eq!(parts, [vec![(1, 0)], vec![(0, 0), (0, 0), (2, 1)], vec![]]);
+    }
 
     #[test]
     fn a_split_is_a_header_with_its_values() {

@@ -6,13 +6,15 @@
 //! other tools use. Every run has a seed of its own, made from that of the table.
 
 mod rules;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use self::rules::{Ours, Verdicts};
+use self::rules::Verdicts;
 use self::world::{Truth, World};
 
 /// A kind of runs.
@@ -134,13 +136,12 @@ fn judge(case: &Case, window: Window, seed: u64) -> Counts {
     let mut random = fastrand::Rng::with_seed(seed);
     let run = world::run(case.world, case.truth, window, &mut random);
     let mut counts = Counts { runs: 1, ..Counts::default() };
-    let mut ours = Ours::default();
     let mut last = Verdicts::default();
     let all = run.seconds.len();
     for look in (1..=all).filter(|look| look % window.look as usize == 0 || *look == all) {
         let so_far = &run.seconds[..look];
         if counts.violated == 0 {
-            last = ours.look(so_far);
+            last = rules::ours(so_far);
             if last.is_violated {
                 counts.violated = 1;
                 counts.seconds = look as u64;

@@ -73,7 +73,7 @@ impl Workload {
     #[must_use]
     pub fn split(&self) -> Option<&Split> {
         match &self.transport {
-            Transport::Http(http) => http.split.as_ref(),
+            Transport::Http(http) => http.split.as_deref(),
             Transport::Command(_)
             | Transport::Amqp(_)
             | Transport::Redis(_)
@@ -204,7 +204,7 @@ pub struct Http {
     pub compressed: bool,
     /// By which header of the answers the figures are split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<Split>,
+    pub split: Option<Box<Split>>,
 }
 
 /// A header of the answers that says who answered, such as a version. The figures of

@@ -216,6 +216,37 @@ speed = { series = "service.errors", phases = ["load"], max = "1/s", poison = { 
 
 With `until` the counter is judged only while no poison is under way: when all that had come due was given up. Errors at such times are the system's own, whatever the number of retries is, and too many of them are violated. Not seen are errors that only come while poison is under way, such as a whole batch that fails because of one message; give `each` to bound them. Where poison is under way nearly always the check is inconclusive, unless all errors together are few enough: give a smaller share of poison, or a longer run.
 
+## A new version beside the stable one
+
+A balancer sends a part of the traffic to a new version, and each answer says in a header which version gave it. With `split` the load keeps apart what each of them answered: `users.canary` and `users.stable` are workloads of their own then, of which the counts `due` (what they answered), `acked`, `failed`, `indeterminate` and `unsuccessful` and the response times are known. What nobody answered is neither's. Without such a header two workloads, each with a URL of its own, do as well.
+
+```toml
+[[workload]]
+name = "users"
+rate = "500/s"
+phases = ["canary"]
+http = { url = "${target.service}/", method = "GET", split = { header = "x-version", values = ["stable", "canary"] } }
+
+[[check]]
+name = "errors"
+title = "at most 0.5 % of the new version's answers are errors, and 1 point more than stable's"
+canary = { phases = ["canary"], share = { of = "users.canary.unsuccessful", to = "users.canary.due", stable_of = "users.stable.unsuccessful", stable_to = "users.stable.due", max = "0.5%", more = "1%" } }
+
+[[check]]
+name = "response-time"
+title = "95 % of its answers come within 5 ms, and take at most 10 % longer than stable's"
+canary = { phases = ["canary"], latency = { workloads = ["users.canary"], stable = ["users.stable"], quantile = "95%", max = "5ms", higher = "10%", higher_by = "1s" } }
+
+[[check]]
+name = "split"
+title = "it gets a twentieth of the traffic"
+canary = { phases = ["canary"], split = { canary = "users.canary.due", stable = "users.stable.due", shares = ["5%"] } }
+```
+
+`share` takes any counters, such as those of a `prometheus` probe of each version: rejections, time-outs, errors in a log. `latency` without a `quantile` compares the typical time; with several workloads, such as one for each route, each is judged by itself and all together. `callers` is about the keys of a workload (`@{key}`): one that fails always is lost, however few its requests are.
+
+A figure is *violated* where it lies beyond its bound for certain, *held* where it certainly keeps it, and *inconclusive* between: then the check says how many more requests it takes. All canary checks of a scenario share one probability of error, 1 % unless `confidence` says otherwise, and keep to it however often one looks, so that a run may end early (`[safety] stop_if`). What the stable version suffers at the same time is not held against the new one. How often they are wrong, `verify calibrate` measures ([figures](calibration.md)).
+
 ## What does not exist yet
 
 A stream, its consumer group or a table that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.

@@ -3,7 +3,7 @@
 
 use super::world::{CALLERS, ROUTES, Second};
 use crate::judge::canary::Compared;
-use crate::judge::canary::estimate::{Difference, Estimate, Side};
+use crate::judge::canary::estimate::{Difference, Estimate, Side, Sides};
 use crate::judge::canary::times::{self, Pair};
 use crate::stats::blocks::Block;
 use crate::stats::median::median;
@@ -28,34 +28,27 @@ impl Verdicts {
     }
 }
 
-/// Our checks.
-#[derive(Debug, Default)]
-pub(super) struct Ours;
-
-impl Ours {
-    /// Judges the seconds so far.
-    pub(super) fn look(&mut self, seconds: &[Second]) -> Verdicts {
-        let error = ERROR / CHECKS;
-        let mut verdicts = Verdicts { is_violated: false, is_held: true };
-        errors(seconds, error, &mut verdicts);
-        let all: Vec<Pair> = seconds.iter().map(|second| second.all.clone()).collect();
-        latency(&all, Some(0.95), Some(5e-3), 1.10, error, &mut verdicts);
-        latency(&all, Some(0.99), None, 1.25, error, &mut verdicts);
-        latency(&all, None, None, 1.10, error, &mut verdicts);
-        for route in 0..ROUTES {
-            let pairs: Vec<Pair> =
-                seconds.iter().map(|second| second.routes[route].clone()).collect();
-            let error = error / ROUTES as f64;
-            latency(&pairs, None, None, 1.25, error, &mut verdicts);
-        }
-        split(seconds, error, &mut verdicts);
-        callers(seconds, error, &mut verdicts);
-        verdicts
+/// Judges the seconds so far by our checks.
+pub(super) fn ours(seconds: &[Second]) -> Verdicts {
+    let error = ERROR / CHECKS;
+    let mut verdicts = Verdicts { is_violated: false, is_held: true };
+    errors(seconds, error, &mut verdicts);
+    let all: Vec<Pair> = seconds.iter().map(|second| second.all.clone()).collect();
+    latency(&all, Some(0.95), Some(5e-3), 1.10, error, &mut verdicts);
+    latency(&all, Some(0.99), None, 1.25, error, &mut verdicts);
+    latency(&all, None, None, 1.10, error, &mut verdicts);
+    for route in 0..ROUTES {
+        let pairs: Vec<Pair> = seconds.iter().map(|second| second.routes[route].clone()).collect();
+        let error = error / ROUTES as f64;
+        latency(&pairs, None, None, 1.25, error, &mut verdicts);
     }
+    split(seconds, error, &mut verdicts);
+    callers(seconds, error, &mut verdicts);
+    verdicts
 }
 
-fn strata(seconds: &[Second]) -> Vec<(Vec<Block>, Vec<Block>)> {
-    let mut strata: Vec<(Vec<Block>, Vec<Block>)> = Vec::new();
+fn strata(seconds: &[Second]) -> Vec<Sides> {
+    let mut strata: Vec<Sides> = Vec::new();
     let mut share = 0.0;
     for second in seconds {
         if strata.is_empty() || (second.share - share).abs() > 1e-9 {

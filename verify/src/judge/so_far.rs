@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reports::record::{PhaseRecord, Verdict};
 use scenarios::plan::check::Pace;
-use scenarios::plan::{Check, Live, Plan, Statement};
+use scenarios::plan::{Check, CheckKind, Live, Plan, Statement};
 use scenarios::series::HOST_NAME;
 use scenarios::units::Span;
 
@@ -54,7 +54,8 @@ pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Opti
     if !judged.begin(|name| phases.iter().any(|phase| phase.name == name)) {
         return None;
     }
-    plan.checks.clear();
+    // Those that share a probability of error share it at every look.
+    plan.checks.retain(|check| matches!(check.kind, CheckKind::Canary(_)));
     let history = cut_history(&check.kind.statement(), history, phases, to);
     Some(super::weigh_fairly(&check, &plan, &history))
         .filter(|opinion| opinion.verdict == Verdict::Violated)

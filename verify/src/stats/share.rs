@@ -59,7 +59,7 @@ pub fn interval(of: f64, tries: f64, error: f64) -> Interval {
     }
     let of = of.clamp(0.0, tries);
     let middle = of / tries;
-    let is_out = |share: f64| !(evidence(of, tries, share) < -error.ln());
+    let is_out = |share: f64| evidence(of, tries, share) >= -error.ln();
     let edge = |mut out: f64, mut inside: f64| {
         if !is_out(out) {
             return out;

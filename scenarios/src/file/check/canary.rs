@@ -33,7 +33,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Canary {
         ),
         (
             "callers",
-            table.opt_table("callers", "Single callers are served.", |t| {
+            table.opt_table("callers", "Single callers are served, over the whole run.", |t| {
                 Figure::Callers(callers(t, links))
             }),
         ),
@@ -100,7 +100,7 @@ fn latency(table: &mut Table<'_, '_>, links: &Links) -> LatencyOf {
         let wrong = |message: &str, help: &str| {
             table.context.problem(Some(table.head()), message.to_owned(), Some(help.to_owned()));
         };
-        if is_compared != !stable.is_empty() {
+        if is_compared == stable.is_empty() {
             let message =
                 "a comparison with the stable version needs its workloads and a tolerance";
             wrong(message, "give stable, and higher or higher_by; or none of them");

@@ -72,6 +72,9 @@ impl Estimate {
     }
 }
 
+/// The blocks of the version under test, and of the stable one at the same times.
+pub type Sides = (Vec<Block>, Vec<Block>);
+
 /// How much greater one share is than another that was seen at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
@@ -92,8 +95,8 @@ impl Difference {
     /// of the version under test, with the tries that such a mean is worth (Kish,
     /// *Survey Sampling*, 1965, section 11.7: (Σw)² / Σw²).
     #[must_use]
-    pub fn of(strata: &[(Vec<Block>, Vec<Block>)], error: f64) -> Self {
-        let all = |of: fn(&(Vec<Block>, Vec<Block>)) -> &Vec<Block>| -> Vec<Block> {
+    pub fn of(strata: &[Sides], error: f64) -> Self {
+        let all = |of: fn(&Sides) -> &Vec<Block>| -> Vec<Block> {
             strata.iter().flat_map(|stratum| of(stratum).iter().copied()).collect()
         };
         let canary = Estimate::of(&all(|stratum| &stratum.0), error / 2.0, 1.0);

@@ -202,7 +202,7 @@ impl One<'_> {
     }
 
     fn relative(&self) -> Part {
-        let seconds = |span: Option<Span>, without| span.map_or(without, |s| s.as_secs_f64());
+        let seconds = |span: Option<Span>, without| span.map_or(without, Span::as_secs_f64);
         let tolerance = Tolerance {
             factor: 1.0 + self.latency.higher.map_or(f64::INFINITY, |share| share.0),
             most: seconds(self.latency.higher_by, f64::INFINITY),
@@ -222,6 +222,17 @@ impl One<'_> {
             let why = "There are not enough requests of both versions at the same time.";
             return Part::open(&what, why);
         }
+        let all = self.requests();
+        let kept: f64 = stretches.iter().map(|stretch| stretch.above(0.0).tries).sum();
+        if kept < LEAST_LEFT * all {
+            let why = format!(
+                "Only {} of {} requests of the new version came while the stable one answered \
+                 enough to compare them with.",
+                words::number(kept),
+                words::number(all)
+            );
+            return Part::open(&what, why);
+        }
         let compared = Compared { quantile: self.latency.quantile.map(|q| q.0), stretches };
         let estimate = compared.estimate(tolerance, self.error);
         let level = compared.level();
@@ -230,7 +241,7 @@ impl One<'_> {
         let ratio = compared.ratio();
         let range = compared.interval(self.error);
         let measured = format!(
-            "{} times the stable version's ({} to {})",
+            "{} times the stable version's (surely {} to {})",
             words::number(ratio),
             words::number(range.low),
             words::number(range.high)

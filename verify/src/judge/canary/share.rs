@@ -12,7 +12,7 @@ use scenarios::plan::Plan;
 use scenarios::plan::check::ShareOf;
 use serde_json::json;
 
-use super::estimate::{Difference, Estimate};
+use super::estimate::{Difference, Estimate, Sides};
 use super::part::{Part, verdict};
 use crate::history::History;
 use crate::judge::counts::Counts;
@@ -126,7 +126,7 @@ fn is_judged(window: &Window, second: i64) -> bool {
 }
 
 fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
-    let what = format!("share, at most {}", words::share(max));
+    let what = format!("at most {} of its requests", words::share(max));
     let all: f64 = sides.iter().map(|side| total(&side.canary).tries).sum();
     let (mut blocks, mut since) = (Vec::new(), None);
     for side in sides {
@@ -156,7 +156,8 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
     let estimate = Estimate::of(&blocks, error, 1.0);
     let (verdict, missing) = verdict(estimate.against(max, error), all / window.seconds());
     let measured = told(&estimate);
-    let mut why = format!("{measured} of the new version's requests; {what}.{missing}");
+    let bound = words::share(max);
+    let mut why = format!("{measured} of the new version's requests, where {bound} may.{missing}");
     if left < all {
         let spared = words::number(all - left);
         why.push_str(&format!(
@@ -173,7 +174,7 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
 
 fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
     let what = format!("at most {} more than the stable version", words::points(more));
-    let strata: Vec<(Vec<Block>, Vec<Block>)> =
+    let strata: Vec<Sides> =
         sides.iter().map(|side| (side.canary.clone(), side.stable.clone())).collect();
     let difference = Difference::of(&strata, error);
     if difference.canary.seen.tries <= 0.0 {
@@ -184,7 +185,7 @@ fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
     let measured =
         format!("{} against {}", told(&difference.canary), words::share(difference.stable.share()));
     let why = format!(
-        "{measured} of the stable version's: {} to {} more; {what}.{missing}",
+        "{measured} of the stable version's, surely {} to {} more: {what}.{missing}",
         words::number(difference.interval.low * 100.0),
         words::points(difference.interval.high)
     );
@@ -209,7 +210,7 @@ fn broken(verdict: Verdict, since: Option<f64>) -> Option<f64> {
 /// A share with what it could be as well.
 pub(super) fn told(estimate: &Estimate) -> String {
     format!(
-        "{} ({} of {}; {} to {})",
+        "{} ({} of {}; surely {} to {})",
         words::share(estimate.share()),
         words::number(estimate.seen.of),
         words::number(estimate.seen.tries),

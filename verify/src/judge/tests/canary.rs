@@ -6,6 +6,8 @@ use scenarios::plan::check::{Callers, Canary, CheckKind, Figure, LatencyOf, Shar
 use scenarios::units::{Share, Span};
 
 use super::scene::{Scene, names};
+use super::so_far::until;
+use crate::judge::so_far;
 
 const GOOD: (Fate, u64) = (Fate::Acked, 3_000);
 
@@ -98,6 +100,16 @@ fn a_tail_is_seen_at_its_quantile_and_not_in_the_middle() {
     };
     violated(&versions(tail, stable).find(at(0.9)));
     held(&versions(stable, stable).find(at(0.9)));
+}
+
+#[test]
+fn what_came_when_the_stable_version_was_gone_is_compared_with_nothing() {
+    let good = |_, k| (Fate::Acked, 3_000 + spread(k));
+    let gone = |at, k| if at < 14 { good(at, k) } else { (Fate::Failed, 9) };
+    let slow_then = |at, k| (Fate::Acked, if at < 14 { 3_000 } else { 30_000 } + spread(k));
+    let finding = versions(slow_then, gone).find(slower());
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("while the stable one answered"), "{}", finding.why);
 }
 
 #[test]
@@ -213,6 +225,23 @@ fn callers_without_a_record_hold_nothing() {
     let finding = scene.find(callers());
     assert_eq!(finding.verdict, Violated);
     assert!(finding.why.contains("caller 1"), "{}", finding.why);
+}
+
+/// A look in the middle of a run has no more alarms to give away than the last one.
+#[test]
+fn a_look_during_the_run_is_as_strict_as_one_at_its_end() {
+    let failing = |_, k: u64| if k.is_multiple_of(9) { (Fate::Failed, 9) } else { GOOD };
+    let mut scene = versions(failing, |_, _| GOOD);
+    let check = super::scene::check("it", failing_more());
+    let first = |scene: &Scene| {
+        let stopped = |&at: &u64| so_far(&check, &scene.plan, &until(scene, at as f64)).is_some();
+        (0..=60).find(stopped)
+    };
+    scene.plan.checks = vec![check.clone()];
+    let alone = first(&scene).unwrap();
+    scene.plan.checks = vec![check.clone(); 5_000];
+    let among_many = first(&scene);
+    assert!(among_many.is_none_or(|at| at > alone), "{alone} s and {among_many:?}");
 }
 
 #[test]

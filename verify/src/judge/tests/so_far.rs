@@ -11,7 +11,7 @@ use crate::history::{History, Stopped};
 use crate::judge::{judge, so_far};
 
 /// What is known of the scene's run at a time.
-fn until(scene: &Scene, at: f64) -> History {
+pub(super) fn until(scene: &Scene, at: f64) -> History {
     let mut history = scene.history.clone();
     history.phases.retain(|phase| phase.to <= at);
     history.samples.values_mut().for_each(|list| list.retain(|sample| sample.at <= at));
