@@ -49,7 +49,7 @@ pub(super) fn judge(check: &Canary, plan: &Plan, history: &History) -> Opinion {
         Figure::Share(share) => share::parts(share, plan, history, &window, error),
         Figure::Latency(latency) => latency::parts(latency, history, &window, error),
         Figure::Split(split) => split::parts(split, &check.phases, plan, history, &window, error),
-        Figure::Callers(callers) => callers::parts(callers, history, error),
+        Figure::Callers(callers) => callers::parts(callers, plan, history, error),
     };
     sum_up(&bound, parts)
 }

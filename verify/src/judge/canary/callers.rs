@@ -2,23 +2,42 @@
 //! share of all requests is.
 
 use reports::record::Verdict;
+use scenarios::plan::Plan;
 use scenarios::plan::check::Callers;
 use serde_json::json;
 
 use super::part::Part;
+use super::share::strays;
 use crate::history::History;
+use crate::judge::window::Window;
 use crate::judge::words;
 use crate::stats::share;
 
 /// The share of the callers of whom enough must be known.
 const MOST: f64 = 0.9;
 
-pub(super) fn parts(callers: &Callers, history: &History, error: f64) -> Vec<Part> {
+pub(super) fn parts(callers: &Callers, plan: &Plan, history: &History, error: f64) -> Vec<Part> {
     let Some(told) = history.workloads.get(&callers.workload) else {
         let why = format!("nothing is known of workload {}", callers.workload);
         return vec![Part::open("callers", why)];
     };
-    vec![judge(&told.keys, callers.max.0, error)]
+    let part = judge(&told.keys, callers.max.0, error);
+    let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.name.as_str()).collect();
+    let window = Window::of(plan, history, &phases);
+    let strays = match strays(plan, history, &callers.workload, &window) {
+        Ok(strays) => strays.values().sum::<f64>() as u64,
+        Err(why) => return vec![Part::open(&part.what, why)],
+    };
+    let of_each = error / told.keys.len().max(1) as f64;
+    let could_hide_one = share::interval(strays as f64, strays as f64, of_each).low > callers.max.0;
+    if part.verdict == Verdict::Held && could_hide_one {
+        let why = format!(
+            "{} were answered by no version that is known, as many as a lost caller makes.",
+            words::plural(strays, "request")
+        );
+        return vec![Part::open(&part.what, why)];
+    }
+    vec![part]
 }
 
 /// Each caller's requests and how many of them failed. A caller of whom enough

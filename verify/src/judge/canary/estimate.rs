@@ -31,7 +31,7 @@ pub struct Estimate {
     pub effect: f64,
     /// What is possible.
     pub interval: Interval,
-    /// Why it is not judged, if it is not: too few tries or blocks.
+    /// Whether there are too few tries or blocks to judge it.
     pub is_short: bool,
 }
 

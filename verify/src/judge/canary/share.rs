@@ -4,12 +4,15 @@
 //! Seconds in which the stable version's share is above the bound, too, are not held
 //! against the version under test: whatever broke both is not its doing. If fewer
 //! than half of its requests are left, there is no telling.
+//!
+//! Where figures are split by who answered, what nobody answered may have been meant for
+//! either: a share is held only if it would hold with all of it.
 
 use std::collections::BTreeMap;
 
 use reports::record::Verdict;
-use scenarios::plan::Plan;
 use scenarios::plan::check::ShareOf;
+use scenarios::plan::{Plan, Workload};
 use serde_json::json;
 
 use super::estimate::{Difference, Estimate, Sides};
@@ -33,14 +36,89 @@ pub(super) fn parts(
     error: f64,
 ) -> Vec<Part> {
     let error = error / [share.max, share.more].iter().flatten().count().max(1) as f64;
-    match sides(share, plan, history, window) {
-        Ok(sides) => {
-            let absolute = share.max.map(|max| absolute(&sides, max.0, window, error));
-            let relative = share.more.map(|more| relative(&sides, more.0, window, error));
+    let known = sides(share, plan, history, window)
+        .and_then(|sides| Ok((sides, strays_of(share, plan, history, window)?)));
+    match known {
+        Ok((sides, strays)) => {
+            let worst = with_strays(&sides, &strays);
+            let strays: f64 = strays.values().sum();
+            let absolute = share.max.map(|max| {
+                let judged = |sides: &[Stratum]| absolute(sides, max.0, window, error);
+                unless_strayed(judged(&sides), || judged(&worst), strays)
+            });
+            let relative = share.more.map(|more| {
+                let judged = |sides: &[Stratum]| relative(sides, more.0, window, error);
+                unless_strayed(judged(&sides), || judged(&worst), strays)
+            });
             absolute.into_iter().chain(relative).collect()
         }
         Err(why) => vec![Part::open(&share.of, why)],
     }
+}
+
+/// The strays that may belong to what a share counts: of what failed, none of the rest.
+fn strays_of(
+    share: &ShareOf,
+    plan: &Plan,
+    history: &History,
+    window: &Window,
+) -> Result<BTreeMap<i64, f64>, String> {
+    match plan.count_of_workload(&share.of) {
+        Some((part, "unsuccessful" | "failed" | "indeterminate")) => {
+            strays(plan, history, part, window)
+        }
+        _ => Ok(BTreeMap::new()),
+    }
+}
+
+/// Operations without success of a workload whose figures are split that no value of
+/// the split answered, by second: whose they were nobody knows. A version that is down
+/// is silent about itself, and the balancer's own error is nobody's.
+pub(super) fn strays(
+    plan: &Plan,
+    history: &History,
+    part: &str,
+    window: &Window,
+) -> Result<BTreeMap<i64, f64>, String> {
+    let is_whole = |workload: &&Workload| workload.parts().any(|name| name == part);
+    let Some(whole) = plan.workloads.iter().find(is_whole) else { return Ok(BTreeMap::new()) };
+    let failed = |workload: &str| by_second(plan, history, workload, "unsuccessful", window);
+    let mut strays = failed(&whole.name)?;
+    for part in whole.parts() {
+        for (second, known) in failed(&part)? {
+            if let Some(left) = strays.get_mut(&second) {
+                *left = (*left - known).max(0.0);
+            }
+        }
+    }
+    Ok(strays)
+}
+
+/// The sides if all strays were the version's under test.
+fn with_strays(sides: &[Stratum], strays: &BTreeMap<i64, f64>) -> Vec<Stratum> {
+    let worse = |stratum: &Stratum| {
+        let more = |(second, block): (&i64, &Block)| {
+            let strayed = strays.get(second).copied().unwrap_or(0.0);
+            Block { tries: block.tries + strayed, of: block.of + strayed }
+        };
+        let canary = stratum.seconds.iter().zip(&stratum.canary).map(more).collect();
+        Stratum { seconds: stratum.seconds.clone(), canary, stable: stratum.stable.clone() }
+    };
+    sides.iter().map(worse).collect()
+}
+
+/// What held is only held if it did so with all strays.
+fn unless_strayed(part: Part, worst: impl FnOnce() -> Part, strays: f64) -> Part {
+    if part.verdict != Verdict::Held || strays <= 0.0 || worst().verdict == Verdict::Held {
+        return part;
+    }
+    let why = format!(
+        "{} But {} without success were answered by no version that is known: were they the new \
+         version's, it would not hold. Have the balancer say in its own errors whom it asked.",
+        part.why,
+        words::plural(strays as u64, "request")
+    );
+    Part { verdict: Verdict::Inconclusive, why, ..part }
 }
 
 /// The seconds of one stratum on both versions, in pairs.

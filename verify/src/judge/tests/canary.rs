@@ -3,6 +3,7 @@
 use loadgen::Fate;
 use reports::record::{Finding, Verdict::*};
 use scenarios::plan::check::{Callers, Canary, CheckKind, Figure, LatencyOf, ShareOf, Split};
+use scenarios::plan::{Transport, workload as by};
 use scenarios::units::{Share, Span};
 
 use super::scene::{Scene, names};
@@ -190,6 +191,48 @@ fn too_little_data_says_how_much_more_it_takes() {
     assert_eq!(finding.verdict, Inconclusive, "nothing is known of it");
     assert_eq!(Scene::new().good_workload("publish").find(slower()).verdict, Inconclusive);
     assert_eq!(Scene::new().find(failing_more()).verdict, Inconclusive);
+}
+
+/// The figures of a workload that is split: of its parts nothing failed.
+fn split_with(whole: impl Fn(u64, u64) -> (Fate, u64)) -> Scene {
+    let good = |_, _| GOOD;
+    let mut scene = Scene::new().workload("users", whole);
+    let Transport::Http(http) = &mut scene.plan.workloads[0].transport else { panic!() };
+    let values = names(&["stable", "canary"]);
+    http.split = Some(Box::new(by::Split { header: "x-version".to_owned(), values }));
+    scene = scene.workload("users.stable", good).workload("users.canary", good);
+    scene.plan.workloads.truncate(1);
+    scene
+}
+
+/// A version that is down says nothing of itself.
+#[test]
+fn what_no_version_answered_is_not_passed_over() {
+    let errors = || {
+        let counter = |part: &str, count: &str| format!("users.{part}.{count}");
+        canary(Figure::Share(ShareOf {
+            of: counter("canary", "unsuccessful"),
+            to: counter("canary", "due"),
+            stable: Some((counter("stable", "unsuccessful"), counter("stable", "due"))),
+            max: Some(Share(0.02)),
+            more: None,
+        }))
+    };
+    held(&split_with(|_, _| GOOD).find(errors()));
+    let down = |_, k: u64| if k.is_multiple_of(10) { (Fate::Failed, 9) } else { GOOD };
+    let finding = split_with(down).find(errors());
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("answered by no version that is known"), "{}", finding.why);
+    let callers = || {
+        let workload = "users.canary".to_owned();
+        canary(Figure::Callers(Callers { workload, max: Share(0.2) }))
+    };
+    let with_keys = |mut scene: Scene| {
+        scene.history.workloads.get_mut("users.canary").unwrap().keys = vec![(50, 0); 20];
+        scene.find(callers())
+    };
+    held(&with_keys(split_with(|_, _| GOOD)));
+    assert_eq!(with_keys(split_with(down)).verdict, Inconclusive);
 }
 
 #[test]
