@@ -294,7 +294,11 @@ impl File {
             checks: item::keep(self.checks, &out, &mut left_out),
             left_out,
         };
-        if is_cast && let Err(wrong) = plan.give_to_pods() {
+        // Where the faults alone are carried out, their command line casts the roles.
+        if is_cast
+            && purpose == Purpose::Run
+            && let Err(wrong) = plan.give_to_pods()
+        {
             wrong.into_iter().for_each(|why| context.problem(None, why, None));
         }
         prune(&mut plan);

@@ -38,6 +38,24 @@ async fn a_fault_on_a_role_hits_the_pods_that_play_it() {
 }
 
 #[tokio::test]
+async fn the_command_line_casts_a_role_anew() {
+    let desk = Desk::new().await;
+    let default = "[system]\n[system.roles.web]\nhelp = \"serves\"\ndefault = ";
+    let with = |default: &str| KILL.replace("[[phase]]", &format!("{default}\n[[phase]]"));
+    file(&desk, &with(&format!("{default}\"k8s:shop/app=web\"\n")));
+    let (code, said) = desk.run("run faults.toml --seed 3 --dry-run").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("would hit pod web-"), "{said}");
+    let none = "run faults.toml --dry-run --role web=pid-file:nobody.pid";
+    let (_, said) = desk.run(none).await;
+    assert!(!said.contains("would hit pod"), "{said}");
+    file(&desk, &with(&format!("{default}\"pid-file:nobody.pid\"\n")));
+    let (code, said) = desk.run("run faults.toml --dry-run --role web=k8s:shop/app=web").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("would hit pod web-"), "{said}");
+}
+
+#[tokio::test]
 async fn what_has_no_meaning_for_pods_is_refused_with_what_has() {
     let desk = Desk::new().await;
     for (fault, instead) in [
