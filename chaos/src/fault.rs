@@ -29,6 +29,7 @@ mod rollouts;
 mod run_command;
 mod selector;
 mod severed;
+mod shift_traffic;
 mod stop_process;
 mod terminate_process;
 mod toxic;
@@ -136,6 +137,7 @@ pub fn catalogue() -> Vec<About> {
         redis_pause::ABOUT,
         postgres_end_backends::ABOUT,
         toxic::ABOUT,
+        shift_traffic::ABOUT,
         duplicate::ABOUT,
         burn_cpu::ABOUT,
         fill_memory::ABOUT,
@@ -260,6 +262,7 @@ async fn strike(order: &Order, scene: &Scene) -> Result<Box<dyn Strike>, FaultEr
         FaultKind::RedisPause(pause) => redis_pause::prepare(pause, order).await,
         FaultKind::PostgresEndBackends(end) => postgres_end_backends::prepare(end, order).await,
         FaultKind::Toxic(toxic) => toxic::prepare(toxic, order, scene).await,
+        FaultKind::ShiftTraffic(shift) => shift_traffic::prepare(shift, order, scene),
         FaultKind::Duplicate(asked) => duplicate::prepare(asked, order, scene).await,
         FaultKind::BurnCpu(burn) => Ok(burn_cpu::prepare(burn)),
         FaultKind::FillMemory(fill) => fill_memory::prepare(fill),

@@ -34,6 +34,7 @@ mod toxiproxy;
 mod undo;
 pub mod victim;
 mod watchdog;
+mod weight;
 mod world;
 
 use std::ffi::OsString;

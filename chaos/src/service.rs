@@ -14,5 +14,8 @@ pub const REDIS: Service = Service::Redis;
 /// A PostgreSQL server.
 pub const POSTGRES: Service = Service::Postgres;
 
+/// Anything that speaks HTTP.
+pub const HTTP: Service = Service::Http;
+
 /// The admin API of a proxy.
 pub const PROXY: Service = Service::Proxy;

@@ -161,7 +161,7 @@ pub(crate) async fn remove(admin: &str, proxy: &str, toxic: &str) -> Result<Stri
 }
 
 /// Whether nobody listens there.
-fn is_refused(error: &reqwest::Error) -> bool {
+pub(crate) fn is_refused(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let system = error.downcast_ref::<std::io::Error>();

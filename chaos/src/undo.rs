@@ -100,6 +100,15 @@ pub enum Undo {
         /// The toxic.
         toxic: String,
     },
+    /// A balancer's weight is set back.
+    SetWeight {
+        /// Where it is told and set.
+        url: String,
+        /// The new version's share before, in percent.
+        before: String,
+        /// The share that was set.
+        set: String,
+    },
     /// A program of the user's own takes it back.
     Run {
         /// The program.
@@ -193,6 +202,14 @@ pub enum UndoError {
         /// What kept it the last time.
         source: Box<UndoError>,
     },
+    /// A balancer's weight could not be set.
+    #[error("the weight at {url} was not set back: {reason}")]
+    Weight {
+        /// Where it is set.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
     /// A program failed.
     #[error("{command:?} did not take it back: {reason}")]
     Program {
@@ -243,6 +260,7 @@ impl Undo {
             | Self::RemoveFile { .. }
             | Self::RestoreFile { .. }
             | Self::SetNode { .. }
+            | Self::SetWeight { .. }
             | Self::Run { .. } => true,
             Self::Held { undo, .. } => undo.needs_watchdog(),
             #[cfg(feature = "kubernetes")]
@@ -284,6 +302,7 @@ impl Undo {
         match self {
             Self::RestoreFile { before, written, .. } => Some((before.clone(), written.clone())),
             Self::SetNode { words, set, .. } => Some((Some(words.join(" ")), set.join(" "))),
+            Self::SetWeight { before, set, .. } => Some((Some(before.clone()), set.clone())),
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes { alteration } => {
                 let (was, set) = alteration.swap.ends();
@@ -300,6 +319,7 @@ impl Undo {
             (Self::SetNode { words, .. }, Some(value)) => {
                 *words = value.split(' ').map(str::to_owned).collect();
             }
+            (Self::SetWeight { before, .. }, Some(value)) => *before = value,
             #[cfg(feature = "kubernetes")]
             (Self::Kubernetes { alteration }, Some(value)) => alteration.swap.give_back(value),
             _ => {}
@@ -354,6 +374,7 @@ impl Undo {
                 file::put(path, before.as_deref(), &[written])
             }
             Self::SetNode { node, words, .. } => node::set(*node, words).await,
+            Self::SetWeight { url, before, set } => crate::weight::put(url, before, &[set]).await,
             Self::RemoveToxic { admin, proxy, toxic } => {
                 crate::toxiproxy::remove(admin, proxy, toxic).await
             }

@@ -163,7 +163,7 @@ pub(crate) fn program(name: &str, folder: Option<&OsStr>) -> Option<PathBuf> {
         Some(folder) => vec![PathBuf::from(folder)],
         None => {
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let usual = ["/usr/bin", "/usr/local/bin"].map(PathBuf::from);
+            let usual = ["/usr/bin", "/usr/local/bin", "/usr/sbin"].map(PathBuf::from);
             std::env::split_paths(&path).chain(usual).collect()
         }
     };

@@ -4,10 +4,12 @@
 //! for all of them stands here: the servers are started, then a proxy before
 //! some of them, then the system's own parts.
 
+pub mod canary;
 mod diary;
 pub mod ingest;
 mod process;
 pub mod publisher;
+mod relay;
 mod server;
 mod variant;
 
@@ -24,7 +26,7 @@ use crate::{Lab, LabError, Need, Patience, Proxy, ProxyOptions};
 pub use variant::VariantInfo;
 
 /// Every reference system.
-pub const SYSTEMS: &[&dyn System] = &[&publisher::Entry, &ingest::Entry];
+pub const SYSTEMS: &[&dyn System] = &[&publisher::Entry, &ingest::Entry, &canary::Entry];
 
 /// A reference system.
 pub trait System: fmt::Debug + Send + Sync {
@@ -133,6 +135,8 @@ pub struct Parts {
     /// The address of each of the system's own targets.
     targets: BTreeMap<String, String>,
     replicas: Vec<Replica>,
+    /// Servers in front of its own parts, which cannot start before them.
+    servers: Vec<Box<dyn Server>>,
     /// What restarted processes come back to.
     ports: Vec<Shared>,
 }
@@ -157,13 +161,13 @@ pub struct Running {
     pub targets: BTreeMap<String, String>,
     /// Every replica of every part.
     pub replicas: Vec<Replica>,
-    /// The servers under it, in the order of their start.
+    /// The servers that it stands on and those in front of it, in the order of their start.
     pub servers: Vec<Box<dyn Server>>,
     _ports: Vec<Shared>,
 }
 
 impl Running {
-    /// What the servers under it are: `Redis 7.0.15`.
+    /// What its servers are: `Redis 7.0.15`.
     pub fn versions(&self) -> Vec<String> {
         let told = self.servers.iter();
         told.map(|server| format!("{} {}", server.kind().title, server.version())).collect()
@@ -238,7 +242,8 @@ impl dyn System {
         let proxy = Proxy::start(lab, &options.proxy, &targets, patience)?;
         let ground =
             Ground { system: self, lab, options, patience, addresses: &targets, proxy: &proxy };
-        let Parts { targets: own, replicas, ports } = self.stand(&ground)?;
+        let Parts { targets: own, replicas, servers: own_servers, ports } = self.stand(&ground)?;
+        servers.extend(own_servers);
         if !proxy.admin.is_empty() {
             targets.insert(PROXY.to_owned(), proxy.admin);
         }

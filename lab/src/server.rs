@@ -4,6 +4,7 @@
 //! What is known of a server before it runs is a [`Kind`], a constant in its
 //! file and a line of [`KINDS`]; one that runs is a [`Server`].
 
+pub mod nginx;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod redis;
@@ -19,7 +20,7 @@ use strum::{EnumString, IntoStaticStr};
 use crate::{Lab, LabError, Need, Patience, port};
 
 /// Every server that a lab can run.
-pub const KINDS: &[&Kind] = &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND];
+pub const KINDS: &[&Kind] = &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND, &nginx::KIND];
 
 /// A server as it is known before it runs.
 pub struct Kind {
@@ -51,6 +52,8 @@ pub enum Class {
     Broker,
     /// Keeps what became of them.
     Database,
+    /// Shares requests out.
+    Balancer,
 }
 
 /// A server that answers.

@@ -302,6 +302,7 @@ impl File {
             wrong.into_iter().for_each(|why| context.problem(None, why, None));
         }
         prune(&mut plan);
+        plan.set_ends();
         let is_wanted = |(kind, _): &Key, out: &Out| kind == "check" && !out.may;
         if plan.checks.is_empty()
             && plan.left_out.iter().any(|item| item.kind == "check")
@@ -370,7 +371,7 @@ impl File {
 /// Takes what is left out of the lists of the checks that stay. A list of which
 /// nothing would remain is kept: its check has no data and says so.
 fn prune(plan: &mut Plan) {
-    let workload = |name: &str| plan.workloads.iter().any(|workload| workload.name == name);
+    let workload = |name: &str| plan.workloads.iter().any(|workload| workload.is_named(name));
     let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
     let checks = &plan.checks;
     plan.safety.stop_if.retain(|name| checks.iter().any(|check| check.name == *name));

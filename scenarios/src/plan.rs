@@ -43,6 +43,8 @@ pub use shape::Shape;
 pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
 
+use crate::units::Span;
+
 /// The version of the plan's own format, raised when a reader of old plans
 /// would misread a new one.
 pub const PLAN_VERSION: u32 = 1;
@@ -99,6 +101,20 @@ impl Plan {
             let data = workload.data.as_mut().map(|data| &mut data.file);
             for file in data.into_iter().chain(&mut workload.body_file) {
                 *file = folder.join(&*file).display().to_string();
+            }
+        }
+    }
+
+    /// Gives every fault that ends with a phase its time.
+    pub(crate) fn set_ends(&mut self) {
+        let timeline = self.timeline();
+        let begin = |phase: &str| timeline.span(phase).map(|(from, _)| from);
+        for fault in &mut self.faults {
+            if let FaultKind::ShiftTraffic(shift) = &mut fault.kind
+                && let Some(until) = shift.until.as_deref().and_then(begin)
+                && let Some(from) = begin(&fault.phase)
+            {
+                shift.lasts = Span(until.saturating_sub(from + fault.at.0));
             }
         }
     }

@@ -13,6 +13,7 @@ pub struct Shipped {
 
 /// Every shipped scenario, by name.
 pub const ALL: &[Shipped] = &[
+    Shipped { name: "canary", source: include_str!("../suite/canary.toml") },
     Shipped { name: "channel-leak", source: include_str!("../suite/channel-leak.toml") },
     Shipped { name: "idempotent-ingest", source: include_str!("../suite/idempotent-ingest.toml") },
 ];

@@ -107,6 +107,7 @@ impl Case {
         let (verdict, code) = match self.expected.expect {
             Expected::Held => (Verdict::Held, exit::HELD),
             Expected::Violated => (Verdict::Violated, exit::VIOLATED),
+            Expected::Inconclusive => (Verdict::Inconclusive, exit::INCONCLUSIVE),
         };
         if record.verdict != verdict {
             let (got, wanted) = (record.verdict.word(), verdict.word());

@@ -138,6 +138,7 @@ fn named(service: Stated, address: &str) -> Service {
         Stated::Broker => Service::Amqp,
         Stated::Redis => Service::Redis,
         Stated::Postgres => Service::Postgres,
+        Stated::Balancer => Service::Http,
     }
 }
 

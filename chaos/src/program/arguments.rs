@@ -16,6 +16,7 @@ mod cluster;
 mod faults;
 mod processes;
 mod run;
+mod traffic;
 
 const EXAMPLES: &str = "\
 Examples:

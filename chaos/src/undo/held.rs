@@ -213,6 +213,9 @@ async fn put(undo: &Undo, instead_of: &[&str], value: Option<&str>) -> Result<St
             }
             None => node::set(*node, words).await,
         },
+        Undo::SetWeight { url, before, .. } => {
+            crate::weight::put(url, value.unwrap_or(before), instead_of).await
+        }
         #[cfg(feature = "kubernetes")]
         Undo::Kubernetes { alteration } => {
             let limits = crate::kubernetes::Limits::default();

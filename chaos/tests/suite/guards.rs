@@ -39,6 +39,7 @@ fn case(kind: &FaultKind) -> (Case, Choice) {
             (Case::Reach(&["127.0.0.1:5432", "192.0.2.1:5432"]), Chosen)
         }
         FaultKind::Toxic(_) => (Case::Reach(&["192.0.2.1:8474"]), Named),
+        FaultKind::ShiftTraffic(_) => (Case::Reach(&["192.0.2.1:80"]), Named),
         FaultKind::Duplicate(_) => (Case::Reach(&["192.0.2.1:5672"]), Named),
         FaultKind::RunCommand(_) => (Case::Reach(&["192.0.2.1:6379"]), Named),
         FaultKind::BurnCpu(_)

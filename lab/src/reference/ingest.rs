@@ -87,7 +87,7 @@ impl System for Entry {
         let Ingest { url, replicas, ports } = Ingest::start(ground.lab, &options, ground.patience)?;
         let metrics = format!("{url}/metrics");
         let targets = [("service".to_owned(), url), ("metrics".to_owned(), metrics)].into();
-        Ok(Parts { targets, replicas, ports })
+        Ok(Parts { targets, replicas, ports, ..Parts::default() })
     }
 
     fn run(&self, arguments: &Path) -> u8 {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
+mod canary;
 mod ingest;
 mod keeper;
 mod publisher;

@@ -48,7 +48,8 @@ macro_rules! words {
 words!(Severity, "severity", Severity::Violation,
     "violation" => Severity::Violation, "warning" => Severity::Warning);
 words!(Expected, "expected-verdict", Expected::Held,
-    "held" => Expected::Held, "violated" => Expected::Violated);
+    "held" => Expected::Held, "violated" => Expected::Violated,
+    "inconclusive" => Expected::Inconclusive);
 words!(Expect, "expected-outcome", Expect::Accepted,
     "accepted" => Expect::Accepted, "refused" => Expect::Refused);
 words!(AlarmOf, "alarm", AlarmOf::Memory,

@@ -19,8 +19,8 @@ const PICK: &str =
     "\"one\", \"all\", a number or a share, with \"oldest\" in front if that matters.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Fault {
-    let phase =
-        links.refer(Kind::Phase, table.req_at("phase", "The phase in which it is injected."));
+    let phase_at = table.req_at("phase", "The phase in which it is injected.");
+    let phase = links.refer(Kind::Phase, phase_at.clone());
     let at = table.or_at("at", "When, counted from the start of the phase.", Span::default());
     links.within(&phase, at.clone());
     let after = table.opt_table("after", "What the load must have done before, too.", |table| {
@@ -36,16 +36,20 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Faul
         Span::seconds(30),
     );
     let nothing = Victims { role: String::new(), pick: Pick::ALL };
-    let kind = read_kind(table).unwrap_or(FaultKind::KillProcess(nothing));
+    let kind = read_kind(table, links, &phase_at).unwrap_or(FaultKind::KillProcess(nothing));
     Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, kind }
 }
 
-fn read_kind(table: &mut Table<'_, '_>) -> Option<FaultKind> {
+fn read_kind(
+    table: &mut Table<'_, '_>,
+    links: &Links,
+    phase: &At<String>,
+) -> Option<FaultKind> {
     let [kill, terminate, pause, stop] = process::read(table);
     let [close, alarm, purge] = rabbitmq::read(table);
     let [kill_clients, pause_redis] = redis::read(table);
     let end_backends = postgres::read(table);
-    let toxic = network::read(table);
+    let [toxic, shift] = network::read(table, links, phase);
     let duplicate = messages::read(table);
     let [burn, memory, disk, clock, command] = host::read(table);
     let [kill_pods, terminate_pods, evict_pods] = kubernetes::read_pods(table);
@@ -64,6 +68,7 @@ fn read_kind(table: &mut Table<'_, '_>) -> Option<FaultKind> {
             ("redis_pause", pause_redis),
             ("postgres_end_backends", end_backends),
             ("toxic", toxic),
+            ("shift_traffic", shift),
             ("duplicate", duplicate),
             ("burn_cpu", burn),
             ("fill_memory", memory),

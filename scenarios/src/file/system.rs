@@ -7,7 +7,7 @@ use super::{Settings, role};
 use crate::plan::{Expected, Role, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
-const REFERENCE: &str = "The reference system in the lab: publisher or ingest. A scenario for a system of your own names none.";
+const REFERENCE: &str = "The reference system in the lab: publisher, ingest or canary. A scenario for a system of your own names none.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
     let reference = table.opt("reference", REFERENCE);
@@ -48,7 +48,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
     let variants = table.named("variants", "Forms of the reference system.", |name, table| {
         links.enter("variant", name);
         let about = table.req("about", "What the bug is.");
-        let expect = table.req_at::<Expected>("expect", "\"held\" or \"violated\".");
+        let expect = table.req_at::<Expected>("expect", "\"held\", \"violated\" or \"inconclusive\".");
         let caught_by =
             table.list_or_empty("caught_by", "The checks that must be violated, or warn.");
         let names_none = caught_by.is_empty() && !table.has("caught_by");

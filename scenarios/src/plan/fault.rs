@@ -21,7 +21,7 @@ use crate::units::Span;
 pub use host::{BurnCpu, ClockOffset, FillDisk, FillMemory, RunCommand};
 pub use kubernetes::{Pods, Rollout, Scale, SetImage};
 pub use messages::Duplicate;
-pub use network::Toxic;
+pub use network::{ShiftTraffic, Toxic};
 pub use pick::{Amount, Pick, Preference};
 pub use postgres::EndBackends;
 pub use process::{Held, StopSignal, Stopped, Victims};
@@ -86,6 +86,8 @@ pub enum FaultKind {
     PostgresEndBackends(EndBackends),
     /// A proxy harms what passes through it for a while.
     Toxic(Toxic),
+    /// A load balancer gives the new version another share of the requests.
+    ShiftTraffic(ShiftTraffic),
     /// Every message of a share is put into its queue or stream once more.
     Duplicate(Duplicate),
     /// Processors are kept busy for a while.
@@ -137,6 +139,7 @@ impl FaultKind {
             | Self::RedisPause(_)
             | Self::PostgresEndBackends(_)
             | Self::Toxic(_)
+            | Self::ShiftTraffic(_)
             | Self::Duplicate(_)
             | Self::BurnCpu(_)
             | Self::FillMemory(_)

@@ -61,4 +61,6 @@ pub enum Expected {
     Held,
     /// The checks in `caught_by` are violated.
     Violated,
+    /// There is too little to judge by.
+    Inconclusive,
 }

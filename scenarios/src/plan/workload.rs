@@ -87,10 +87,33 @@ impl Workload {
         values.map(|value| format!("{}.{value}", self.name))
     }
 
-    /// Whether this is its name or that of one of its parts.
+    /// What parts whose values begin alike, up to a dot, come to together: of the values
+    /// `canary.read` and `canary.write` it is `WORKLOAD.canary`. Each has the places of
+    /// its values.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<String, Vec<usize>> {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let values = self.split().map_or(&[][..], |split| &split.values);
+        for (place, value) in values.iter().enumerate() {
+            for (dot, _) in value.match_indices('.').filter(|&(dot, _)| dot > 0) {
+                let name = format!("{}.{}", self.name, &value[..dot]);
+                groups.entry(name).or_default().push(place);
+            }
+        }
+        // A value by itself stands for what it says, whatever others begin with it.
+        groups.retain(|name, _| !self.parts().any(|part| part == *name));
+        groups
+    }
+
+    /// The names of its parts and of what they come to in groups.
+    pub fn divisions(&self) -> impl Iterator<Item = String> {
+        self.parts().chain(self.groups().into_keys())
+    }
+
+    /// Whether this is its name or that of a part of it.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
-        self.name == name || self.parts().any(|part| part == name)
+        self.name == name || self.divisions().any(|part| part == name)
     }
 }
 
@@ -449,6 +472,32 @@ impl<'de> Deserialize<'de> for Statuses {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_that_begin_alike_are_a_group_unless_a_part_has_its_name() {
+        let plan = |values: &str| {
+            let text = format!(
+                "name = \"t\"\ntitle = \"t\"\n[system.targets.s]\nhelp = \"h\"\nschemes = [\"http\"]\n\
+                 [[phase]]\nname = \"p\"\nfor = \"1s\"\n[[workload]]\nname = \"w\"\nrate = \"1/s\"\n\
+                 phases = [\"p\"]\nhttp = {{ url = \"${{target.s}}\", split = {{ header = \"x\", values = [{values}] }} }}\n\
+                 [[check]]\nname = \"c\"\ntitle = \"t\"\nratio = {{ of = \"w.failed\", to = \"w.due\", phases = [\"p\"], max = \"1%\" }}\n"
+            );
+            let settings = crate::Settings {
+                targets: [("s".to_owned(), "http://h".to_owned())].into(),
+                ..crate::Settings::default()
+            };
+            let plan = crate::plan("t", &text, &settings);
+            plan.map_err(|problems| problems.render(false)).unwrap().workloads.remove(0).groups()
+        };
+        let found = plan(r#""canary.read", "stable.read", "canary.write", "stable.write.slow""#);
+        let expected = [
+            ("w.canary", vec![0, 2]),
+            ("w.stable", vec![1, 3]),
+            ("w.stable.write", vec![3]),
+        ];
+        assert_eq!(found, expected.map(|(name, places)| (name.to_owned(), places)).into());
+        assert_eq!(plan(r#""a", "a.b", ".c", "d""#), BTreeMap::new());
+    }
 
     #[test]
     fn one_set_without_another_keeps_the_rest() {

@@ -22,6 +22,7 @@ pub fn list() -> Result<u8, Failure> {
             let expected = match (variant.expect, caught.is_empty()) {
                 (Expected::Held, true) => "held".to_owned(),
                 (Expected::Held, false) => format!("held, warned of by {caught}"),
+                (Expected::Inconclusive, _) => "inconclusive".to_owned(),
                 (Expected::Violated, _) => format!("violated: {caught}"),
             };
             let _ =

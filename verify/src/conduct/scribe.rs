@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use loadgen::{Second, Shape, Tally};
+use loadgen::{Part, Second, Shape, Tally};
 use scenarios::Plan;
 use scenarios::plan::Workload;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,6 +22,8 @@ pub(super) struct Scribe<'a> {
     counts: BTreeMap<String, Counts>,
     /// The parts of each workload, in the order of the values of its split.
     values: BTreeMap<String, Vec<String>>,
+    /// What parts come to together, with their places among the values.
+    groups: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
     end: u64,
 }
 
@@ -58,12 +60,13 @@ impl Counts {
 impl<'a> Scribe<'a> {
     pub(super) fn new(writer: &'a mut Writer, plan: &Plan, end: Duration) -> Self {
         let counts = plan.workloads.iter();
-        let parts = plan.workloads.iter().flat_map(Workload::parts);
+        let parts = plan.workloads.iter().flat_map(Workload::divisions);
         let parts = parts.map(|part| (part, Counts::default()));
         let counts = counts.map(|w| (w.name.clone(), Counts::new(w, plan.seed))).chain(parts);
         let values = plan.workloads.iter().map(|w| (w.name.clone(), w.parts().collect()));
-        let (counts, values) = (counts.collect(), values.collect());
-        Self { writer, counts, values, end: end.as_secs() }
+        let groups = plan.workloads.iter().map(|w| (w.name.clone(), w.groups()));
+        let (counts, values, groups) = (counts.collect(), values.collect(), groups.collect());
+        Self { writer, counts, values, groups, end: end.as_secs() }
     }
 
     /// Writes until every observer has gone away and every workload has ended.
@@ -129,24 +132,35 @@ impl<'a> Scribe<'a> {
         Ok(())
     }
 
-    /// The same of each part of a workload.
+    /// The same of each part of a workload, and of parts together.
     fn settle_parts(&mut self, workload: &str, second: Second) -> Result<(), FolderError> {
-        let names = self.values.get(workload).cloned().unwrap_or_default();
-        let number = second.second;
-        let mut parts = second.parts.into_iter();
-        for name in names {
-            let part = parts.next().unwrap_or_default();
-            self.fill(&name, number)?;
-            if let Some(counts) = self.counts.get_mut(&name) {
-                counts.add(part.tally);
+        let (number, parts) = (second.second, second.parts);
+        for (name, places) in self.groups.get(workload).cloned().unwrap_or_default() {
+            let mut sum = Part::default();
+            for part in places.into_iter().filter_map(|place| parts.get(place)) {
+                sum.tally += part.tally;
+                sum.latency.merge(&part.latency);
             }
-            self.fill(&name, number + 1)?;
-            if part.tally.due > 0 {
-                let (tally, latency) = (part.tally, *part.latency);
-                self.writer.latency(&name, &Second { tally, latency, ..Second::empty(number) })?;
-            }
+            self.settle_part(&name, number, sum)?;
+        }
+        let mut parts = parts.into_iter();
+        for name in self.values.get(workload).cloned().unwrap_or_default() {
+            self.settle_part(&name, number, parts.next().unwrap_or_default())?;
         }
         Ok(())
+    }
+
+    fn settle_part(&mut self, name: &str, second: u64, part: Part) -> Result<(), FolderError> {
+        self.fill(name, second)?;
+        if let Some(counts) = self.counts.get_mut(name) {
+            counts.add(part.tally);
+        }
+        self.fill(name, second + 1)?;
+        if part.tally.due == 0 {
+            return Ok(());
+        }
+        let (tally, latency) = (part.tally, *part.latency);
+        self.writer.latency(name, &Second { tally, latency, ..Second::empty(second) })
     }
 
     /// Writes the counts at every whole second up to `until`.

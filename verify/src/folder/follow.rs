@@ -47,7 +47,7 @@ impl Follower {
             if states.pace != Pace::Never {
                 series.extend(HOST.iter().map(|info| format!("{HOST_NAME}.{}", info.name)));
             }
-            let parts = plan.workloads.iter().flat_map(Workload::parts);
+            let parts = plan.workloads.iter().flat_map(Workload::divisions);
             let known = plan.workloads.iter().map(|workload| workload.name.clone()).chain(parts);
             workloads.extend(known.filter(|name| states.is_of(name)));
         }

@@ -135,6 +135,7 @@ fn case(kind: &FaultKind) -> Case {
         | FaultKind::RedisPause(_)
         | FaultKind::PostgresEndBackends(_)
         | FaultKind::Toxic(_)
+        | FaultKind::ShiftTraffic(_)
         | FaultKind::Duplicate(_)
         | FaultKind::RunCommand(_) => Case::Before,
         FaultKind::KillPods(_)

@@ -138,11 +138,14 @@ fn failure(fault: &Fault, plan: &Plan, known: &FaultRecord, history: &History) -
     if known.confirmed.is_none() {
         return Some(format!("fault {name} was injected and not seen to have landed"));
     }
+    // Taken back early or late, the system is to be whole so long after its time.
+    let over = injected + fault.kind.lasts().as_secs_f64();
+    let over = known.undone.map_or(over, |undone| undone.min(over));
     match (known.healed, known.undone.filter(|_| history.interrupted)) {
-        (Some(healed), _) if healed - injected <= within + SLACK => None,
+        (Some(healed), _) if healed - over <= within + SLACK => None,
         (Some(healed), _) => Some(format!(
             "fault {name} took {} to heal, and may take {}",
-            words::seconds(healed - injected),
+            words::seconds(healed - over),
             fault.heal_within
         )),
         (None, Some(undone)) => Some(format!(

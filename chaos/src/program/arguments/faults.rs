@@ -13,6 +13,7 @@ use scenarios::template::Template;
 use scenarios::units::{Share, Size, Span};
 
 use super::cluster::ClusterCommand;
+use super::traffic::Shift;
 use super::{Allow, Choice, Processes};
 
 const URL: &str = "SHAKEDOWN_MANAGEMENT";
@@ -39,6 +40,8 @@ pub(crate) enum FaultCommand {
     PostgresEndBackends(Backends),
     /// Has a proxy harm what passes through it for a while
     Toxic(ToxicArgs),
+    /// Has a balancer give a new version another share of the requests for a while
+    ShiftTraffic(Shift),
     /// Puts a share of the messages that arrive into their queue or stream once
     /// more
     Duplicate(Copies),
@@ -367,6 +370,7 @@ impl FaultCommand {
             | Self::RedisPause(_)
             | Self::PostgresEndBackends(_)
             | Self::Toxic(_) => self.asked_of_a_service(),
+            Self::ShiftTraffic(args) => args.asked(),
             Self::Duplicate(args) => args.asked(),
             Self::BurnCpu(_)
             | Self::FillMemory(_)
@@ -488,7 +492,7 @@ impl Copies {
 }
 
 impl Far {
-    fn asked<'a>(&'a self, kind: FaultKind, choice: &'a Choice) -> Asked<'a> {
+    pub(super) fn asked<'a>(&'a self, kind: FaultKind, choice: &'a Choice) -> Asked<'a> {
         let heal_within = Some(self.heal_within);
         Asked { kind, choice, processes: None, heal_within, allow: &self.allow }
     }
@@ -503,6 +507,6 @@ fn here<'a>(kind: FaultKind, choice: &'a Choice, processes: Option<&'a Processes
 static NOTHING: Allow = Allow { words: Vec::new() };
 
 /// A text in which nothing is replaced.
-fn literal(text: &str) -> Template {
+pub(super) fn literal(text: &str) -> Template {
     Template::new(text.replace("${", "$${"))
 }

@@ -1,7 +1,6 @@
 //! The process that answers HTTP requests by putting messages into streams.
 
 mod counts;
-mod relay;
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +20,9 @@ use super::link::Link;
 use super::message::Request;
 use super::streams;
 use super::variant::Variant;
+use super::worker::counts::Tally;
 use crate::reference::diary::Diary;
+use crate::reference::relay;
 use crate::reference::server::{self, Body, Service};
 use counts::Counts;
 
@@ -134,7 +135,7 @@ impl Ingress {
             let mut redis = this.link.get()?;
             timeout(LAG_WITHIN, streams::backlogs(&mut redis)).await.ok()?.ok()
         };
-        let (lags, workers) = tokio::join!(lags, relay::tallies(&this.workers));
+        let (lags, workers) = tokio::join!(lags, relay::tallies::<Tally>(&this.workers));
         let mut page = this.counts.page(&lags.unwrap_or_default());
         for (name, tally) in workers {
             page.merge(tally.page().labelled("worker", &name));

@@ -132,7 +132,7 @@ impl Names {
         let orderless = orderless.map(|item| item.name.value.clone()).collect();
         let split = |item: &Item<crate::plan::Workload>| {
             let name = item.name.value.clone();
-            item.value.parts().map(move |part| (part, name.clone())).collect::<Vec<_>>()
+            item.value.divisions().map(move |part| (part, name.clone())).collect::<Vec<_>>()
         };
         let splits = file.workloads.iter().flat_map(split).collect();
         let mut names = Self { items, series, late_checks, incomparable, orderless, splits, out };
@@ -321,7 +321,7 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
         }
     }
     for item in file.workloads.iter().filter(|item| !item.name.is_placeholder()) {
-        for part in item.value.parts() {
+        for part in item.value.divisions() {
             for info in WORKLOAD.iter().filter(|info| of_parts(&info.name)) {
                 let owner = (item.kind.to_owned(), item.name.value.clone());
                 series

@@ -77,11 +77,11 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Http {
 }
 
 /// More values than this are no versions any more.
-const MOST_VALUES: usize = 16;
+const MOST_VALUES: usize = 64;
 
 fn read_split(table: &mut Table<'_, '_>) -> Split {
     let header = table.req_at::<String>("header", "The header that says who answered.");
-    let values = table.list::<String>("values", "Its values, such as \"stable\" and \"canary\".");
+    let values = table.list::<String>("values", "Its values, such as \"stable\" and \"canary\"; of \"canary.read\" and \"canary.write\" the sum is there as well, as \"canary\".");
     let is_token =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !header.is_placeholder() && (header.value.is_empty() || !is_token(&header.value)) {
@@ -91,9 +91,10 @@ fn read_split(table: &mut Table<'_, '_>) -> Split {
     }
     for (index, value) in values.iter().enumerate() {
         let name = &value.value;
-        if !is_token(name) || values[..index].iter().any(|other| other.value == *name) {
+        let are_words = name.split('.').all(|word| !word.is_empty() && is_token(word));
+        if !are_words || values[..index].iter().any(|other| other.value == *name) {
             let message = format!("{name:?} cannot be a value here, or stands twice");
-            let help = Some("give words of letters, digits, - and _, each once".to_owned());
+            let help = Some("give words of letters, digits, - and _, with dots between them, each once".to_owned());
             table.context.problem(Some(value.span.clone()), message, help);
         }
     }

@@ -1,10 +1,10 @@
-//! Faults of the network between two programs.
+//! Faults of the network between two programs, and of what shares requests out.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statement::{Choice, Harm, Statement};
+use super::statement::{Choice, Harm, Service, Statement};
 use crate::template::Template;
 use crate::units::{Share, Span};
 
@@ -34,6 +34,37 @@ pub struct Toxic {
 impl Statement for Toxic {
     fn harms(&self) -> Harm<'_> {
         Harm::Proxy { admin: &self.admin, proxy: &self.proxy }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Named
+    }
+
+    fn lasts(&self) -> Span {
+        self.lasts
+    }
+}
+
+/// Another share of the requests for the new version, set at an endpoint of the load
+/// balancer: `GET` tells it in percent, `PUT` sets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShiftTraffic {
+    /// The endpoint.
+    pub url: Template,
+    /// The new version's share.
+    pub to: Share,
+    /// The phase with whose begin it ends, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+impl Statement for ShiftTraffic {
+    fn harms(&self) -> Harm<'_> {
+        Harm::Service { service: Service::Balancer, address: &self.url }
     }
 
     fn choice(&self) -> Choice {

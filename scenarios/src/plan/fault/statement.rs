@@ -51,6 +51,8 @@ pub enum Service {
     Redis,
     /// A PostgreSQL server.
     Postgres,
+    /// A load balancer.
+    Balancer,
 }
 
 /// Who says which victims are hit.
@@ -90,6 +92,7 @@ impl FaultKind {
             Self::RedisPause(fault) => fault,
             Self::PostgresEndBackends(fault) => fault,
             Self::Toxic(fault) => fault,
+            Self::ShiftTraffic(fault) => fault,
             Self::Duplicate(fault) => fault,
             Self::BurnCpu(fault) => fault,
             Self::FillMemory(fault) => fault,
@@ -136,6 +139,7 @@ impl FaultKind {
             | Self::RedisPause(_)
             | Self::PostgresEndBackends(_)
             | Self::Toxic(_)
+            | Self::ShiftTraffic(_)
             | Self::Duplicate(_)
             | Self::BurnCpu(_)
             | Self::FillMemory(_)

@@ -31,9 +31,8 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
                 continue;
             }
         };
-        for (part, value) in workload.parts().zip(workload.split().iter().flat_map(|s| &s.values)) {
+        for (part, keys) in keys_of_parts(workload, &summary.keys) {
             let response = latencies.remove(&part).unwrap_or_default().response;
-            let keys = summary.keys.get(value).cloned().unwrap_or_default();
             let told = WorkloadHistory { keys, ..WorkloadHistory::with_times(&part, response) };
             history.workloads.insert(part, told);
         }
@@ -65,6 +64,28 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
         };
         history.workloads.insert(workload.name.clone(), told);
     }
+}
+
+/// What is known of the keys of each part of a workload, and of groups of parts.
+fn keys_of_parts(
+    workload: &Workload,
+    keys: &BTreeMap<String, Vec<(u64, u64)>>,
+) -> Vec<(String, Vec<(u64, u64)>)> {
+    let values = workload.split().map_or(&[][..], |split| &split.values);
+    let of_value = |value: &String| keys.get(value).cloned().unwrap_or_default();
+    let alone = workload.parts().zip(values.iter().map(of_value));
+    let sum = |places: Vec<usize>| {
+        let mut sum: Vec<(u64, u64)> = Vec::new();
+        for keys in places.into_iter().map(|place| of_value(&values[place])) {
+            sum.resize(sum.len().max(keys.len()), (0, 0));
+            for (sum, (all, failed)) in sum.iter_mut().zip(keys) {
+                *sum = (sum.0 + all, sum.1 + failed);
+            }
+        }
+        sum
+    };
+    let groups = workload.groups().into_iter().map(|(name, places)| (name, sum(places)));
+    alone.chain(groups).collect()
 }
 
 fn ledger(folder: &Folder, workload: &Workload, facts: &Facts) -> Result<Ledger, Flaw> {

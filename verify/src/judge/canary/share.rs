@@ -80,7 +80,7 @@ pub(super) fn strays(
     part: &str,
     window: &Window,
 ) -> Result<BTreeMap<i64, f64>, String> {
-    let is_whole = |workload: &&Workload| workload.parts().any(|name| name == part);
+    let is_whole = |workload: &&Workload| workload.divisions().any(|name| name == part);
     let Some(whole) = plan.workloads.iter().find(is_whole) else { return Ok(BTreeMap::new()) };
     let failed = |workload: &str| by_second(plan, history, workload, "unsuccessful", window);
     let mut strays = failed(&whole.name)?;

@@ -1,0 +1,138 @@
+//! The weight of a load balancer, as an endpoint of a few words shows it: `GET` gives
+//! the share of the requests that the new version gets, in percent (`5`), `PUT` with
+//! such a number sets it and answers when it is in force.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, Url};
+use services::Trouble;
+
+use crate::FaultError;
+use crate::patience::Patience;
+use crate::service::HTTP;
+use crate::toxiproxy::is_refused;
+use crate::undo::UndoError;
+
+/// How much of a surprising answer is shown.
+const SHOWN: usize = 200;
+/// A balancer at which nobody listens for so long has ended, and its weight with it.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// An endpoint.
+#[derive(Clone)]
+pub(crate) struct Weight {
+    http: Client,
+    url: Url,
+}
+
+impl Weight {
+    /// # Errors
+    /// When it is no address, or one with a user or password, which would stand in the
+    /// journal.
+    pub(crate) fn new(url: &str, http: Client) -> Result<Self, FaultError> {
+        let (address, _) = services::http::split(url).map_err(Trouble::from)?;
+        let wrong = |reason: &str| FaultError::Address {
+            service: &HTTP,
+            address: address.shown(),
+            reason: reason.to_owned(),
+        };
+        let url = Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a user or password would stand in the journal; give it without"));
+        }
+        Ok(Self { http, url })
+    }
+
+    /// The address.
+    pub(crate) fn shown(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The share, in percent.
+    pub(crate) async fn get(&self) -> Result<String, FaultError> {
+        self.ask(Method::GET, None).await
+    }
+
+    /// Sets the share, in percent.
+    pub(crate) async fn set(&self, percent: &str) -> Result<(), FaultError> {
+        let set = self.ask(Method::PUT, Some(percent)).await?;
+        match same(&set, percent) {
+            true => Ok(()),
+            false => Err(self.answered("PUT", &set)),
+        }
+    }
+
+    async fn ask(&self, method: Method, body: Option<&str>) -> Result<String, FaultError> {
+        let asked = method.to_string();
+        let (is_good, text) =
+            self.send(method, body).await.map_err(|error| FaultError::Unreachable {
+                service: &HTTP,
+                address: self.shown().to_owned(),
+                reason: error.without_url().to_string(),
+            })?;
+        let text: String = text.trim().chars().take(SHOWN).collect();
+        match is_good && is_percent(&text) {
+            true => Ok(text),
+            false => Err(self.answered(&asked, &text)),
+        }
+    }
+
+    async fn send(&self, method: Method, body: Option<&str>) -> reqwest::Result<(bool, String)> {
+        let mut request = self.http.request(method, self.url.clone());
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
+        }
+        let answer = request.send().await?;
+        Ok((answer.status().is_success(), answer.text().await?))
+    }
+
+    fn answered(&self, request: &str, answer: &str) -> FaultError {
+        FaultError::Answer {
+            service: &HTTP,
+            address: self.shown().to_owned(),
+            request: format!("{request}, where a share in percent such as 5 is expected"),
+            answer: format!("{answer:?}"),
+        }
+    }
+}
+
+/// Whether both are the same number.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    number(one).is_some_and(|one| Some(one) == number(other))
+}
+
+fn is_percent(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent))
+}
+
+/// Sets a weight back, unless there is neither that nor one of `instead_of` there.
+pub(crate) async fn put(url: &str, percent: &str, instead_of: &[&str]) -> Result<String, UndoError> {
+    let failed = |reason: String| UndoError::Weight { url: url.to_owned(), reason };
+    let http = crate::http_client().map_err(|error| failed(error.to_string()))?;
+    let weight = Weight::new(url, http).map_err(|error| failed(error.to_string()))?;
+    let patience = Patience::new(ENDED_WITHIN, LOOK_EVERY);
+    let present = loop {
+        match weight.send(Method::GET, None).await {
+            Ok((true, text)) if is_percent(text.trim()) => break text.trim().to_owned(),
+            Ok((_, text)) => {
+                return Err(failed(format!("it answered {:?}", text.trim())));
+            }
+            Err(error) if is_refused(&error) => match patience.pause().await {
+                true => {}
+                false => return Ok("the balancer has ended, and its weight with it".to_owned()),
+            },
+            Err(error) => return Err(failed(error.without_url().to_string())),
+        }
+    };
+    if same(&present, percent) {
+        return Ok(format!("the new version had {percent} % already"));
+    }
+    if !instead_of.iter().any(|set| same(&present, set)) {
+        let what = format!("the weight at {url}");
+        return Err(UndoError::LeftAlone { what, changed: format!("set it to {present} %") });
+    }
+    weight.set(percent).await.map_err(|error| failed(error.to_string()))?;
+    Ok(format!("gave the new version {percent} % again"))
+}
