@@ -108,7 +108,11 @@ fn is_percent(text: &str) -> bool {
 }
 
 /// Sets a weight back, unless there is neither that nor one of `instead_of` there.
-pub(crate) async fn put(url: &str, percent: &str, instead_of: &[&str]) -> Result<String, UndoError> {
+pub(crate) async fn put(
+    url: &str,
+    percent: &str,
+    instead_of: &[&str],
+) -> Result<String, UndoError> {
     let failed = |reason: String| UndoError::Weight { url: url.to_owned(), reason };
     let http = crate::http_client().map_err(|error| failed(error.to_string()))?;
     let weight = Weight::new(url, http).map_err(|error| failed(error.to_string()))?;

@@ -6,6 +6,7 @@
 
 mod figure;
 mod json;
+mod step;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use json::RecordError;
+pub use step::{GroupScore, StepAdvice, StepRecord};
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
@@ -33,6 +35,10 @@ pub struct Record {
     pub advice: Option<Advice>,
     /// One for each check, in the order of the scenario.
     pub findings: Vec<Finding>,
+    /// What to do with a new version at the end of each of its steps, where versions are
+    /// compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepRecord>,
     /// One for each workload.
     pub workloads: Vec<WorkloadRecord>,
     /// One for each check that joined a ledger with effects.

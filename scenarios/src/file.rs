@@ -57,6 +57,9 @@ pub struct Settings {
     pub skip_faults: BTreeSet<String>,
     /// `--duration`: the length of the phases marked `stretch`.
     pub duration: Option<Span>,
+    /// `--abort-on-fail`: every check that can be judged while the run goes on ends it
+    /// when it is violated.
+    pub abort_on_fail: bool,
     /// Where every random choice comes from.
     pub seed: u64,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             skip: BTreeSet::new(),
             skip_faults: BTreeSet::new(),
             duration: None,
+            abort_on_fail: false,
             seed: 1,
         }
     }
@@ -303,6 +307,10 @@ impl File {
         }
         prune(&mut plan);
         plan.set_ends();
+        if settings.abort_on_fail && !plan.stop_at_once() {
+            let message = "--abort-on-fail: only the end of the run decides about the checks of this scenario";
+            context.problem(None, message, None);
+        }
         let is_wanted = |(kind, _): &Key, out: &Out| kind == "check" && !out.may;
         if plan.checks.is_empty()
             && plan.left_out.iter().any(|item| item.kind == "check")

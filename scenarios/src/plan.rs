@@ -105,6 +105,18 @@ impl Plan {
         }
     }
 
+    /// Has every check that can be judged while the run goes on end it; false where there
+    /// is none.
+    pub(crate) fn stop_at_once(&mut self) -> bool {
+        let live = self
+            .checks
+            .iter()
+            .filter(|check| check.severity == Severity::Violation && check.kind.is_live());
+        self.safety.stop_if = live.map(|check| check.name.clone()).collect();
+        self.safety.abort_on_fail = true;
+        !self.safety.stop_if.is_empty()
+    }
+
     /// Gives every fault that ends with a phase its time.
     pub(crate) fn set_ends(&mut self) {
         let timeline = self.timeline();

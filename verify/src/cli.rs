@@ -90,6 +90,10 @@ pub struct RunArgs {
     /// The length of the main load phase: 30s, 10m, 8h
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
+    /// Ends the run as soon as a check is certainly violated: what was broken is taken back, the
+    /// stable version has all of the traffic again, and the scenario's on_abort is run
+    #[arg(long)]
+    pub abort_on_fail: bool,
     /// The folder that gets the run's folder
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
     pub out: PathBuf,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
+use scenarios::program::Program;
 use scenarios::redact::Secrets;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -211,6 +212,9 @@ async fn perform(
         }
         if ending.is_cancelled() {
             progress.step("a stop condition is met: taking back what was broken");
+            if let Some(program) = &plan.safety.on_abort {
+                abort(program, &standing.targets, &observer, progress).await;
+            }
         }
         drop(stops);
         breaking.end("the run ended first", cancel);
@@ -252,6 +256,34 @@ async fn perform(
         writer.event(event)?;
     }
     Ok(())
+}
+
+/// How long the program of an abort may take.
+const ABORT_WITHIN: Duration = Duration::from_secs(120);
+
+/// Runs the program of an abort, and writes down what became of it.
+async fn abort(
+    program: &Program,
+    targets: &BTreeMap<String, String>,
+    observer: &Observer,
+    progress: &Progress,
+) {
+    progress.step("running on_abort");
+    let ran = match program.words(targets) {
+        Ok(words) => match chaos::run_within(&words, ABORT_WITHIN).await {
+            Ok(ran) => ran.success().map(drop),
+            Err(why) => Err(why),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    let text = match ran {
+        Ok(()) => "on_abort was run, and ended well.".to_owned(),
+        Err(why) => format!(
+            "on_abort failed: {why}. The new version may still have its share of the traffic; \
+             take it away by hand."
+        ),
+    };
+    observer.event(Event::Warning { text });
 }
 
 /// Has it written down who ends and who is started again.

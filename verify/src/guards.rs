@@ -164,7 +164,9 @@ fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted,
         let what = format!("effects {}", effects.name);
         effects.accesses().map(move |access| written(&what, access, targets))
     });
-    loads.chain(faults).chain(probes).chain(effects).collect()
+    let abort = plan.safety.on_abort.iter();
+    let abort = abort.map(|run| written("on_abort", Access::Runs(run), targets));
+    loads.chain(faults).chain(probes).chain(effects).chain(abort).collect()
 }
 
 /// The hosts where a probe or a source of effects makes something or may do so.

@@ -47,6 +47,7 @@ mod series;
 mod so_far;
 mod speed;
 mod starvation;
+mod steps;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -57,7 +58,7 @@ mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reports::record::{Advice, EffectsRecord, Finding, Verdict};
+use reports::record::{Advice, EffectsRecord, Finding, StepRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
 use self::opinion::Opinion;
@@ -84,6 +85,8 @@ pub struct Judgement {
     pub effects: Vec<EffectsRecord>,
     /// The evidence in full, for each check that has some.
     pub anomalies: Vec<Anomalies>,
+    /// What to do with a new version at the end of each of its steps.
+    pub steps: Vec<StepRecord>,
 }
 
 /// Judges a run.
@@ -116,6 +119,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         findings: bench.findings,
         effects: bench.effects,
         anomalies: bench.anomalies,
+        steps: catch_unwind(AssertUnwindSafe(|| steps::steps(plan, history))).unwrap_or_default(),
     }
 }
 

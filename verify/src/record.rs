@@ -50,6 +50,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         headline: judgement.headline,
         advice: judgement.advice,
         findings: judgement.findings,
+        steps: judgement.steps,
         workloads: workloads(told),
         effects: judgement.effects,
         faults: history.faults.clone(),

@@ -83,9 +83,10 @@ impl UndoError {
                 matches!(source, crate::victim::VictimError::System { .. })
             }
             Self::File { source, .. } => !matches!(source.kind(), NotFound | PermissionDenied),
-            Self::Start { .. } | Self::Program { .. } | Self::Proxy { .. } | Self::Weight { .. } => {
-                true
-            },
+            Self::Start { .. }
+            | Self::Program { .. }
+            | Self::Proxy { .. }
+            | Self::Weight { .. } => true,
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes(error) => error.may_pass_in_time(),
             Self::LeftAlone { .. } | Self::GivenUp { .. } => false,

@@ -1,7 +1,7 @@
 //! The reference canary: two versions of an HTTP service behind nginx, which shares
 //! the requests out by weight.
 //!
-//! `GET /route/0` … `/route/9` are answered 200 after some 2.5 ms; the header
+//! `GET /route/0` … `/route/9` are answered 200 after some 2 ms; the header
 //! `x-caller` says who asks. nginx adds `x-version: VERSION.rN`, whoever answered. A
 //! process serves `/health` and `/metrics` at its private address and writes its log
 //! as NDJSON. A further process, the control, puts the figures of a version's processes
@@ -25,9 +25,9 @@ use std::path::Path;
 
 use super::process::{self, Place};
 use super::{Ground, Parts, System, VariantInfo, variant as variants};
+use crate::server::Kind;
 use crate::server::Server;
 use crate::server::nginx::{self, Nginx, NginxOptions};
-use crate::server::Kind;
 use crate::{LabError, Need};
 use arguments::{Arguments, ControlPart, Part, VersionPart};
 pub use variant::Variant;

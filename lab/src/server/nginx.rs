@@ -91,8 +91,7 @@ impl Nginx {
         let share = Share::of(&folder);
         share.write(0.0).map_err(LabError::file("write", &share.file))?;
         let argv = [program.as_os_str(), "-c".as_ref(), settings.as_os_str()];
-        let spec =
-            ProcessSpec::new(SERVER, SERVER, argv).cwd(&folder).restart(Restart::Always);
+        let spec = ProcessSpec::new(SERVER, SERVER, argv).cwd(&folder).restart(Restart::Always);
         lab.run(spec, patience)?;
         let ready = wait_while_alive(lab, SERVER, patience, || share_in_force(port));
         if ready.is_err() {
@@ -202,7 +201,9 @@ fn text(folder: &Path, port: u16, options: &NginxOptions) -> String {
         if servers.is_empty() {
             servers.push_str("        server 127.0.0.1:9 down;\n");
         }
-        format!("    upstream {name} {{\n        zone {name} 64k;\n{servers}        keepalive 32;\n    }}\n")
+        format!(
+            "    upstream {name} {{\n        zone {name} 64k;\n{servers}        keepalive 32;\n    }}\n"
+        )
     };
     let (stable, canary) =
         (upstream("stable", &options.stable), upstream("canary", &options.canary));

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lab::reference::{self, Running, StartOptions};
 use lab::Lab;
+use lab::reference::{self, Running, StartOptions};
 use rustix::process::Signal;
 
 use crate::support::{http, kill, lab, patience, until};

@@ -13,6 +13,7 @@ mod escape;
 mod faults;
 mod load;
 mod plot;
+mod steps;
 
 use std::fmt::{Result, Write};
 
@@ -38,6 +39,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     tally(out, record)?;
     contents(out, record)?;
     advice(out, record)?;
+    steps::write(out, record)?;
     checks::write(out, record)?;
     load::write(out, record)?;
     effects::write(out, record)?;
@@ -111,6 +113,7 @@ fn tally(out: &mut String, record: &Record) -> Result {
 /// Links to the sections that this page has.
 fn contents(out: &mut String, record: &Record) -> Result {
     let sections = [
+        ("steps", "Steps", !record.steps.is_empty()),
         ("checks", "Checks", !record.findings.is_empty()),
         ("load", "Load", !record.workloads.is_empty()),
         ("effects", "Effects", !record.effects.is_empty()),

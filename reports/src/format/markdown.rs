@@ -9,7 +9,7 @@ use std::fmt::{Result, Write};
 
 use super::standing::{Standing, standing_so, tally, worst_first};
 use super::text;
-use crate::record::{Finding, Quantiles, Record, WorkloadRecord};
+use crate::record::{Finding, Quantiles, Record, StepRecord, WorkloadRecord};
 use escape::{block, code, fenced, inline};
 
 /// A comment holds 65,536 characters: so many findings are told at length.
@@ -29,6 +29,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     head(out, record)?;
     checks(out, record)?;
     broken(out, record)?;
+    steps(out, record)?;
     load(out, record)?;
     effects(out, record)?;
     faults(out, record)?;
@@ -175,6 +176,12 @@ fn effects(out: &mut String, record: &Record) -> Result {
             format!("{}, {}: {}", code(&e.check), inline(&e.source), text::joined(&e.joined))
         }),
     )
+}
+
+fn steps(out: &mut String, record: &Record) -> Result {
+    let rows = record.steps.iter();
+    let row = |step: &StepRecord| format!("{}: {}", code(&step.phase), inline(&text::step(step)));
+    unfold(out, "Steps", rows.map(row))
 }
 
 fn faults(out: &mut String, record: &Record) -> Result {

@@ -1,7 +1,8 @@
 //! Words and figures as every rendering writes them.
 
 use crate::record::{
-    AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, WorkloadRecord,
+    AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, StepRecord,
+    WorkloadRecord,
 };
 use scenarios::plan::Place;
 use scenarios::units::Unit;
@@ -287,6 +288,11 @@ pub(super) fn started(record: &Record) -> String {
 /// On one line: line feeds and runs of spaces become one space.
 pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `hold at 30s; score 92: errors 100, latency 75; …`.
+pub(super) fn step(step: &StepRecord) -> String {
+    format!("{} at {}; {}. {}", step.advice.words(), moment(step.to), step.scores(), step.why)
 }
 
 #[cfg(test)]

@@ -276,6 +276,7 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         headline: String::new(),
         advice: None,
         findings: vec![],
+        steps: vec![],
         workloads: vec![],
         effects: vec![],
         faults: vec![],

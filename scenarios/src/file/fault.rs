@@ -40,11 +40,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Faul
     Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, kind }
 }
 
-fn read_kind(
-    table: &mut Table<'_, '_>,
-    links: &Links,
-    phase: &At<String>,
-) -> Option<FaultKind> {
+fn read_kind(table: &mut Table<'_, '_>, links: &Links, phase: &At<String>) -> Option<FaultKind> {
     let [kill, terminate, pause, stop] = process::read(table);
     let [close, alarm, purge] = rabbitmq::read(table);
     let [kill_clients, pause_redis] = redis::read(table);

@@ -2,6 +2,7 @@
 
 use super::links::{Kind, Links};
 use crate::plan::Safety;
+use crate::program::Program;
 use crate::read::Table;
 
 pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
@@ -16,5 +17,9 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> Safety {
     );
     links.enter("safety", "safety");
     let stop_if = links.refer_weakly(table.context, Kind::LiveCheck, stop_if);
-    Safety { most_victims, stop_if, allowed: Vec::new() }
+    let on_abort = table.opt::<Program>(
+        "on_abort",
+        "The program that is run when a check ends the run before its time, after the faults are taken back: it gives the stable version all of the traffic again, say.",
+    );
+    Safety { most_victims, stop_if, on_abort, ..Safety::default() }
 }

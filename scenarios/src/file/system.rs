@@ -48,7 +48,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
     let variants = table.named("variants", "Forms of the reference system.", |name, table| {
         links.enter("variant", name);
         let about = table.req("about", "What the bug is.");
-        let expect = table.req_at::<Expected>("expect", "\"held\", \"violated\" or \"inconclusive\".");
+        let expect =
+            table.req_at::<Expected>("expect", "\"held\", \"violated\" or \"inconclusive\".");
         let caught_by =
             table.list_or_empty("caught_by", "The checks that must be violated, or warn.");
         let names_none = caught_by.is_empty() && !table.has("caught_by");

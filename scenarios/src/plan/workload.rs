@@ -483,20 +483,17 @@ mod tests {
                  [[check]]\nname = \"c\"\ntitle = \"t\"\nratio = {{ of = \"w.failed\", to = \"w.due\", phases = [\"p\"], max = \"1%\" }}\n"
             );
             let settings = crate::Settings {
-                targets: [("s".to_owned(), "http://h".to_owned())].into(),
+                targets: Some(["s".to_owned()].into()),
                 ..crate::Settings::default()
             };
             let plan = crate::plan("t", &text, &settings);
             plan.map_err(|problems| problems.render(false)).unwrap().workloads.remove(0).groups()
         };
         let found = plan(r#""canary.read", "stable.read", "canary.write", "stable.write.slow""#);
-        let expected = [
-            ("w.canary", vec![0, 2]),
-            ("w.stable", vec![1, 3]),
-            ("w.stable.write", vec![3]),
-        ];
+        let expected =
+            [("w.canary", vec![0, 2]), ("w.stable", vec![1, 3]), ("w.stable.write", vec![3])];
         assert_eq!(found, expected.map(|(name, places)| (name.to_owned(), places)).into());
-        assert_eq!(plan(r#""a", "a.b", ".c", "d""#), BTreeMap::new());
+        assert_eq!(plan(r#""a", "a.b", "d""#), BTreeMap::new());
     }
 
     #[test]

@@ -218,7 +218,7 @@ With `until` the counter is judged only while no poison is under way: when all t
 
 ## A new version beside the stable one
 
-A balancer sends a part of the traffic to a new version, and each answer says in a header which version gave it. With `split` the load keeps apart what each of them answered: `users.canary` and `users.stable` are workloads of their own then, of which the counts `due` (what they answered), `acked`, `failed`, `indeterminate` and `unsuccessful` and the response times are known. What nobody answered is neither's. Without such a header two workloads, each with a URL of its own, do as well.
+A balancer sends a part of the traffic to a new version, and each answer says in a header which version gave it. With `split` the load keeps apart what each of them answered: `users.canary` and `users.stable` are workloads of their own then, of which the counts `due` (what they answered), `acked`, `failed`, `indeterminate` and `unsuccessful` and the response times are known. What nobody answered is neither's. Without such a header two workloads, each with a URL of its own, do as well. Values with dots are added up: `canary.read` and `canary.write` give `users.canary.read`, `users.canary.write` and, together, `users.canary`, so that one header says version and route.
 
 ```toml
 [[workload]]
@@ -246,6 +246,17 @@ canary = { phases = ["canary"], split = { canary = "users.canary.due", stable = 
 `share` takes any counters, such as those of a `prometheus` probe of each version: rejections, time-outs, errors in a log. `latency` without a `quantile` compares the typical time; with several workloads, such as one for each route, each is judged by itself and all together. `callers` is about the keys of a workload (`@{key}`): one that fails always is lost, however few its requests are.
 
 A figure is *violated* where it lies beyond its bound for certain, *held* where it certainly keeps it, and *inconclusive* between: then the check says how many more requests it takes. All canary checks of a scenario share one probability of error, 1 % unless `confidence` says otherwise, and keep to it however often one looks, so that a run may end early (`[safety] stop_if`). What the stable version suffers at the same time is not held against the new one. How often they are wrong, `verify calibrate` measures ([figures](calibration.md)).
+
+The steps of a canary are faults, so that whatever ends the run, the stable version has all of the traffic again:
+
+```toml
+[[fault]]
+name = "to-5"
+phase = "step-5"
+shift_traffic = { url = "${target.weight}", to = "5%", until = "settle" }
+```
+
+`GET` of that address answers with the new version's share in percent (`5`), `PUT` with such a number sets it and answers with it when it is in force: a few lines in front of any balancer. With `--abort-on-fail` the run ends as soon as a check is certainly violated, the share is set back, and the program of `[safety] on_abort` is run, if there is one. At the end of each phase that canary checks judge, the report advises to promote, hold or roll back, with the reason, and a score of the checks that held: of errors, latency, traffic and saturation, and of all.
 
 ## What does not exist yet
 

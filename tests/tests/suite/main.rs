@@ -4,6 +4,7 @@
 
 mod amqp;
 mod broker;
+mod canary;
 mod cluster;
 mod commands;
 mod detection;

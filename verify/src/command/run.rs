@@ -248,6 +248,7 @@ fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
         skip: args.skip.iter().cloned().collect(),
         skip_faults: args.skip_faults.iter().cloned().collect(),
         duration,
+        abort_on_fail: args.abort_on_fail,
         // The top bits stay clear, because TOML's integers are signed.
         seed: args.seed.unwrap_or_else(|| random() >> 16),
     })
@@ -320,6 +321,9 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     }
     if let Some(duration) = &args.duration {
         words.extend(["--duration".to_owned(), duration.clone()]);
+    }
+    if args.abort_on_fail {
+        words.push("--abort-on-fail".to_owned());
     }
     words.extend(["--seed".to_owned(), plan.seed.to_string()]);
     let quote = |word: String| {

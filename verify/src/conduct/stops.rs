@@ -31,6 +31,8 @@ const PAUSES: u32 = 20;
 /// Checks that are watched, or none.
 pub(super) struct Stops {
     met: Option<oneshot::Receiver<Met>>,
+    /// Whether a violation ends the run when no fault is ahead or under way, too.
+    always: bool,
     /// Its end is the thread's.
     _alive: Option<Sender<()>>,
 }
@@ -43,12 +45,13 @@ struct Met {
 
 impl Stops {
     /// Begins to watch the checks that the plan names; without faults there is
-    /// nothing to stop.
+    /// nothing to stop, unless the run is to end at the first violation.
     pub(super) fn start(plan: &Plan, folder: &Folder) -> Result<Self, ConductError> {
         let named = plan.checks.iter().filter(|check| plan.safety.stop_if.contains(&check.name));
         let checks: Vec<Check> = named.cloned().collect();
-        if checks.is_empty() || plan.faults.is_empty() {
-            return Ok(Self { met: None, _alive: None });
+        let always = plan.safety.abort_on_fail;
+        if checks.is_empty() || (plan.faults.is_empty() && !always) {
+            return Ok(Self { met: None, always, _alive: None });
         }
         let (alive, ended) = channel::<()>();
         let (tell, met) = oneshot::channel();
@@ -75,15 +78,15 @@ impl Stops {
             .name("stop-conditions".to_owned())
             .spawn(work)
             .map_err(|error| crashed(&error))?;
-        Ok(Self { met: Some(met), _alive: Some(alive) })
+        Ok(Self { met: Some(met), always, _alive: Some(alive) })
     }
 
     /// Stops the run when a condition is met while faults are ahead or under
-    /// way. Never ends.
+    /// way, or at any time. Never ends.
     pub(super) async fn watch(&mut self, breaking: &mut Breaking, seen: &Observer, stop: &Cancel) {
         if let Some(met) = self.met.take()
             && let Ok(Met { check, breach }) = met.await
-            && !breaking.is_over()
+            && (self.always || !breaking.is_over())
         {
             let at = (seen.clock().now() * 1e3).round() / 1e3;
             breaking.take_back(&format!("stopped by {check} at {at} s"));

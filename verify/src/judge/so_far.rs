@@ -33,7 +33,7 @@ pub struct Breach {
 #[must_use]
 pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
     let judged_to = known_to(&check.kind.clone().statement(), history)?;
-    let opinion = catch_unwind(AssertUnwindSafe(|| at(check, plan, history, judged_to))).ok()??;
+    let opinion = at(check, plan, history, judged_to)?;
     let (measured, bound) = (&opinion.measured, &opinion.bound);
     let why = format!("{measured}, where {bound} is allowed. {}", opinion.why);
     Some(Breach { judged_to, why })
@@ -48,6 +48,16 @@ const HOST_LATE: f64 = 5.0;
 
 /// What the check comes to on the run up to a moment, if that is a violation.
 pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
+    let opinion = catch_unwind(AssertUnwindSafe(|| opinion(check, plan, history, to))).ok()??;
+    (opinion.verdict == Verdict::Violated).then_some(opinion)
+}
+
+/// What the check comes to on the run up to a moment; nothing where none of its phases
+/// has begun, or only the end of a run decides.
+pub(super) fn opinion(check: &Check, plan: &Plan, history: &History, to: f64) -> Option<Opinion> {
+    if check.kind.clone().statement().live == Live::No {
+        return None;
+    }
     let (mut plan, phases) = cut_plan(plan, to);
     let mut check = check.clone();
     let mut judged = check.kind.statement().phases;
@@ -58,7 +68,6 @@ pub(super) fn at(check: &Check, plan: &Plan, history: &History, to: f64) -> Opti
     plan.checks.retain(|check| matches!(check.kind, CheckKind::Canary(_)));
     let history = cut_history(&check.kind.statement(), history, phases, to);
     Some(super::weigh_fairly(&check, &plan, &history))
-        .filter(|opinion| opinion.verdict == Verdict::Violated)
 }
 
 /// The last moment of which everything is known that the check reads. A sample

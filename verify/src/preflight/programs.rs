@@ -28,6 +28,7 @@ pub(super) fn missing(plan: &Plan) -> Vec<TargetError> {
             all.extend(programs.into_iter().map(|run| (what.clone(), run)));
         }
     }
+    all.extend(plan.safety.on_abort.iter().map(|run| ("on_abort".to_owned(), run)));
     let missing = all.into_iter().filter_map(|(what, run)| {
         let file = run.file().filter(|file| !program::is_there(file))?;
         let why = format!("there is no program {file:?}; write a path or a name that is in PATH");

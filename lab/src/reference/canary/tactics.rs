@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::variant::Variant;
 
 /// What a request takes in the middle.
-const TAKES: f64 = 0.002_5;
+const TAKES: f64 = 0.002;
 /// By how much it wanders, as the standard deviation of its logarithm.
 const WANDERS: f64 = 0.12;
 /// `slow-on-one-route` is slow on this one.
@@ -75,7 +75,7 @@ impl Variant {
             Self::SlowP95 if asked.luck < 0.1 => takes.max(0.006),
             Self::SlowTail if asked.luck < 0.02 => takes + 0.025,
             // nginx and the way there take their part, which does not grow.
-            Self::Slow12Percent => takes * 1.18,
+            Self::Slow12Percent => takes * 1.2,
             Self::SlowOnOneRoute if asked.route == SLOW_ROUTE => takes * 1.5,
             Self::ColdStart if asked.since < Duration::from_secs(4) => takes * 4.0,
             Self::NoisyNeighbour if asked.clock.as_secs() % 10 < 3 => takes * 2.5,

@@ -86,7 +86,9 @@ pub enum Variant {
     #[strum(message = "both versions take 2.5 times as long for 3 s of every 10")]
     NoisyNeighbour,
     /// Nobody but the log knows.
-    #[strum(message = "2 % of the requests write an error into the log and are answered all the same")]
+    #[strum(
+        message = "2 % of the requests write an error into the log and are answered all the same"
+    )]
     LogErrors,
     /// The new version does not count its errors.
     #[strum(message = "2 % of the requests fail, and its counter says that none did")]

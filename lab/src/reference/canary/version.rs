@@ -94,7 +94,8 @@ impl Version {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         if deed.is_logged {
-            Diary.error("query_failed", &format!("route {route}: an answer of the cache was given"));
+            Diary
+                .error("query_failed", &format!("route {route}: an answer of the cache was given"));
         }
         this.counts.answered(&deed, came.elapsed());
         let status = StatusCode::from_u16(deed.status).unwrap_or_default();
@@ -130,8 +131,7 @@ mod tests {
     #[test]
     fn the_spread_is_that_of_the_standard_normal_distribution() {
         let mut random = fastrand::Rng::with_seed(7);
-        let draws: Vec<f64> =
-            (0..20_000).map(|_| normal(random.f64(), random.f64())).collect();
+        let draws: Vec<f64> = (0..20_000).map(|_| normal(random.f64(), random.f64())).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let square = draws.iter().map(|draw| draw * draw).sum::<f64>() / draws.len() as f64;
         assert!(mean.abs() < 0.03 && (square - 1.0).abs() < 0.05, "{mean} {square}");

@@ -14,6 +14,8 @@ const MOST: usize = 3;
 const LABEL: usize = 10;
 
 pub(super) fn write(page: &mut Page, record: &Record) {
+    let steps = record.steps.iter();
+    section(page, "Steps", steps.map(|step| (step.phase.clone(), text::step(step))));
     if !record.workloads.is_empty() {
         page.heading("Load");
         record.workloads.iter().for_each(|workload| load(page, workload));

@@ -15,7 +15,8 @@ pub(super) fn read(
     phase: &At<String>,
 ) -> [Option<FaultKind>; 2] {
     let harmed = "A proxy harms what passes through it, for a while.";
-    let shifted = "A load balancer gives the new version another share of the requests, for a while.";
+    let shifted =
+        "A load balancer gives the new version another share of the requests, for a while.";
     [
         table.opt_table("toxic", harmed, toxic),
         table.opt_table("shift_traffic", shifted, |table| shift_traffic(table, links, phase)),

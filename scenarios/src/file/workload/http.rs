@@ -94,7 +94,10 @@ fn read_split(table: &mut Table<'_, '_>) -> Split {
         let are_words = name.split('.').all(|word| !word.is_empty() && is_token(word));
         if !are_words || values[..index].iter().any(|other| other.value == *name) {
             let message = format!("{name:?} cannot be a value here, or stands twice");
-            let help = Some("give words of letters, digits, - and _, with dots between them, each once".to_owned());
+            let help = Some(
+                "give words of letters, digits, - and _, with dots between them, each once"
+                    .to_owned(),
+            );
             table.context.problem(Some(value.span.clone()), message, help);
         }
     }

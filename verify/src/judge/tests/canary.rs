@@ -1,7 +1,7 @@
 //! Canary: the version under test against its bounds, and against the stable one.
 
 use loadgen::Fate;
-use reports::record::{Finding, Verdict::*};
+use reports::record::{Finding, StepAdvice, StepRecord, Verdict::*};
 use scenarios::plan::check::{Callers, Canary, CheckKind, Figure, LatencyOf, ShareOf, Split};
 use scenarios::plan::{Transport, workload as by};
 use scenarios::units::{Share, Span};
@@ -298,4 +298,61 @@ fn many_checks_share_one_probability_of_error() {
     let findings = crate::judge::judge(&scene.plan, &scene.history).findings;
     let among_many = findings.iter().find(|finding| finding.check == "one-of-many").unwrap();
     assert_ne!(low(&alone), low(among_many), "the interval is wider");
+}
+
+/// What each step of a scene advises, with these checks.
+fn steps(scene: &Scene, checks: impl IntoIterator<Item = CheckKind>) -> Vec<StepRecord> {
+    let mut plan = scene.plan.clone();
+    let check = |(number, kind)| super::scene::check(&format!("check-{number}"), kind);
+    plan.checks = checks.into_iter().enumerate().map(check).collect();
+    crate::judge::judge(&plan, &scene.history).steps
+}
+
+#[test]
+fn a_step_that_is_certain_is_promoted_and_one_that_is_worse_rolled_back() {
+    let later = || canary_in(&["recovery"], Figure::Share(share()));
+    let good = versions(|_, _| GOOD, |_, _| GOOD);
+    let told = steps(&good, [later(), slower()]);
+    let phases: Vec<&str> = told.iter().map(|step| step.phase.as_str()).collect();
+    assert_eq!(phases, ["load", "recovery"]);
+    for step in &told {
+        assert_eq!((step.advice, step.score), (StepAdvice::Promote, Some(100.0)), "{step:?}");
+    }
+    // The first step is good.
+    let late = |at: u64, k: u64| {
+        if at >= 48 && k.is_multiple_of(2) { (Fate::Failed, 9) } else { GOOD }
+    };
+    let told = steps(&versions(late, |_, _| GOOD), [later(), slower()]);
+    let advice: Vec<StepAdvice> = told.iter().map(|step| step.advice).collect();
+    assert_eq!(advice, [StepAdvice::Promote, StepAdvice::RollBack], "{told:?}");
+    let scores: Vec<(&str, f64)> =
+        told[1].groups.iter().map(|group| (group.group.as_str(), group.score)).collect();
+    assert_eq!(scores, [("errors", 0.0), ("latency", 100.0)]);
+    assert_eq!(told[1].score, Some(50.0));
+    assert!(told[1].why.starts_with("check-0: "), "{}", told[1].why);
+}
+
+/// No data never promotes, and a run without comparisons has no steps.
+#[test]
+fn a_step_of_which_little_is_known_is_held() {
+    let scene = Scene::new().good_workload("stable");
+    let told = steps(&scene, [failing_more()]);
+    assert_eq!((told[0].advice, told[0].score), (StepAdvice::Hold, None), "{told:?}");
+    let mut short = versions(|_, _| GOOD, |_, _| GOOD);
+    // Nothing is certain of so few.
+    let strict = Figure::Share(ShareOf { more: Some(Share(0.000_1)), ..share() });
+    short.plan.checks.clear();
+    let told = steps(&short, [canary(strict)]);
+    assert_eq!(told[0].advice, StepAdvice::Hold, "{told:?}");
+    assert!(told[0].why.contains("It needs"), "{}", told[0].why);
+    assert!(steps(&short, [CheckKind::Absence(absence())]).is_empty());
+}
+
+fn absence() -> scenarios::plan::check::Absence {
+    scenarios::plan::check::Absence {
+        series: "process.restarts".to_owned(),
+        phases: names(&["load"]),
+        excused_by: Vec::new(),
+        samples: 5,
+    }
 }
