@@ -5,6 +5,7 @@
 mod effects;
 mod endpoints;
 mod folder;
+mod live;
 mod preflight;
 mod probes;
 mod roles;
