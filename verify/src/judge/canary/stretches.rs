@@ -166,6 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::judge::canary::estimate::Estimate;
 
     fn window(seconds: f64) -> Window {
         let phases = vec![("load".to_owned(), Span { from: 0.0, to: seconds })];
@@ -217,6 +218,41 @@ mod tests {
         assert_eq!(shares, [100.0, 100.0, 0.0], "the bad stretch is 11 s to 26 s");
         let pairs = paired(&canary, &stable);
         assert!(pairs.iter().map(|block| block.tries).sum::<f64>() >= 300.0, "{pairs:?}");
+    }
+
+    /// Errors come in bursts of twenty within a second, at the bound exactly; both ways
+    /// of looking at them are wrong no more often than was said, and the rare one
+    /// proves no more than the other.
+    #[test]
+    fn what_is_scraped_rarely_proves_no_more_than_what_is_seen_each_second() {
+        let mut random = fastrand::Rng::with_seed(23);
+        let (runs, seconds, error) = (300, 480, 0.05);
+        let mut wrong = [0; 2];
+        for _ in 0..runs {
+            let bursts = |random: &mut fastrand::Rng| if random.f64() < 0.1 { 20.0 } else { 0.0 };
+            let rises: Vec<(f64, f64)> =
+                (0..seconds).map(|second| (f64::from(second) + 1.0, bursts(&mut random))).collect();
+            let sampled = |every: usize| {
+                let times: Vec<f64> =
+                    (0..=seconds as usize / every).map(|k| (k * every) as f64).collect();
+                let sums = times.windows(2).map(|pair| {
+                    let within = rises.iter().filter(|(at, _)| *at > pair[0] && *at <= pair[1]);
+                    (pair[1], within.map(|(_, rise)| rise).sum())
+                });
+                let of = Counter { rises: sums.collect(), times: times.clone(), gap: every as f64 };
+                let all = times.iter().skip(1).map(|&at| (at, 100.0 * every as f64)).collect();
+                let to = Counter { rises: all, times, gap: every as f64 };
+                let span = Span { from: 0.0, to: f64::from(seconds) };
+                super::of(&of, &to, span, &window(f64::from(seconds)))
+            };
+            for (count, every) in wrong.iter_mut().zip([1, 15]) {
+                let blocks: Vec<Block> = sampled(every).iter().map(|s| s.block).collect();
+                let estimate = Estimate::of(&blocks, error, 1.0);
+                *count += usize::from(!estimate.interval.has(0.02));
+            }
+        }
+        let most = (f64::from(runs) * error) as usize;
+        assert!(wrong[0] <= most && wrong[1] <= most, "{wrong:?} of {runs} with an error of 5 %");
     }
 
     proptest! {
