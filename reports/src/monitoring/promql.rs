@@ -64,6 +64,10 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
             None => unknown(),
         },
         ProbeKind::Promql { query, counter: false, .. } => Ok(Known::Level(query.clone())),
+        ProbeKind::Promql { query, scraped: Some(scraped), .. } if scraped.above.is_none() => {
+            let by = scraped.by.as_deref().unwrap_or_default();
+            counter(query.clone(), by).map_or_else(unknown, Ok)
+        }
         ProbeKind::Rabbitmq { .. } => rabbitmq(name).map_or_else(unknown, Ok),
         ProbeKind::RedisStreams { streams, group, .. } => {
             redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)

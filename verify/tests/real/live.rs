@@ -99,8 +99,18 @@ impl Prometheus {
 /// What `verify` says of a scenario.
 fn judged(scenario: &str, targets: &[(&str, String)]) -> (i32, Record, String) {
     let runs = tempfile::tempdir().unwrap();
+    let (code, said) = ran(scenario, targets, runs.path(), &[]);
+    let folders = std::fs::read_dir(runs.path()).unwrap().flatten().map(|entry| entry.path());
+    let mut records = folders.map(|folder| folder.join("verdict.json"));
+    let record = records.find(|record| record.is_file()).unwrap_or_else(|| panic!("{said}"));
+    let text = std::fs::read_to_string(record).unwrap();
+    (code, serde_json::from_str(&text).unwrap(), said)
+}
+
+/// How a run ends, and everything that it writes.
+fn ran(scenario: &str, targets: &[(&str, String)], runs: &Path, more: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
-    command.arg("--scenario").arg(systems().join(scenario)).arg("--out").arg(runs.path());
+    command.arg("--scenario").arg(systems().join(scenario)).arg("--out").arg(runs).args(more);
     for (name, url) in targets {
         command.arg("--target").arg(format!("{name}={url}"));
     }
@@ -110,11 +120,7 @@ fn judged(scenario: &str, targets: &[(&str, String)]) -> (i32, Record, String) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let folders = std::fs::read_dir(runs.path()).unwrap().flatten().map(|entry| entry.path());
-    let mut records = folders.map(|folder| folder.join("verdict.json"));
-    let record = records.find(|record| record.is_file()).unwrap_or_else(|| panic!("{said}"));
-    let text = std::fs::read_to_string(record).unwrap();
-    (output.status.code().unwrap(), serde_json::from_str(&text).unwrap(), said)
+    (output.status.code().unwrap(), said)
 }
 
 fn finding<'a>(record: &'a Record, check: &str) -> &'a Finding {
@@ -143,12 +149,17 @@ fn expect(variant: &str, judged: &(i32, Record, String)) {
 
 #[test]
 fn live_traffic_is_judged_by_the_metrics_of_both_versions() {
-    for variant in ["correct", "errors", "slower", "idle"] {
+    let judge = |variant: &'static str| {
         let versions = Versions::start(variant);
         let url = |port: u16| format!("http://127.0.0.1:{port}/metrics");
         let targets = [("stable", url(versions.stable)), ("canary", url(versions.canary))];
         expect(variant, &judged("endpoints.toml", &targets));
-    }
+    };
+    std::thread::scope(|scope| {
+        for variant in ["correct", "errors", "slower", "idle"] {
+            scope.spawn(move || judge(variant));
+        }
+    });
 }
 
 #[test]
@@ -157,7 +168,23 @@ fn live_traffic_is_judged_by_a_prometheus_server_alone() {
     for (variant, ..) in EXPECTED {
         let versions = Versions::start(variant);
         let prometheus = Prometheus::start(&versions);
-        let url = format!("http://127.0.0.1:{}", prometheus.port);
-        expect(variant, &judged("observed.toml", &[("prometheus", url)]));
+        let targets = [("prometheus", format!("http://127.0.0.1:{}", prometheus.port))];
+        expect(variant, &judged("observed.toml", &targets));
+        if variant != "correct" {
+            continue;
+        }
+        // By now it has scraped both, so that what is wrong is told before a run.
+        for (wrong, told) in [
+            ("bound=7ms", "no bucket ends at 0.007"),
+            (
+                "status=code",
+                "no series of http_requests_total{version=\"canary\"} has a label code",
+            ),
+        ] {
+            let runs = tempfile::tempdir().unwrap();
+            let (code, said) = ran("observed.toml", &targets, runs.path(), &["--set", wrong]);
+            assert!(code == 4 || code == 2, "{code}: {said}");
+            assert!(said.contains(told), "{said}");
+        }
     }
 }

@@ -247,7 +247,8 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
     let (verdict, missing) = verdict(estimate.against(max, error), all / window.seconds());
     let measured = told(&estimate);
     let bound = words::share(max);
-    let missing = too_few(sides, verdict).unwrap_or(missing);
+    let judged = blocks.iter().filter(|block| block.tries > 0.0).count();
+    let missing = too_few(sides, judged, verdict).unwrap_or(missing);
     let mut why = format!("{measured} of the new version's requests, where {bound} may.{missing}");
     if left < all {
         let spared = words::number(all - left);
@@ -273,7 +274,9 @@ fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
     }
     let rate = difference.canary.seen.tries / window.seconds();
     let (verdict, missing) = verdict(difference.against(more, error), rate);
-    let missing = too_few(sides, verdict).unwrap_or(missing);
+    let of_canary = sides.iter().flat_map(|side| &side.canary);
+    let judged = of_canary.filter(|stretch| stretch.block.tries > 0.0).count();
+    let missing = too_few(sides, judged, verdict).unwrap_or(missing);
     let measured =
         format!("{} against {}", told(&difference.canary), words::share(difference.stable.share()));
     let why = format!(
@@ -299,27 +302,30 @@ fn blocks_of(stretches: &[Stretch]) -> Vec<Block> {
     stretches.iter().map(|stretch| stretch.block).collect()
 }
 
-/// What is missing where samples are so rare that there are too few stretches.
-fn too_few(sides: &[Stratum], verdict: Verdict) -> Option<String> {
-    let of = |stretches: fn(&Stratum) -> &Vec<Stretch>| {
+/// What is missing where samples are so rare that there are too few stretches; of the
+/// new version so many are judged.
+fn too_few(sides: &[Stratum], judged: usize, verdict: Verdict) -> Option<String> {
+    let lengths = |stretches: fn(&Stratum) -> &Vec<Stretch>| -> Vec<f64> {
         let filled = |stretch: &&Stretch| stretch.block.tries > 0.0;
         let filled = sides.iter().flat_map(stretches).filter(filled);
-        let lengths: Vec<f64> = filled.map(|stretch| stretch.to - stretch.from).collect();
-        let length = median(&lengths)?;
-        let is_short = lengths.len() < FEWEST_BLOCKS && length > 1.5;
-        is_short.then_some((lengths.len(), length))
+        filled.map(|stretch| stretch.to - stretch.from).collect()
     };
-    let (count, length) = of(|side| &side.canary).or_else(|| of(|side| &side.stable))?;
+    let is_rare = |(count, lengths): (usize, Vec<f64>)| {
+        let length = median(&lengths)?;
+        (count < FEWEST_BLOCKS && length > 1.5).then_some((count, length))
+    };
+    let stable = lengths(|side| &side.stable);
+    let (count, length) = is_rare((judged, lengths(|side| &side.canary)))
+        .or_else(|| is_rare((stable.len(), stable)))?;
+    let count = match count {
+        1 => "one stretch between two samples".to_owned(),
+        count => format!("{count} stretches between two samples"),
+    };
     (verdict == Verdict::Inconclusive).then(|| {
         format!(
-            " There is no telling how much requests resemble each other from {}, of {} each: it \
-             takes {FEWEST_BLOCKS}; let the phase be longer, or have the counters sampled more \
-             often.",
-            if count == 1 {
-                "one stretch between two samples".to_owned()
-            } else {
-                format!("{count} stretches between two samples")
-            },
+            " There is no telling how much requests resemble each other from {count}, of {} \
+             each: it takes {FEWEST_BLOCKS}; let the phase be longer, or have the counters \
+             sampled more often.",
             words::seconds(length.round())
         )
     })

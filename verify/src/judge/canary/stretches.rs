@@ -22,6 +22,8 @@ const SHORTEST: f64 = 0.95;
 /// The share of a stretch that another one must have in common with it to be of the
 /// same time.
 const IN_COMMON: f64 = 0.05;
+/// What share of the most is about as much.
+const ABOUT: f64 = 0.8;
 
 /// What happened in a stretch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,13 +110,18 @@ impl Counter {
 /// what is not judged: of the first one what counts, of the second one all.
 pub(super) fn of(of: &Counter, to: &Counter, span: Span, window: &Window) -> Vec<Stretch> {
     let rarer = if of.gap > to.gap { of } else { to };
+    let late = of.gap.min(to.gap) / 2.0;
+    let times = [of.times_in(span), to.times_in(span)];
+    // Where one of them is not known yet, or no more, the other one says nothing.
+    let first = times.iter().filter_map(|times| times.first()).copied().fold(span.from, f64::max);
+    let last = times.iter().filter_map(|times| times.last()).copied().fold(span.to, f64::min);
+    let are_known = |at: &&f64| (first - late..=last + late).contains(*at);
     let mut ends: Vec<f64> = Vec::new();
-    for &at in rarer.times_in(span) {
+    for &at in rarer.times_in(span).iter().filter(are_known) {
         if ends.last().is_none_or(|last| at - last >= SHORTEST) {
             ends.push(at);
         }
     }
-    let late = of.gap.min(to.gap) / 2.0;
     let counts = of.between(&ends, late).into_iter().zip(to.between(&ends, late));
     let stretch = |(pair, (of, tries)): (&[f64], (f64, f64))| Stretch {
         from: pair[0],
@@ -145,17 +152,20 @@ pub(super) fn at_the_time_of(stretches: &[Stretch], others: &[Stretch]) -> Vec<B
     stretches.iter().map(of).collect()
 }
 
-/// The others, each put to the stretch that it has most in common with.
+/// The others, each put to the stretch that it has most in common with; the first one of
+/// two that it has about as much in common with, so that each gets one.
 pub(super) fn paired(stretches: &[Stretch], others: &[Stretch]) -> Vec<Block> {
     let mut blocks = vec![Block::default(); stretches.len()];
     for other in others {
         let first = stretches.partition_point(|stretch| stretch.to <= other.from);
         let near = stretches.iter().enumerate().skip(first);
         let near = near.take_while(|(_, stretch)| stretch.from < other.to);
-        let best = near.max_by(|a, b| a.1.overlap(other).total_cmp(&b.1.overlap(other)));
-        if let Some((index, _)) = best {
-            blocks[index].tries += other.block.tries;
-            blocks[index].of += other.block.of;
+        let near: Vec<(usize, f64)> =
+            near.map(|(index, stretch)| (index, stretch.overlap(other))).collect();
+        let most = near.iter().map(|(_, overlap)| *overlap).fold(0.0, f64::max);
+        if let Some((index, _)) = near.iter().find(|(_, overlap)| *overlap >= ABOUT * most) {
+            blocks[*index].tries += other.block.tries;
+            blocks[*index].of += other.block.of;
         }
     }
     blocks
@@ -197,6 +207,14 @@ mod tests {
         for stretch in stretches {
             assert_eq!(stretch.block, Block { tries: 200.0, of: 2.0 });
         }
+    }
+
+    #[test]
+    fn where_errors_are_not_known_requests_say_nothing() {
+        let (of, to) = (counter(1.0, 20.0, 20, 1.0), counter(1.0, 0.0, 60, 50.0));
+        let stretches = super::of(&of, &to, SPAN, &window(60.0));
+        assert_eq!(stretches.len(), 19, "from 20 s to 39 s");
+        assert!(stretches.iter().all(|s| s.block == Block { tries: 50.0, of: 1.0 }));
     }
 
     #[test]

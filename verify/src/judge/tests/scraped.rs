@@ -45,13 +45,13 @@ fn scraped(
 const REQUESTS: fn(f64) -> f64 = |at| 100.0 * at;
 const NONE: fn(f64) -> f64 = |_| 0.0;
 
-/// Both versions, scraped every three seconds at different moments; of each how many
+/// Both versions, scraped every two seconds at different moments; of each how many
 /// of its requests failed up to a time.
 fn versions(canary: impl Fn(f64) -> f64, stable: impl Fn(f64) -> f64) -> Scene {
-    let scene = scraped(Scene::new(), "canary", (3.0, 0.4), REQUESTS);
-    let scene = scraped(scene, "canary-errors", (3.0, 0.402), canary);
-    let scene = scraped(scene, "stable", (3.0, 1.9), REQUESTS);
-    scraped(scene, "stable-errors", (3.0, 1.9), stable)
+    let scene = scraped(Scene::new(), "canary", (2.0, 0.4), REQUESTS);
+    let scene = scraped(scene, "canary-errors", (2.0, 0.402), canary);
+    let scene = scraped(scene, "stable", (2.0, 1.4), REQUESTS);
+    scraped(scene, "stable-errors", (2.0, 1.4), stable)
 }
 
 fn errors(max: f64) -> CheckKind {
