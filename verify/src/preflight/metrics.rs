@@ -107,6 +107,7 @@ fn labels_of<'s>(samples: &[&'s Sample<'_>]) -> BTreeSet<&'s str> {
 
 #[cfg(test)]
 mod tests {
+    use scenarios::plan::probe::exporter::Exporter;
     use scenarios::units::Unit;
 
     use super::*;
@@ -177,5 +178,27 @@ mod tests {
         );
         let told = doubt(&above("lag", 0.005), &samples).and_then(doubtful).unwrap();
         assert!(told.contains("is a summary"), "{told}");
+    }
+
+    #[test]
+    fn a_preset_that_the_endpoint_does_not_fit_is_told_with_what_it_has() {
+        let text = "http_request_duration_seconds_count{code=\"200\"} 1\n\
+                    process_resident_memory_bytes 1\n";
+        let (samples, _) = parse(text);
+        let told = |preset: Exporter| -> Vec<String> {
+            let metrics = preset.metrics(&BTreeMap::new(), &Matchers::default(), None);
+            metrics.values().filter_map(|m| doubt(m, &samples).and_then(doubtful)).collect()
+        };
+        assert_eq!(
+            told(Exporter::PromClient),
+            ["metric http_request_duration_seconds_count has no label status_code (yet); there \
+              are: code"]
+        );
+        let other = told(Exporter::OpenTelemetry);
+        assert_eq!(
+            other,
+            ["there is no metric http_server_request_duration_seconds_count (yet); there are: \
+              http_request_duration_seconds_count, process_resident_memory_bytes"]
+        );
     }
 }

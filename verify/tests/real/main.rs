@@ -9,4 +9,5 @@ mod live;
 mod preflight;
 mod probes;
 mod roles;
+mod scraped;
 mod support;

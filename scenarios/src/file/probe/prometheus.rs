@@ -191,7 +191,7 @@ pub(super) fn server(table: &mut Table<'_, '_>) -> ProbeKind {
         table.context.problem(Some(at.span.clone()), message, None);
     }
     let above = above.filter(|_| is_raw).and_then(|at| bound(table, &at, || scale_of(&name)));
-    let scraped = is_raw.then(|| Scraped { by, above, lookback: lookback.value, absent_is_zero });
+    let scraped = is_raw.then_some(Scraped { by, above, lookback: lookback.value, absent_is_zero });
     let counter = counter || scraped.is_some();
     ProbeKind::Promql { url, query: query.value, counter, unit, waits, scraped }
 }

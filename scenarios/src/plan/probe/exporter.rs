@@ -125,3 +125,52 @@ impl Exporter {
         metrics
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Exporter; 5] = [
+        Exporter::PromClient,
+        Exporter::Micrometer,
+        Exporter::OpenTelemetry,
+        Exporter::NginxExporter,
+        Exporter::Envoy,
+    ];
+
+    #[test]
+    fn errors_and_slow_requests_are_among_the_requests() {
+        let labels = BTreeMap::from([("version".to_owned(), "canary".to_owned())]);
+        for exporter in ALL {
+            let metrics = exporter.metrics(&labels, &Matchers::default(), Some(0.1));
+            let requests = &metrics["requests"];
+            assert!(requests.read.is_counter() && !requests.absent_is_zero, "{exporter:?}");
+            assert_eq!(requests.labels, labels);
+            for part in ["errors", "slow"].iter().filter_map(|series| metrics.get(*series)) {
+                assert!(part.read.is_counter() && part.labels == labels, "{exporter:?}");
+            }
+            // Where there is no error yet there is no series of errors.
+            assert!(metrics.get("errors").is_none_or(|errors| errors.absent_is_zero));
+            assert_eq!(metrics.contains_key("slow"), exporter.duration_scale().is_some());
+            let without = exporter.metrics(&labels, &Matchers::default(), None);
+            assert!(!without.contains_key("slow"), "{exporter:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_a_server_is_an_error_and_no_other_is() {
+        let none = BTreeMap::new();
+        for (exporter, label, bad, good) in [
+            (Exporter::PromClient, "status_code", "503", "404"),
+            (Exporter::PromClient, "status_code", "5xx", "2xx"),
+            (Exporter::Micrometer, "outcome", "SERVER_ERROR", "CLIENT_ERROR"),
+            (Exporter::OpenTelemetry, "http_response_status_code", "500", "200"),
+            (Exporter::Envoy, "envoy_response_code_class", "5", "2"),
+        ] {
+            let metrics = exporter.metrics(&none, &Matchers::default(), None);
+            let filter = metrics["errors"].selects().filter();
+            let passes = |value| filter.passes(|name| (name == label).then_some(value));
+            assert!(passes(bad) && !passes(good) && !filter.passes(|_| None), "{exporter:?}");
+        }
+    }
+}

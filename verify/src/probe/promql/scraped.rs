@@ -103,6 +103,13 @@ impl Scraped {
         if bounds.is_empty() {
             return Ok(Vec::new());
         }
+        let no_bucket = || {
+            let why = no_bucket(bound, bounds.iter().map(String::as_str));
+            NotAsked::Wrong(format!("{}: {why}", self.selector))
+        };
+        if !bounds.iter().any(|le| is_bound(le, bound)) {
+            return Err(no_bucket());
+        }
         let is_asked = |le: &&String| is_bound(le, bound) || is_bound(le, f64::INFINITY);
         let asked: Vec<String> = bounds.iter().filter(is_asked).map(|le| literally(le)).collect();
         let value = asked.join("|");
@@ -122,8 +129,7 @@ impl Scraped {
         let mut shown = Vec::new();
         for (metric, [below, all]) in histograms {
             if below.is_empty() {
-                let why = no_bucket(bound, bounds.iter().map(String::as_str));
-                return Err(NotAsked::Wrong(format!("{}: {why}", self.selector)));
+                return Err(no_bucket());
             }
             let point = |(&at, &whole): (&i64, &f64)| {
                 let value = (whole - below.get(&at)?).max(0.0);
