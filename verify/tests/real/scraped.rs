@@ -59,7 +59,10 @@ impl Server {
         let (kind, result) = if request.contains("time%28%29") {
             ("scalar", format!("[{0},\"{0}\"]", clock()))
         } else if request.contains("count+by") {
-            let le = |(labels, _): &Series| format!("{{\"metric\":{labels},\"value\":[1,\"1\"]}}");
+            let le = |(labels, _): &Series| {
+                let labels: serde_json::Value = serde_json::from_str(labels).unwrap();
+                format!("{{\"metric\":{{\"le\":{}}},\"value\":[1,\"1\"]}}", labels["le"])
+            };
             ("vector", format!("[{}]", series.iter().map(le).collect::<Vec<_>>().join(",")))
         } else {
             self.looks.fetch_add(1, Ordering::SeqCst);
