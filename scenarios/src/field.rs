@@ -10,6 +10,8 @@ use crate::locator::Locator;
 use crate::plan::check::DeadLetters;
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
+use crate::plan::probe::exporter::Exporter;
+use crate::plan::probe::matchers::{Matchers, MatchersError};
 use crate::plan::route::{ConnectTo, Resolve};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
@@ -108,6 +110,8 @@ pub(crate) fn definitions() -> Json {
     enter::<Acks>(&mut all);
     enter::<Unit>(&mut all);
     enter::<DeadLetters>(&mut all);
+    enter::<Exporter>(&mut all);
+    enter::<Matchers>(&mut all);
     Json::Object(all)
 }
 
@@ -255,6 +259,35 @@ parsed!(
     "A JSON pointer (RFC 6901) into a body.",
     Pointer::default()
 );
+
+impl Field for Matchers {
+    const NAME: &'static str = "label-matchers";
+
+    fn read(scalar: &Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Text(text) => text.parse().map_err(|error: MatchersError| error.to_string()),
+            Scalar::Number(_) | Scalar::Switch(_) => {
+                Err("expected labels such as 'status=~\"5..\"'".to_owned())
+            }
+        }
+    }
+
+    fn write(&self) -> Json {
+        json!(self.to_string())
+    }
+
+    fn definition() -> Json {
+        json!({
+            "type": "string",
+            "examples": ["status=~\"5..\", version!=\"stable\""],
+            "description": "Matchers of labels as PromQL has them, with =, !=, =~ and !~; an expression matches all of a value, and a label that is missing is the empty text.",
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self::default()
+    }
+}
 
 impl Field for Quantity {
     const NAME: &'static str = "quantity";

@@ -148,7 +148,7 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
                 amqp::look(&text, exchange, queue.as_deref()).await
             }
             Wants::Health => http::health(&text).await,
-            Wants::Promql(query) => promql::look(&text, query).await,
+            Wants::Promql { query, scraped } => promql::look(&text, query, *scraped).await,
             Wants::Metrics(metrics) => metrics::look(&text, metrics).await,
         }
     };

@@ -73,7 +73,7 @@ enum Kind {
     RedisStreams(redis_streams::RedisStreams),
     Sql(sql::Sql),
     Prometheus(prometheus::Prometheus),
-    Promql(promql::Promql),
+    Promql(promql::Asked),
     RedisKeys(redis_keys::RedisKeys),
     Command(command::Command),
     Host(host::Host),
@@ -129,8 +129,9 @@ impl Prober {
                 let urls = urls.iter().map(|url| url.fill(targets)).collect::<Result<_, _>>()?;
                 Kind::Prometheus(prometheus::Prometheus::new(urls, metrics)?)
             }
-            ProbeKind::Promql { url, query, .. } => {
-                Kind::Promql(promql::Promql::new(&url.fill(targets)?, query)?)
+            ProbeKind::Promql { url, query, scraped, .. } => {
+                let url = url.fill(targets)?;
+                Kind::Promql(promql::Asked::new(&url, query, scraped.as_ref())?)
             }
             ProbeKind::RedisKeys { url, keys } => {
                 Kind::RedisKeys(redis_keys::RedisKeys::new(url.fill(targets)?, keys))
@@ -163,7 +164,7 @@ impl Prober {
                 _ = ticks.tick() => false,
                 _ = stop.wait_for(|stop| *stop) => true,
             };
-            let trouble = self.sample().await.err();
+            let trouble = self.sample(stopping).await.err();
             if let Some(why) = &trouble
                 && last_trouble.as_ref() != Some(why)
             {
@@ -176,7 +177,8 @@ impl Prober {
         }
     }
 
-    async fn sample(&mut self) -> Result<(), String> {
+    /// Samples once; whether for the last time.
+    async fn sample(&mut self, is_end: bool) -> Result<(), String> {
         match &mut self.kind {
             Kind::Rabbitmq(probe) => probe.sample(&self.observer).await,
             Kind::Process(probe) => probe.sample(&self.observer),
@@ -186,7 +188,7 @@ impl Prober {
             Kind::RedisStreams(probe) => probe.sample(&self.observer).await,
             Kind::Sql(probe) => probe.sample(&self.observer).await,
             Kind::Prometheus(probe) => probe.sample(&self.observer).await,
-            Kind::Promql(probe) => probe.sample(&self.observer).await,
+            Kind::Promql(probe) => probe.sample(&self.observer, is_end).await,
             Kind::RedisKeys(probe) => probe.sample(&self.observer).await,
             Kind::Command(probe) => probe.sample(&self.observer).await,
             Kind::Host(probe) => probe.sample(&self.observer).await,

@@ -60,10 +60,14 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
     let unknown = || Err(format!("no exporter that is known here has {series}"));
     match &probe.kind {
         ProbeKind::Prometheus { metrics, .. } => match metrics.get(name) {
-            Some(metric) => Ok(scraped(metric)),
+            Some(metric) => scraped(metric).map_or_else(unknown, Ok),
             None => unknown(),
         },
         ProbeKind::Promql { query, counter: false, .. } => Ok(Known::Level(query.clone())),
+        ProbeKind::Promql { query, scraped: Some(scraped), .. } if scraped.above.is_none() => {
+            let by = scraped.by.as_deref().unwrap_or_default();
+            counter(query.clone(), by).map_or_else(unknown, Ok)
+        }
         ProbeKind::Rabbitmq { .. } => rabbitmq(name).map_or_else(unknown, Ok),
         ProbeKind::RedisStreams { streams, group, .. } => {
             redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)
@@ -89,18 +93,18 @@ fn counter(selector: impl Into<String>, by: &str) -> Option<Known> {
     Some(Known::Counter(Counter { selector: selector.into(), by }))
 }
 
-fn scraped(metric: &Metric) -> Known {
-    let selector = |name: &str| {
-        let labels = metric.labels.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
-        match labels.collect::<Vec<_>>() {
-            labels if labels.is_empty() => name.to_owned(),
-            labels => format!("{name}{{{}}}", labels.join(",")),
-        }
+fn scraped(metric: &Metric) -> Option<Known> {
+    let selects = metric.selects();
+    let selector = |name: &str| match selects.is_empty() {
+        true => name.to_owned(),
+        false => format!("{name}{{{selects}}}"),
     };
     let by = metric.by.as_ref().map(|label| format!(" by ({label}) ")).unwrap_or_default();
-    match metric.read {
+    let known = match metric.read {
         MetricRead::Gauge => Known::Level(format!("sum{by}({})", selector(&metric.metric))),
         MetricRead::Counter => Known::Counter(Counter { selector: selector(&metric.metric), by }),
+        // The difference of two counters is none that Prometheus could take a rate of.
+        MetricRead::Above { .. } => return None,
         MetricRead::Quantile { quantile, over } => {
             let over = over.as_secs_f64().max(WINDOW_SECONDS);
             let by = metric.by.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
@@ -110,7 +114,8 @@ fn scraped(metric: &Metric) -> Known {
                 quantile.0
             ))
         }
-    }
+    };
+    Some(known)
 }
 
 /// The plug-in `rabbitmq_prometheus`; single connections are below

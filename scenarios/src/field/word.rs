@@ -6,6 +6,7 @@ use super::{Field, Scalar};
 use crate::plan::check::DeadLetters;
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
+use crate::plan::probe::exporter::Exporter;
 use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
 use crate::units::Unit;
@@ -69,3 +70,7 @@ words!(Unit, "unit", Unit::Count,
     "share" => Unit::Share, "per_second" => Unit::PerSecond);
 words!(DeadLetters, "dead-letters", DeadLetters::None,
     "none" => DeadLetters::None, "poison" => DeadLetters::Poison, "allowed" => DeadLetters::Allowed);
+words!(Exporter, "exporter", Exporter::PromClient,
+    "prom-client" => Exporter::PromClient, "micrometer" => Exporter::Micrometer,
+    "opentelemetry" => Exporter::OpenTelemetry, "nginx-exporter" => Exporter::NginxExporter,
+    "envoy" => Exporter::Envoy);

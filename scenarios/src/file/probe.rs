@@ -1,15 +1,17 @@
 //! `[[probe]]`: what is watched.
 
+mod prometheus;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::links::Links;
-use crate::plan::probe::{Metric, MetricRead, Printed};
+use crate::plan::probe::Printed;
 use crate::plan::{Probe, ProbeKind};
 use crate::pointer::Pointer;
 use crate::read::Table;
 use crate::template::Template;
-use crate::units::{Share, Span, Unit};
+use crate::units::{Span, Unit};
 
 /// The most streams that one probe reads: each is asked about every time.
 const MOST_STREAMS: u32 = 1_024;
@@ -50,10 +52,13 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
             table.opt_table(
                 "prometheus",
                 "Endpoints in the text format of Prometheus.",
-                prometheus,
+                prometheus::endpoints,
             ),
         ),
-        ("promql", table.opt_table("promql", "A query to a Prometheus server.", promql)),
+        (
+            "promql",
+            table.opt_table("promql", "A query to a Prometheus server.", prometheus::server),
+        ),
         (
             "redis_keys",
             table.opt_table(
@@ -193,16 +198,6 @@ fn sql(table: &mut Table<'_, '_>) -> ProbeKind {
     }
 }
 
-fn promql(table: &mut Table<'_, '_>) -> ProbeKind {
-    ProbeKind::Promql {
-        url: table.req("url", "The server: http://host:9090."),
-        query: table.req("query", "Gives a number or an instant vector."),
-        counter: counter(table),
-        unit: unit(table),
-        waits: waits(table),
-    }
-}
-
 fn redis_keys(table: &mut Table<'_, '_>) -> ProbeKind {
     let url = table.req("url", "The server: redis://user:password@host:6379.");
     let keys = table.list::<String>("keys", "The keys. One that does not exist has 0 elements.");
@@ -231,57 +226,4 @@ fn command(table: &mut Table<'_, '_>) -> ProbeKind {
 
 fn printed(table: &mut Table<'_, '_>) -> Printed {
     Printed { counter: counter(table), unit: unit(table), waits: waits(table) }
-}
-
-fn prometheus(table: &mut Table<'_, '_>) -> ProbeKind {
-    let urls = table.list::<Template>("url", "The endpoint, or one of each process.");
-    let metrics = table.named("metric", "A metric; NAME is the series' name.", metric);
-    if metrics.is_empty() && !table.is_described() {
-        let help = Some("give at least one table metric.NAME".to_owned());
-        table.context.problem(Some(table.head()), "this probe reads no metric", help);
-    }
-    let metrics: BTreeMap<String, Metric> =
-        metrics.into_iter().map(|(name, at)| (name, at.value)).collect();
-    if metrics.contains_key("resets") {
-        let message = "a series \"resets\" is there already".to_owned();
-        table.context.problem(Some(table.place_of("metric")), message, None);
-    }
-    ProbeKind::Prometheus { urls: urls.into_iter().map(|at| at.value).collect(), metrics }
-}
-
-fn metric(_: &str, table: &mut Table<'_, '_>) -> Metric {
-    let metric = table.req("metric", "Its name at the endpoint; of a histogram, without _bucket.");
-    let labels = table.texts("labels", "Labels that a sample must have, with their values.");
-    let by = table.opt("by", "The label that keeps samples apart; without, they are added up.");
-    let counter = table.or("counter", "Whether it is a counter.", false);
-    let quantile =
-        table.opt_at::<Share>("quantile", "The quantile of a histogram that is wanted: \"95%\".");
-    let over = table.or_at("over", "The quantile is that of the last so long.", Span::seconds(10));
-    if let Some(at) = &quantile
-        && (at.value.0 <= 0.0 || at.value.0 >= 1.0)
-    {
-        let message = format!("{} is not between 0% and 100%", at.value);
-        table.context.problem(Some(at.span.clone()), message, None);
-    }
-    if quantile.is_some() && counter {
-        let message = "a quantile is no counter".to_owned();
-        table.context.problem(Some(table.place_of("counter")), message, None);
-    }
-    if quantile.is_none() && !over.is_placeholder() {
-        let message = "\"over\" belongs to a quantile".to_owned();
-        table.context.problem(Some(over.span.clone()), message, None);
-    }
-    let read = match quantile {
-        Some(at) => MetricRead::Quantile { quantile: at.value, over: over.value },
-        None if counter => MetricRead::Counter,
-        None => MetricRead::Gauge,
-    };
-    let unit = unit(table);
-    let absent_is_zero = table.or(
-        "absent_is_zero",
-        "Whether a metric that is not there stands at 0, as counters do that appear with their first rise.",
-        false,
-    );
-    let waits = waits(table);
-    Metric { metric, labels, by, read, unit, absent_is_zero, waits }
 }

@@ -1,6 +1,10 @@
 //! Probes: what is watched during the whole run, and the series that each kind
 //! of probe gives.
 
+pub mod exporter;
+pub mod matchers;
+mod metric;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -10,7 +14,9 @@ use strum::VariantNames;
 use crate::program::Program;
 use crate::series::SeriesInfo;
 use crate::template::Template;
-use crate::units::{Share, Span, Unit};
+use crate::units::{Span, Unit};
+
+pub use metric::{Metric, MetricRead, Scraped, is_bound};
 
 /// A probe that samples series named `<probe>.<series>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +122,10 @@ pub enum ProbeKind {
         /// Whether the number counts what waits to be done.
         #[serde(default)]
         waits: bool,
+        /// Set where the query is a selector of counters, which are read as they were
+        /// scraped.
+        #[serde(default)]
+        scraped: Option<Scraped>,
     },
     /// How many elements Redis keys have.
     RedisKeys {
@@ -146,45 +156,6 @@ pub struct Printed {
     /// Whether they count what waits to be done.
     #[serde(default)]
     pub waits: bool,
-}
-
-/// A metric of an endpoint as a series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metric {
-    /// The metric's name; of a histogram, without `_bucket`.
-    pub metric: String,
-    /// Labels that a sample must have, with their values.
-    pub labels: BTreeMap<String, String>,
-    /// The label by which the samples are kept apart; all are added up without.
-    pub by: Option<String>,
-    /// How the samples become values.
-    pub read: MetricRead,
-    /// What the values are measured in.
-    pub unit: Unit,
-    /// Whether a metric that an endpoint does not show stands at 0 there,
-    /// instead of being unknown.
-    pub absent_is_zero: bool,
-    /// Whether it counts what waits to be done.
-    #[serde(default)]
-    pub waits: bool,
-}
-
-/// How the samples of a metric become values.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricRead {
-    /// They are values.
-    Gauge,
-    /// Their rises since the probe began are added up, across restarts.
-    Counter,
-    /// A quantile of what a histogram took down.
-    Quantile {
-        /// The quantile.
-        quantile: Share,
-        /// Over the last so long.
-        over: Span,
-    },
 }
 
 const fn gauge(name: &'static str, unit: Unit, about: &'static str) -> SeriesInfo {
@@ -376,15 +347,17 @@ impl ProbeKind {
             Self::RedisStreams { .. } => REDIS_STREAMS.to_vec(),
             Self::Sql { counter, unit, waits, .. } | Self::Promql { counter, unit, waits, .. } => {
                 let info = gauge("value", *unit, "the number that the query gives");
-                let paced = info.paced || *waits;
+                let paced = info.paced || *waits || self.is_of_durations();
                 vec![SeriesInfo { counter: *counter, paced, ..info }]
             }
             Self::Prometheus { metrics, .. } => {
                 let series = |(name, metric): (&String, &Metric)| SeriesInfo {
                     name: Cow::Owned(name.clone()),
                     unit: metric.unit,
-                    counter: metric.read == MetricRead::Counter,
-                    paced: metric.waits || is_paced(metric.unit),
+                    counter: metric.read.is_counter(),
+                    paced: metric.waits
+                        || is_paced(metric.unit)
+                        || matches!(metric.read, MetricRead::Above { .. }),
                     about: "what the metric says",
                 };
                 metrics.iter().map(series).chain([RESETS]).collect()
@@ -401,5 +374,10 @@ impl ProbeKind {
                 series.iter().map(info).collect()
             }
         }
+    }
+
+    /// Whether it counts what a histogram, of durations as a rule, has above a bound.
+    const fn is_of_durations(&self) -> bool {
+        matches!(self, Self::Promql { scraped: Some(Scraped { above: Some(_), .. }), .. })
     }
 }

@@ -200,7 +200,7 @@ verify --scenario orders.toml --target shop=http://127.0.0.1:8080
 `verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
 
 - Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
-- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing.
+- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
 - A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
 
 ## Poison, retries and errors
@@ -243,7 +243,7 @@ title = "it gets a twentieth of the traffic"
 canary = { phases = ["canary"], split = { canary = "users.canary.due", stable = "users.stable.due", shares = ["5%"] } }
 ```
 
-`share` takes any counters, such as those of a `prometheus` probe of each version: rejections, time-outs, errors in a log. `latency` without a `quantile` compares the typical time; with several workloads, such as one for each route, each is judged by itself and all together. `callers` is about the keys of a workload (`@{key}`): one that fails always is lost, however few its requests are.
+`share` takes any counters, such as those of a `prometheus` probe of each version: rejections, time-outs, errors in a log. So a new version can be judged by the traffic that there is anyhow, in a scenario without a workload ([how](canary-inputs.md)). `latency` without a `quantile` compares the typical time; with several workloads, such as one for each route, each is judged by itself and all together. `callers` is about the keys of a workload (`@{key}`): one that fails always is lost, however few its requests are.
 
 A figure is *violated* where it lies beyond its bound for certain, *held* where it certainly keeps it, and *inconclusive* between: then the check says how many more requests it takes. All canary checks of a scenario share one probability of error, 1 % unless `confidence` says otherwise, and keep to it however often one looks, so that a run may end early (`[safety] stop_if`). What the stable version suffers at the same time is not held against the new one. How often they are wrong, `verify calibrate` measures ([figures](calibration.md)).
 

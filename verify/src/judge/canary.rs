@@ -22,6 +22,7 @@ mod latency;
 mod part;
 mod share;
 mod split;
+mod stretches;
 pub mod times;
 
 use reports::record::Verdict;

@@ -1,7 +1,7 @@
 //! Load: the generator offered what was asked, and something was accepted.
 //!
 //! Every run has this finding, because a promise that was never put to the test
-//! is not kept. Never violated: a generator that falls short says nothing
+//! is not kept. A scenario without workloads judges the traffic of others. Never violated: a generator that falls short says nothing
 //! against the system. Inconclusive when a workload's generator broke down, its
 //! machine had no more open files, ports or memory for it, its target led to a host that nobody allowed, nothing came due or much less than
 //! was asked, more than 1 % was never attempted, the generator lost more than 2 %
@@ -9,8 +9,9 @@
 //! operation accepted. Evidence: what came due in each workload.
 
 use reports::record::Evidence;
+use scenarios::plan::check::{Check, CheckKind, Figure};
 use scenarios::plan::workload::Arrival;
-use scenarios::plan::{Plan, Workload};
+use scenarios::plan::{Plan, Severity, Workload};
 
 use super::opinion::{Opinion, evidence};
 use super::words;
@@ -31,10 +32,7 @@ const MAY_STRAY: f64 = 5.0;
 pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     let bound = "what the workloads ask for";
     if plan.workloads.is_empty() {
-        return Opinion::inconclusive(
-            bound,
-            "No workload is part of this run, so nothing was put to the test.",
-        );
+        return without_load(plan);
     }
     let mut shortfalls = Vec::new();
     let mut told: Vec<Evidence> = Vec::new();
@@ -73,6 +71,34 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
         Opinion::held(bound, measured, why).evidence(told)
     } else {
         Opinion::doubtful(bound, measured, format!("{}.", shortfalls.join("; "))).evidence(told)
+    }
+}
+
+/// A scenario that has no workload at all judges the traffic that there is. That there
+/// is some, only a share or a split of requests shows: without any it is inconclusive.
+fn without_load(plan: &Plan) -> Opinion {
+    let is_left_out = plan.left_out.iter().any(|item| item.kind == "workload");
+    let sees_traffic = |check: &&Check| match &check.kind {
+        CheckKind::Canary(canary) => {
+            matches!(canary.figure, Figure::Share(_) | Figure::Split(_))
+                && check.severity == Severity::Violation
+        }
+        _ => false,
+    };
+    let seen = plan.checks.iter().find(sees_traffic).filter(|_| !is_left_out);
+    match seen {
+        Some(check) => {
+            let why = format!(
+                "The scenario has no workload: what others sent is judged, and {} counts it.",
+                check.name
+            );
+            Opinion::held("the traffic that there is", "no load of this run", why)
+        }
+        None => Opinion::inconclusive(
+            "what the workloads ask for",
+            "No workload is part of this run, and no canary check of a share or a split counts \
+             what others sent, so nothing was put to the test.",
+        ),
     }
 }
 

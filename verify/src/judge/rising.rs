@@ -22,6 +22,9 @@ pub(super) struct Rising {
     pub(super) fall: Option<String>,
     /// The seconds in which it rose, and by how much.
     pub(super) by_second: BTreeMap<i64, f64>,
+    /// Of what a probe reads: the rises within the window, by the time of the sample
+    /// that shows each.
+    pub(super) rises: Vec<(f64, f64)>,
 }
 
 impl Rising {
@@ -54,7 +57,8 @@ impl Rising {
                 Some((second, counts.second(second).ok().filter(|&rise| rise > 0.0)?))
             })
             .collect();
-        Ok(Self { least: total, most: total, total, fall: None, by_second })
+        let rises = Vec::new();
+        Ok(Self { least: total, most: total, total, fall: None, by_second, rises })
     }
 
     fn of_probe(series: &Series<'_>, window: &Window) -> Result<Self, String> {
@@ -65,7 +69,8 @@ impl Rising {
         let fall = rises::unexplained_fall(series, window).map(|fall| fall.says(series));
         let (least, most) = (sorted.least(), sorted.most());
         let total = sorted.shown(window);
-        let mut rising = Self { least, most, total, fall, by_second: BTreeMap::new() };
+        let rises = sorted.inside.iter().map(|rise| (rise.at, rise.amount)).collect();
+        let mut rising = Self { least, most, total, fall, by_second: BTreeMap::new(), rises };
         for rise in &sorted.inside {
             *rising.by_second.entry(rise.at.floor() as i64).or_default() += rise.amount;
         }

@@ -81,7 +81,7 @@ impl<'a> Series<'a> {
         let every = planned.map_or(1.0, |probe| probe.every.as_secs_f64());
         let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
         let kind = planned.map(|probe| &probe.kind);
-        let gap = usual_gap(samples, every);
+        let gap = usual_gap(samples, every, kind);
         let flaw = history.flaws.iter().find(|flaw| flaw.series.as_deref() == Some(name));
         Self {
             name,
@@ -395,12 +395,12 @@ fn holes(
 /// a counter never falls.
 pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
     match kind {
+        Some(ProbeKind::Promql { scraped, .. }) => scraped.is_some(),
         Some(
             ProbeKind::Rabbitmq { .. }
             | ProbeKind::RedisStreams { .. }
             | ProbeKind::RedisKeys { .. }
             | ProbeKind::Sql { .. }
-            | ProbeKind::Promql { .. }
             | ProbeKind::Command { .. },
         ) => false,
         Some(ProbeKind::Process { .. }) => last == "restarts",
@@ -433,12 +433,19 @@ fn disturbed(plan: &Plan, history: &History, gap: f64, unbroken: f64) -> Vec<Spa
 
 /// The median time between rounds. A probe may be slower than planned, as one
 /// is that waits for its answers, but not by so much that it is no longer
-/// watching.
-fn usual_gap(samples: &[Sample], every: f64) -> f64 {
+/// watching. What a Prometheus server scrapes has the times of its scrapes, of which
+/// a look reads at least two.
+fn usual_gap(samples: &[Sample], every: f64, kind: Option<&ProbeKind>) -> f64 {
+    let most = match kind {
+        Some(ProbeKind::Promql { scraped: Some(scraped), .. }) => {
+            scraped.lookback.as_secs_f64() / 2.0
+        }
+        _ => (3.0 * every).max(2.0),
+    };
     let gaps: Vec<f64> = samples
         .windows(2)
         .map(|pair| pair[1].at - pair[0].at)
         .filter(|&gap| gap > ROUND * every)
         .collect();
-    median(&gaps).unwrap_or(every).clamp(every, (3.0 * every).max(2.0))
+    median(&gaps).unwrap_or(every).clamp(every, most.max(every))
 }

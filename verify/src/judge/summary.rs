@@ -86,11 +86,12 @@ fn held(plan: &Plan, history: &History, findings: &[Finding]) -> String {
         0 => String::new(),
         number => format!("; {}: {}", words::plural(number, "warning"), words::list(&warnings)),
     };
-    format!(
-        "{} held over {}{faults}{warned}",
-        words::plural(checks.count() as u64, "check"),
-        words::plural(operations, "operation")
-    )
+    let over = match plan.workloads.is_empty() {
+        true => "the traffic of others".to_owned(),
+        false => words::plural(operations, "operation"),
+    };
+    let checks = words::plural(checks.count() as u64, "check");
+    format!("{checks} held over {over}{faults}{warned}")
 }
 
 /// What to do about a violation.

@@ -13,6 +13,7 @@ mod poison;
 mod record;
 mod run;
 mod scene;
+mod scraped;
 mod series;
 mod so_far;
 mod starvation;

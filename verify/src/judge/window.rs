@@ -75,6 +75,14 @@ impl Window {
         Self { phases, spans, missing, end }
     }
 
+    /// A window of phases as they are.
+    #[cfg(test)]
+    pub(super) fn made(phases: Vec<(String, Span)>) -> Self {
+        let spans: Vec<Span> = phases.iter().map(|(_, span)| *span).collect();
+        let end = spans.last().map_or(0.0, |span| span.to);
+        Self { phases, spans, missing: None, end }
+    }
+
     /// The window without some stretches of time.
     pub(super) fn without(mut self, stretches: &[(f64, f64)]) -> Self {
         for &(from, to) in stretches {

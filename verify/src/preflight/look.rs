@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use scenarios::plan::effects::OrderSource;
-use scenarios::plan::probe::Metric;
+use scenarios::plan::probe::{Metric, Scraped};
 use scenarios::plan::{EffectsSource, Listing, Plan, ProbeKind, Transport};
 use scenarios::template::Template;
 use services::{Address, AddressError, Service};
@@ -36,7 +36,7 @@ pub(super) enum Wants<'a> {
     /// A health endpoint.
     Health,
     /// What a query of a Prometheus server reads.
-    Promql(&'a str),
+    Promql { query: &'a str, scraped: Option<&'a Scraped> },
     /// Metrics of an endpoint.
     Metrics(&'a BTreeMap<String, Metric>),
 }
@@ -79,8 +79,8 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                     add(Service::Prometheus, url, Wants::Metrics(metrics));
                 }
             }
-            ProbeKind::Promql { url, query, .. } => {
-                add(Service::Prometheus, url, Wants::Promql(query));
+            ProbeKind::Promql { url, query, scraped, .. } => {
+                add(Service::Prometheus, url, Wants::Promql { query, scraped: scraped.as_ref() });
             }
             ProbeKind::RedisKeys { url, keys } => {
                 for key in keys {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use scenarios::nearest::there_are;
+use scenarios::plan::probe::matchers::{How, Matcher, Matchers, Selector};
+use scenarios::plan::probe::{Scraped, is_bound};
 
 use super::http::answered;
 use super::{Found, NAMED};
+use crate::probe::prometheus::histogram::no_bucket;
 use crate::probe::promql::{NotAsked, Promql};
 
 /// What stands in a query like the name of a metric and is none.
@@ -47,25 +50,71 @@ const WORDS: [&str; 32] = [
 const LABELLED: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 
 /// Asks the query once. One that gives no value may give some when the load has
-/// begun.
-pub(super) async fn look(url: &str, query: &str) -> Result<(), Found> {
+/// begun. Of a counter that is read as it was scraped, its series are asked for, and
+/// the bounds of its buckets.
+pub(super) async fn look(url: &str, query: &str, scraped: Option<&Scraped>) -> Result<(), Found> {
     let promql = Promql::new(url, query).map_err(|error| Found::Unusable(error.to_string()))?;
-    match answered(url, promql.ask()).await? {
-        Ok(values) if !values.is_empty() => Ok(()),
-        Ok(_) => {
-            let none = "the query gives no value (yet)".to_owned();
-            let Ok(known) = answered(url, promql.metrics()).await? else {
-                return Err(Found::Doubt(none));
-            };
-            Err(Found::Doubt(unknown(query, &known).unwrap_or(none)))
+    let selector = scraped.zip(Selector::of(query));
+    let Some((scraped, selector)) = selector else {
+        let values = taken(answered(url, promql.ask()).await?)?;
+        return if values.is_empty() { Err(nothing(url, &promql, query).await?) } else { Ok(()) };
+    };
+    if let Some(bound) = scraped.above {
+        let bounds = taken(answered(url, promql.bounds(&selector)).await?)?;
+        if !bounds.is_empty() {
+            let bounded = bounds.iter().any(|le| is_bound(le, bound));
+            let why = || no_bucket(bound, bounds.iter().map(String::as_str));
+            return if bounded { Ok(()) } else { Err(Found::Unusable(why())) };
         }
-        Err(NotAsked::Refused(why)) => {
-            Err(Found::Unusable(format!("Prometheus cannot carry out the query: {why}")))
-        }
-        Err(NotAsked::Wrong(why)) => Err(Found::Unusable(why)),
-        // A server that is about to start again does not answer for a while.
-        Err(NotAsked::Unreachable(why)) => Err(Found::Doubt(format!("{why} (now)"))),
     }
+    let suffix = if scraped.above.is_some() { "_bucket" } else { "" };
+    if scraped.above.is_none() && count(url, &promql, &selector.suffixed("", None)).await? > 0.0 {
+        return Ok(());
+    }
+    // A metric of which no series has a label at all will have none with a value of it.
+    let filter = selector.matchers.filter();
+    let needed: Vec<&str> = filter.needed().collect();
+    for label in needed.iter().filter(|_| !selector.name.is_empty()) {
+        let others = selector.matchers.list().iter().filter(|matcher| matcher.label != **label);
+        let others = others.fold(Matchers::default(), |all, other| all.and(other.clone()));
+        let rest = Selector { name: selector.name.clone(), matchers: others };
+        let has = Matcher { label: (*label).to_owned(), how: How::IsNot, value: String::new() };
+        let known = count(url, &promql, &rest.suffixed(suffix, None)).await?;
+        if known > 0.0 && count(url, &promql, &rest.suffixed(suffix, Some(has))).await? <= 0.0 {
+            let name = rest.suffixed(suffix, None);
+            let name = name.trim_end_matches("{}");
+            return Err(Found::Unusable(format!("no series of {name} has a label {label}")));
+        }
+    }
+    if scraped.absent_is_zero {
+        return Ok(());
+    }
+    Err(nothing(url, &promql, &selector.suffixed(suffix, None)).await?)
+}
+
+/// How many series there are.
+async fn count(url: &str, promql: &Promql, selector: &str) -> Result<f64, Found> {
+    let counted = taken(answered(url, promql.instant(&format!("count({selector})"))).await?)?;
+    Ok(counted.first().map_or(0.0, |(_, count)| *count))
+}
+
+fn taken<T>(answer: Result<T, NotAsked>) -> Result<T, Found> {
+    answer.map_err(|why| match why {
+        NotAsked::Refused(why) => {
+            Found::Unusable(format!("Prometheus cannot carry out the query: {why}"))
+        }
+        NotAsked::Wrong(why) => Found::Unusable(why),
+        // A server that is about to start again does not answer for a while.
+        NotAsked::Unreachable(why) => Found::Doubt(format!("{why} (now)")),
+    })
+}
+
+/// That a query gives no value, with what its metrics may have been meant to be.
+async fn nothing(url: &str, promql: &Promql, query: &str) -> Result<Found, Found> {
+    let none = "the query gives no value (yet)".to_owned();
+    let known = answered(url, promql.metrics()).await?.ok();
+    let told = known.and_then(|known| unknown(query, &known));
+    Ok(Found::Doubt(told.unwrap_or(none)))
 }
 
 /// The metrics of a query that the server does not know, with those that it does.

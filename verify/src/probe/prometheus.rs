@@ -5,23 +5,26 @@
 //! since the probe began, in every process apart, so that one that begins again
 //! takes nothing away; what it counted between the last look and its end nobody
 //! knows, and `resets` says how often that was. A *quantile* is taken from what
-//! a histogram's buckets rose by within the last so long. A *gauge* is added up.
+//! a histogram's buckets rose by within the last so long; what lies *above* one of
+//! its bounds is a counter. A *gauge* is added up.
 //!
 //! A metric that an endpoint does not show is unknown, unless the scenario says
-//! that it stands at 0. While one of the endpoints does not answer there are no
+//! that it stands at 0; where its name is there and a label that the scenario asks
+//! for is on none of its samples, nobody counts what is asked for. While one of the endpoints does not answer there are no
 //! values at all: part of a sum is not the sum.
 
-mod histogram;
+pub(crate) mod histogram;
 mod rising;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scenarios::plan::probe::matchers::Filter;
 use scenarios::plan::probe::{Metric, MetricRead};
 use scenarios::redact::redact;
 
 use self::histogram::Histogram;
-use self::rising::Rising;
+use self::rising::{Rising, Shown};
 pub(crate) use self::text::{Sample, parse};
 use crate::observe::ProbeObserver;
 
@@ -54,13 +57,24 @@ struct Endpoint {
 struct Reader {
     series: String,
     metric: Metric,
+    /// The name of its samples, and what their labels must match.
+    name: String,
+    filter: Filter,
+    /// Whether the samples of this round cannot be read as the scenario has it.
+    is_unread: bool,
     state: State,
 }
 
 enum State {
     Gauge,
-    Counter { rising: Rising, shown: BTreeSet<String> },
+    Counter { rising: Rising, shown: BTreeSet<String>, above: Option<f64> },
     Quantile { histogram: Histogram },
+}
+
+impl State {
+    fn counter(above: Option<f64>) -> Self {
+        Self::Counter { rising: Rising::default(), shown: BTreeSet::new(), above }
+    }
 }
 
 impl Prometheus {
@@ -73,11 +87,13 @@ impl Prometheus {
         let reader = |(series, metric): (&String, &Metric)| Reader {
             series: series.clone(),
             metric: metric.clone(),
+            name: metric.shown(),
+            filter: metric.selects().filter(),
+            is_unread: false,
             state: match metric.read {
                 MetricRead::Gauge => State::Gauge,
-                MetricRead::Counter => {
-                    State::Counter { rising: Rising::default(), shown: BTreeSet::new() }
-                }
+                MetricRead::Counter => State::counter(None),
+                MetricRead::Above { bound } => State::counter(Some(bound)),
                 MetricRead::Quantile { quantile, over } => {
                     State::Quantile { histogram: Histogram::new(quantile.0, over.as_secs_f64()) }
                 }
@@ -97,6 +113,7 @@ impl Prometheus {
         let texts = futures_util::future::join_all(scrapes).await;
         let at = observer.now();
         let mut round = Round { at, ..Round::default() };
+        self.readers.iter_mut().for_each(|reader| reader.is_unread = false);
         for (number, text) in texts.iter().enumerate() {
             match text {
                 Ok(text) => {
@@ -164,15 +181,15 @@ struct Round {
 impl Reader {
     /// Takes down the samples of one endpoint; true if a counter began again.
     fn take(&mut self, source: &rising::Source, samples: &[Sample<'_>], round: &mut Round) -> bool {
-        let Self { series, metric, state } = self;
-        let name = match state {
-            State::Quantile { .. } => format!("{}_bucket", metric.metric),
-            _ => metric.metric.clone(),
-        };
-        let matching = samples.iter().filter(|sample| {
-            let has = |(label, value): (&String, &String)| sample.label(label) == Some(value);
-            sample.name == name && metric.labels.iter().all(has)
-        });
+        let Self { series, metric, name, filter, is_unread, state } = self;
+        let named = samples.iter().filter(|sample| sample.name == name.as_str());
+        if let Some(label) = missing_label(filter, named.clone()) {
+            let name = &metric.metric;
+            round.troubles.push(format!("no sample of {name} has a label {label}"));
+            *is_unread = true;
+            return false;
+        }
+        let matching = named.filter(|sample| filter.passes(|name| sample.label(name)));
         let label_of = |sample: &Sample<'_>| match &metric.by {
             Some(by) => sample.label(by).unwrap_or_default().to_owned(),
             None => String::new(),
@@ -187,9 +204,32 @@ impl Reader {
                 }
                 false
             }
-            State::Counter { rising, .. } => {
-                let values = matching.map(|sample| (sample.key(), label_of(sample), sample.value));
-                rising.take(source, values)
+            State::Counter { rising, above: None, .. } => {
+                let shown = |sample: &Sample<'_>| Shown {
+                    key: sample.key(),
+                    label: label_of(sample),
+                    value: sample.value,
+                    whole: sample.value,
+                };
+                rising.take(source, matching.map(shown))
+            }
+            State::Counter { rising, above: Some(bound), .. } => {
+                match histogram::above(matching, *bound) {
+                    Ok(above) => {
+                        let shown = |(sample, key, value, whole): (&Sample<'_>, _, _, _)| Shown {
+                            key,
+                            label: label_of(sample),
+                            value,
+                            whole,
+                        };
+                        rising.take(source, above.into_iter().map(shown))
+                    }
+                    Err(why) => {
+                        round.troubles.push(format!("{}: {why}", metric.metric));
+                        *is_unread = true;
+                        false
+                    }
+                }
             }
             State::Quantile { histogram } => {
                 let values = matching.filter_map(|sample| {
@@ -203,6 +243,9 @@ impl Reader {
 
     /// Sends the values of a round in which every endpoint answered.
     fn send(&mut self, observer: &ProbeObserver, round: &mut Round, last: Option<f64>) {
+        if self.is_unread {
+            return;
+        }
         let (at, absent_is_zero) = (round.at, self.metric.absent_is_zero);
         match &mut self.state {
             State::Gauge => {
@@ -217,11 +260,13 @@ impl Reader {
                     observer.value(at, &self.series, 0.0);
                 }
             }
-            State::Counter { rising, shown } => {
+            State::Counter { rising, shown, .. } => {
                 for (label, total) in rising.totals().take(MOST_LABELS) {
                     // A counter that appears was at 0 when it was looked for in
                     // vain: otherwise its first value would be no rise.
+                    let was_told = absent_is_zero && self.metric.by.is_none();
                     if shown.insert(label.to_owned())
+                        && !was_told
                         && let Some(last) = last
                     {
                         observer.labelled(last, &self.series, label, 0.0);
@@ -245,4 +290,13 @@ impl Reader {
             }
         }
     }
+}
+
+/// A label without which nothing passes and that none of the samples has.
+pub(crate) fn missing_label<'f, 's>(
+    filter: &'f Filter,
+    samples: impl Iterator<Item = &'s Sample<'s>> + Clone,
+) -> Option<&'f str> {
+    samples.clone().next()?;
+    filter.needed().find(|label| samples.clone().all(|sample| sample.label(label).is_none()))
 }

@@ -1,13 +1,19 @@
 //! The answer of a Prometheus server to a query: a number, or an instant vector
 //! whose elements are labelled with what tells them apart. NaN is unknown, and
-//! an empty vector is no value.
+//! an empty vector is no value. A selector of counters is read as it was scraped.
+
+mod counter;
+mod scraped;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scenarios::plan::probe;
+use scenarios::plan::probe::matchers::Selector;
 use serde::Deserialize;
 use serde_json::Value;
 use services::Service;
 
+use self::scraped::Scraped;
 use super::ProbeError;
 use crate::observe::ProbeObserver;
 
@@ -41,6 +47,36 @@ struct Element {
     value: (f64, String),
 }
 
+/// A query that is asked again and again.
+pub(super) struct Asked {
+    server: Promql,
+    scraped: Option<Scraped>,
+}
+
+impl Asked {
+    pub(super) fn new(
+        url: &str,
+        query: &str,
+        scraped: Option<&probe::Scraped>,
+    ) -> Result<Self, ProbeError> {
+        let of = |settings| Some(Scraped::new(Selector::of(query)?, settings));
+        Ok(Self { server: Promql::new(url, query)?, scraped: scraped.and_then(of) })
+    }
+
+    pub(super) async fn sample(
+        &mut self,
+        observer: &ProbeObserver,
+        is_end: bool,
+    ) -> Result<(), String> {
+        match &mut self.scraped {
+            Some(scraped) => {
+                scraped.sample(&self.server, observer, is_end).await.map_err(NotAsked::why)
+            }
+            None => self.server.sample(observer).await,
+        }
+    }
+}
+
 impl Promql {
     pub(crate) fn new(url: &str, query: &str) -> Result<Self, ProbeError> {
         let address = Service::Prometheus.address(url)?;
@@ -52,7 +88,7 @@ impl Promql {
         })
     }
 
-    pub(super) async fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
+    async fn sample(&self, observer: &ProbeObserver) -> Result<(), String> {
         let values = self.ask().await.map_err(NotAsked::why)?;
         let at = observer.now();
         if values.is_empty() {
@@ -66,11 +102,20 @@ impl Promql {
 
     /// The values of the query by label; none where it gives an empty vector.
     pub(crate) async fn ask(&self) -> Result<Vec<(String, f64)>, NotAsked> {
+        self.instant(&self.query).await
+    }
+
+    /// The values of any query by label.
+    pub(crate) async fn instant(&self, query: &str) -> Result<Vec<(String, f64)>, NotAsked> {
+        read(&self.data(query).await?).map_err(|why| NotAsked::Wrong(why).of(&self.base))
+    }
+
+    async fn data(&self, query: &str) -> Result<Data, NotAsked> {
         let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("query", &self.query)
+            .append_pair("query", query)
             .finish();
         let answer: Answer = self.get(&format!("/api/v1/query?{query}")).await?;
-        values(answer).map_err(|why| why.of(&self.base))
+        data(answer).map_err(|why| why.of(&self.base))
     }
 
     /// The names of all metrics that the server knows.
@@ -132,16 +177,15 @@ impl NotAsked {
     }
 }
 
-/// The values of an answer by label.
-fn values(answer: Answer) -> Result<Vec<(String, f64)>, NotAsked> {
-    let data = match answer.data {
-        Some(data) if answer.status == "success" => data,
+/// What an answer holds.
+fn data(answer: Answer) -> Result<Data, NotAsked> {
+    match answer.data {
+        Some(data) if answer.status == "success" => Ok(data),
         _ => {
             let why = answer.error.unwrap_or_else(|| format!("status {}", answer.status));
-            return Err(NotAsked::Refused(why));
+            Err(NotAsked::Refused(why))
         }
-    };
-    read(&data).map_err(NotAsked::Wrong)
+    }
 }
 
 fn read(data: &Data) -> Result<Vec<(String, f64)>, String> {
@@ -190,7 +234,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(String, f64)>, NotAsked> {
-        values(serde_json::from_str(text).unwrap())
+        let data = data(serde_json::from_str(text).unwrap())?;
+        super::read(&data).map_err(NotAsked::Wrong)
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use scenarios::plan::ProbeKind;
+use scenarios::plan::probe::matchers::Matchers;
 use scenarios::plan::probe::{Metric, MetricRead};
 use scenarios::template::Template;
 use scenarios::units::{Share, Span, Unit};
@@ -60,6 +61,7 @@ fn metric(name: &str, read: MetricRead) -> Metric {
     Metric {
         metric: name.to_owned(),
         labels: BTreeMap::new(),
+        matchers: Matchers::default(),
         by: None,
         read,
         unit: Unit::Count,
@@ -163,6 +165,7 @@ async fn a_prometheus_server_is_asked() {
         counter: false,
         unit: Unit::Count,
         waits: false,
+        scraped: None,
     });
     value(&mut watch, "value", "a", 7.0).await;
     assert_eq!(watch.last("value", "b"), None, "NaN is unknown");
@@ -222,6 +225,7 @@ async fn a_real_server_comes_to_the_same_figures() {
             counter: false,
             unit: Unit::Seconds,
             waits: false,
+            scraped: None,
         })
     };
     let mut quantile = theirs("histogram_quantile(0.95, sum by (le) (rate(took_bucket[5s])))");

@@ -5,7 +5,9 @@
 mod effects;
 mod endpoints;
 mod folder;
+mod live;
 mod preflight;
 mod probes;
 mod roles;
+mod scraped;
 mod support;

@@ -1,9 +1,10 @@
 //! A share of the version under test: against its bound, and against the stable
 //! version at the same time.
 //!
-//! Seconds in which the stable version's share is above the bound, too, are not held
+//! Times at which the stable version's share is above the bound, too, are not held
 //! against the version under test: whatever broke both is not its doing. If fewer
-//! than half of its requests are left, there is no telling.
+//! than half of its requests are left, there is no telling. A time is a stretch between
+//! two samples (`stretches.rs`).
 //!
 //! Where figures are split by who answered, what nobody answered may have been meant for
 //! either: a share is held only if it would hold with all of it.
@@ -15,15 +16,16 @@ use scenarios::plan::check::ShareOf;
 use scenarios::plan::{Plan, Workload};
 use serde_json::json;
 
-use super::estimate::{Difference, Estimate, Sides};
+use super::estimate::{Difference, Estimate, FEWEST_BLOCKS, Sides};
 use super::part::{Part, verdict};
+use super::stretches::{self, Counter, Stretch};
 use crate::history::History;
 use crate::judge::counts::Counts;
 use crate::judge::overdue::Overdue;
-use crate::judge::rising::Rising;
 use crate::judge::window::{Span, Window};
 use crate::judge::words;
 use crate::stats::blocks::{Block, total};
+use crate::stats::median::median;
 
 /// What of the requests must be left where the stable version broke a bound, too.
 const LEAST_LEFT: f64 = 0.5;
@@ -96,13 +98,15 @@ pub(super) fn strays(
 
 /// The sides if all strays were the version's under test.
 fn with_strays(sides: &[Stratum], strays: &BTreeMap<i64, f64>) -> Vec<Stratum> {
-    let worse = |stratum: &Stratum| {
-        let more = |(second, block): (&i64, &Block)| {
-            let strayed = strays.get(second).copied().unwrap_or(0.0);
-            Block { tries: block.tries + strayed, of: block.of + strayed }
-        };
-        let canary = stratum.seconds.iter().zip(&stratum.canary).map(more).collect();
-        Stratum { seconds: stratum.seconds.clone(), canary, stable: stratum.stable.clone() }
+    let worse = |stretch: &Stretch| {
+        let seconds = stretch.from.round() as i64..stretch.to.round() as i64;
+        let strayed: f64 = strays.range(seconds).map(|(_, strayed)| strayed).sum();
+        let Block { tries, of } = stretch.block;
+        Stretch { block: Block { tries: tries + strayed, of: of + strayed }, ..*stretch }
+    };
+    let worse = |stratum: &Stratum| Stratum {
+        canary: stratum.canary.iter().map(worse).collect(),
+        stable: stratum.stable.clone(),
     };
     sides.iter().map(worse).collect()
 }
@@ -121,12 +125,11 @@ fn unless_strayed(part: Part, worst: impl FnOnce() -> Part, strays: f64) -> Part
     Part { verdict: Verdict::Inconclusive, why, ..part }
 }
 
-/// The seconds of one stratum on both versions, in pairs.
+/// A phase on both versions, each by its own stretches of time.
 #[derive(Debug, Default)]
 struct Stratum {
-    seconds: Vec<i64>,
-    canary: Vec<Block>,
-    stable: Vec<Block>,
+    canary: Vec<Stretch>,
+    stable: Vec<Stretch>,
 }
 
 fn sides(
@@ -135,38 +138,51 @@ fn sides(
     history: &History,
     window: &Window,
 ) -> Result<Vec<Stratum>, String> {
-    let rising = |name: &str| {
-        if let Some((workload, count)) = plan.count_of_workload(name) {
-            return by_second(plan, history, workload, count, window);
+    let counter = |name: &str| match plan.count_of_workload(name) {
+        Some((workload, count)) => {
+            let by_second = by_second(plan, history, workload, count, window)?;
+            Ok(Counter::of_seconds(&by_second, window))
         }
-        let rising = Rising::of(plan, history, name, window)?;
-        match rising.fall {
-            Some(fall) => Err(fall),
-            None => Ok(rising.by_second),
-        }
+        None => Counter::of_probe(plan, history, name, window),
     };
-    let (of, to) = (rising(&share.of)?, rising(&share.to)?);
+    let side = |(of, to): (&str, &str)| {
+        let (counted, all) = (counter(of)?, counter(to)?);
+        let stretches = |(_, span): &(String, Span)| {
+            (stretches::of(&counted, &all, *span, window), stretches::of(&all, &all, *span, window))
+        };
+        let (strata, all): (Vec<_>, Vec<_>) = window.phases.iter().map(stretches).unzip();
+        belong_together((of, to), &strata, &all)?;
+        Ok::<_, String>(strata)
+    };
+    let canary = side((&share.of, &share.to))?;
     let stable = match &share.stable {
-        Some((of, to)) => Some((rising(of)?, rising(to)?)),
-        None => None,
+        Some((of, to)) => side((of, to))?,
+        None => vec![Vec::new(); canary.len()],
     };
-    let at = |counts: &BTreeMap<i64, f64>, second: i64| counts.get(&second).copied().unwrap_or(0.0);
-    let stratum = |span: Span| {
-        let mut stratum = Stratum::default();
-        for second in span.whole_seconds() {
-            if !is_judged(window, second) {
-                continue;
-            }
-            stratum.seconds.push(second);
-            let (tries, of) = (at(&to, second), at(&of, second));
-            stratum.canary.push(Block { tries: tries.max(of), of });
-            let stable = stable.as_ref().map(|(of, to)| (at(to, second), at(of, second)));
-            let (tries, of) = stable.unwrap_or_default();
-            stratum.stable.push(Block { tries: tries.max(of), of });
-        }
-        stratum
-    };
-    Ok(window.phases.iter().map(|(_, span)| stratum(*span)).collect())
+    let both = canary.into_iter().zip(stable);
+    Ok(both.map(|(canary, stable)| Stratum { canary, stable }).collect())
+}
+
+/// Sees that a counter is a part of the other one, but for what one stretch shows of
+/// its neighbour.
+fn belong_together(
+    (of, to): (&str, &str),
+    strata: &[Vec<Stretch>],
+    all: &[Vec<Stretch>],
+) -> Result<(), String> {
+    let counted = |stretch: &Stretch| stretch.block.of;
+    let sum = |strata: &[Vec<Stretch>]| strata.iter().flatten().map(counted).sum::<f64>();
+    let (part, whole) = (sum(strata), sum(all));
+    let most = strata.iter().flatten().map(counted).fold(0.0, f64::max);
+    if part - most <= whole {
+        return Ok(());
+    }
+    Err(format!(
+        "{of} rose by {} and {to} by {}, so it is no part of it; see that both count the same \
+         requests",
+        words::number(part),
+        words::number(whole)
+    ))
 }
 
 /// A count of a workload, of each second: without what the generator itself never
@@ -198,24 +214,20 @@ fn by_second(
     seconds.map(value).collect()
 }
 
-/// Whether a second lies in what is left of the window.
-fn is_judged(window: &Window, second: i64) -> bool {
-    window.spans.iter().any(|span| span.whole_seconds().contains(&second))
-}
-
 fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
     let what = format!("at most {} of its requests", words::share(max));
-    let all: f64 = sides.iter().map(|side| total(&side.canary).tries).sum();
+    let all: f64 = sides.iter().map(|side| total(&blocks_of(&side.canary)).tries).sum();
     let (mut blocks, mut since) = (Vec::new(), None);
     for side in sides {
-        for ((second, canary), stable) in side.seconds.iter().zip(&side.canary).zip(&side.stable) {
+        let at_the_time = stretches::at_the_time_of(&side.canary, &side.stable);
+        for (Stretch { from, block, .. }, stable) in side.canary.iter().zip(at_the_time) {
             if stable.tries > 0.0 && stable.of / stable.tries > max {
                 continue;
             }
-            if canary.tries > 0.0 && canary.of / canary.tries > max {
-                since.get_or_insert(*second as f64);
+            if block.tries > 0.0 && block.of / block.tries > max {
+                since.get_or_insert(*from);
             }
-            blocks.push(*canary);
+            blocks.push(*block);
         }
     }
     let left = total(&blocks).tries;
@@ -235,6 +247,8 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
     let (verdict, missing) = verdict(estimate.against(max, error), all / window.seconds());
     let measured = told(&estimate);
     let bound = words::share(max);
+    let judged = blocks.iter().filter(|block| block.tries > 0.0).count();
+    let missing = too_few(sides, judged, verdict).unwrap_or(missing);
     let mut why = format!("{measured} of the new version's requests, where {bound} may.{missing}");
     if left < all {
         let spared = words::number(all - left);
@@ -253,13 +267,16 @@ fn absolute(sides: &[Stratum], max: f64, window: &Window, error: f64) -> Part {
 fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
     let what = format!("at most {} more than the stable version", words::points(more));
     let strata: Vec<Sides> =
-        sides.iter().map(|side| (side.canary.clone(), side.stable.clone())).collect();
+        sides.iter().map(|side| (blocks_of(&side.canary), blocks_of(&side.stable))).collect();
     let difference = Difference::of(&strata, error);
     if difference.canary.seen.tries <= 0.0 {
         return Part::open(&what, "The new version got no requests.");
     }
     let rate = difference.canary.seen.tries / window.seconds();
     let (verdict, missing) = verdict(difference.against(more, error), rate);
+    let of_canary = sides.iter().flat_map(|side| &side.canary);
+    let judged = of_canary.filter(|stretch| stretch.block.tries > 0.0).count();
+    let missing = too_few(sides, judged, verdict).unwrap_or(missing);
     let measured =
         format!("{} against {}", told(&difference.canary), words::share(difference.stable.share()));
     let why = format!(
@@ -267,18 +284,51 @@ fn relative(sides: &[Stratum], more: f64, window: &Window, error: f64) -> Part {
         words::number(difference.interval.low * 100.0),
         words::points(difference.interval.high)
     );
-    let first = sides.iter().flat_map(|side| side.seconds.iter().zip(&side.canary));
     let stable = difference.stable.share();
+    let first = sides.iter().flat_map(|side| &side.canary);
     let since = first
-        .filter(|(_, block)| block.tries > 0.0 && block.of / block.tries > stable + more)
-        .map(|(&second, _)| second as f64)
-        .next();
+        .filter(|stretch| stretch.block.tries > 0.0)
+        .find(|stretch| stretch.block.of / stretch.block.tries > stable + more)
+        .map(|stretch| stretch.from);
     let row = json!({
         "what": what, "share": difference.canary.share(), "stable": stable,
         "requests": difference.canary.seen.tries, "effect": difference.canary.effect,
         "low": difference.interval.low, "high": difference.interval.high, "max": more,
     });
     Part { what, verdict, measured, why, since: broken(verdict, since), row }
+}
+
+fn blocks_of(stretches: &[Stretch]) -> Vec<Block> {
+    stretches.iter().map(|stretch| stretch.block).collect()
+}
+
+/// What is missing where samples are so rare that there are too few stretches; of the
+/// new version so many are judged.
+fn too_few(sides: &[Stratum], judged: usize, verdict: Verdict) -> Option<String> {
+    let lengths = |stretches: fn(&Stratum) -> &Vec<Stretch>| -> Vec<f64> {
+        let filled = |stretch: &&Stretch| stretch.block.tries > 0.0;
+        let filled = sides.iter().flat_map(stretches).filter(filled);
+        filled.map(|stretch| stretch.to - stretch.from).collect()
+    };
+    let is_rare = |(count, lengths): (usize, Vec<f64>)| {
+        let length = median(&lengths)?;
+        (count < FEWEST_BLOCKS && length > 1.5).then_some((count, length))
+    };
+    let stable = lengths(|side| &side.stable);
+    let (count, length) = is_rare((judged, lengths(|side| &side.canary)))
+        .or_else(|| is_rare((stable.len(), stable)))?;
+    let count = match count {
+        1 => "one stretch between two samples".to_owned(),
+        count => format!("{count} stretches between two samples"),
+    };
+    (verdict == Verdict::Inconclusive).then(|| {
+        format!(
+            " There is no telling how much requests resemble each other from {count}, of {} \
+             each: it takes {FEWEST_BLOCKS}; let the phase be longer, or have the counters \
+             sampled more often.",
+            words::seconds(length.round())
+        )
+    })
 }
 
 fn broken(verdict: Verdict, since: Option<f64>) -> Option<f64> {

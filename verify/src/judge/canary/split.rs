@@ -11,6 +11,7 @@ use super::estimate::Estimate;
 use super::estimate::Side;
 use super::part::{Part, verdict};
 use super::share::told;
+use super::stretches::{self, Counter};
 use crate::history::History;
 use crate::judge::rising::Rising;
 use crate::judge::window::{Span, Window};
@@ -25,12 +26,21 @@ pub(super) fn parts(
     window: &Window,
     error: f64,
 ) -> Vec<Part> {
-    let rising = |name: &str| Rising::of(plan, history, name, window);
-    let (canary, stable) = match (rising(&split.canary), rising(&split.stable)) {
-        (Ok(canary), Ok(stable)) => (canary, stable),
+    let counter = |name: &str| match plan.count_of_workload(name) {
+        Some(_) => {
+            let rising = Rising::of(plan, history, name, window)?;
+            Ok((rising.total, Counter::of_seconds(&rising.by_second, window)))
+        }
+        None => {
+            let total = Rising::of(plan, history, name, window)?.total;
+            Ok::<_, String>((total, Counter::of_probe(plan, history, name, window)?))
+        }
+    };
+    let ((total, canary), stable) = match (counter(&split.canary), counter(&split.stable)) {
+        (Ok(canary), Ok((_, stable))) => (canary, stable),
         (Err(why), _) | (_, Err(why)) => return vec![Part::open("split", why)],
     };
-    if canary.total <= 0.0 {
+    if total <= 0.0 {
         return vec![Part::open("split", "The new version got no requests at all.")];
     }
     let error = error / phases.len().max(1) as f64;
@@ -38,13 +48,11 @@ pub(super) fn parts(
     let part = |(name, span): &(String, Span)| {
         let asked = phases.iter().position(|phase| phase == name);
         let share = asked.and_then(|index| split.shares.get(index)).map_or(0.0, |share| share.0);
-        let at = |rising: &Rising, second: i64| rising.by_second.get(&second).copied();
-        let blocks: Vec<Block> = span
-            .whole_seconds()
-            .map(|second| {
-                let of = at(&canary, second).unwrap_or(0.0);
-                Block { tries: of + at(&stable, second).unwrap_or(0.0), of }
-            })
+        let mine = stretches::of(&canary, &canary, *span, window);
+        let others = stretches::of(&stable, &stable, *span, window);
+        let both = mine.iter().zip(stretches::paired(&mine, &others));
+        let blocks: Vec<Block> = both
+            .map(|(mine, other)| Block { tries: mine.block.of + other.of, of: mine.block.of })
             .collect();
         one(name, share, tolerance, &blocks, *span, error)
     };

@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::rising::{Rising, Source};
+use scenarios::plan::probe::is_bound;
+
+use super::rising::{Rising, Shown, Source};
+use super::text::Sample;
 
 /// Counts up to a bound, by the bound, in order.
 type Buckets = Vec<(f64, f64)>;
@@ -40,7 +43,10 @@ impl Histogram {
         source: &Source,
         buckets: impl Iterator<Item = (String, String, f64, f64)>,
     ) -> bool {
-        let values = buckets.map(|(key, label, le, count)| (key, format!("{le}\n{label}"), count));
+        let values = buckets.map(|(key, label, le, count)| {
+            let label = format!("{le}\n{label}");
+            Shown { key, label, value: count, whole: count }
+        });
         self.rising.take(source, values)
     }
 
@@ -75,6 +81,47 @@ impl Histogram {
         });
         found.collect()
     }
+}
+
+/// What of histograms lies above a bound: by the labels of each, without `le`, the
+/// count above it and the count of everything.
+///
+/// # Errors
+/// Where one of them has no bucket of that bound: which bounds there are.
+pub(crate) fn above<'s>(
+    buckets: impl Iterator<Item = &'s Sample<'s>>,
+    bound: f64,
+) -> Result<Vec<(&'s Sample<'s>, String, f64, f64)>, String> {
+    let mut all: BTreeMap<String, Vec<(&str, &Sample<'_>)>> = BTreeMap::new();
+    for sample in buckets {
+        if let Some(le) = sample.label("le") {
+            all.entry(sample.key_without("le")).or_default().push((le, sample));
+        }
+    }
+    let of = |(key, buckets): (String, Vec<(&'s str, &'s Sample<'s>)>)| {
+        let at = |bound| buckets.iter().find(|(le, _)| is_bound(le, bound));
+        match (at(bound), at(f64::INFINITY)) {
+            (Some((_, below)), Some((_, all))) => {
+                Ok((*all, key, (all.value - below.value).max(0.0), all.value))
+            }
+            (None, _) => Err(no_bucket(bound, buckets.iter().map(|(le, _)| *le))),
+            (_, None) => Err("a histogram has no bucket of everything".to_owned()),
+        }
+    };
+    all.into_iter().map(of).collect()
+}
+
+/// That no bucket has a bound, and which there are.
+pub(crate) fn no_bucket<'a>(bound: f64, known: impl Iterator<Item = &'a str>) -> String {
+    let mut known: Vec<f64> = known.filter_map(|le| le.parse().ok()).collect();
+    known.sort_by(f64::total_cmp);
+    known.dedup();
+    let known: Vec<String> =
+        known.iter().filter(|le| le.is_finite()).map(ToString::to_string).collect();
+    format!(
+        "no bucket ends at {bound}, and what lies between two is not known; there are: {}",
+        known.join(", ")
+    )
 }
 
 /// What each bucket rose by; one that was not there stood at 0.

@@ -11,27 +11,39 @@ pub(super) struct Source {
     pub(super) began_again: bool,
 }
 
+/// A counter as an endpoint shows it.
+pub(super) struct Shown {
+    /// What tells it apart from the others.
+    pub(super) key: String,
+    /// The label under which it is added up.
+    pub(super) label: String,
+    pub(super) value: f64,
+    /// What it is a part of, which falls where its process began again although the
+    /// part may have risen by then; else the value itself.
+    pub(super) whole: f64,
+}
+
 /// The rises of counters since they were first looked at, added up by label.
 #[derive(Default)]
 pub(super) struct Rising {
-    last: HashMap<(usize, String), f64>,
+    last: HashMap<(usize, String), (f64, f64)>,
     totals: BTreeMap<String, f64>,
 }
 
 impl Rising {
-    /// Takes down what an endpoint shows: key, label and value of every
-    /// counter. True if one of them began again.
-    pub(super) fn take(
-        &mut self,
-        source: &Source,
-        values: impl Iterator<Item = (String, String, f64)>,
-    ) -> bool {
+    /// Takes down what an endpoint shows. True if one of the counters began again.
+    pub(super) fn take(&mut self, source: &Source, values: impl Iterator<Item = Shown>) -> bool {
         let mut was_reset = source.began_again;
         let mut shown = HashSet::new();
-        for (key, label, value) in values.filter(|(.., value)| value.is_finite()) {
+        for counter in values.filter(|shown| shown.value.is_finite() && shown.whole.is_finite()) {
+            let Shown { key, label, value, whole } = counter;
             let key = (source.number, key);
             let rise = match self.last.get(&key) {
-                Some(&last) if value >= last && !source.began_again => value - last,
+                Some(&(last, before))
+                    if value >= last && whole >= before && !source.began_again =>
+                {
+                    value - last
+                }
                 Some(_) => {
                     was_reset = true;
                     value
@@ -40,7 +52,7 @@ impl Rising {
                 None => 0.0,
             };
             *self.totals.entry(label).or_insert(0.0) += rise;
-            self.last.insert(key.clone(), value);
+            self.last.insert(key.clone(), (value, whole));
             shown.insert(key);
         }
         // No process forgets a counter, unless it is another process.
@@ -64,8 +76,12 @@ mod tests {
 
     use super::*;
 
+    fn shown(key: &str, value: f64) -> Shown {
+        Shown { key: key.to_owned(), label: String::new(), value, whole: value }
+    }
+
     fn take(rising: &mut Rising, is_known: bool, values: &[(&str, f64)]) -> bool {
-        let values = values.iter().map(|&(key, value)| (key.to_owned(), String::new(), value));
+        let values = values.iter().map(|&(key, value)| shown(key, value));
         rising.take(&Source { number: 0, is_known, began_again: false }, values)
     }
 
@@ -90,8 +106,19 @@ mod tests {
         let mut rising = Rising::default();
         take(&mut rising, false, &[("a", 10.0)]);
         let again = Source { number: 0, is_known: true, began_again: true };
-        assert!(rising.take(&again, [("a".to_owned(), String::new(), 12.0)].into_iter()));
+        assert!(rising.take(&again, [shown("a", 12.0)].into_iter()));
         assert_eq!(total(&rising), Some(12.0));
+    }
+
+    #[test]
+    fn a_part_that_rose_began_again_when_its_whole_fell() {
+        let mut rising = Rising::default();
+        let part = |value, whole| Shown { whole, ..shown("a", value) };
+        let known = Source { number: 0, is_known: true, began_again: false };
+        let first = Source { number: 0, is_known: false, began_again: false };
+        rising.take(&first, [part(3.0, 1_000.0)].into_iter());
+        assert!(rising.take(&known, [part(5.0, 10.0)].into_iter()));
+        assert_eq!(total(&rising), Some(5.0), "not 2");
     }
 
     proptest! {
@@ -102,7 +129,7 @@ mod tests {
             let mut rising = Rising::default();
             let mut counters = [0.0; 3];
             let show = |rising: &mut Rising, is_known, process: usize, value: f64| {
-                rising.take(&Source { number: process, is_known, began_again: false }, [("c".to_owned(), String::new(), value)].into_iter());
+                rising.take(&Source { number: process, is_known, began_again: false }, [shown("c", value)].into_iter());
             };
             for process in 0..3 {
                 show(&mut rising, false, process, 0.0);

@@ -23,7 +23,12 @@ impl Sample<'_> {
     /// What tells the samples of one metric apart, in whichever order a
     /// process writes its labels.
     pub(super) fn key(&self) -> String {
-        let mut labels: Vec<_> = self.labels.iter().collect();
+        self.key_without("")
+    }
+
+    /// The same without one of the labels.
+    pub(super) fn key_without(&self, label: &str) -> String {
+        let mut labels: Vec<_> = self.labels.iter().filter(|(name, _)| *name != label).collect();
         labels.sort();
         format!("{labels:?}")
     }
