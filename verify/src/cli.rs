@@ -191,6 +191,9 @@ pub struct Compare {
     /// A phase that is compared, in place of those that the checks judge; may be repeated
     #[arg(long = "phase", value_name = "NAME")]
     pub phases: Vec<String>,
+    /// A workload that is compared, in place of all; may be repeated
+    #[arg(long = "workload", value_name = "NAME")]
+    pub workloads: Vec<String>,
     /// The confidence with which all figures together are right
     #[arg(long, value_name = "SHARE", default_value = "99%")]
     pub confidence: Share,

@@ -25,8 +25,12 @@ pub fn compare(asked: &Compare) -> Result<u8, Failure> {
         [&before, &now].map(|told| Side { plan: &told.plan, history: &told.history });
     let mut comparison = judge(stable, tested, &question).map_err(Failure::usage)?;
     let anomalies = std::mem::take(&mut comparison.anomalies);
-    let again = again(asked);
-    let record = comparison::record((&baseline, &before), (&run, &now), comparison, again);
+    let mut record =
+        comparison::record((&baseline, &before), (&run, &now), comparison, again(asked));
+    match &place {
+        Some(place) => record.run.folder = place.path().display().to_string(),
+        None => record.findings.iter_mut().for_each(|finding| finding.evidence_file = None),
+    }
     if let Some(place) = &place {
         let made = std::fs::create_dir_all(place.path());
         made.map_err(|why| {
@@ -58,12 +62,6 @@ fn question(asked: &Compare) -> Result<Asked, Failure> {
     let mut quantiles = asked.quantiles.clone();
     quantiles.sort_by(|a, b| a.0.total_cmp(&b.0));
     quantiles.dedup();
-    let mut phases: Vec<String> = Vec::new();
-    for phase in &asked.phases {
-        if !phases.contains(phase) {
-            phases.push(phase.clone());
-        }
-    }
     Ok(Asked {
         confidence: asked.confidence,
         more: asked.more,
@@ -71,8 +69,20 @@ fn question(asked: &Compare) -> Result<Asked, Failure> {
         higher_by: asked.higher_by,
         floor: asked.floor,
         quantiles,
-        phases,
+        phases: once(&asked.phases),
+        workloads: once(&asked.workloads),
     })
+}
+
+/// Each name once.
+fn once(names: &[String]) -> Vec<String> {
+    let mut known: Vec<String> = Vec::new();
+    for name in names.iter() {
+        if !known.contains(name) {
+            known.push(name.clone());
+        }
+    }
+    known
 }
 
 fn told(folder: &Folder) -> Result<Told, Failure> {
@@ -116,7 +126,8 @@ fn place(out: &Path, runs: &[Folder; 2]) -> Result<Folder, Failure> {
 
 /// The command that does it again.
 fn again(asked: &Compare) -> String {
-    let Compare { baseline, run, more, higher, higher_by, floor, quantiles, phases, .. } = asked;
+    let Compare { baseline, run, more, higher, higher_by, floor, .. } = asked;
+    let Compare { quantiles, phases, workloads, .. } = asked;
     let mut words: Vec<String> = ["verify", "compare"].map(str::to_owned).to_vec();
     words.extend([baseline, run].map(|path| path.display().to_string()));
     let mut give = |switch: &str, value: String| words.extend([switch.to_owned(), value]);
@@ -126,6 +137,7 @@ fn again(asked: &Compare) -> String {
     give("--floor", floor.to_string());
     quantiles.iter().for_each(|quantile| give("--quantile", quantile.to_string()));
     phases.iter().for_each(|phase| give("--phase", phase.clone()));
+    workloads.iter().for_each(|name| give("--workload", name.clone()));
     give("--confidence", asked.confidence.to_string());
     shell_words::join(words)
 }

@@ -54,6 +54,8 @@ pub struct Asked {
     pub quantiles: Vec<Share>,
     /// The phases; without any, those that the scenario's checks judge.
     pub phases: Vec<String>,
+    /// The workloads or parts of them; without any, all that both runs have.
+    pub workloads: Vec<String>,
 }
 
 /// Why two runs cannot be compared.
@@ -85,6 +87,14 @@ pub enum Incomparable {
         /// The name that was asked for.
         name: String,
         /// The phases of both.
+        known: String,
+    },
+    /// There is no such workload in both.
+    #[error("no workload {name:?} is in both runs and asks for the same; there are {known}")]
+    Workload {
+        /// The name that was asked for.
+        name: String,
+        /// The workloads and parts that can be compared.
         known: String,
     },
     /// Nothing is left that could be compared.

@@ -18,7 +18,11 @@ const CANNOT: &str = "The two runs took place at different times. This compariso
                       in the stores, or a service behind the system that was slower: what is \
                       worse here is worse in the run, for whatever reason.";
 
-/// Puts the record together; `again` is the command that makes it again.
+/// A difference in the pressure of the hosts that is told: points of all processors.
+const PRESSURE: f64 = 0.02;
+
+/// Puts the record together; `again` is the command that makes it again. It has no folder
+/// until it is written into one.
 #[must_use]
 pub fn record(
     baseline: (&Folder, &Told),
@@ -50,7 +54,7 @@ pub fn record(
             version: facts.version.clone(),
             brokers: facts.brokers.clone(),
             again,
-            folder: run.0.path().display().to_string(),
+            folder: String::new(),
         },
         verdict: comparison.verdict,
         headline: comparison.headline,
@@ -101,6 +105,20 @@ fn surroundings(before: &Told, now: &Told) -> Vec<String> {
     };
     tell("Brokers", brokers(before), brokers(now));
     tell("Version of verify", before.facts.version.clone(), now.facts.version.clone());
+    let hosts = [before, now].map(|of| host(&of.history));
+    if let [Some(old), Some(new)] = hosts {
+        let pressures: [(&str, fn(&HostRecord) -> Option<f64>); 2] = [
+            ("Processors used by others", |host| host.foreign),
+            ("Processors taken by the hypervisor", |host| host.steal),
+        ];
+        for (what, of) in pressures {
+            if let (Some(old), Some(new)) = (of(&old), of(&new))
+                && (old - new).abs() >= PRESSURE
+            {
+                tell(what, Unit::Share.show(old), Unit::Share.show(new));
+            }
+        }
+    }
     // A lab has other ports each time.
     if now.plan.place == Place::Targets {
         let address = |of: &BTreeMap<String, String>, key: &String| {

@@ -45,6 +45,14 @@ pub(super) fn find(baseline: &Plan, run: &Plan, asked: &Asked) -> Result<Common,
             due.iter().map(move |&phase| (name.clone(), phase.clone())).collect::<Vec<_>>()
         }));
     }
+    if let Some(name) = asked.workloads.iter().find(|name| !has(&pairs, name)) {
+        let mut known: Vec<&str> = pairs.iter().map(|(workload, _)| workload.as_str()).collect();
+        known.dedup();
+        return Err(Incomparable::Workload { name: name.clone(), known: words::list(&known) });
+    }
+    if !asked.workloads.is_empty() {
+        pairs.retain(|(workload, _)| asked.workloads.contains(workload));
+    }
     if pairs.is_empty() {
         let whys: Vec<String> = left_out
             .iter()
@@ -53,10 +61,9 @@ pub(super) fn find(baseline: &Plan, run: &Plan, asked: &Asked) -> Result<Common,
         let why = if whys.is_empty() { "no workload".to_owned() } else { whys.join("; ") };
         return Err(Incomparable::Nothing { why });
     }
-    let series = !run.probes.is_empty();
-    let why = "a level or a counter of two days has no share that could be compared; the checks \
-               of each run judge it";
-    if series {
+    if !run.probes.is_empty() {
+        let why = "what a probe reads is no share of operations that could be compared; the checks \
+                   of each run judge it";
         let names: Vec<&str> = run.probes.iter().map(|probe| probe.name.as_str()).collect();
         left_out.push(LeftOut {
             kind: "probes".to_owned(),
@@ -66,6 +73,10 @@ pub(super) fn find(baseline: &Plan, run: &Plan, asked: &Asked) -> Result<Common,
         });
     }
     Ok(Common { pairs, left_out })
+}
+
+fn has(pairs: &[(String, String)], name: &str) -> bool {
+    pairs.iter().any(|(workload, _)| workload == name)
 }
 
 /// The phases that are judged: in both runs, and broken alike in both until their end.
@@ -229,7 +240,7 @@ pub(super) fn hosts(baseline: &History, run: &History) -> Vec<String> {
         samples.and_then(|samples| samples.last()).map(|sample| sample.value)
     };
     for (name, history) in super::NAMES.into_iter().zip([baseline, run]) {
-        if cpus(history).is_none() {
+        if !history.samples.contains_key(&format!("{HOST_NAME}.window")) {
             told.push(format!(
                 "The {name} has no record of its host, so that nobody knows whether it was busy."
             ));

@@ -225,16 +225,13 @@ impl<'a> Pairing<'a> {
         };
         let rate = times::len(&new.all) as f64 / run.len() as f64;
         let (verdict, missing) = verdict_of(found.lies, rate);
-        let why = format!("{}: {}.{missing}", self.bound_of(figure), found.measured);
+        let measured = found.measured;
+        let source = if quantile.is_some() { " in the baseline" } else { "" };
+        let bound = figure.bound(self.asked);
+        let why = format!("{measured}{source}, where it may be {bound}.{missing}");
         let first = (run.from..).step_by(new.length).zip(found.blocks).collect::<Vec<_>>();
         let since = first_broken(&first, found.level, verdict);
-        Part { what, verdict, measured: found.measured, why, since, row: found.row }
-    }
-
-    fn bound_of(&self, figure: Figure) -> String {
-        let bound = figure.bound(self.asked);
-        let mut letters = bound.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+        Part { what, verdict, measured, why, since, row: found.row }
     }
 }
 
