@@ -77,7 +77,7 @@ fn question(asked: &Compare) -> Result<Asked, Failure> {
 /// Each name once.
 fn once(names: &[String]) -> Vec<String> {
     let mut known: Vec<String> = Vec::new();
-    for name in names.iter() {
+    for name in names {
         if !known.contains(name) {
             known.push(name.clone());
         }

@@ -19,7 +19,7 @@ mod seconds;
 use reports::record::{Advice, Finding, SeriesRecord, Verdict};
 use scenarios::plan::check::LatencyOf;
 use scenarios::plan::workload::Expect;
-use scenarios::plan::{LeftOut, Plan, Severity};
+use scenarios::plan::{Cause, LeftOut, Plan, Severity};
 use scenarios::units::{Share, Span};
 
 use self::figures::{Figure, Pairing};
@@ -129,6 +129,21 @@ pub struct Comparison {
 
 const NAMES: [&str; 2] = ["baseline", "run"];
 
+/// The kind of a finding about a figure.
+const KIND: &str = "compare";
+
+/// How many seconds a phase has by the plans, and how many operations of a workload.
+fn planned(plans: [&Plan; 2], workload: &str, phase: &str) -> (f64, f64) {
+    let of = |plan: &Plan| {
+        let length = plan.phases.iter().find(|planned| planned.name == phase);
+        let seconds = length.map_or(0.0, |planned| planned.length.as_secs_f64());
+        let rate = plan.workloads.iter().find(|planned| planned.is_named(workload));
+        (seconds, seconds * rate.map_or(0.0, |planned| planned.rate.0))
+    };
+    let [before, now] = plans.map(of);
+    (before.0.min(now.0), before.1.min(now.1))
+}
+
 /// Compares a run with an earlier one.
 ///
 /// # Errors
@@ -148,7 +163,7 @@ pub fn compare(
             });
         }
     }
-    let common = alike::find(baseline.plan, run.plan, asked)?;
+    let mut common = alike::find(baseline.plan, run.plan, asked)?;
     let mut differences = alike::differences(baseline.plan, run.plan);
     differences.extend(alike::hosts(baseline.history, run.history));
 
@@ -182,7 +197,7 @@ pub fn compare(
             let question = Question {
                 name: format!("{workload}.{phase}.{}", figure.word()),
                 title: format!("{} of {workload} in {phase}", figure.title()),
-                kind: "compare",
+                kind: KIND,
                 severity: Severity::Violation,
             };
             bench.hear(&question, || {
@@ -194,11 +209,20 @@ pub fn compare(
                 let opinion = canary::sum_up(&bound, vec![part]);
                 unless_unfit(opinion, unfit.as_deref()).drawn(&name, None)
             });
+            let is_open = |one: &mut Finding| one.verdict == Verdict::Inconclusive;
+            let planned = planned([baseline.plan, run.plan], workload, phase);
+            if let Some(why) = figure.too_small(planned, asked, error)
+                && let Some(open) = bench.findings.pop_if(is_open)
+            {
+                let (kind, name) = ("check".to_owned(), open.check);
+                common.left_out.push(LeftOut { kind, name, why, cause: Cause::Unable });
+            }
         }
     }
     let findings = bench.findings;
-    let verdict =
-        findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Inconclusive);
+    let count = findings.iter().filter(|finding| finding.kind == KIND).count();
+    let worst = findings.iter().map(|finding| finding.verdict).max();
+    let verdict = worst.filter(|_| count > 0).unwrap_or(Verdict::Inconclusive);
     Ok(Comparison {
         headline: headline(&findings, verdict, count, asked.confidence),
         advice: advice(&findings, verdict),
@@ -261,6 +285,9 @@ fn headline(findings: &[Finding], verdict: Verdict, count: usize, confidence: Sh
         ),
         (Verdict::Violated, Some(first)) => {
             format!("{} is worse than in the baseline: {}{others}", first.check, first.measured)
+        }
+        _ if count == 0 => {
+            "no phase is long enough to compare anything in, so nothing is proven".to_owned()
         }
         (_, Some(first)) => format!("could not be judged: {}: {}{others}", first.check, first.why),
         (_, None) => "nothing was compared, so nothing is proven".to_owned(),

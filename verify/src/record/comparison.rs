@@ -18,6 +18,9 @@ const CANNOT: &str = "The two runs took place at different times. This compariso
                       in the stores, or a service behind the system that was slower: what is \
                       worse here is worse in the run, for whatever reason.";
 
+/// One of the shares that a record of a host has.
+type Pressure = fn(&HostRecord) -> Option<f64>;
+
 /// A difference in the pressure of the hosts that is told: points of all processors.
 const PRESSURE: f64 = 0.02;
 
@@ -107,7 +110,7 @@ fn surroundings(before: &Told, now: &Told) -> Vec<String> {
     tell("Version of verify", before.facts.version.clone(), now.facts.version.clone());
     let hosts = [before, now].map(|of| host(&of.history));
     if let [Some(old), Some(new)] = hosts {
-        let pressures: [(&str, fn(&HostRecord) -> Option<f64>); 2] = [
+        let pressures: [(&str, Pressure); 2] = [
             ("Processors used by others", |host| host.foreign),
             ("Processors taken by the hypervisor", |host| host.steal),
         ];

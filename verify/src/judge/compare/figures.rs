@@ -23,7 +23,9 @@ use serde_json::json;
 use super::seconds::{self, Seconds};
 use super::{Asked, Side, latency_of};
 use crate::judge::canary::LEAST_EFFECT_OF_RANKS;
-use crate::judge::canary::estimate::{Difference, Estimate, Side as Lies};
+use crate::judge::canary::estimate::{
+    Difference, Estimate, FEWEST_BLOCKS, FEWEST_TRIES, Side as Lies,
+};
 use crate::judge::canary::latency::{allowed, first_broken, tolerance};
 use crate::judge::canary::part::{Part, verdict};
 use crate::judge::canary::share::told;
@@ -48,6 +50,38 @@ impl Figure {
             Self::Typical => "typical".to_owned(),
             Self::Quantile(at) => format!("p{}", at.to_string().trim_end_matches('%')),
         }
+    }
+
+    /// Why it could not hold however good the run was: by the plans alone, in so many
+    /// seconds with so many operations. Such a figure can only be violated.
+    pub(super) fn too_small(
+        self,
+        (seconds, operations): (f64, f64),
+        asked: &Asked,
+        error: f64,
+    ) -> Option<String> {
+        if seconds < FEWEST_BLOCKS as f64 || operations < FEWEST_TRIES {
+            return Some(format!(
+                "{} with {} are too little to compare",
+                words::seconds(seconds),
+                words::plural(operations as u64, "operation")
+            ));
+        }
+        let may = match self {
+            Self::Errors => asked.more.0,
+            Self::Typical => return None,
+            Self::Quantile(at) => 1.0 - at.0,
+        };
+        let none = |operations| share::interval(0.0, operations, error / 2.0).high <= may;
+        if none(operations) {
+            return None;
+        }
+        let needed = share::needed(0.0, may, error / 2.0).unwrap_or(f64::INFINITY);
+        Some(format!(
+            "it takes {} operations at least, and the phase has {}",
+            words::number(needed),
+            words::number(operations)
+        ))
     }
 
     pub(super) fn title(self) -> String {
@@ -188,9 +222,10 @@ impl<'a> Pairing<'a> {
         let rate = new.seen.tries / run.len() as f64;
         let lies = difference.against(more, self.error);
         let (verdict, missing) = verdict_of(lies, rate);
-        let measured = format!("{} against {}", told(new), words::share(old.share()));
+        let measured =
+            format!("{} against {} in the baseline", told(new), words::share(old.share()));
         let why = format!(
-            "{measured} in the baseline, surely {} to {} more.{missing}",
+            "{measured}, surely {} to {} more.{missing}",
             words::number(difference.interval.low * 100.0),
             words::points(difference.interval.high)
         );
@@ -226,9 +261,8 @@ impl<'a> Pairing<'a> {
         let rate = times::len(&new.all) as f64 / run.len() as f64;
         let (verdict, missing) = verdict_of(found.lies, rate);
         let measured = found.measured;
-        let source = if quantile.is_some() { " in the baseline" } else { "" };
         let bound = figure.bound(self.asked);
-        let why = format!("{measured}{source}, where it may be {bound}.{missing}");
+        let why = format!("{measured}, where it may be {bound}.{missing}");
         let first = (run.from..).step_by(new.length).zip(found.blocks).collect::<Vec<_>>();
         let since = first_broken(&first, found.level, verdict);
         Part { what, verdict, measured, why, since, row: found.row }
@@ -316,7 +350,7 @@ fn at_quantile(old: &Timed, new: &Timed, quantile: f64, may: Tolerance, error: f
     };
     let now = new.quantile(quantile, error);
     let measured = format!(
-        "{} (surely {}) against {} ({})",
+        "{} (surely {}) against {} ({}) in the baseline",
         time(new.ranked(quantile)),
         range(now),
         time(old.ranked(quantile)),

@@ -81,12 +81,34 @@ fn a_run_is_no_worse_than_itself() {
 #[test]
 fn too_little_proves_nothing() {
     let run = good();
-    let strict = Asked { more: Share(0.001), quantiles: vec![Share(0.999)], ..asked() };
-    let comparison = ask(&strict, &run, &run).unwrap();
+    let strict = Asked { more: Share(0.02), ..asked() };
+    let failing =
+        scene(|_, k| if k % 30 == 0 { (Fate::Failed, 9) } else { (Fate::Acked, spread(k)) });
+    let comparison = ask(&strict, &failing, &failing).unwrap();
     assert_eq!(comparison.verdict, Inconclusive);
     assert_eq!(of(&comparison, "errors"), Inconclusive);
     assert!(why(&comparison, "errors").contains("more operations in each run"));
-    assert_eq!(of(&comparison, "p99.9"), Inconclusive);
+
+    // What no run of that length can hold is left out, unless it is violated.
+    let strict = Asked { more: Share(0.001), quantiles: vec![Share(0.999)], ..asked() };
+    let left = |comparison: &Comparison| -> Vec<String> {
+        comparison.left_out.iter().map(|left| left.name.clone()).collect()
+    };
+    let comparison = ask(&strict, &run, &run).unwrap();
+    assert_eq!(left(&comparison)[1..], ["publish.load.errors", "publish.load.p99.9"]);
+    assert_eq!((comparison.verdict, of(&comparison, "typical")), (Held, Held));
+    let failing =
+        scene(|_, k| if k % 6 == 0 { (Fate::Failed, 9) } else { (Fate::Acked, spread(k)) });
+    assert_eq!(of(&ask(&strict, &run, &failing).unwrap(), "errors"), Violated);
+    // Of which nothing is left proves nothing.
+    let short = Asked { phases: names(&["warm-up"]), ..asked() };
+    let comparison = ask(&short, &run, &run).unwrap();
+    assert_eq!((comparison.verdict, left(&comparison).len()), (Inconclusive, 4));
+    assert!(comparison.headline.contains("no phase is long enough"), "{}", comparison.headline);
+    // Nor does what is missing make a phase small.
+    let mut gone = good();
+    gone.history.workloads.clear();
+    assert_eq!(of(&ask(&asked(), &run, &gone).unwrap(), "errors"), Inconclusive);
 }
 
 #[test]
