@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn equal_ones_of_several_seconds_count_half() {
+        let second = |second: i64| Pair { second, canary: times([9, 9]), stable: times([9, 9]) };
+        let pairs: Vec<Pair> = (0..8).map(second).collect();
+        let stretches = stretches(&pairs, 0.5);
+        assert_eq!(stretches.len(), 4, "two seconds each");
+        let all = total(&ranks(&stretches, Tolerance::factor(1.0)));
+        assert_eq!(all, Block { tries: 16.0, of: 8.0 });
+        let both = outranked(&times([9, 9]), &times([9, 9, 9]), Tolerance::factor(1.0));
+        assert_eq!(both, Block { tries: 3.0, of: 1.5 });
+    }
+
+    #[test]
     fn the_typical_ratio_is_found_again() {
         let slower = pairs(|i| (1_000 + i * 4) * 112 / 100, |i| 1_000 + i);
         let stretches = stretches(&slower, 0.5);
@@ -318,6 +330,26 @@ mod tests {
             prop_assert!(
                 sum(ranks(&stretches, Tolerance::factor(factor + more))) <= sum(ranks(&stretches, Tolerance::factor(factor))) + 1e-9
             );
+        }
+
+        /// Pairs are the same ones, by whichever side they are counted.
+        #[test]
+        fn ranks_are_the_same_from_both_sides(
+            canary in prop::collection::vec(1_u64..300, 1..60),
+            stable in prop::collection::vec(1_u64..300, 1..60),
+            factor in 1.0_f64..2.0,
+        ) {
+            let count = |values: Vec<u64>| {
+                let mut counted = Times::new();
+                values.iter().for_each(|&value| merge(&mut counted, &[(value, 1)]));
+                counted
+            };
+            let (canary, stable) = (count(canary), count(stable));
+            let (one, other) = (
+                rank(&canary, &stable, Tolerance::factor(factor)),
+                outranked(&canary, &stable, Tolerance::factor(factor)),
+            );
+            prop_assert!((one.of / one.tries - other.of / other.tries).abs() < 1e-9);
         }
 
         /// What slows down both by the same factor is no difference.
