@@ -21,8 +21,8 @@
 
 use crate::stats::blocks::Block;
 
-/// Response times of a second: values in microseconds, the lowest first, and how
-/// many there were of each.
+/// Response times of a second: values in microseconds, the lowest first and each
+/// once, and how many there were of each.
 pub type Times = Vec<(u64, u64)>;
 
 /// The same second on both versions.
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(stretches.len(), 4, "two seconds each");
         let all = total(&ranks(&stretches, Tolerance::factor(1.0)));
         assert_eq!(all, Block { tries: 16.0, of: 8.0 });
-        let both = outranked(&times([9, 9]), &times([9, 9, 9]), Tolerance::factor(1.0));
+        let both = outranked(&vec![(9, 2)], &vec![(9, 3)], Tolerance::factor(1.0));
         assert_eq!(both, Block { tries: 3.0, of: 1.5 });
     }
 
