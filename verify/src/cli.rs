@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
-use scenarios::units::{Rate, Span};
+use scenarios::units::{Rate, Share, Span};
 
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
 /// kept its promises.
@@ -33,6 +33,8 @@ Examples:
       show which of your own processes each fault would hit
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
+  verify compare runs/channel-leak-… runs/channel-leak-… --out compared
+      judge a run against an earlier one of the same scenario
 
 Exit codes: 0 held, 1 violated, 2 usage, 3 inconclusive, 4 environment,
 130 interrupted."
@@ -141,6 +143,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Judges a run against an earlier one of the same scenario
+    Compare(Compare),
     /// Draws a run again from its verdict.json
     Render {
         /// The run's folder
@@ -164,6 +168,45 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Two runs, and how much worse the later one may be.
+#[derive(Debug, Clone, Args)]
+pub struct Compare {
+    /// The folder of the earlier run
+    pub baseline: PathBuf,
+    /// The folder of the later run
+    pub run: PathBuf,
+    /// How many points more of the operations may be unsuccessful
+    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    pub more: Share,
+    /// How much longer response times may be …
+    #[arg(long, value_name = "SHARE", default_value = "10%")]
+    pub higher: Share,
+    /// … and by how much at most …
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub higher_by: Span,
+    /// … though by so much in any case
+    #[arg(long, value_name = "TIME", default_value = "1ms")]
+    pub floor: Span,
+    /// A quantile of the response time that is compared; may be repeated
+    #[arg(long = "quantile", value_name = "SHARE", default_values = ["95%", "99%"])]
+    pub quantiles: Vec<Share>,
+    /// A phase that is compared, in place of those that the checks judge; may be repeated
+    #[arg(long = "phase", value_name = "NAME")]
+    pub phases: Vec<String>,
+    /// A workload that is compared, in place of all; may be repeated
+    #[arg(long = "workload", value_name = "NAME")]
+    pub workloads: Vec<String>,
+    /// The confidence with which all figures together are right
+    #[arg(long, value_name = "SHARE", default_value = "99%")]
+    pub confidence: Share,
+    /// A folder that gets verdict.json, report.html, summary.md, junit.xml and the evidence
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Prints the record as JSON in place of the report
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How synthetic runs are made.

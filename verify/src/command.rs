@@ -1,6 +1,7 @@
 //! What `verify` does for each command.
 
 pub mod calibrate;
+pub mod compare;
 pub mod export;
 pub mod lint;
 pub mod list;

@@ -22,6 +22,7 @@ mod anomalies;
 mod answers;
 mod bound;
 pub mod canary;
+pub mod compare;
 mod counts;
 mod dead;
 mod drain;

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Some(Command::Show { scenario, source }) => command::show::show(&scenario, source),
         Some(Command::Lint { files }) => command::lint::lint(&files),
         Some(Command::Recheck { run, json }) => command::recheck::recheck(&run, json),
+        Some(Command::Compare(asked)) => command::compare::compare(&asked),
         Some(Command::Render { run, format, output }) => {
             command::render::render(&run, &format, output.as_deref())
         }

@@ -1,6 +1,8 @@
 //! The record of a run, put together from what its folder tells and what the
 //! judge says. It computes no judgement.
 
+pub mod comparison;
+
 use std::collections::BTreeMap;
 
 use loadgen::Fate;

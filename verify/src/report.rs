@@ -58,14 +58,23 @@ pub fn finish(folder: &Folder) -> Result<Record, FolderError> {
     } else {
         folder.clone()
     };
-    for anomalies in &anomalies {
-        write_evidence(&place, anomalies)?;
+    write(&place, &record, &anomalies)?;
+    Ok(record)
+}
+
+/// Writes evidence, verdict and reports into a folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(place: &Folder, record: &Record, anomalies: &[Anomalies]) -> Result<(), FolderError> {
+    for anomalies in anomalies {
+        write_evidence(place, anomalies)?;
     }
     for &format in WRITTEN {
-        let bytes = render(&record, format, Options { color: false, width: 100 });
+        let bytes = render(record, format, Options { color: false, width: 100 });
         place.put(&place.file(format.file_name()), &bytes)?;
     }
-    Ok(record)
+    Ok(())
 }
 
 /// The folder of the next judgement.

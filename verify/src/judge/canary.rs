@@ -18,9 +18,9 @@
 
 mod callers;
 pub mod estimate;
-mod latency;
-mod part;
-mod share;
+pub(super) mod latency;
+pub(super) mod part;
+pub(super) mod share;
 mod split;
 mod stretches;
 pub mod times;
@@ -93,7 +93,7 @@ fn bound(figure: &Figure) -> String {
 }
 
 /// The worst of the parts wins.
-fn sum_up(bound: &str, parts: Vec<Part>) -> Opinion {
+pub(super) fn sum_up(bound: &str, parts: Vec<Part>) -> Opinion {
     let worst = parts.iter().map(|part| part.verdict).max_by_key(|verdict| match verdict {
         Verdict::Violated => 2,
         Verdict::Inconclusive => 1,

@@ -76,6 +76,11 @@ fn joined(stretches: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     joined
 }
 
+/// What starvation of this run reaches.
+pub(super) fn reached(history: &History) -> Vec<(f64, f64)> {
+    reach(&starved(history))
+}
+
 /// What starvation reaches: as long again behind each stretch, in whole seconds.
 fn reach(stretches: &[(f64, f64)]) -> Vec<(f64, f64)> {
     joined(stretches.iter().map(|&(from, to)| (from.floor(), (to + (to - from)).ceil())))

@@ -5,6 +5,7 @@ mod absent;
 mod answers;
 mod away;
 mod canary;
+mod compare;
 mod ingest;
 mod leftover;
 mod lost;

@@ -6,6 +6,7 @@
 
 mod alteration;
 mod base;
+mod compared;
 mod files;
 mod world;
 

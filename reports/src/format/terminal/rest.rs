@@ -37,8 +37,11 @@ pub(super) fn write(page: &mut Page, record: &Record) {
         }
     }
     page.blank();
-    let report = format!("{}/{}", record.run.folder, Format::Html.file_name());
-    page.hanging("", "Report", Style::new().bold(), 8, &report);
+    // A comparison need not be written anywhere.
+    if !record.run.folder.is_empty() {
+        let report = format!("{}/{}", record.run.folder, Format::Html.file_name());
+        page.hanging("", "Report", Style::new().bold(), 8, &report);
+    }
     page.hanging("", "Again", Style::new().bold(), 8, &record.run.again);
 }
 

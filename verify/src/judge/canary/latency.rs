@@ -90,7 +90,11 @@ fn pairs(
 }
 
 /// Every second has as many response times as its counts allow.
-fn whole(history: &History, window: &Window, workload: &str) -> Result<(), String> {
+pub(in crate::judge) fn whole(
+    history: &History,
+    window: &Window,
+    workload: &str,
+) -> Result<(), String> {
     let Some(told) = history.workloads.get(workload) else {
         return Err(format!("nothing is known of workload {workload}"));
     };
@@ -120,8 +124,7 @@ fn together<'a>(all: impl Iterator<Item = &'a Vec<Pair>>) -> Vec<Pair> {
         }
         for (sum, pair) in merged.iter_mut().zip(pairs) {
             for (sum, more) in [(&mut sum.canary, &pair.canary), (&mut sum.stable, &pair.stable)] {
-                sum.extend_from_slice(more);
-                sum.sort_unstable_by_key(|&(value, _)| value);
+                times::merge(sum, more);
             }
         }
     }
@@ -202,12 +205,7 @@ impl One<'_> {
     }
 
     fn relative(&self) -> Part {
-        let seconds = |span: Option<Span>, without| span.map_or(without, Span::as_secs_f64);
-        let tolerance = Tolerance {
-            factor: 1.0 + self.latency.higher.map_or(f64::INFINITY, |share| share.0),
-            most: seconds(self.latency.higher_by, f64::INFINITY),
-            least: seconds(self.latency.floor, f64::NEG_INFINITY),
-        };
+        let tolerance = tolerance(self.latency);
         let figure = match self.latency.quantile {
             Some(quantile) => words::share(quantile.0),
             None => "typically".to_owned(),
@@ -272,8 +270,18 @@ impl One<'_> {
     }
 }
 
+/// How much more than on the stable version is allowed.
+pub(in crate::judge) fn tolerance(latency: &LatencyOf) -> Tolerance {
+    let seconds = |span: Option<Span>, without| span.map_or(without, Span::as_secs_f64);
+    Tolerance {
+        factor: 1.0 + latency.higher.map_or(f64::INFINITY, |share| share.0),
+        most: seconds(latency.higher_by, f64::INFINITY),
+        least: seconds(latency.floor, f64::NEG_INFINITY),
+    }
+}
+
 /// How much more than on the stable version is allowed, in words.
-pub(super) fn allowed(latency: &LatencyOf) -> Option<String> {
+pub(in crate::judge) fn allowed(latency: &LatencyOf) -> Option<String> {
     let share = latency.higher.map(|share| share.to_string());
     let by = latency.higher_by.map(|span| span.to_string());
     let both = share.into_iter().chain(by).collect::<Vec<_>>().join(" or ");
@@ -332,7 +340,11 @@ impl Compared {
     }
 }
 
-fn first_broken(blocks: &[(i64, Block)], max: f64, verdict: Verdict) -> Option<f64> {
+pub(in crate::judge) fn first_broken(
+    blocks: &[(i64, Block)],
+    max: f64,
+    verdict: Verdict,
+) -> Option<f64> {
     let broken = |block: &Block| block.tries > 0.0 && block.of > max * block.tries;
     let first = blocks.iter().find(|(_, block)| broken(block));
     first.filter(|_| verdict == Verdict::Violated).map(|&(second, _)| second as f64)

@@ -8,23 +8,23 @@ use crate::judge::words;
 
 /// What one comparison comes to.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(in crate::judge) struct Part {
     /// What is compared, such as a workload or a phase: short.
-    pub(super) what: String,
-    pub(super) verdict: Verdict,
+    pub(in crate::judge) what: String,
+    pub(in crate::judge) verdict: Verdict,
     /// What was measured, with what is certain of it.
-    pub(super) measured: String,
+    pub(in crate::judge) measured: String,
     /// Why it is so, or what is missing: a sentence.
-    pub(super) why: String,
+    pub(in crate::judge) why: String,
     /// When it was first broken, in seconds.
-    pub(super) since: Option<f64>,
+    pub(in crate::judge) since: Option<f64>,
     /// The figures.
-    pub(super) row: Json,
+    pub(in crate::judge) row: Json,
 }
 
 impl Part {
     /// A comparison that says nothing, with the reason.
-    pub(super) fn open(what: &str, why: impl Into<String>) -> Self {
+    pub(in crate::judge) fn open(what: &str, why: impl Into<String>) -> Self {
         Self {
             what: what.to_owned(),
             verdict: Verdict::Inconclusive,
@@ -39,7 +39,7 @@ impl Part {
 /// The verdict of a comparison that breaks above its bound, with what is missing
 /// where there is none. `rate` is how many requests of the version under test came a
 /// second.
-pub(super) fn verdict(side: Side, rate: f64) -> (Verdict, String) {
+pub(in crate::judge) fn verdict(side: Side, rate: f64) -> (Verdict, String) {
     match side {
         Side::Above => (Verdict::Violated, String::new()),
         Side::Below => (Verdict::Held, String::new()),

@@ -76,7 +76,7 @@ fn strays_of(
 /// Operations without success of a workload whose figures are split that no value of
 /// the split answered, by second: whose they were nobody knows. A version that is down
 /// is silent about itself, and the balancer's own error is nobody's.
-pub(super) fn strays(
+pub(in crate::judge) fn strays(
     plan: &Plan,
     history: &History,
     part: &str,
@@ -187,7 +187,7 @@ fn belong_together(
 
 /// A count of a workload, of each second: without what the generator itself never
 /// attempted, and without what was overdue in seconds that are slow for all.
-fn by_second(
+pub(in crate::judge) fn by_second(
     plan: &Plan,
     history: &History,
     workload: &str,
@@ -336,7 +336,7 @@ fn broken(verdict: Verdict, since: Option<f64>) -> Option<f64> {
 }
 
 /// A share with what it could be as well.
-pub(super) fn told(estimate: &Estimate) -> String {
+pub(in crate::judge) fn told(estimate: &Estimate) -> String {
     format!(
         "{} ({} of {}; surely {} to {})",
         words::share(estimate.share()),

@@ -21,8 +21,8 @@
 
 use crate::stats::blocks::Block;
 
-/// Response times of a second: values in microseconds, the lowest first, and how
-/// many there were of each.
+/// Response times of a second: values in microseconds, the lowest first and each
+/// once, and how many there were of each.
 pub type Times = Vec<(u64, u64)>;
 
 /// The same second on both versions.
@@ -96,7 +96,8 @@ impl Tolerance {
     }
 
     /// What a time in microseconds may become. Grows with the time.
-    fn of(self, micros: f64) -> f64 {
+    #[must_use]
+    pub fn of(self, micros: f64) -> f64 {
         (micros * self.factor).min(micros + self.most * 1e6).max(micros + self.least * 1e6)
     }
 }
@@ -134,24 +135,49 @@ impl Stretch {
 /// version in the same stretch may become; equal ones count half.
 #[must_use]
 pub fn ranks(stretches: &[Stretch], tolerance: Tolerance) -> Vec<Block> {
-    let block = |stretch: &Stretch| {
-        let all = len(&stretch.stable) as f64;
-        let (mut below, mut next) = (0, 0);
-        let mut sum = 0.0;
-        for &(value, count) in &stretch.canary {
-            let value = value as f64;
-            let at =
-                |index: usize| stretch.stable.get(index).map(|&(v, n)| (tolerance.of(v as f64), n));
-            while let Some((_, n)) = at(next).filter(|&(v, _)| v < value) {
-                below += n;
-                next += 1;
-            }
-            let equal = at(next).filter(|&(v, _)| v <= value).map_or(0, |(_, n)| n);
-            sum += count as f64 * (below as f64 + equal as f64 / 2.0) / all;
+    stretches.iter().map(|stretch| rank(&stretch.canary, &stretch.stable, tolerance)).collect()
+}
+
+/// How often a request of the version under test takes longer than one of the stable
+/// version may become, of all pairs; equal ones count half. Tries are the requests of
+/// the version under test.
+#[must_use]
+pub fn rank(canary: &Times, stable: &Times, tolerance: Tolerance) -> Block {
+    let all = len(stable) as f64;
+    let (mut below, mut next) = (0, 0);
+    let mut sum = 0.0;
+    for &(value, count) in canary {
+        let value = value as f64;
+        let at = |index: usize| stable.get(index).map(|&(v, n)| (tolerance.of(v as f64), n));
+        while let Some((_, n)) = at(next).filter(|&(v, _)| v < value) {
+            below += n;
+            next += 1;
         }
-        Block { tries: len(&stretch.canary) as f64, of: sum }
-    };
-    stretches.iter().map(block).collect()
+        let equal = at(next).filter(|&(v, _)| v <= value).map_or(0, |(_, n)| n);
+        sum += count as f64 * (below as f64 + equal as f64 / 2.0) / all;
+    }
+    Block { tries: len(canary) as f64, of: sum }
+}
+
+/// The same of all pairs, counted by the requests of the stable version: how often one
+/// of the version under test takes longer than each may become.
+#[must_use]
+pub fn outranked(canary: &Times, stable: &Times, tolerance: Tolerance) -> Block {
+    let all = len(canary) as f64;
+    let (mut passed, mut next) = (0, 0);
+    let mut sum = 0.0;
+    for &(value, count) in stable {
+        let may = tolerance.of(value as f64);
+        while let Some(&(_, n)) = canary.get(next).filter(|&&(v, _)| (v as f64) < may) {
+            passed += n;
+            next += 1;
+        }
+        // Different times of the stable version may come to mean the same limit.
+        let equal = canary.get(next).filter(|&&(v, _)| v as f64 <= may).map_or(0, |&(_, n)| n);
+        let above = all - passed as f64 - equal as f64 / 2.0;
+        sum += count as f64 * above / all;
+    }
+    Block { tries: len(stable) as f64, of: sum }
 }
 
 /// The factor at which a share that falls with the factor passes a level, between
@@ -166,17 +192,22 @@ pub fn factor_at(passes: impl Fn(f64) -> bool) -> f64 {
     (low * high).sqrt()
 }
 
-fn above(times: &Times, micros: f64) -> Block {
+/// How many take longer than so many microseconds.
+#[must_use]
+pub fn above(times: &Times, micros: f64) -> Block {
     let slow = times.iter().filter(|&&(value, _)| value as f64 > micros);
     Block { tries: len(times) as f64, of: slow.map(|&(_, count)| count).sum::<u64>() as f64 }
 }
 
-fn len(times: &Times) -> u64 {
+/// How many there are.
+#[must_use]
+pub fn len(times: &Times) -> u64 {
     times.iter().map(|&(_, count)| count).sum()
 }
 
-/// The value of this rank, from 1.
-fn ranked(times: &Times, rank: u64) -> u64 {
+/// The value of this rank, from 1; 0 if there are not so many.
+#[must_use]
+pub fn ranked(times: &Times, rank: u64) -> u64 {
     let mut below = 0;
     let found = times.iter().find(|&&(_, count)| {
         below += count;
@@ -185,13 +216,19 @@ fn ranked(times: &Times, rank: u64) -> u64 {
     found.map_or(0, |&(value, _)| value)
 }
 
-fn merge(into: &mut Times, more: &Times) {
+/// Takes more of them in: each value once, so that equal ones are seen to be equal.
+pub fn merge(into: &mut Times, more: &[(u64, u64)]) {
     if into.is_empty() {
-        into.clone_from(more);
+        into.extend_from_slice(more);
         return;
     }
     into.extend_from_slice(more);
     into.sort_unstable_by_key(|&(value, _)| value);
+    into.dedup_by(|next, kept| {
+        let is_equal = next.0 == kept.0;
+        kept.1 += if is_equal { next.1 } else { 0 };
+        is_equal
+    });
 }
 
 #[cfg(test)]
@@ -253,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn equal_ones_of_several_seconds_count_half() {
+        let second = |second: i64| Pair { second, canary: times([9, 9]), stable: times([9, 9]) };
+        let pairs: Vec<Pair> = (0..8).map(second).collect();
+        let stretches = stretches(&pairs, 0.5);
+        assert_eq!(stretches.len(), 4, "two seconds each");
+        let all = total(&ranks(&stretches, Tolerance::factor(1.0)));
+        assert_eq!(all, Block { tries: 16.0, of: 8.0 });
+        let both = outranked(&vec![(9, 2)], &vec![(9, 3)], Tolerance::factor(1.0));
+        assert_eq!(both, Block { tries: 3.0, of: 1.5 });
+    }
+
+    #[test]
     fn the_typical_ratio_is_found_again() {
         let slower = pairs(|i| (1_000 + i * 4) * 112 / 100, |i| 1_000 + i);
         let stretches = stretches(&slower, 0.5);
@@ -281,6 +330,26 @@ mod tests {
             prop_assert!(
                 sum(ranks(&stretches, Tolerance::factor(factor + more))) <= sum(ranks(&stretches, Tolerance::factor(factor))) + 1e-9
             );
+        }
+
+        /// Pairs are the same ones, by whichever side they are counted.
+        #[test]
+        fn ranks_are_the_same_from_both_sides(
+            canary in prop::collection::vec(1_u64..300, 1..60),
+            stable in prop::collection::vec(1_u64..300, 1..60),
+            factor in 1.0_f64..2.0,
+        ) {
+            let count = |values: Vec<u64>| {
+                let mut counted = Times::new();
+                values.iter().for_each(|&value| merge(&mut counted, &[(value, 1)]));
+                counted
+            };
+            let (canary, stable) = (count(canary), count(stable));
+            let (one, other) = (
+                rank(&canary, &stable, Tolerance::factor(factor)),
+                outranked(&canary, &stable, Tolerance::factor(factor)),
+            );
+            prop_assert!((one.of / one.tries - other.of / other.tries).abs() < 1e-9);
         }
 
         /// What slows down both by the same factor is no difference.

@@ -1,0 +1,143 @@
+//! `verify compare BASELINE RUN`: a run against an earlier one, without running anything.
+
+use std::path::Path;
+
+use crate::cli::Compare;
+use crate::exit::{self, Failure};
+use crate::folder::Folder;
+use crate::folder::read::{self, Told};
+use crate::judge::compare::{Asked, Side, compare as judge};
+use crate::record::comparison;
+use crate::report;
+
+/// Judges a run against an earlier one. Neither folder is written to.
+///
+/// # Errors
+/// When a folder is not one of a run, the two cannot be compared, or the reports cannot be
+/// written.
+pub fn compare(asked: &Compare) -> Result<u8, Failure> {
+    let question = question(asked)?;
+    let folders = [&asked.baseline, &asked.run].map(|path| Folder::at(path.as_path()));
+    let place = asked.out.as_deref().map(|out| place(out, &folders)).transpose()?;
+    let [baseline, run] = folders;
+    let (before, now) = (told(&baseline)?, told(&run)?);
+    let [stable, tested] =
+        [&before, &now].map(|told| Side { plan: &told.plan, history: &told.history });
+    let mut comparison = judge(stable, tested, &question).map_err(Failure::usage)?;
+    let anomalies = std::mem::take(&mut comparison.anomalies);
+    let mut record =
+        comparison::record((&baseline, &before), (&run, &now), comparison, again(asked));
+    match &place {
+        Some(place) => record.run.folder = place.path().display().to_string(),
+        None => record.findings.iter_mut().for_each(|finding| finding.evidence_file = None),
+    }
+    if let Some(place) = &place {
+        let made = std::fs::create_dir_all(place.path());
+        made.map_err(|why| {
+            Failure::environment(format!("cannot make {}: {why}", place.path().display()))
+        })?;
+        report::write(place, &record, &anomalies).map_err(Failure::environment)?;
+    }
+    super::show(&record, asked.json)?;
+    Ok(exit::of(record.verdict))
+}
+
+/// What is asked, where it can be.
+fn question(asked: &Compare) -> Result<Asked, Failure> {
+    let is_part = |share: f64| share > 0.0 && share < 1.0;
+    if !is_part(asked.confidence.0) {
+        let why =
+            format!("--confidence {}: give more than 0% and less than 100%", asked.confidence);
+        return Err(Failure::usage(why));
+    }
+    if let Some(wrong) = asked.quantiles.iter().find(|quantile| !is_part(quantile.0)) {
+        let why = format!("--quantile {wrong}: give more than 0% and less than 100%");
+        return Err(Failure::usage(why));
+    }
+    if asked.more.0 >= 1.0 {
+        let why =
+            format!("--more {}: no share is so much greater; give less than 100%", asked.more);
+        return Err(Failure::usage(why));
+    }
+    let mut quantiles = asked.quantiles.clone();
+    quantiles.sort_by(|a, b| a.0.total_cmp(&b.0));
+    quantiles.dedup();
+    Ok(Asked {
+        confidence: asked.confidence,
+        more: asked.more,
+        higher: asked.higher,
+        higher_by: asked.higher_by,
+        floor: asked.floor,
+        quantiles,
+        phases: once(&asked.phases),
+        workloads: once(&asked.workloads),
+    })
+}
+
+/// Each name once.
+fn once(names: &[String]) -> Vec<String> {
+    let mut known: Vec<String> = Vec::new();
+    for name in names {
+        if !known.contains(name) {
+            known.push(name.clone());
+        }
+    }
+    known
+}
+
+fn told(folder: &Folder) -> Result<Told, Failure> {
+    if !folder.plan().exists() && !folder.events().exists() {
+        return Err(Failure::usage(format!(
+            "{} is not the folder of a run: it has no plan.toml and no events.jsonl",
+            folder.path().display()
+        )));
+    }
+    let damaged = |why| {
+        let path = folder.path().display();
+        Failure::usage(format!(
+            "{path} is damaged: {why}; compare with a run whose folder is whole"
+        ))
+    };
+    read::read(folder).map_err(damaged)
+}
+
+/// The folder of the reports: none of a run.
+fn place(out: &Path, runs: &[Folder; 2]) -> Result<Folder, Failure> {
+    let place = Folder::at(out);
+    let refuse = |why: &str| {
+        let out = out.display();
+        Err(Failure::usage(format!("--out {out}: {why}; choose a folder of its own")))
+    };
+    if place.plan().exists() || place.events().exists() {
+        return refuse("this is the folder of a run, and a run keeps its own verdict");
+    }
+    // Of what is not there yet, the part that is.
+    let known = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+    let known = known.ancestors().find_map(|path| path.canonicalize().ok());
+    let is_inside = |run: &Folder| {
+        let run = run.path().canonicalize().ok();
+        run.zip(known.as_ref()).is_some_and(|(run, known)| known.starts_with(run))
+    };
+    if runs.iter().any(is_inside) {
+        return refuse("it lies in the folder of a run that is compared");
+    }
+    Ok(place)
+}
+
+/// The command that does it again.
+fn again(asked: &Compare) -> String {
+    let Compare { baseline, run, more, higher, higher_by, floor, .. } = asked;
+    let Compare { quantiles, phases, workloads, .. } = asked;
+    let mut words: Vec<String> = ["verify", "compare"].map(str::to_owned).to_vec();
+    words.extend([baseline, run].map(|path| path.display().to_string()));
+    let mut give = |switch: &str, value: String| words.extend([switch.to_owned(), value]);
+    give("--more", more.to_string());
+    give("--higher", higher.to_string());
+    give("--higher-by", higher_by.to_string());
+    give("--floor", floor.to_string());
+    quantiles.iter().for_each(|quantile| give("--quantile", quantile.to_string()));
+    phases.iter().for_each(|phase| give("--phase", phase.clone()));
+    workloads.iter().for_each(|name| give("--workload", name.clone()));
+    give("--confidence", asked.confidence.to_string());
+    shell_words::join(words)
+}

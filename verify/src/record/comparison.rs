@@ -1,0 +1,180 @@
+//! The record of a comparison: that of the later run, with the earlier one beside it.
+
+use std::collections::BTreeMap;
+
+use reports::record::{HostRecord, Record, Run, SCHEMA, SeriesRecord, TableRecord, WorkloadRecord};
+use scenarios::plan::Place;
+use scenarios::units::Unit;
+
+use super::{POINTS, host, thin, workloads};
+use crate::folder::Folder;
+use crate::folder::read::Told;
+use crate::judge::compare::Comparison;
+use crate::judge::judge;
+
+/// What the reader has to know of every comparison.
+const CANNOT: &str = "The two runs took place at different times. This comparison cannot tell \
+                      another version from another host, a busier or slower machine, other data \
+                      in the stores, or a service behind the system that was slower: what is \
+                      worse here is worse in the run, for whatever reason.";
+
+/// One of the shares that a record of a host has.
+type Pressure = fn(&HostRecord) -> Option<f64>;
+
+/// A difference in the pressure of the hosts that is told: points of all processors.
+const PRESSURE: f64 = 0.02;
+
+/// Puts the record together; `again` is the command that makes it again. It has no folder
+/// until it is written into one.
+#[must_use]
+pub fn record(
+    baseline: (&Folder, &Told),
+    run: (&Folder, &Told),
+    comparison: Comparison,
+    again: String,
+) -> Record {
+    let (before, now) = (baseline.1, run.1);
+    let (plan, facts, history) = (&now.plan, &now.facts, &now.history);
+    let mut warnings = vec![CANNOT.to_owned()];
+    warnings.extend(comparison.differences);
+    warnings.extend(surroundings(before, now));
+    Record {
+        schema: SCHEMA,
+        run: Run {
+            id: facts.run.clone(),
+            scenario: plan.name.clone(),
+            title: format!("no worse than run {}, of {}", before.facts.run, before.facts.started),
+            description: format!(
+                "Run {} is compared with run {}, phase by phase. {CANNOT}",
+                facts.run, before.facts.run
+            ),
+            variant: (plan.place == Place::Lab).then(|| plan.variant.clone()),
+            place: plan.place,
+            seed: plan.seed,
+            started: facts.started.clone(),
+            seconds: facts.seconds,
+            interrupted: history.interrupted,
+            version: facts.version.clone(),
+            brokers: facts.brokers.clone(),
+            again,
+            folder: String::new(),
+        },
+        verdict: comparison.verdict,
+        headline: comparison.headline,
+        advice: comparison.advice,
+        findings: comparison.findings,
+        workloads: both(before, now),
+        effects: Vec::new(),
+        faults: Vec::new(),
+        phases: history.phases.clone(),
+        series: comparison.series.into_iter().map(thinned).collect(),
+        tables: vec![runs(baseline, run)],
+        host: host(history),
+        warnings,
+        left_out: comparison.left_out,
+        params: plan.params.clone(),
+        targets: facts.targets.clone(),
+    }
+}
+
+fn thinned(series: SeriesRecord) -> SeriesRecord {
+    SeriesRecord { points: thin(&series.points, POINTS), ..series }
+}
+
+/// What each workload did in both runs, the baseline's behind the run's.
+fn both(before: &Told, now: &Told) -> Vec<WorkloadRecord> {
+    let old = workloads(before);
+    let mut records = Vec::new();
+    for new in workloads(now) {
+        let old = old.iter().find(|old| old.name == new.name).cloned();
+        let name = format!("{} (baseline)", new.name);
+        records.push(new);
+        records.extend(old.map(|old| WorkloadRecord { name, ..old }));
+    }
+    records
+}
+
+/// What the runs say of their surroundings that differs.
+fn surroundings(before: &Told, now: &Told) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut tell = |what: &str, old: String, new: String| {
+        if old != new {
+            told.push(format!("{what}: {old} in the baseline, {new} in the run."));
+        }
+    };
+    let brokers = |of: &Told| match of.facts.brokers.join(", ") {
+        none if none.is_empty() => "not known".to_owned(),
+        brokers => brokers,
+    };
+    tell("Brokers", brokers(before), brokers(now));
+    tell("Version of verify", before.facts.version.clone(), now.facts.version.clone());
+    let hosts = [before, now].map(|of| host(&of.history));
+    if let [Some(old), Some(new)] = hosts {
+        let pressures: [(&str, Pressure); 2] = [
+            ("Processors used by others", |host| host.foreign),
+            ("Processors taken by the hypervisor", |host| host.steal),
+        ];
+        for (what, of) in pressures {
+            if let (Some(old), Some(new)) = (of(&old), of(&new))
+                && (old - new).abs() >= PRESSURE
+            {
+                tell(what, Unit::Share.show(old), Unit::Share.show(new));
+            }
+        }
+    }
+    // A lab has other ports each time.
+    if now.plan.place == Place::Targets {
+        let address = |of: &BTreeMap<String, String>, key: &String| {
+            of.get(key).cloned().unwrap_or_else(|| "none".to_owned())
+        };
+        for key in now.facts.targets.keys() {
+            let (old, new) = (&before.facts.targets, &now.facts.targets);
+            tell(&format!("Address of {key}"), address(old, key), address(new, key));
+        }
+    }
+    if before.facts.run == now.facts.run {
+        told.push("Both are the same run.".to_owned());
+    } else if before.facts.started > now.facts.started {
+        told.push(
+            "The baseline is the later one of the two runs; are they the wrong way round?"
+                .to_owned(),
+        );
+    }
+    told
+}
+
+/// Both runs side by side.
+fn runs(baseline: (&Folder, &Told), run: (&Folder, &Told)) -> TableRecord {
+    let both = [baseline, run];
+    let own = both.map(|(_, told)| judge(&told.plan, &told.history).verdict.word().to_owned());
+    let hosts = both.map(|(_, told)| host(&told.history));
+    let of = |what: &str, cell: &dyn Fn(&Folder, &Told) -> String| {
+        let [old, new] = both.map(|(folder, told)| cell(folder, told));
+        vec![what.to_owned(), old, new]
+    };
+    let pressure = |what: &str, cell: fn(&HostRecord) -> Option<String>| {
+        let [old, new] =
+            hosts.map(|host| host.as_ref().and_then(cell).unwrap_or_else(|| "–".to_owned()));
+        vec![what.to_owned(), old, new]
+    };
+    let [old, new] = own;
+    let rows = vec![
+        of("run", &|_, told| told.facts.run.clone()),
+        of("started", &|_, told| told.facts.started.clone()),
+        vec!["its own verdict".to_owned(), old, new],
+        of("variant", &|_, told| match told.plan.place {
+            Place::Lab => told.plan.variant.clone(),
+            Place::Targets => "–".to_owned(),
+        }),
+        of("seed", &|_, told| told.plan.seed.to_string()),
+        of("brokers", &|_, told| told.facts.brokers.join(", ")),
+        of("folder", &|folder, _| folder.path().display().to_string()),
+        pressure("processors", |host| host.cpus.map(|cpus| Unit::Count.show(cpus))),
+        pressure("processors busy", |host| host.busy.map(|busy| Unit::Share.show(busy))),
+        pressure("used by others", |host| host.foreign.map(|share| Unit::Share.show(share))),
+        pressure("taken by the hypervisor", |host| host.steal.map(|share| Unit::Share.show(share))),
+        pressure("starved for", |host| Some(Unit::Seconds.show(host.starved))),
+    ];
+    let columns = ["", "baseline", "run"].map(str::to_owned).to_vec();
+    TableRecord { title: "The two runs".to_owned(), columns, rows }
+}
