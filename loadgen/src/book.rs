@@ -1,7 +1,6 @@
 //! Where a worker writes down what became of each operation.
 
 use std::cell::RefCell;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -207,13 +206,7 @@ impl Book {
 
     /// The time is `now` after T0: ends the seconds that are over and hands on
     /// those that are sealed. The operations below `below` are released.
-    pub(crate) fn pass(
-        &self,
-        now: Duration,
-        feed: &Feed,
-        below: u64,
-        collector: &Mutex<Collector>,
-    ) {
+    pub(crate) fn pass(&self, now: Duration, feed: &Feed, below: u64, collector: &Collector) {
         let mut pages = self.0.borrow_mut();
         if pages.second < now.as_secs() {
             pages.end_seconds(now.as_secs(), feed, below);
@@ -230,7 +223,7 @@ impl Book {
         feed: &Feed,
         stride: Stride,
         below: u64,
-        collector: &Mutex<Collector>,
+        collector: &Collector,
     ) -> Closed {
         let mut pages = self.0.into_inner();
         let next = feed.next_seq();
@@ -331,16 +324,10 @@ impl Pages {
         self.second = self.second.max(until);
     }
 
-    fn hand_on(&mut self, collector: &Mutex<Collector>) {
+    fn hand_on(&mut self, collector: &Collector) {
         while let Some(sealed) = self.ring.pop() {
-            // A worker that panicked has not spoilt a sum of numbers.
-            let mut collector = collector.lock().unwrap_or_else(PoisonError::into_inner);
-            collector.add(sealed.second, sealed.tally, sealed.latency.as_deref(), &sealed.parts);
-            drop(collector);
-            let parts = sealed.parts.into_iter().map(|part| part.latency);
-            for latency in sealed.latency.into_iter().chain(parts) {
-                self.ring.recycle(latency);
-            }
+            let spares = collector.add(sealed);
+            self.ring.refill(spares);
         }
     }
 }
@@ -410,7 +397,7 @@ mod tests {
                 below = u64::MAX >> 2;
             }
             let (sender, receiver) = mpsc::channel();
-            let collector = Mutex::new(Collector::new(workers as usize, Duration::ZERO, sender));
+            let collector = Collector::start(workers as usize, Duration::ZERO, sender).unwrap();
             let mut whole = Ledger::new("r", "w");
             let mut sum = Tally::default();
             let mut taken = 0;
@@ -439,7 +426,7 @@ mod tests {
             }
             prop_assert!(whole.is_complete());
             prop_assert_eq!(whole.due(), if open { below } else { taken });
-            let collected = collector.into_inner().unwrap().finish();
+            let collected = collector.finish().unwrap();
             prop_assert_eq!(collected.measured, sum);
             let mut seconds = Tally::default();
             for (_, tally) in collected.seconds {

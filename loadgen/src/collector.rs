@@ -1,20 +1,95 @@
 //! Puts the workers' parts of each second together, and hands whole seconds
 //! on, in order.
 //!
-//! A worker comes here once a second, when a second is sealed; the lock around
-//! the collector is therefore of no weight.
+//! That is done on a thread of its own: adding up the histograms of one second takes
+//! as long as many requests, above all where figures are split, and would hold up
+//! those of a worker. A worker comes here once a second, when one is sealed; the locks
+//! are therefore of no weight.
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::latency::Latency;
+use crate::ring::Sealed;
 use crate::tally::{Part, Second, Tally};
+
+/// So many histograms wait to be used again; more are given back to the system.
+const SPARES: usize = 64;
+
+/// Histograms that are used again, empty.
+#[expect(clippy::vec_box, reason = "a histogram moves between here and a second, as it is")]
+type Spares = Vec<Box<Latency>>;
+
+/// Where workers hand their seconds to.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    inbox: Mutex<Option<Sender<Sealed>>>,
+    thread: Mutex<Option<JoinHandle<Sums>>>,
+    spares: Arc<Mutex<Spares>>,
+}
+
+impl Collector {
+    /// Starts collecting this many workers' seconds. Those that begin before
+    /// `warm_up` is over are handed on, and left out of the latencies.
+    ///
+    /// # Errors
+    /// When there can be no thread more.
+    pub(crate) fn start(
+        workers: usize,
+        warm_up: Duration,
+        sealed: Sender<Second>,
+    ) -> std::io::Result<Self> {
+        let (inbox, outbox) = mpsc::channel();
+        let spares = Arc::<Mutex<Spares>>::default();
+        let sums = Sums::new(workers, warm_up, sealed);
+        let body = {
+            let spares = Arc::clone(&spares);
+            move || sums.collect(&outbox, &spares)
+        };
+        let thread = thread::Builder::new().name("collector".to_owned()).spawn(body)?;
+        let (inbox, thread) = (Mutex::new(Some(inbox)), Mutex::new(Some(thread)));
+        Ok(Self { inbox, thread, spares })
+    }
+
+    /// Takes one worker's part of a second, and gives it empty histograms in its place,
+    /// as far as there are some.
+    pub(crate) fn add(&self, sealed: Sealed) -> Spares {
+        let wanted = sealed.parts.len() + usize::from(sealed.latency.is_some());
+        if let Some(inbox) = &*lock(&self.inbox) {
+            // A collector that crashed says so in the end.
+            let _ = inbox.send(sealed);
+        }
+        let mut spares = lock(&self.spares);
+        let kept = spares.len().saturating_sub(wanted);
+        spares.split_off(kept)
+    }
+
+    /// Ends the collection: hands on what is left.
+    ///
+    /// # Errors
+    /// What the collector has crashed with.
+    pub(crate) fn finish(&self) -> Result<Collected, Box<dyn Any + Send>> {
+        drop(lock(&self.inbox).take());
+        match lock(&self.thread).take() {
+            Some(thread) => Ok(thread.join()?.finish()),
+            None => Err(Box::new("the figures were collected already")),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked has not spoilt a list.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The parts of the seconds that not every worker has sealed yet, and the sum
 /// of those that all have.
 #[derive(Debug)]
-pub(crate) struct Collector {
+struct Sums {
     workers: usize,
     pending: BTreeMap<u64, Pending>,
     /// `None` when nobody listens.
@@ -45,10 +120,8 @@ pub(crate) struct Collected {
     pub(crate) warm_up: Duration,
 }
 
-impl Collector {
-    /// A collector of this many workers' seconds. Those that begin before
-    /// `warm_up` is over are handed on, and left out of the latencies.
-    pub(crate) fn new(workers: usize, warm_up: Duration, sealed: Sender<Second>) -> Self {
+impl Sums {
+    fn new(workers: usize, warm_up: Duration, sealed: Sender<Second>) -> Self {
         Self {
             workers,
             pending: BTreeMap::new(),
@@ -61,14 +134,23 @@ impl Collector {
         }
     }
 
+    /// Adds up until every worker has gone away.
+    fn collect(mut self, sealed: &Receiver<Sealed>, spares: &Mutex<Spares>) -> Self {
+        for Sealed { second, tally, latency, parts } in sealed {
+            self.add(second, tally, latency.as_deref(), &parts);
+            for mut used in latency.into_iter().chain(parts.into_iter().map(|part| part.latency)) {
+                used.reset();
+                let mut spares = lock(spares);
+                if spares.len() < SPARES {
+                    spares.push(used);
+                }
+            }
+        }
+        self
+    }
+
     /// Takes in one worker's part of a second.
-    pub(crate) fn add(
-        &mut self,
-        second: u64,
-        tally: Tally,
-        latency: Option<&Latency>,
-        parts: &[Part],
-    ) {
+    fn add(&mut self, second: u64, tally: Tally, latency: Option<&Latency>, parts: &[Part]) {
         let pending = self
             .pending
             .entry(second)
@@ -95,8 +177,8 @@ impl Collector {
         }
     }
 
-    /// Ends the collection: hands on what is left.
-    pub(crate) fn finish(&mut self) -> Collected {
+    /// Hands on what is left.
+    fn finish(mut self) -> Collected {
         for (_, pending) in std::mem::take(&mut self.pending) {
             self.emit(pending.second);
         }
@@ -134,7 +216,7 @@ mod tests {
     #[test]
     fn a_second_is_handed_on_when_every_worker_has_sealed_it() {
         let (sender, receiver) = mpsc::channel();
-        let mut collector = Collector::new(2, Duration::ZERO, sender);
+        let mut collector = Sums::new(2, Duration::ZERO, sender);
         let mut part = Latency::default();
         latency::record(&mut part.response, Duration::from_millis(3));
         let tally = Tally { due: 1, acked: 1, ..Tally::default() };
@@ -154,7 +236,7 @@ mod tests {
     #[test]
     fn warm_up_is_counted_and_not_timed() {
         let (sender, receiver) = mpsc::channel();
-        let mut collector = Collector::new(1, Duration::from_millis(1_500), sender);
+        let mut collector = Sums::new(1, Duration::from_millis(1_500), sender);
         let mut part = Latency::default();
         latency::record(&mut part.response, Duration::from_millis(3));
         let tally = Tally { due: 1, acked: 1, ..Tally::default() };

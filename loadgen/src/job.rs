@@ -265,7 +265,8 @@ impl Ready {
             horizon: Horizon::default(),
             abort: AtomicBool::new(false),
             denied: Mutex::default(),
-            collector: Mutex::new(Collector::new(workers as usize, job.warm_up, sealed)),
+            collector: Collector::start(workers as usize, job.warm_up, sealed)
+                .map_err(|source| LoadError::Thread { source })?,
         };
         let order = Arc::new(order);
         let readers = match job.consumers {

@@ -12,10 +12,6 @@ use crate::latency::{self, Latency};
 use crate::outcome::Outcome;
 use crate::tally::{Again, LATE, Part, Tally};
 
-/// Kept for use again; more than this are given back to the system after a
-/// long stall.
-const SPARES: usize = 8;
-
 /// The open seconds of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
@@ -131,12 +127,10 @@ impl Ring {
         Some(self.first + open as u64)
     }
 
-    /// Takes histograms back for use again.
-    pub(crate) fn recycle(&mut self, mut latency: Box<Latency>) {
-        if self.spares.len() < SPARES {
-            latency.reset();
-            self.spares.push(latency);
-        }
+    /// Takes empty histograms for use again.
+    #[expect(clippy::vec_box, reason = "a histogram moves between here and a second, as it is")]
+    pub(crate) fn refill(&mut self, mut spares: Vec<Box<Latency>>) {
+        self.spares.append(&mut spares);
     }
 
     fn index(&mut self, second: u64) -> usize {

@@ -210,7 +210,7 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
             dues = Some((least.min(first), most.max(last)));
         }
     }
-    let collected = order.collector.lock().unwrap_or_else(PoisonError::into_inner).finish();
+    let collected = order.collector.finish().map_err(|panic| LoadError::from_panic(&*panic))?;
     let (first_due, last_due) = dues.unwrap_or_default();
     Ok(Report {
         totals,

@@ -47,7 +47,7 @@ pub(crate) struct Order {
     pub(crate) abort: AtomicBool,
     /// Why the target does not let us in, which ended the run.
     pub(crate) denied: Mutex<Option<Trouble>>,
-    pub(crate) collector: Mutex<Collector>,
+    pub(crate) collector: Collector,
 }
 
 impl Order {

@@ -23,7 +23,7 @@ pub mod shape;
 pub mod system;
 pub mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,23 @@ impl Plan {
                 shift.lasts = Span(until.saturating_sub(from + fault.at.0));
             }
         }
+    }
+
+    /// The workloads that a check reads, with parts of them and the whole of each part:
+    /// what nobody answered is known of the whole alone.
+    #[must_use]
+    pub fn workloads_of(&self, states: &Statement<'_>) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for workload in &self.workloads {
+            let all = std::iter::once(workload.name.clone()).chain(workload.divisions());
+            let read: Vec<String> = all.filter(|name| states.is_of(name)).collect();
+            if !read.is_empty() {
+                names.insert(workload.name.clone());
+                names.extend(workload.parts());
+            }
+            names.extend(read);
+        }
+        names
     }
 
     /// The workload and the count behind a series such as `publish.acked`; `None`

@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use scenarios::plan::check::Pace;
-use scenarios::plan::{Check, Plan, Workload};
+use scenarios::plan::{Check, Plan};
 use scenarios::series::{HOST, HOST_NAME};
 
 use super::read::{Facts, apply};
@@ -47,9 +47,7 @@ impl Follower {
             if states.pace != Pace::Never {
                 series.extend(HOST.iter().map(|info| format!("{HOST_NAME}.{}", info.name)));
             }
-            let parts = plan.workloads.iter().flat_map(Workload::divisions);
-            let known = plan.workloads.iter().map(|workload| workload.name.clone()).chain(parts);
-            workloads.extend(known.filter(|name| states.is_of(name)));
+            workloads.extend(plan.workloads_of(&states));
         }
         let mut history = History::default();
         for name in &workloads {

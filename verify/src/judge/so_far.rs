@@ -8,6 +8,7 @@
 //! The run that was stopped is judged at the same cut later, so the breach that
 //! stopped it is in its verdict, and `recheck` finds it again.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reports::record::{PhaseRecord, Verdict};
@@ -66,7 +67,8 @@ pub(super) fn opinion(check: &Check, plan: &Plan, history: &History, to: f64) ->
     }
     // Those that share a probability of error share it at every look.
     plan.checks.retain(|check| matches!(check.kind, CheckKind::Canary(_)));
-    let history = cut_history(&check.kind.statement(), history, phases, to);
+    let names = plan.workloads_of(&check.kind.statement());
+    let history = cut_history(&check.kind.statement(), &names, history, phases, to);
     Some(super::weigh_fairly(&check, &plan, &history))
 }
 
@@ -115,6 +117,7 @@ fn cut_plan(plan: &Plan, to: f64) -> (Plan, Vec<PhaseRecord>) {
 /// What the check needs of the history, up to the cut.
 fn cut_history(
     states: &Statement<'_>,
+    names: &BTreeSet<String>,
     history: &History,
     phases: Vec<PhaseRecord>,
     to: f64,
@@ -128,7 +131,8 @@ fn cut_history(
         ..History::default()
     };
     let known = history.workloads.keys().map(String::as_str);
-    let workloads: Vec<&str> = known.filter(|name| states.is_of(name)).collect();
+    let is_read = |name: &&str| names.contains(*name) || states.is_of(name);
+    let workloads: Vec<&str> = known.filter(is_read).collect();
     let is_known = |name: &str| {
         states.series().any(|series| series == name)
             || name.strip_prefix(HOST_NAME).is_some_and(|rest| rest.starts_with('.'))

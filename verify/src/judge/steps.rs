@@ -15,7 +15,7 @@ use reports::record::{GroupScore, StepAdvice, StepRecord, Verdict};
 use scenarios::plan::check::Figure;
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
-use super::so_far;
+use super::{so_far, words};
 use crate::history::History;
 
 /// The groups, in the order of the report.
@@ -46,7 +46,8 @@ struct Heard<'a> {
 fn step(plan: &Plan, history: &History, phase: &str, to: f64) -> StepRecord {
     let hear = |check| {
         let opinion = so_far::opinion(check, plan, history, to)?;
-        let why = format!("{}: {}", check.name, opinion.why);
+        let end = if opinion.why.ends_with('.') { "" } else { "." };
+        let why = format!("{}: {}{end}", check.name, opinion.why);
         Some(Heard { check, verdict: opinion.verdict, why })
     };
     let strict = plan.checks.iter().filter(|check| check.severity == Severity::Violation);
@@ -73,7 +74,9 @@ fn advice(heard: &[Heard<'_>]) -> (StepAdvice, String) {
         None => (StepAdvice::Promote, "Everything that was compared certainly holds.".to_owned()),
         Some((first, [])) => (StepAdvice::Hold, first.why.clone()),
         Some((first, rest)) => {
-            (StepAdvice::Hold, format!("{} {} more are not certain.", first.why, rest.len()))
+            let names: Vec<&str> = rest.iter().map(|one| one.check.name.as_str()).collect();
+            let why = format!("{} Not certain either: {}.", first.why, words::list(&names));
+            (StepAdvice::Hold, why)
         }
     }
 }

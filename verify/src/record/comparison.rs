@@ -62,6 +62,7 @@ pub fn record(
         verdict: comparison.verdict,
         headline: comparison.headline,
         advice: comparison.advice,
+        steps: Vec::new(),
         findings: comparison.findings,
         workloads: both(before, now),
         effects: Vec::new(),

@@ -34,6 +34,8 @@ pub enum Variant {
     SlowTail,
     /// Worse than the stable version, within the absolute bound.
     #[strum(message = "every request takes some 12 % longer, as its caller sees it")]
+    #[serde(rename = "slow-12-percent")]
+    #[strum(serialize = "slow-12-percent")]
     Slow12Percent,
     /// One route of ten suffers.
     #[strum(message = "one route of ten takes half as long again")]
