@@ -102,10 +102,12 @@ fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
         let given = targets.filter(|(key, target)| target.required || optional.contains(key));
         given.map(|(key, _)| key).collect()
     });
-    // The service's own figures need an address, or are switched off.
-    let has_metrics = settings.targets.as_ref().is_none_or(|given| given.contains("metrics"));
-    if known.params.contains_key("metrics") && !has_metrics {
-        settings.set.insert("metrics".to_owned(), "off".to_owned());
+    // What needs an address is switched off without it.
+    for (switch, target) in [("metrics", "metrics"), ("load", "service"), ("steps", "weight")] {
+        let has = settings.targets.as_ref().is_none_or(|given| given.contains(target));
+        if known.params.contains_key(switch) && !has {
+            settings.set.insert(switch.to_owned(), "off".to_owned());
+        }
     }
     settings
 }

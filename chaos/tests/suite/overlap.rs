@@ -6,5 +6,6 @@ pub(crate) mod play;
 mod programs;
 mod redis;
 mod toxics;
+mod traffic;
 
 pub(crate) use play::{Nobody, Thing, prove_on};

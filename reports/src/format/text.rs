@@ -143,7 +143,11 @@ pub(super) fn joined(joined: &Joined) -> String {
     format!("{} operations: {}", count(operations), parts.join(", "))
 }
 
-/// What became of a fault: `at 40s, landed at 40.2s, healed in 1.6s`.
+/// A fault that is over only so many seconds after its injection has lasted.
+const LASTING: f64 = 5.0;
+
+/// What became of a fault: `at 40s, landed at 40.2s, healed in 1.6s`, and of one that
+/// lasts `at 40s, landed at 40.2s, over at 1m40s, healed 1.6s later`.
 pub(super) fn course(fault: &FaultRecord) -> String {
     let Some(injected) = fault.injected else {
         let end = if fault.blocked { "blocked" } else { "never injected" };
@@ -154,6 +158,11 @@ pub(super) fn course(fault: &FaultRecord) -> String {
         None => "not seen to land".to_owned(),
     };
     let healed = match (fault.healed, fault.undone) {
+        // What lasted was whole again some time after it was over.
+        (Some(healed), Some(undone)) if undone - injected >= LASTING => {
+            let after = moment((healed - undone).max(0.0));
+            format!("over at {}, healed {after} later", moment(undone))
+        }
         (Some(healed), _) => format!("healed in {}", moment(healed - injected)),
         (None, Some(undone)) => format!("over at {}, not seen to heal", moment(undone)),
         (None, None) => "not seen to heal".to_owned(),
@@ -290,9 +299,9 @@ pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `hold at 30s; score 92: errors 100, latency 75; …`.
+/// `hold · score 92: errors 100, latency 75 · …`.
 pub(super) fn step(step: &StepRecord) -> String {
-    format!("{} at {}; {}. {}", step.advice.words(), moment(step.to), step.scores(), step.why)
+    format!("{} · {} · {}", step.advice.words(), step.scores(), step.why)
 }
 
 #[cfg(test)]

@@ -110,6 +110,19 @@ impl Workload {
         self.parts().chain(self.groups().into_keys())
     }
 
+    /// The coarsest of its divisions, which together are what was answered: groups within
+    /// no other, and parts within none.
+    pub fn outermost(&self) -> impl Iterator<Item = String> {
+        let groups = self.groups();
+        let is_within = move |name: &str| {
+            let of = |group: &String| {
+                name.strip_prefix(group.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            };
+            groups.keys().any(of)
+        };
+        self.divisions().filter(move |name| !is_within(name))
+    }
+
     /// Whether this is its name or that of a part of it.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
@@ -487,13 +500,16 @@ mod tests {
                 ..crate::Settings::default()
             };
             let plan = crate::plan("t", &text, &settings);
-            plan.map_err(|problems| problems.render(false)).unwrap().workloads.remove(0).groups()
+            plan.map_err(|problems| problems.render(false)).unwrap().workloads.remove(0)
         };
         let found = plan(r#""canary.read", "stable.read", "canary.write", "stable.write.slow""#);
         let expected =
             [("w.canary", vec![0, 2]), ("w.stable", vec![1, 3]), ("w.stable.write", vec![3])];
-        assert_eq!(found, expected.map(|(name, places)| (name.to_owned(), places)).into());
-        assert_eq!(plan(r#""a", "a.b", "d""#), BTreeMap::new());
+        assert_eq!(found.groups(), expected.map(|(name, places)| (name.to_owned(), places)).into());
+        assert_eq!(found.outermost().collect::<Vec<_>>(), ["w.canary", "w.stable"]);
+        let alone = plan(r#""a", "a.b", "d""#);
+        assert_eq!(alone.groups(), BTreeMap::new());
+        assert_eq!(alone.outermost().collect::<Vec<_>>(), ["w.a", "w.a.b", "w.d"]);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Load: the generator offered what was asked, and something was accepted.
 //!
 //! Every run has this finding, because a promise that was never put to the test
-//! is not kept. A scenario without workloads judges the traffic of others. Never violated: a generator that falls short says nothing
-//! against the system. Inconclusive when a workload's generator broke down, its
-//! machine had no more open files, ports or memory for it, its target led to a host that nobody allowed, nothing came due or much less than
-//! was asked, more than 1 % was never attempted, the generator lost more than 2 %
+//! is not kept. A scenario without workloads judges the traffic of others. Never
+//! violated: a generator that falls short says nothing against the system. Inconclusive
+//! when a workload's generator broke down, its machine had no more open files, ports or
+//! memory for it, its target led to a host that nobody allowed, nothing came due or much
+//! less than was asked, more than 1 % was never attempted, the generator lost more than 2 %
 //! of its time or slept for more than 2 s at once, or no workload had a single
 //! operation accepted. Evidence: what came due in each workload.
 
 use reports::record::Evidence;
 use scenarios::plan::check::{Check, CheckKind, Figure};
 use scenarios::plan::workload::Arrival;
-use scenarios::plan::{Plan, Severity, Workload};
+use scenarios::plan::{Cause, LeftOut, Plan, Severity, Workload};
 
 use super::opinion::{Opinion, evidence};
 use super::words;
@@ -74,10 +75,12 @@ pub(super) fn judge(plan: &Plan, history: &History) -> Opinion {
     }
 }
 
-/// A scenario that has no workload at all judges the traffic that there is. That there
-/// is some, only a share or a split of requests shows: without any it is inconclusive.
+/// A run without a workload, as its file or its user wants it, judges the traffic that
+/// there is. That there is some, only a share or a split of requests shows: without any it
+/// is inconclusive.
 fn without_load(plan: &Plan) -> Opinion {
-    let is_left_out = plan.left_out.iter().any(|item| item.kind == "workload");
+    let unasked = |item: &LeftOut| item.kind == "workload" && item.cause == Cause::Unable;
+    let is_left_out = plan.left_out.iter().any(unasked);
     let sees_traffic = |check: &&Check| match &check.kind {
         CheckKind::Canary(canary) => {
             matches!(canary.figure, Figure::Share(_) | Figure::Split(_))
@@ -89,7 +92,7 @@ fn without_load(plan: &Plan) -> Opinion {
     match seen {
         Some(check) => {
             let why = format!(
-                "The scenario has no workload: what others sent is judged, and {} counts it.",
+                "There is no workload: what others sent is judged, and {} counts it.",
                 check.name
             );
             Opinion::held("the traffic that there is", "no load of this run", why)

@@ -1,6 +1,6 @@
 //! What two runs have in common, and what they have not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scenarios::plan::{Cause, LeftOut, Place, Plan, Transport, Workload};
 use scenarios::series::HOST_NAME;
@@ -34,14 +34,16 @@ pub(super) fn find(baseline: &Plan, run: &Plan, asked: &Asked) -> Result<Common,
     let phases = phases(baseline, run, asked, &mut leave)?;
     let mut pairs = Vec::new();
     for (workload, before) in workloads(baseline, run, &mut leave) {
-        let names = std::iter::once(workload.name.clone()).chain(workload.parts());
+        let asked = asked.workloads.iter().filter(|name| workload.is_named(name)).cloned();
+        let names = std::iter::once(workload.name.clone()).chain(workload.outermost()).chain(asked);
+        let names: BTreeSet<String> = names.collect();
         let is_due =
             |phase: &&String| workload.phases.contains(phase) && before.phases.contains(phase);
         let due: Vec<&String> = phases.iter().filter(is_due).collect();
         if due.is_empty() {
             leave("workload", &workload.name, "no judged phase has its load in both runs");
         }
-        pairs.extend(names.flat_map(|name| {
+        pairs.extend(names.into_iter().flat_map(|name| {
             due.iter().map(move |&phase| (name.clone(), phase.clone())).collect::<Vec<_>>()
         }));
     }
@@ -202,8 +204,7 @@ pub(super) fn differences(baseline: &Plan, run: &Plan) -> Vec<String> {
     tell("system under test", place(baseline), place(run));
     tell("seed", baseline.seed.to_string(), run.seed.to_string());
     let unset = || "not there".to_owned();
-    let params: std::collections::BTreeSet<&String> =
-        baseline.params.keys().chain(run.params.keys()).collect();
+    let params: BTreeSet<&String> = baseline.params.keys().chain(run.params.keys()).collect();
     for name in params {
         let value = |plan: &Plan| plan.params.get(name).cloned().unwrap_or_else(unset);
         tell(&format!("parameter {name}"), value(baseline), value(run));

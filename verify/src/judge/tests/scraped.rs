@@ -4,7 +4,7 @@
 use reports::record::{Finding, Verdict::*};
 use scenarios::plan::check::{Canary, CheckKind, Figure, ShareOf, Split};
 use scenarios::plan::probe::Scraped;
-use scenarios::plan::{Probe, ProbeKind};
+use scenarios::plan::{Cause, LeftOut, Probe, ProbeKind};
 use scenarios::template::Template;
 use scenarios::units::{Share, Span, Unit};
 
@@ -144,6 +144,13 @@ fn a_run_without_load_is_one_where_a_check_counts_the_traffic() {
     };
     assert_eq!(load(&scene).verdict, Held);
     assert_eq!(judge(&scene.plan, &scene.history).verdict, Held);
+    // Whoever switches the load off means it; what could not be done was not meant.
+    for (cause, expected) in [(Cause::SwitchedOff, Held), (Cause::Unable, Inconclusive)] {
+        let (kind, name, why) = ("workload".to_owned(), "users".to_owned(), String::new());
+        let mut without = scene.clone_scene();
+        without.plan.left_out.push(LeftOut { kind, name, why, cause });
+        assert_eq!(load(&without).verdict, expected, "{cause:?}");
+    }
     // Nobody sent anything: the load is none of ours, and the check says nothing.
     let mut idle = scene.clone_scene();
     for samples in idle.history.samples.values_mut() {
