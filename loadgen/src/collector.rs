@@ -21,7 +21,6 @@ use crate::tally::{Part, Second, Tally};
 const SPARES: usize = 64;
 
 /// Histograms that are used again, empty.
-#[expect(clippy::vec_box, reason = "a histogram moves between here and a second, as it is")]
 type Spares = Vec<Box<Latency>>;
 
 /// Where workers hand their seconds to.
