@@ -15,8 +15,11 @@ use crate::undo::UndoError;
 
 /// How much of a surprising answer is shown.
 const SHOWN: usize = 200;
-/// A balancer at which nobody listens for so long has ended, and its weight with it.
-const ENDED_WITHIN: Duration = Duration::from_secs(5);
+/// Where nobody listens for so long, nobody is waited for any more.
+const ENDED_WITHIN: Duration = Duration::from_secs(60);
+/// A balancer may round to whole percents: what is so near to the share that was set, in
+/// percent, is that share.
+const ROUNDED: f64 = 0.5;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// An endpoint.
@@ -103,6 +106,12 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     number(one).is_some_and(|one| Some(one) == number(other))
 }
 
+/// Whether one may be the other, rounded.
+fn near(one: &str, other: &str) -> bool {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    number(one).zip(number(other)).is_some_and(|(one, other)| (one - other).abs() <= ROUNDED)
+}
+
 fn is_percent(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent))
 }
@@ -125,18 +134,26 @@ pub(crate) async fn put(
             }
             Err(error) if is_refused(&error) => match patience.pause().await {
                 true => {}
-                false => return Ok("the balancer has ended, and its weight with it".to_owned()),
+                false => {
+                    return Ok(format!(
+                        "nobody listens at {url} any more: the balancer has ended, or the weight \
+                         is to be set to {percent} by hand"
+                    ));
+                }
             },
             Err(error) => return Err(failed(error.without_url().to_string())),
         }
     };
-    if same(&present, percent) {
-        return Ok(format!("the new version had {percent} % already"));
-    }
-    if !instead_of.iter().any(|set| same(&present, set)) {
+    // What is there already is set all the same: the fault's own request, of which nobody
+    // knows what became, may still be on its way.
+    let is_there = same(&present, percent);
+    if !is_there && !instead_of.iter().any(|set| near(&present, set)) {
         let what = format!("the weight at {url}");
         return Err(UndoError::LeftAlone { what, changed: format!("set it to {present} %") });
     }
     weight.set(percent).await.map_err(|error| failed(error.to_string()))?;
-    Ok(format!("gave the new version {percent} % again"))
+    Ok(match is_there {
+        true => format!("the new version had {percent} % already"),
+        false => format!("gave the new version {percent} % again"),
+    })
 }

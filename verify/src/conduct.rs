@@ -212,14 +212,22 @@ async fn perform(
         }
         if ending.is_cancelled() {
             progress.step("a stop condition is met: taking back what was broken");
-            if let Some(program) = &plan.safety.on_abort {
-                abort(program, &standing.targets, &observer, progress).await;
-            }
         }
         drop(stops);
         breaking.end("the run ended first", cancel);
-        progress.step("waiting for the last answers");
         loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
+        if ending.is_cancelled()
+            && let Some(program) = &plan.safety.on_abort
+        {
+            tokio::select! {
+                () = abort(program, &standing.targets, &observer, progress) => {}
+                () = cancel.cancelled() => {
+                    let text = "on_abort was cut off; see that the new version has no traffic.";
+                    observer.event(Event::Warning { text: text.to_owned() });
+                }
+            }
+        }
+        progress.step("waiting for the last answers");
         while !loads.are_finished() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -20,16 +20,16 @@ pub struct StepRecord {
     /// The mean of the groups' scores, 0 to 100; none where nothing could be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// The score of each group of checks of which one at least could be judged.
+    /// The score of each group of checks of which one at least was looked at.
     pub groups: Vec<GroupScore>,
 }
 
-/// How many checks of a group held.
+/// How many checks of a group certainly held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupScore {
     /// The group: `errors`, `latency`, `traffic`, `saturation`.
     pub group: String,
-    /// How many of those that could be judged held, 0 to 100.
+    /// How many of them certainly held, 0 to 100.
     #[serde(deserialize_with = "figure::number")]
     pub score: f64,
 }

@@ -7,9 +7,10 @@
 //! costs no certainty: the comparisons hold at every look.
 //!
 //! The *score* is for readers, as Kayenta has one: of each group of checks the part that
-//! held among those that could be judged, times 100, and the mean of the groups. The
-//! groups are the four golden signals (Beyer and others, *Site Reliability Engineering*,
-//! 2016, chapter 6). No verdict goes by it: one violated check in ten is a violation.
+//! certainly holds by then, times 100, and the mean of the groups. What is not certain
+//! yet counts like what does not hold: no data never scores. The groups are the four
+//! golden signals (Beyer and others, *Site Reliability Engineering*, 2016, chapter 6). No
+//! verdict goes by it: one violated check in ten is a violation.
 
 use reports::record::{GroupScore, StepAdvice, StepRecord, Verdict};
 use scenarios::plan::check::Figure;
@@ -83,10 +84,7 @@ fn advice(heard: &[Heard<'_>]) -> (StepAdvice, String) {
 
 fn score(group: &str, heard: &[Heard<'_>]) -> Option<GroupScore> {
     let of_group = heard.iter().filter(|one| self::group(&one.check.kind) == group);
-    let judged: Vec<Verdict> = of_group
-        .map(|one| one.verdict)
-        .filter(|verdict| *verdict != Verdict::Inconclusive)
-        .collect();
+    let judged: Vec<Verdict> = of_group.map(|one| one.verdict).collect();
     let held = judged.iter().filter(|verdict| **verdict == Verdict::Held).count();
     (!judged.is_empty()).then(|| GroupScore {
         group: group.to_owned(),

@@ -127,6 +127,18 @@ fn a_killed_program_leaves_the_weight_as_it_was() {
     wait_for("the weight from before", || balancer.share() == "0");
 }
 
+/// Its own share, rounded, is nobody else's.
+#[test]
+fn a_balancer_that_rounds_gets_its_weight_back() {
+    let (desk, balancer) = (Desk::new(), Balancer::start("0"));
+    let words = ["shift-traffic", "--url", &balancer.url, "--to", "12.35%", "--for", "1s"];
+    let chaos = desk.command(&words).spawn().unwrap();
+    wait_for("the step", || balancer.share() == "12.35");
+    balancer.set("12");
+    let _ = chaos.wait_with_output().unwrap();
+    assert_eq!(balancer.share(), "0");
+}
+
 #[test]
 fn what_somebody_else_has_set_since_is_left_alone() {
     let (desk, balancer) = (Desk::new(), Balancer::start("0"));

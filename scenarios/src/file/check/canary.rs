@@ -52,17 +52,27 @@ fn nothing_to_break(table: &Table<'_, '_>, help: &str) {
     }
 }
 
+/// A share that a version can exceed.
+fn below_all(table: &Table<'_, '_>, at: At<Share>) -> Share {
+    if at.value.0 >= 1.0 && !at.is_placeholder() {
+        let message = format!("no share is above {}, so that this cannot fail", at.value);
+        let help = "give a share below 100%, such as \"0.5%\"".to_owned();
+        table.context.problem(Some(at.span), message, Some(help));
+    }
+    at.value
+}
+
 fn share(table: &mut Table<'_, '_>, links: &Links) -> ShareOf {
     let counter = |at: At<String>| links.refer(Kind::Counter, at);
     let of = counter(table.req_at("of", "The counter that must stay small."));
     let to = counter(table.req_at("to", "The counter that it is a part of."));
     let stable_of = table.opt_at("stable_of", "The first one of the stable version …");
     let stable_to = table.opt_at("stable_to", "… and the second one.");
-    let max = table.opt::<Share>("max", "The greatest share: \"0.5%\".");
-    let more = table.opt::<Share>(
-        "more",
-        "How much greater than the stable version's it may be, in points: \"1%\".",
-    );
+    let max = table.opt_at("max", "The greatest share: \"0.5%\".");
+    let max = max.map(|at| below_all(table, at));
+    let more = table
+        .opt_at("more", "How much greater than the stable version's it may be, in points: \"1%\".");
+    let more = more.map(|at| below_all(table, at));
     let is_half = stable_of.is_some() != stable_to.is_some();
     let is_alone = more.is_some() && stable_of.is_none();
     if (is_half || is_alone) && !table.is_described() {

@@ -33,6 +33,9 @@ pub struct Estimate {
     pub interval: Interval,
     /// Whether there are too few tries or blocks to judge it.
     pub is_short: bool,
+    /// The fewest tries that are judged: so many as make enough blocks, going on as so
+    /// far.
+    pub least: f64,
 }
 
 impl Estimate {
@@ -44,8 +47,11 @@ impl Estimate {
         let effect = design_effect(blocks, least_effect);
         let interval = share::interval(seen.of / effect, seen.tries / effect, error);
         let filled = blocks.iter().filter(|block| block.tries > 0.0).count();
+        let each = seen.tries / filled.max(1) as f64;
+        let missing = FEWEST_BLOCKS.saturating_sub(filled) as f64;
+        let least = FEWEST_TRIES.max(if missing > 0.0 { seen.tries + missing * each } else { 0.0 });
         let is_short = filled < FEWEST_BLOCKS || seen.tries < FEWEST_TRIES;
-        Self { seen, effect, interval, is_short }
+        Self { seen, effect, interval, is_short, least }
     }
 
     /// The observed share; 0 of nothing.
@@ -59,7 +65,7 @@ impl Estimate {
     pub fn against(&self, bound: f64, error: f64) -> Side {
         if self.is_short {
             let needed = share::needed(self.share(), bound, error).map_or(0.0, |n| n * self.effect);
-            let fewest = needed.max(FEWEST_TRIES) - self.seen.tries;
+            let fewest = needed.max(self.least) - self.seen.tries;
             Side::Open(Some(fewest.max(1.0)))
         } else if self.interval.low > bound {
             Side::Above
@@ -117,7 +123,7 @@ impl Difference {
         let share = if weight > 0.0 { share / weight } else { 0.0 };
         let interval = share::interval(share * tries / effect, tries / effect, error / 2.0);
         let seen = Block { tries, of: share * tries };
-        let stable = Estimate { seen, effect, interval, is_short };
+        let stable = Estimate { seen, effect, interval, is_short, least: FEWEST_TRIES };
         let interval = Interval {
             low: canary.interval.low - stable.interval.high,
             high: canary.interval.high - stable.interval.low,
