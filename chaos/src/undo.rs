@@ -210,6 +210,16 @@ pub enum UndoError {
         /// What it said.
         reason: String,
     },
+    /// Nobody listens where a balancer's weight is set.
+    #[error(
+        "nobody listens at {url} any more; unless the balancer has ended, give the new version {share} % of the requests by hand"
+    )]
+    Away {
+        /// Where it was set.
+        url: String,
+        /// The new version's share before, in percent.
+        share: String,
+    },
     /// A program failed.
     #[error("{command:?} did not take it back: {reason}")]
     Program {

@@ -75,7 +75,7 @@ impl Weight {
                 reason: error.without_url().to_string(),
             })?;
         let text: String = text.trim().chars().take(SHOWN).collect();
-        match is_good && is_percent(&text) {
+        match is_good && percent(&text).is_some() {
             true => Ok(text),
             false => Err(self.answered(&asked, &text)),
         }
@@ -100,45 +100,38 @@ impl Weight {
     }
 }
 
-/// Whether both are the same number.
+/// Whether both are the same share.
 pub(crate) fn same(one: &str, other: &str) -> bool {
-    let number = |text: &str| text.trim().parse::<f64>().ok();
-    number(one).is_some_and(|one| Some(one) == number(other))
+    is_within(one, other, 0.0)
 }
 
-/// Whether one may be the other, rounded.
-fn near(one: &str, other: &str) -> bool {
-    let number = |text: &str| text.trim().parse::<f64>().ok();
-    number(one).zip(number(other)).is_some_and(|(one, other)| (one - other).abs() <= ROUNDED)
+/// Whether both are shares that differ by so many percent at most.
+fn is_within(one: &str, other: &str, most: f64) -> bool {
+    percent(one).zip(percent(other)).is_some_and(|(one, other)| (one - other).abs() <= most)
 }
 
-fn is_percent(text: &str) -> bool {
-    text.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent))
+fn percent(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|percent| (0.0..=100.0).contains(percent))
 }
 
-/// Sets a weight back, unless there is neither that nor one of `instead_of` there.
-pub(crate) async fn put(
-    url: &str,
-    percent: &str,
-    instead_of: &[&str],
-) -> Result<String, UndoError> {
+/// Sets a weight back to a share, unless there is neither that nor one of `instead_of` there.
+pub(crate) async fn put(url: &str, share: &str, instead_of: &[&str]) -> Result<String, UndoError> {
     let failed = |reason: String| UndoError::Weight { url: url.to_owned(), reason };
     let http = crate::http_client().map_err(|error| failed(error.to_string()))?;
     let weight = Weight::new(url, http).map_err(|error| failed(error.to_string()))?;
     let patience = Patience::new(ENDED_WITHIN, LOOK_EVERY);
     let present = loop {
         match weight.send(Method::GET, None).await {
-            Ok((true, text)) if is_percent(text.trim()) => break text.trim().to_owned(),
+            Ok((true, text)) if percent(&text).is_some() => break text.trim().to_owned(),
             Ok((_, text)) => {
                 return Err(failed(format!("it answered {:?}", text.trim())));
             }
             Err(error) if is_refused(&error) => match patience.pause().await {
                 true => {}
+                // It may have ended, or have that weight still: nobody knows.
                 false => {
-                    return Ok(format!(
-                        "nobody listens at {url} any more: the balancer has ended, or the weight \
-                         is to be set to {percent} by hand"
-                    ));
+                    let (url, share) = (url.to_owned(), share.to_owned());
+                    return Err(UndoError::Away { url, share });
                 }
             },
             Err(error) => return Err(failed(error.without_url().to_string())),
@@ -146,14 +139,14 @@ pub(crate) async fn put(
     };
     // What is there already is set all the same: the fault's own request, of which nobody
     // knows what became, may still be on its way.
-    let is_there = same(&present, percent);
-    if !is_there && !instead_of.iter().any(|set| near(&present, set)) {
+    let is_there = same(&present, share);
+    if !is_there && !instead_of.iter().any(|set| is_within(&present, set, ROUNDED)) {
         let what = format!("the weight at {url}");
         return Err(UndoError::LeftAlone { what, changed: format!("set it to {present} %") });
     }
-    weight.set(percent).await.map_err(|error| failed(error.to_string()))?;
+    weight.set(share).await.map_err(|error| failed(error.to_string()))?;
     Ok(match is_there {
-        true => format!("the new version had {percent} % already"),
-        false => format!("gave the new version {percent} % again"),
+        true => format!("the new version had {share} % already"),
+        false => format!("gave the new version {share} % again"),
     })
 }

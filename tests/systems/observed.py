@@ -12,9 +12,10 @@ import http.client
 import random
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import life
+import web
 
 BOUNDS = [0.005, 0.01, 0.025, 0.1]
 
@@ -92,11 +93,7 @@ def serve(port, version):
         def log_message(self, *_):
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-    Server(("127.0.0.1", port), Handler).serve_forever()
+    web.listen(port, Handler)
 
 
 def send(port, rate):

@@ -12,9 +12,10 @@ import itertools
 import random
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import life
+import web
 
 CALLERS = 20
 
@@ -64,11 +65,7 @@ def serve(port, balancer):
         def log_message(self, *_):
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-    Server(("127.0.0.1", port), Handler).serve_forever()
+    web.listen(port, Handler)
 
 
 def main():

@@ -40,8 +40,14 @@ def serve(port, path, store):
         def log_message(self, *_):
             pass
 
+    listen(port, Handler)
+
+
+def listen(port, handler):
+    """Answers requests, each on a thread, for as long as the process lives."""
+
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 128
 
-    Server(("127.0.0.1", port), Handler).serve_forever()
+    Server(("127.0.0.1", port), handler).serve_forever()

@@ -32,22 +32,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
     let Told { plan, facts, history, .. } = told;
     Record {
         schema: SCHEMA,
-        run: Run {
-            id: facts.run.clone(),
-            scenario: plan.name.clone(),
-            title: plan.title.clone(),
-            description: plan.description.clone(),
-            variant: (plan.place == Place::Lab).then(|| plan.variant.clone()),
-            place: plan.place,
-            seed: plan.seed,
-            started: facts.started.clone(),
-            seconds: facts.seconds,
-            interrupted: history.interrupted,
-            version: facts.version.clone(),
-            brokers: facts.brokers.clone(),
-            again: facts.again.clone(),
-            folder: folder.path().display().to_string(),
-        },
+        run: run(folder, told),
         verdict: judgement.verdict,
         headline: judgement.headline,
         advice: judgement.advice,
@@ -64,6 +49,27 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         left_out: plan.left_out.clone(),
         params: plan.params.clone(),
         targets: facts.targets.clone(),
+    }
+}
+
+/// Which run it was.
+fn run(folder: &Folder, told: &Told) -> Run {
+    let Told { plan, facts, history, .. } = told;
+    Run {
+        id: facts.run.clone(),
+        scenario: plan.name.clone(),
+        title: plan.title.clone(),
+        description: plan.description.clone(),
+        variant: (plan.place == Place::Lab).then(|| plan.variant.clone()),
+        place: plan.place,
+        seed: plan.seed,
+        started: facts.started.clone(),
+        seconds: facts.seconds,
+        interrupted: history.interrupted,
+        version: facts.version.clone(),
+        brokers: facts.brokers.clone(),
+        again: facts.again.clone(),
+        folder: folder.path().display().to_string(),
     }
 }
 

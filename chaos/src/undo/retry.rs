@@ -89,7 +89,8 @@ impl UndoError {
             | Self::Weight { .. } => true,
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes(error) => error.may_pass_in_time(),
-            Self::LeftAlone { .. } | Self::GivenUp { .. } => false,
+            // It was waited for already.
+            Self::LeftAlone { .. } | Self::Away { .. } | Self::GivenUp { .. } => false,
         }
     }
 

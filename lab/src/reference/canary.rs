@@ -101,11 +101,7 @@ impl System for Entry {
         let options = NginxOptions { stable: addresses(STABLE), canary: addresses(CANARY) };
         let nginx = Nginx::start(lab, &options, patience)?;
         let control = Place::reserve(CONTROL, 1)?;
-        let part = ControlPart {
-            nginx: nginx.port(),
-            folder: nginx.folder().to_owned(),
-            versions: versions.clone(),
-        };
+        let part = ControlPart { nginx: nginx.port(), folder: nginx.folder().to_owned(), versions };
         let arguments = Arguments {
             name: control.name.clone(),
             private: control.address(),

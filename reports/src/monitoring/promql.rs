@@ -2,6 +2,7 @@
 
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
+use scenarios::plan::probe::matchers::literally;
 use scenarios::plan::probe::{Metric, MetricRead};
 use scenarios::series::HOST_NAME;
 
@@ -185,12 +186,6 @@ fn pattern(names: &[String]) -> String {
         }
         _ => names.iter().map(|name| literally(name)).collect::<Vec<_>>().join("|"),
     }
-}
-
-/// A text as a regular expression of RE2 that matches just it.
-fn literally(text: &str) -> String {
-    let special = |c: char| r"\.+*?()|[]{}^$".contains(c);
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]

@@ -131,8 +131,7 @@ fn cut_history(
         ..History::default()
     };
     let known = history.workloads.keys().map(String::as_str);
-    let is_read = |name: &&str| names.contains(*name) || states.is_of(name);
-    let workloads: Vec<&str> = known.filter(is_read).collect();
+    let workloads: Vec<&str> = known.filter(|name| names.contains(*name)).collect();
     let is_known = |name: &str| {
         states.series().any(|series| series == name)
             || name.strip_prefix(HOST_NAME).is_some_and(|rest| rest.starts_with('.'))

@@ -41,23 +41,14 @@ pub fn record(
     Record {
         schema: SCHEMA,
         run: Run {
-            id: facts.run.clone(),
-            scenario: plan.name.clone(),
             title: format!("no worse than run {}, of {}", before.facts.run, before.facts.started),
             description: format!(
                 "Run {} is compared with run {}, phase by phase. {CANNOT}",
                 facts.run, before.facts.run
             ),
-            variant: (plan.place == Place::Lab).then(|| plan.variant.clone()),
-            place: plan.place,
-            seed: plan.seed,
-            started: facts.started.clone(),
-            seconds: facts.seconds,
-            interrupted: history.interrupted,
-            version: facts.version.clone(),
-            brokers: facts.brokers.clone(),
             again,
             folder: String::new(),
+            ..super::run(run.0, now)
         },
         verdict: comparison.verdict,
         headline: comparison.headline,

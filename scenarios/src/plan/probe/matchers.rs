@@ -279,11 +279,23 @@ impl fmt::Display for Selector {
     }
 }
 
+/// A text as a regular expression of RE2 that matches just it.
+#[must_use]
+pub fn literally(text: &str) -> String {
+    let special = |c: char| r"\.+*?()|[]{}^$".contains(c);
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_literal_text_matches_just_itself() {
+        assert_eq!(literally("+Inf|0.5"), r"\+Inf\|0\.5");
+    }
 
     #[test]
     fn labels_are_matched_as_prometheus_matches_them() {

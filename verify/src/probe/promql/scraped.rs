@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scenarios::plan::probe::matchers::{How, Matcher, Selector};
+use scenarios::plan::probe::matchers::{How, Matcher, Selector, literally};
 use scenarios::plan::probe::{self, is_bound};
 use serde::Deserialize;
 
@@ -202,12 +202,6 @@ fn millis(seconds: f64) -> i64 {
     (seconds * 1e3).round() as i64
 }
 
-/// A text as an expression that matches just it.
-fn literally(text: &str) -> String {
-    let special = |c: char| r"\.+*?()|[]{}^$".contains(c);
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +214,5 @@ mod tests {
         assert_eq!(read[0].values, [(1.5, "2".to_owned()), (16.5, "NaN".to_owned())]);
         let vector = r#"{"resultType":"vector","result":[]}"#;
         assert!(series(&serde_json::from_str(vector).unwrap()).is_err());
-        assert_eq!(literally("+Inf|0.5"), r"\+Inf\|0\.5");
     }
 }
