@@ -123,6 +123,18 @@ impl Transport {
         })
     }
 
+    /// The body of an operation: the message, the record's value, the element.
+    #[must_use]
+    pub fn body(&self) -> Option<&Content> {
+        match self {
+            Self::Http(http) => Some(&http.body),
+            Self::Amqp(amqp) => Some(&amqp.body),
+            Self::Kafka(kafka) => Some(&kafka.body),
+            Self::Command(command) => Some(&command.body),
+            Self::Redis(redis) => redis.fields.first().map(|(_, body)| body),
+        }
+    }
+
     /// The same with another body: the message, the record's value, the element,
     /// the standard input. An entry of a stream has none.
     #[must_use]

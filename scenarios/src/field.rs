@@ -7,7 +7,7 @@ mod word;
 use serde_json::{Map, Value as Json, json};
 
 use crate::locator::Locator;
-use crate::plan::check::DeadLetters;
+use crate::plan::check::{DeadLetters, Timed};
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
@@ -110,6 +110,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Acks>(&mut all);
     enter::<Unit>(&mut all);
     enter::<DeadLetters>(&mut all);
+    enter::<Timed>(&mut all);
     enter::<Exporter>(&mut all);
     enter::<Matchers>(&mut all);
     Json::Object(all)

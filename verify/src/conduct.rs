@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
+use crate::effects::offered::Offered;
 use crate::event::Event;
 use crate::folder::{Folder, FolderError, write::Writer};
 use crate::guards::GuardsError;
@@ -238,7 +239,9 @@ async fn perform(
             .map_err(|error| ConductError::Crashed { part: "the load", why: error.to_string() });
         let ledgers =
             reports.iter().flatten().map(|(name, report)| (name.as_str(), &report.ledger));
-        let seen = sources.finish(&ledgers.collect(), cancel).await;
+        let targets = &standing.targets;
+        let offered = Offered::of(plan, &order.run, targets, clock.zero_wall());
+        let seen = sources.finish(&ledgers.collect(), &offered, cancel).await;
         stop.send_replace(true);
         while probes.join_next().await.is_some() {}
         followers.shutdown().await;

@@ -1,5 +1,8 @@
 //! Sources of effects: what the system under test did in the end.
 
+pub mod aggregate;
 pub mod amqp_tap;
 pub mod listing;
+pub mod offered;
 pub mod order;
+pub mod times;

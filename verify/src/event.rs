@@ -10,7 +10,7 @@ use reports::record::{FaultRecord, Outage};
 use scenarios::redact::Secrets;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Line, PumpHistory, Stopped};
+use crate::history::{ClockOffset, Line, PumpHistory, Stopped, Timing};
 
 /// A stamped event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,6 +173,15 @@ pub enum Event {
         /// Records in which no identity was found, beside others that have one.
         #[serde(default)]
         nameless: u64,
+        /// What became of the reading of times, where they are read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        times: Option<TimesRead>,
+        /// The same of the times of dead letters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dead_times: Option<TimesRead>,
+        /// What became of the reading of what operations came to together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aggregates: Option<AggregatesRead>,
     },
     /// The run is over and everything is cleared away.
     RunEnded {
@@ -226,6 +235,40 @@ pub struct Written {
 pub struct PartRead {
     /// Why not.
     pub error: Option<String>,
+}
+
+/// What became of the reading of the times of effects.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimesRead {
+    /// Why they could not be read.
+    pub error: Option<String>,
+    /// How the clock of the records compares with that of the run's machine.
+    #[serde(default)]
+    pub clock: Option<ClockOffset>,
+}
+
+impl TimesRead {
+    /// That of times.
+    #[must_use]
+    pub fn of(timing: Timing) -> Self {
+        Self { error: timing.trouble, clock: timing.clock }
+    }
+
+    /// Times of which nothing else is known.
+    #[must_use]
+    pub fn timing(self) -> Timing {
+        Timing { trouble: self.error, clock: self.clock, ..Timing::default() }
+    }
+}
+
+/// What became of the reading of what operations came to together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AggregatesRead {
+    /// Why it could not be read.
+    pub error: Option<String>,
+    /// Records whose key is no key of this run's operations.
+    #[serde(default)]
+    pub strangers: u64,
 }
 
 /// What a workload did, beside its ledger, latencies and counts by second.

@@ -172,6 +172,20 @@ impl Folder {
         self.ledger().join(format!("{workload}.{source}.order.json"))
     }
 
+    /// How long the operations of a workload took until their effect at a source,
+    /// or until they were a dead letter.
+    #[must_use]
+    pub fn times_of(&self, source: &str, workload: &str, are_dead: bool) -> PathBuf {
+        let what = if are_dead { "dead-times" } else { "times" };
+        self.ledger().join(format!("{workload}.{source}.{what}.json"))
+    }
+
+    /// What the operations of each key came to together, at a source of that.
+    #[must_use]
+    pub fn aggregates_of(&self, source: &str) -> PathBuf {
+        self.ledger().join(format!("{source}.aggregates.ndjson"))
+    }
+
     /// Every anomalous identity, in full.
     #[must_use]
     pub fn evidence(&self) -> PathBuf {

@@ -212,7 +212,8 @@ pub struct AnswersHistory {
 
 /// A histogram of times, held small. A histogram that is ready to be asked
 /// takes 180 KiB, and a soak has a hundred thousand seconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Times {
     /// A value of each bucket, in microseconds, and its count.
     counts: Box<[(u64, u64)]>,
@@ -224,6 +225,12 @@ impl Times {
     pub fn of(histogram: &Histogram) -> Self {
         let recorded = histogram.iter_recorded();
         Self { counts: recorded.map(|b| (b.value_iterated_to(), b.count_at_value())).collect() }
+    }
+
+    /// Those of values in microseconds, the lowest first, with their counts.
+    #[must_use]
+    pub fn from_counts(counts: Vec<(u64, u64)>) -> Self {
+        Self { counts: counts.into() }
     }
 
     /// A value of each bucket, in microseconds, and its count, the lowest first.
@@ -278,6 +285,96 @@ pub struct Seen {
     pub absent: Vec<String>,
     /// Records in which no identity was found, beside others that have one.
     pub nameless: u64,
+    /// How long each operation took until its effect, where that is read.
+    pub times: Option<Timing>,
+    /// The same of dead letters.
+    pub dead_times: Option<Timing>,
+    /// What the operations of each key came to together, at a source of that.
+    pub aggregates: Option<Aggregates>,
+}
+
+/// How long operations took until they had an effect.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Timing {
+    /// By workload.
+    pub workloads: BTreeMap<String, EffectTimes>,
+    /// How the clock of the records compares with that of this machine, if that
+    /// is known.
+    pub clock: Option<ClockOffset>,
+    /// Why nothing is known of the times.
+    pub trouble: Option<String>,
+}
+
+/// How another clock compares with that of this machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ClockOffset {
+    /// How far it is before ours, in milliseconds.
+    pub offset_ms: f64,
+    /// How far off that may be, in milliseconds.
+    pub error_ms: f64,
+}
+
+/// The times of one workload.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EffectTimes {
+    /// By the second in which the operations were due.
+    pub seconds: Vec<TimedSecond>,
+    /// Effects whose record has no time.
+    pub untimed: u64,
+    /// Effects that came before their operation was due.
+    pub early: u64,
+    /// The most by which one did, in microseconds.
+    pub earliest_us: u64,
+}
+
+/// The operations that were due in one second.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TimedSecond {
+    /// The second.
+    pub second: u64,
+    /// Those that were acknowledged.
+    pub acked: u64,
+    /// The times of those that had an effect, from when each was due, in
+    /// microseconds.
+    pub times: Times,
+}
+
+/// What the operations of each key came to together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Aggregates {
+    /// By the number of the key.
+    pub keys: BTreeMap<u64, Aggregated>,
+    /// Records whose key is no key of this run's operations.
+    pub strangers: u64,
+    /// Why nothing is known of them.
+    pub trouble: Option<String>,
+}
+
+/// The record of one key.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Aggregated {
+    /// The number of the key.
+    pub key: u64,
+    /// The key as the record has it.
+    pub name: String,
+    /// How many records there are of it.
+    pub records: u64,
+    /// How many operations the record says it has.
+    pub count: Option<f64>,
+    /// What was found out about its value.
+    pub value: Option<ValueFinding>,
+}
+
+/// What was found out about a value that is a function of operations.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueFinding {
+    /// It is what the operations come to.
+    Right,
+    /// It is not: what there is instead, in words.
+    Wrong(String),
+    /// There is no telling: the reason.
+    Unknown(String),
 }
 
 /// What was given up for good.

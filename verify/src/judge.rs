@@ -18,6 +18,7 @@
 
 mod absence;
 mod absent;
+mod aggregate;
 mod anomalies;
 mod answers;
 mod bound;
@@ -27,6 +28,7 @@ mod counts;
 mod dead;
 mod drain;
 mod effects;
+mod end_to_end;
 mod equal;
 mod faults;
 mod flaws;
@@ -197,6 +199,8 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Canary(check) => canary::judge(check, plan, history),
         CheckKind::Absence(check) => absence::judge(check, plan, history),
         CheckKind::Effects(check) => effects::judge(check, plan, history),
+        CheckKind::Aggregate(check) => aggregate::judge(check, plan, history),
+        CheckKind::EndToEnd(check) => end_to_end::judge(check, plan, history),
         CheckKind::Answers(check) => answers::judge(check, plan, history),
         CheckKind::Order(check) => order::judge(check, plan, history),
         CheckKind::Drain(check) => drain::judge(check, plan, history),

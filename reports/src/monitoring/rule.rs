@@ -70,6 +70,8 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
         | CheckKind::Latency(_)
         | CheckKind::Canary(_)
         | CheckKind::Effects(_)
+        | CheckKind::Aggregate(_)
+        | CheckKind::EndToEnd(_)
         | CheckKind::Answers(_)
         | CheckKind::Order(_)
         | CheckKind::Drain(_)

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
-use crate::plan::check::DeadLetters;
+use crate::plan::check::{DeadLetters, Timed};
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
@@ -70,6 +70,8 @@ words!(Unit, "unit", Unit::Count,
     "share" => Unit::Share, "per_second" => Unit::PerSecond);
 words!(DeadLetters, "dead-letters", DeadLetters::None,
     "none" => DeadLetters::None, "poison" => DeadLetters::Poison, "allowed" => DeadLetters::Allowed);
+words!(Timed, "timed", Timed::Effects,
+    "effects" => Timed::Effects, "dead-letters" => Timed::DeadLetters);
 words!(Exporter, "exporter", Exporter::PromClient,
     "prom-client" => Exporter::PromClient, "micrometer" => Exporter::Micrometer,
     "opentelemetry" => Exporter::OpenTelemetry, "nginx-exporter" => Exporter::NginxExporter,

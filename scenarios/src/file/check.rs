@@ -1,6 +1,8 @@
 //! `[[check]]`: something that must hold.
 
+mod aggregate;
 mod canary;
+mod end_to_end;
 
 use super::links::{Kind, Links};
 use crate::plan::check::{
@@ -76,6 +78,22 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
                 "effects",
                 "Every operation took effect as its outcome promised.",
                 |t| CheckKind::Effects(effects(t, links)),
+            ),
+        ),
+        (
+            "aggregate",
+            table.opt_table(
+                "aggregate",
+                "What the operations of a key came to together is right: their number, and their value.",
+                |t| CheckKind::Aggregate(aggregate::read(t, links)),
+            ),
+        ),
+        (
+            "end_to_end",
+            table.opt_table(
+                "end_to_end",
+                "Operations take effect within a time of when they were due, as their records tell.",
+                |t| CheckKind::EndToEnd(end_to_end::read(t, links)),
             ),
         ),
         (

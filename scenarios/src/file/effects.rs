@@ -1,5 +1,7 @@
 //! `[[effects]]`: where effects are read.
 
+mod aggregate;
+
 use super::links::Links;
 use crate::locator::{Locator, Part};
 use crate::plan::effects::{Listing, OrderKey, OrderQuery, OrderSource};
@@ -99,15 +101,50 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         others(table, &mut more).map(|(word, listing)| (word, listing.map(EffectsSource::Listing)));
     let [stream, key, ndjson, http, command] = others;
     let kinds = [("amqp_tap", tap), ("sql", rows), stream, key, ndjson, http, command];
+    let mut dead_at = None;
     let dead = table.opt_table(
         "dead",
         "Where dead letters are read: what stands there was given up for good, and is not lost.",
         |table| {
             let sql = table.opt_table("sql", "Rows of a database.", sql);
             let [stream, key, ndjson, http, command] = self::others(table, &mut |_, _| {});
+            let at = table.opt_at(
+                "at",
+                "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
+            );
+            dead_at = at.and_then(|at| match records_of(table) {
+                Some(records) => records.check(table, at),
+                None => Some(at.value),
+            });
             table.one_of("dead", [("sql", sql), stream, key, ndjson, http, command])
         },
     );
+    let records = records_of(table);
+    let at = table.opt_at::<Locator>(
+        "at",
+        "Where it stands in a record when the effect came to be: a Unix time in s, ms, µs or ns, told apart by its size, or a time of RFC 3339.",
+    );
+    let at = at.and_then(|at| match records {
+        Some(records) => records.check(table, at),
+        None if table.has("amqp_tap") => {
+            let message = "when a message came is not when something took effect";
+            let help = Some("read the time from where the effects are kept".to_owned());
+            table.context.problem(Some(at.span), message, help);
+            None
+        }
+        None => Some(at.value),
+    });
+    let about = "Set where a record is no effect of one operation, but what the operations of a key came to together, such as a balance or a document for each user: how many, and what value.";
+    let aggregate = table.opt_table("aggregate", about, |table| aggregate::read(table, records));
+    if aggregate.is_some()
+        && let Some(key) =
+            ["order", "at", "amqp_tap", "dead"].into_iter().find(|key| table.has(key))
+    {
+        let message = format!("a source of aggregates has no {key:?}");
+        let help = "read the single effects at another source, in an [[effects]] of its own";
+        let place = Some(table.place_of(key));
+        table.context.problem(place, message, Some(help.to_owned()));
+    }
     let settle = table.or(
         "settle",
         "How long after the load the effect of what was acknowledged may take.",
@@ -120,7 +157,21 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         routing_key: String::new(),
         identity: Locator::default(),
     });
-    Effects { name: name.to_owned(), source, dead: dead.flatten(), order, settle }
+    let dead = dead.flatten();
+    Effects { name: name.to_owned(), source, dead, order, at, dead_at, aggregate, settle }
+}
+
+/// What the records of the list in this table have.
+fn records_of(table: &Table<'_, '_>) -> Option<&'static Records> {
+    let kinds = [
+        ("sql", &ROWS),
+        ("redis_stream", &ENTRIES),
+        ("redis_key", &ELEMENTS),
+        ("ndjson", &LINES),
+        ("http", &LINES),
+        ("command", &LINES),
+    ];
+    kinds.into_iter().find(|(word, _)| table.has(word)).map(|(_, records)| records)
 }
 
 fn sql(table: &mut Table<'_, '_>) -> Listing {

@@ -23,6 +23,12 @@ pub(super) enum Kind {
     Effects,
     /// A source of effects that gives an order.
     Ordered,
+    /// A source of what many operations came to together.
+    Aggregates,
+    /// A source of effects that tells when each came to be.
+    TimedEffects,
+    /// A source of effects that tells when each dead letter was given up.
+    TimedDead,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

@@ -1,14 +1,18 @@
 //! Checks: what must hold, as values. How each one judges is written where it
 //! judges; what it reads to do so is stated in `statement.rs`.
 
+mod aggregate;
 mod canary;
+mod end_to_end;
 mod statement;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Quantity, Share, Span};
 
+pub use aggregate::AggregateCheck;
 pub use canary::{Callers, Canary, Figure, LatencyOf, ShareOf, Split};
+pub use end_to_end::{EndToEnd, TimeBound, Timed};
 pub use statement::{Live, Names, Pace, Phases, Statement};
 
 /// The judge's own checks, which every record has and no scenario names, and why
@@ -65,6 +69,10 @@ pub enum CheckKind {
     Absence(Absence),
     /// Every operation took effect as its outcome promised.
     Effects(EffectsCheck),
+    /// What operations of a key came to together is right.
+    Aggregate(AggregateCheck),
+    /// Operations take effect soon enough.
+    EndToEnd(EndToEnd),
     /// The same operation sent again gets the same answer, marked as a hit.
     Answers(Answers),
     /// Within a key, effects came to be in the order of the operations.
@@ -91,6 +99,8 @@ impl CheckKind {
             Self::Canary(_) => "canary",
             Self::Absence(_) => "absence",
             Self::Effects(_) => "effects",
+            Self::Aggregate(_) => "aggregate",
+            Self::EndToEnd(_) => "end_to_end",
             Self::Answers(_) => "answers",
             Self::Order(_) => "order",
             Self::Drain(_) => "drain",

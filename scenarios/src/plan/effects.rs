@@ -1,5 +1,7 @@
 //! Effects: where it is read what the system did in the end.
 
+pub mod aggregate;
+
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
@@ -8,8 +10,10 @@ use crate::program::Program;
 use crate::template::Template;
 use crate::units::Span;
 
+pub use aggregate::Aggregate;
+
 /// A source of effects.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Effects {
     /// What checks call it.
@@ -23,6 +27,16 @@ pub struct Effects {
     /// Where it is read in which order the effects came to be.
     #[serde(default)]
     pub order: Option<OrderSource>,
+    /// Where it stands in a record when the effect came to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Locator>,
+    /// Where it stands in a dead letter when it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_at: Option<Locator>,
+    /// Set where a record is no effect of one operation, but what the operations
+    /// of a key came to together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregate: Option<Aggregate>,
     /// How long after the load a missing effect is waited for.
     #[serde(default = "default_settle")]
     pub settle: Span,

@@ -6,10 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use hosts::{GuardError, Refusals, Refused};
-use loadgen::{
-    Answers, Arrival, Job, Ledger, LoadError, Ready, Running, Schedule, Second, Segment, Shape,
-    Transport, Window,
-};
+use loadgen::{Answers, Job, Ledger, LoadError, Ready, Running, Second, Shape, Transport, Window};
 use scenarios::Plan;
 use scenarios::plan::workload;
 use scenarios::plan::{Expect, Workload};
@@ -17,6 +14,7 @@ use scenarios::redact::{Secrets, redact};
 
 use super::{ConductError, Order};
 use crate::clock::Clock;
+use crate::effects::offered::schedule;
 use crate::event::WorkloadSummary;
 use crate::files;
 use crate::guards::GuardsError;
@@ -62,7 +60,7 @@ impl Waiting {
         for workload in &order.plan.workloads {
             let failed = |why: String| ConductError::Load { workload: workload.name.clone(), why };
             let windows = windows(&order.plan, workload);
-            let job = job(order, workload, &windows, targets).map_err(failed)?;
+            let job = job(order, workload, targets).map_err(failed)?;
             let target = describe(&job.transport, &order.secrets);
             match job.ready() {
                 Ok(ready) => {
@@ -154,7 +152,6 @@ fn names(plan: &Plan) -> String {
 fn job(
     order: &Order,
     workload: &Workload,
-    windows: &[Window],
     targets: &BTreeMap<String, String>,
 ) -> Result<Job, String> {
     let transport =
@@ -166,12 +163,7 @@ fn job(
         let body = body.fill(targets).map_err(|error| error.to_string())?;
         shape = shape.with_poison_body(&body).map_err(|error| format!("poison_body: {error}"))?;
     }
-    let arrival = match workload.arrival {
-        workload::Arrival::Uniform => Arrival::Uniform,
-        workload::Arrival::Poisson => Arrival::Poisson(shape.seed),
-    };
-    let segments = windows.iter().copied().map(Segment::from);
-    let schedule = Schedule::of(segments, arrival).map_err(|error| error.to_string())?;
+    let schedule = schedule(&order.plan, workload, &shape).map_err(|error| error.to_string())?;
     Ok(Job {
         shape,
         connections: workload.connections,

@@ -1,18 +1,20 @@
 //! The sources of effects of a plan, open for the length of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use loadgen::Ledger;
 use scenarios::Plan;
+use scenarios::locator::Locator;
 use scenarios::plan::effects::OrderSource;
-use scenarios::plan::{Effects, EffectsSource, Listing};
+use scenarios::plan::{CheckKind, Effects, EffectsSource, Listing};
 use scenarios::template::{Template, TemplateError};
 
 use crate::effects::amqp_tap::{self, Tap};
-use crate::effects::listing::{self, List, OrderOf};
-use crate::event::{Event, PartRead};
+use crate::effects::listing::{self, Grouped, List, OrderOf};
+use crate::effects::offered::Offered;
+use crate::event::{AggregatesRead, Event, PartRead, TimesRead};
 use crate::history::{Dead, Seen};
 use crate::signal::Cancel;
 
@@ -38,8 +40,15 @@ struct Source {
 
 enum Kind {
     /// With the dead letters, which are read when the tap has ended.
-    Tap(Tap, Option<Box<List>>),
+    Tap(Tap, Option<Box<DeadList>>),
     Listing(Box<listing::Spec>),
+}
+
+/// Dead letters that are read behind a tap.
+struct DeadList {
+    list: List,
+    /// Where it stands when one was given up.
+    at: Option<Locator>,
 }
 
 /// What was read: the event to write, the source's name and what it saw.
@@ -74,15 +83,16 @@ impl Sources {
     pub(super) async fn finish(
         self,
         ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
         cancel: &Cancel,
     ) -> Vec<Read> {
         let names = &self.workloads;
         let read = self.list.into_iter().map(async |Source { name, place, kind }| {
             let seen = match kind {
                 Ok(Kind::Tap(tap, dead)) => {
-                    Ok(finish_tap(tap, dead.as_deref(), ledgers, cancel).await)
+                    Ok(finish_tap(tap, dead.as_deref(), ledgers, offered, cancel).await)
                 }
-                Ok(Kind::Listing(spec)) => spec.finish(ledgers, cancel).await,
+                Ok(Kind::Listing(spec)) => spec.finish(ledgers, offered, cancel).await,
                 Err(error) => Err(error),
             };
             let told = seen.as_ref().cloned().unwrap_or_default();
@@ -98,6 +108,11 @@ impl Sources {
                 order: told.order.map(|order| PartRead { error: order.trouble }),
                 absent: told.absent,
                 nameless: told.nameless,
+                times: told.times.map(TimesRead::of),
+                dead_times: told.dead_times.map(TimesRead::of),
+                aggregates: told
+                    .aggregates
+                    .map(|told| AggregatesRead { error: told.trouble, strangers: told.strangers }),
             };
             (event, name, seen.ok())
         });
@@ -131,20 +146,22 @@ async fn open_tap(
                 run: run.to_owned(),
                 workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
             };
-            (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead.map(Box::new))))
+            let dead = dead.map(|list| Box::new(DeadList { list, at: effects.dead_at.clone() }));
+            (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead)))
         }
     }
 }
 
 async fn finish_tap(
     tap: Tap,
-    dead: Option<&List>,
+    dead: Option<&DeadList>,
     ledgers: &BTreeMap<&str, &Ledger>,
+    offered: &Offered,
     cancel: &Cancel,
 ) -> Seen {
     let limit = if cancel.is_cancelled() { HURRY } else { LIMIT };
     let mut seen = tap.finish(QUIET, limit).await;
-    if let Some(list) = dead {
+    if let Some(DeadList { list, at }) = dead {
         let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
         let mut dead = Dead::default();
         let read = list.read_dead(|text, _| {
@@ -163,6 +180,9 @@ async fn finish_tap(
             Err(why) => Some(why),
         };
         seen.dead = Some(Dead { trouble, ..dead });
+        if let Some(place) = at {
+            seen.dead_times = Some(list.times(true, place, ledgers, offered).await);
+        }
     }
     seen
 }
@@ -175,12 +195,34 @@ fn spec(
     targets: &BTreeMap<String, String>,
 ) -> Result<listing::Spec, TemplateError> {
     let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
+    let list = List::new(listing, targets)?;
+    let aggregate = effects.aggregate.as_ref().map(|aggregate| Grouped {
+        aggregate: aggregate.clone(),
+        workloads: aggregated(plan, &effects.name),
+    });
     Ok(listing::Spec {
-        effects: List::new(listing, targets)?,
+        effects: match &aggregate {
+            Some(grouped) => list.named_by(grouped.aggregate.key.clone()),
+            None => list,
+        },
+        at: effects.at.clone(),
+        dead_at: effects.dead_at.clone(),
+        aggregate,
         dead: effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?,
         order: order.transpose()?,
         settle: effects.settle.0,
         run: run.to_owned(),
         workloads: plan.workloads.iter().map(|workload| workload.name.clone()).collect(),
     })
+}
+
+/// The workloads whose operations are in the records of a source, as its checks
+/// say.
+fn aggregated(plan: &Plan, source: &str) -> Vec<String> {
+    let of = |check: &scenarios::plan::Check| match &check.kind {
+        CheckKind::Aggregate(check) if check.source == source => check.workloads.clone(),
+        _ => Vec::new(),
+    };
+    let names: BTreeSet<String> = plan.checks.iter().flat_map(of).collect();
+    names.into_iter().collect()
 }

@@ -9,6 +9,7 @@
 //! letters. What is missing then is waited for until the time is up; should
 //! effects still be coming, the source says that it did not see the end.
 
+mod clock;
 mod lines;
 mod redis_key;
 mod redis_stream;
@@ -20,12 +21,15 @@ use std::time::{Duration, Instant};
 use loadgen::{Fate, Ledger};
 use scenarios::locator::{Locator, Record};
 use scenarios::plan::Listing;
-use scenarios::plan::effects::{OrderQuery, OrderSource};
+use scenarios::plan::effects::{Aggregate, OrderQuery, OrderSource};
 use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 
+use super::aggregate;
+use super::offered::Offered;
 use super::order;
-use crate::history::{Dead, Order, Seen, SeenWorkload};
+use super::times;
+use crate::history::{Aggregates, Dead, Order, Seen, SeenWorkload, Timing};
 use crate::signal::Cancel;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
@@ -69,6 +73,12 @@ impl List {
             }
         };
         Ok(Self { kind: listing.clone(), identity: listing.identity(), address, shown })
+    }
+
+    /// The same list, of which this text names a record.
+    #[must_use]
+    pub fn named_by(self, identity: Locator) -> Self {
+        Self { identity, ..self }
     }
 
     /// What is read, for people.
@@ -129,6 +139,25 @@ impl List {
             _ => format!("a table of {}", self.place()),
         });
         Ok(Reading { nameless: other, absent })
+    }
+
+    /// The times that stand in its records, by the clock of this machine where it
+    /// is known how that of the store compares.
+    pub(crate) async fn times(
+        &self,
+        are_dead: bool,
+        place: &Locator,
+        ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
+    ) -> Timing {
+        let clock = clock::offset(&self.kind, self.address()).await;
+        let offset = clock.map_or(0.0, |clock| clock.offset_ms * 1e3);
+        let mut reader = times::Reader::new(offered, ledgers, are_dead, offset.round() as i64);
+        let read = self.read_as(are_dead, |text, record| {
+            reader.take(text, place.find(record).as_deref());
+        });
+        let trouble = read.await.err();
+        Timing { workloads: reader.finish(are_dead), clock, trouble }
     }
 
     /// The address; of a program, its name.
@@ -209,11 +238,26 @@ pub struct Spec {
     pub dead: Option<List>,
     /// The order.
     pub order: Option<OrderOf>,
+    /// Where it stands when an effect came to be.
+    pub at: Option<Locator>,
+    /// Where it stands when a dead letter was given up.
+    pub dead_at: Option<Locator>,
+    /// Set where the records are what operations of a key came to together.
+    pub aggregate: Option<Grouped>,
     /// How long a missing effect is waited for.
     pub settle: Duration,
     /// The run whose operations are looked for.
     pub run: String,
     /// The names of the plan's workloads.
+    pub workloads: Vec<String>,
+}
+
+/// How records are read that operations came to together.
+#[derive(Debug, Clone)]
+pub struct Grouped {
+    /// What stands where.
+    pub aggregate: Aggregate,
+    /// The workloads whose operations are in them.
     pub workloads: Vec<String>,
 }
 
@@ -228,21 +272,29 @@ impl Spec {
     pub async fn finish(
         &self,
         ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
         cancel: &Cancel,
     ) -> Result<Seen, String> {
         let begun = Instant::now();
         let mut before: Option<Shape> = None;
         loop {
             let started = Instant::now();
-            let read = self.pass().await;
+            let read = match &self.aggregate {
+                Some(grouped) => self.pass_grouped(grouped, ledgers, offered, false).await,
+                None => self.pass().await,
+            };
             let limit = if cancel.is_cancelled() { HURRY.min(self.settle) } else { self.settle };
             let is_late = begun.elapsed() >= limit;
             match read {
                 Ok(mut seen) => {
                     let shape = shape(&seen);
                     let is_stable = before == Some(shape);
-                    if is_stable && (is_late || is_complete(&seen, ledgers)) {
-                        seen.order = self.read_order().await;
+                    let is_complete = match &self.aggregate {
+                        Some(grouped) => grouped.is_complete(&seen, ledgers, offered),
+                        None => is_complete(&seen, ledgers),
+                    };
+                    if is_stable && (is_late || is_complete) {
+                        self.read_more(&mut seen, ledgers, offered).await;
                         return Ok(seen);
                     }
                     if is_late && before.is_some() {
@@ -250,7 +302,7 @@ impl Spec {
                             "effects were still coming {} s after the load",
                             begun.elapsed().as_secs()
                         ));
-                        seen.order = self.read_order().await;
+                        self.read_more(&mut seen, ledgers, offered).await;
                         return Ok(seen);
                     }
                     before = Some(shape);
@@ -309,6 +361,47 @@ impl Spec {
         }
     }
 
+    /// What is read once, when the system is quiet.
+    async fn read_more(
+        &self,
+        seen: &mut Seen,
+        ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
+    ) {
+        seen.order = self.read_order().await;
+        if let Some(place) = &self.at {
+            seen.times = Some(self.effects.times(false, place, ledgers, offered).await);
+        }
+        if let (Some(place), Some(dead)) = (&self.dead_at, &self.dead) {
+            seen.dead_times = Some(dead.times(true, place, ledgers, offered).await);
+        }
+        if let Some(grouped) = &self.aggregate {
+            let read = self.pass_grouped(grouped, ledgers, offered, true).await;
+            seen.aggregates = Some(match read {
+                Ok(read) => read.aggregates.unwrap_or_default(),
+                Err(why) => Aggregates { trouble: Some(why), ..Aggregates::default() },
+            });
+        }
+    }
+
+    async fn pass_grouped(
+        &self,
+        grouped: &Grouped,
+        ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
+        compares: bool,
+    ) -> Result<Seen, String> {
+        let Grouped { aggregate, workloads } = grouped;
+        let mut reader = aggregate::Reader::new(aggregate, offered, ledgers, workloads, compares);
+        let read = self.effects.read(|key, record| reader.take(key, record)).await?;
+        Ok(Seen {
+            absent: read.absent.into_iter().collect(),
+            nameless: read.nameless,
+            aggregates: Some(reader.finish()),
+            ..Seen::default()
+        })
+    }
+
     async fn read_order(&self) -> Option<Order> {
         let source = self.order.as_ref()?;
         let mut reader = order::Reader::new(&self.run, &self.workloads);
@@ -342,7 +435,29 @@ impl Spec {
     }
 }
 
+impl Grouped {
+    /// Whether the records have everything that was acknowledged, by number.
+    fn is_complete(
+        &self,
+        seen: &Seen,
+        ledgers: &BTreeMap<&str, &Ledger>,
+        offered: &Offered,
+    ) -> bool {
+        let acked = self.workloads.iter().filter_map(|name| {
+            let shape = &offered.workloads.get(name)?.shape;
+            let acked = ledgers.get(name.as_str())?.of(Fate::Acked);
+            Some(acked.iter().filter(|&seq| !shape.is_poison(seq)).count() as f64)
+        });
+        let keys = seen.aggregates.iter().flat_map(|told| told.keys.values());
+        keys.filter_map(|told| told.count).sum::<f64>() >= acked.sum::<f64>()
+    }
+}
+
 fn shape(seen: &Seen) -> Shape {
+    if let Some(told) = &seen.aggregates {
+        let counts: f64 = told.keys.values().filter_map(|told| told.count).sum();
+        return (told.keys.len() as u64, counts.to_bits(), told.strangers);
+    }
     let effects = |told: &SeenWorkload| {
         told.once.len() + told.more.values().map(|&times| u64::from(times) - 1).sum::<u64>()
     };

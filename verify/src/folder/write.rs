@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use loadgen::Ledger;
 use loadgen::answers::Guilty;
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
 use crate::event::{Event, RECORD, Stamped, Written};
-use crate::history::{Ordered, Sample, Seen, SeenWorkload};
+use crate::history::{Aggregated, EffectTimes, Ordered, Sample, Seen, SeenWorkload, ValueFinding};
 
 /// The open files of a run that is going on.
 pub struct Writer {
@@ -245,13 +245,36 @@ impl Writer {
         for (workload, order) in workloads.iter().zip(seen.order.iter().cycle()) {
             let path = self.folder.order_of(source, workload);
             let order = order.workloads.get(workload).unwrap_or(&unordered);
-            let text = serde_json::to_vec(order).map_err(|error| FolderError::Garbled {
-                path: path.clone(),
-                why: error.to_string(),
-            })?;
-            files.push((path, text));
+            files.push((path.clone(), json(&path, order)?));
+        }
+        for (timing, are_dead) in [(&seen.times, false), (&seen.dead_times, true)] {
+            for (workload, timing) in workloads.iter().zip(timing.iter().cycle()) {
+                let path = self.folder.times_of(source, workload, are_dead);
+                let none = EffectTimes::default();
+                let told = timing.workloads.get(workload).unwrap_or(&none);
+                files.push((path.clone(), json(&path, told)?));
+            }
+        }
+        if let Some(aggregates) = &seen.aggregates {
+            let path = self.folder.aggregates_of(source);
+            let mut lines = Vec::new();
+            for told in aggregates.keys.values() {
+                lines.extend(json(&path, &self.masked(told))?);
+                lines.push(b'\n');
+            }
+            files.push((path, lines));
         }
         self.files(files)
+    }
+
+    /// What a system says of a key, without what must not be written down.
+    fn masked(&self, told: &Aggregated) -> Aggregated {
+        let hide = |text: &str| self.secrets.hide(text);
+        let value = told.value.as_ref().map(|value| match value {
+            ValueFinding::Wrong(why) => ValueFinding::Wrong(hide(why)),
+            other => other.clone(),
+        });
+        Aggregated { name: hide(&told.name), value, ..told.clone() }
     }
 
     /// Writes whole files, and their digests into the events: they say nothing
@@ -285,6 +308,14 @@ impl<W: Write> Write for Hashed<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
     }
+}
+
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>, FolderError> {
+    let garbled = |error: serde_json::Error| FolderError::Garbled {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
+    serde_json::to_vec(value).map_err(garbled)
 }
 
 fn bitmap(map: &RoaringTreemap) -> Vec<u8> {

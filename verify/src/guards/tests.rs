@@ -336,6 +336,9 @@ fn every_kind_of_source_only_reads_or_is_refused_where_nobody_allowed_it() {
         name: "done".to_owned(),
         source,
         dead,
+        at: None,
+        dead_at: None,
+        aggregate: None,
         order: None,
         settle: Span::seconds(1),
     };

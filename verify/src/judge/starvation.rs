@@ -156,6 +156,8 @@ fn counts_operations(check: &Check, plan: &Plan) -> bool {
         | CheckKind::Trend(_)
         | CheckKind::Absence(_)
         | CheckKind::Effects(_)
+        | CheckKind::Aggregate(_)
+        | CheckKind::EndToEnd(_)
         | CheckKind::Answers(_)
         | CheckKind::Order(_)
         | CheckKind::Drain(_)

@@ -102,10 +102,11 @@ fn group(kind: &CheckKind) -> &'static str {
         CheckKind::Absence(_)
         | CheckKind::Ratio(_)
         | CheckKind::Effects(_)
+        | CheckKind::Aggregate(_)
         | CheckKind::Answers(_)
         | CheckKind::Order(_)
         | CheckKind::Equal(_) => "errors",
-        CheckKind::Latency(_) | CheckKind::Recovery(_) => "latency",
+        CheckKind::Latency(_) | CheckKind::EndToEnd(_) | CheckKind::Recovery(_) => "latency",
         CheckKind::Speed(_) => "traffic",
         CheckKind::Bound(_) | CheckKind::Growth(_) | CheckKind::Trend(_) | CheckKind::Drain(_) => {
             "saturation"

@@ -18,5 +18,6 @@ mod scraped;
 mod series;
 mod so_far;
 mod starvation;
+mod together;
 mod trends;
 mod unhealed;

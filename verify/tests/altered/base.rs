@@ -123,6 +123,9 @@ impl Writing<'_> {
             order: Some(PartRead::default()),
             absent: Vec::new(),
             nameless: 0,
+            times: None,
+            dead_times: None,
+            aggregates: None,
         };
         tell(&mut writer, read);
         let written = Some(writer.written());

@@ -11,6 +11,7 @@ use scenarios::plan::effects::OrderQuery;
 use scenarios::template::Template;
 use scenarios::units::Span;
 use verify::effects::listing::{List, OrderOf, Spec};
+use verify::effects::offered::Offered;
 use verify::signal::Cancel;
 
 use crate::support::{lab, patience};
@@ -35,6 +36,9 @@ fn list(listing: &Listing) -> List {
 
 fn spec(effects: &Listing, settle: u64) -> Spec {
     Spec {
+        at: None,
+        dead_at: None,
+        aggregate: None,
         effects: list(effects),
         dead: None,
         order: None,
@@ -83,7 +87,10 @@ async fn many_rows_are_read_one_at_a_time() {
     let resident = || machine::process::peak_resident(std::process::id()).unwrap() >> 10;
     let before = resident();
     let known = ledger(ROWS);
-    let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    let seen = spec
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap();
     println!("{} KiB more at most for 200 MB of rows", resident() - before);
     let told = &seen.workloads["w"];
     assert_eq!(told.once.len(), ROWS - 1, "one is missing");
@@ -103,7 +110,10 @@ async fn many_rows_are_read_one_at_a_time() {
     // How the rows of different keys are mixed does not matter.
     let Some(OrderOf::Query(query, _)) = &mut spec.order else { unreachable!() };
     query.query = "select key, id from rows order by place".to_owned();
-    let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    let seen = spec
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap();
     let order = seen.order.unwrap();
     assert_eq!((order.trouble, &order.workloads["w"]), (None, ordered));
     // An identity may stand in a column that is not the first.
@@ -114,11 +124,17 @@ async fn many_rows_are_read_one_at_a_time() {
         identity: Locator::field("id"),
     };
     let by_name = self::spec(&by_name, 0);
-    let seen = by_name.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    let seen = by_name
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap();
     assert_eq!(seen.workloads["w"].once.len(), ROWS - 1);
     // Nor is a query that fails an empty list.
     let broken = self::spec(&rows(&url, "select id from nowhere"), 0);
-    let error = broken.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap_err();
+    let error = broken
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap_err();
     assert!(error.contains("nowhere"), "{error}");
 }
 
@@ -132,7 +148,8 @@ async fn what_is_late_is_waited_for() {
     let known = ledger(10);
     let ledgers = [("w", &known)].into();
     let cancel = Cancel::default();
-    let reading = spec.finish(&ledgers, &cancel);
+    let nothing = Offered::default();
+    let reading = spec.finish(&ledgers, &nothing, &cancel);
     let late = async {
         // Later than two passes that see the same.
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
@@ -143,11 +160,11 @@ async fn what_is_late_is_waited_for() {
     // Dead letters may have a table that their first one makes; effects may not.
     let mut spec = self::spec(&rows(&url, "select id from rows"), 0);
     spec.dead = Some(list(&rows(&url, "select id from dead")));
-    let seen = spec.finish(&ledgers, &cancel).await.unwrap();
+    let seen = spec.finish(&ledgers, &Offered::default(), &cancel).await.unwrap();
     assert_eq!(seen.dead.unwrap().trouble, None);
     assert!(seen.absent[0].contains("select id from dead"), "{:?}", seen.absent);
     psql(&url, "create table dead as select 'r/w/11' as id");
-    let seen = spec.finish(&ledgers, &cancel).await.unwrap();
+    let seen = spec.finish(&ledgers, &Offered::default(), &cancel).await.unwrap();
     assert!(seen.absent.is_empty() && seen.dead.unwrap().workloads["w"].contains(11));
 }
 
@@ -180,7 +197,10 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
     let mut spec = spec(&lines, 60);
     spec.dead = Some(list(&dead));
     let known = ledger(2_502);
-    let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    let seen = spec
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap();
     assert_eq!(seen.workloads["w"].once.len(), 2);
     let found = seen.dead.unwrap();
     assert_eq!((found.trouble, found.workloads["w"].len()), (None, 2_500));
@@ -194,7 +214,10 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
     };
     spec.dead = Some(list(&nothing));
     spec.settle = std::time::Duration::ZERO;
-    let seen = spec.finish(&[("w", &known)].into(), &Cancel::default()).await.unwrap();
+    let seen = spec
+        .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
+        .await
+        .unwrap();
     assert!(seen.dead.unwrap().trouble.is_some());
 }
 
@@ -231,7 +254,7 @@ async fn redis_keys_of_every_kind() {
     let read = async |listing: Listing, key: Option<&str>| {
         let mut spec = spec(&listing, 0);
         spec.order = key.map(|key| OrderOf::Records(key.parse().unwrap()));
-        spec.finish(&[("w", &known)].into(), &Cancel::default()).await
+        spec.finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default()).await
     };
     let key = |key: &str, identity: &str| Listing::RedisKey {
         url: Template::new(&*url),

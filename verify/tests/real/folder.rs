@@ -8,10 +8,13 @@ use reports::record::Verdict;
 use scenarios::redact::Secrets;
 use verify::clock::Clock;
 use verify::effects::order::Reader;
-use verify::event::{Event, PartRead, WorkloadSummary};
+use verify::event::{AggregatesRead, Event, PartRead, TimesRead, WorkloadSummary};
 use verify::folder::write::Writer;
 use verify::folder::{Folder, read};
-use verify::history::{Dead, Order, Sample, Seen, SeenWorkload};
+use verify::history::{
+    Aggregated, Aggregates, ClockOffset, Dead, EffectTimes, Order, Sample, Seen, SeenWorkload,
+    TimedSecond, Times, Timing, ValueFinding,
+};
 use verify::judge::judge;
 
 const SCENARIO: &str = r#"
@@ -166,6 +169,11 @@ fn a_folder_tells_what_was_judged() {
             reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}"));
         }
     }
+    let clock = Some(ClockOffset { offset_ms: -0.5, error_ms: 1.25 });
+    let second = TimedSecond { second: 5, acked: 2, times: Times::from_counts(vec![(900, 2)]) };
+    let times = EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0 };
+    let value = Some(ValueFinding::Wrong("it is 3 instead of 4".to_owned()));
+    let told = Aggregated { count: Some(4.0), value, ..Aggregated::default() };
     let seen = Seen {
         workloads: [(
             "publish".to_owned(),
@@ -177,6 +185,17 @@ fn a_folder_tells_what_was_judged() {
             trouble: None,
         }),
         order: Some(Order { workloads: reader.finish(), trouble: None }),
+        times: Some(Timing {
+            workloads: [("publish".to_owned(), times)].into(),
+            clock,
+            trouble: None,
+        }),
+        aggregates: Some(Aggregates {
+            keys: [(7, Aggregated { key: 7, name: "user-7".to_owned(), records: 1, ..told })]
+                .into(),
+            strangers: 2,
+            trouble: None,
+        }),
         ..Seen::default()
     };
     writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
@@ -192,6 +211,9 @@ fn a_folder_tells_what_was_judged() {
         order: Some(PartRead::default()),
         absent: Vec::new(),
         nameless: 0,
+        times: Some(TimesRead { error: None, clock }),
+        dead_times: None,
+        aggregates: Some(AggregatesRead { error: None, strangers: 2 }),
     };
     writer.event(event).unwrap();
     writer.event(Event::RunEnded { interrupted: false, seconds: 20.0, written: None }).unwrap();

@@ -29,10 +29,30 @@ struct Names {
     splits: BTreeMap<String, String>,
     /// Workloads of which no answers are compared.
     incomparable: BTreeSet<String>,
-    /// Sources of effects at which no order is read.
-    orderless: BTreeSet<String>,
+    /// Sources of effects with what is read at each.
+    sources: BTreeMap<String, Reads>,
     /// The items that are by themselves not part of this run, with the reason.
     out: BTreeMap<Key, Out>,
+}
+
+/// What is read at a source of effects.
+#[derive(Clone, Copy, Default)]
+struct Reads {
+    order: bool,
+    times: bool,
+    dead_times: bool,
+    aggregate: bool,
+}
+
+impl Reads {
+    fn of(effects: &crate::plan::Effects) -> Self {
+        Self {
+            order: effects.order.is_some(),
+            times: effects.at.is_some(),
+            dead_times: effects.dead_at.is_some(),
+            aggregate: effects.aggregate.is_some(),
+        }
+    }
 }
 
 impl Links {
@@ -128,14 +148,15 @@ impl Names {
         let incomparable = file.workloads.iter().filter(|item| !item.value.is_compared());
         let incomparable = incomparable.map(|item| item.name.value.clone()).collect();
         let series = series_of(context, file);
-        let orderless = file.effects.iter().filter(|item| item.value.order.is_none());
-        let orderless = orderless.map(|item| item.name.value.clone()).collect();
+        let reads =
+            |item: &Item<crate::plan::Effects>| (item.name.value.clone(), Reads::of(&item.value));
+        let sources = file.effects.iter().map(reads).collect();
         let split = |item: &Item<crate::plan::Workload>| {
             let name = item.name.value.clone();
             item.value.divisions().map(move |part| (part, name.clone())).collect::<Vec<_>>()
         };
         let splits = file.workloads.iter().flat_map(split).collect();
-        let mut names = Self { items, series, late_checks, incomparable, orderless, splits, out };
+        let mut names = Self { items, series, late_checks, incomparable, sources, splits, out };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -182,16 +203,11 @@ impl Names {
                 found
             }
             Kind::Fault => self.find_item(context, "fault", "faults", link),
-            Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
-            Kind::Ordered => {
-                let found = self.find_item(context, "effects", "sources of effects", link);
-                if found.is_some() && self.orderless.contains(&link.name.value) {
-                    let message = format!("no order is read at {:?}", link.name.value);
-                    let help = "give the table of its kind order = …: where the key of an effect stands, or for sql a query";
-                    context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
-                }
-                found
-            }
+            Kind::Effects
+            | Kind::Ordered
+            | Kind::Aggregates
+            | Kind::TimedEffects
+            | Kind::TimedDead => self.find_source(context, link),
             Kind::Check => self.find_item(context, "check", "checks", link),
             Kind::LiveCheck => self.find_live_check(context, link),
             Kind::Level | Kind::Counter => self.find_series(context, link),
@@ -219,6 +235,41 @@ impl Names {
         let message = format!("there is no {noun} {name:?}");
         context.problem(Some(link.name.span.clone()), message, help);
         None
+    }
+
+    /// A source at which what the link needs is read.
+    fn find_source(&self, context: &Context, link: &Link) -> Option<Key> {
+        let found = self.find_item(context, "effects", "sources of effects", link)?;
+        let name = &link.name.value;
+        let reads = self.sources.get(name).copied().unwrap_or_default();
+        let lacks = match link.kind {
+            Kind::Aggregates => (!reads.aggregate).then_some((
+                "reads single effects",
+                "a source of what operations came to together has a table [effects.aggregate]",
+            )),
+            _ if reads.aggregate => Some((
+                "reads what many operations came to together",
+                "read the single effects at another source, in an [[effects]] of its own",
+            )),
+            Kind::Ordered => (!reads.order).then_some((
+                "reads no order",
+                "give the table of its kind order = …: where the key of an effect stands, or for sql a query",
+            )),
+            Kind::TimedEffects => (!reads.times).then_some((
+                "does not read when an effect came to be",
+                "give it at = …: where that stands in a record",
+            )),
+            Kind::TimedDead => (!reads.dead_times).then_some((
+                "does not read when a dead letter was given up",
+                "give its table dead at = …: where that stands in a dead letter",
+            )),
+            _ => None,
+        };
+        if let Some((what, help)) = lacks {
+            let message = format!("{name:?} {what}");
+            context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
+        }
+        Some(found)
     }
 
     fn find_live_check(&self, context: &Context, link: &Link) -> Option<Key> {

@@ -34,7 +34,9 @@ fn word(kind: Kind) -> &'static str {
         Kind::Phase => "phase",
         Kind::Workload | Kind::Timed | Kind::Compared => "workload",
         Kind::Fault => "fault",
-        Kind::Effects | Kind::Ordered => "effects",
+        Kind::Effects | Kind::Ordered | Kind::Aggregates | Kind::TimedEffects | Kind::TimedDead => {
+            "effects"
+        }
         Kind::Check | Kind::LiveCheck => "check",
         Kind::Level | Kind::Counter => "series",
     }
@@ -69,5 +71,5 @@ fn a_check_states_exactly_what_its_table_refers_to() {
             assert_eq!(stated(&check.value), told, "{}", check.value.name);
         }
     }
-    assert_eq!(kinds.len(), 14, "only {kinds:?} were seen");
+    assert_eq!(kinds.len(), 16, "only {kinds:?} were seen");
 }

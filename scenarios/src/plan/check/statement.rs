@@ -81,7 +81,7 @@ impl<'a> Names<'a> {
     /// The check reads nothing of this sort.
     pub(super) const NONE: Self = Self::Fixed(Vec::new());
 
-    fn one(name: &'a str) -> Self {
+    pub(super) fn one(name: &'a str) -> Self {
         Self::Fixed(vec![name])
     }
 
@@ -157,6 +157,8 @@ impl CheckKind {
             Self::Canary(check) => check.statement(),
             Self::Absence(check) => check.statement(),
             Self::Effects(check) => check.statement(),
+            Self::Aggregate(check) => check.statement(),
+            Self::EndToEnd(check) => check.statement(),
             Self::Answers(check) => check.statement(),
             Self::Order(check) => check.statement(),
             Self::Drain(check) => check.statement(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::lines::whole_lines;
 use super::{Facts, Folder, is_as_written};
-use crate::history::{Flaw, History, Seen, SeenWorkload};
+use crate::history::{Aggregated, Aggregates, Flaw, History, Seen, SeenWorkload};
 
 /// Reads what every source saw.
 pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut History) {
@@ -37,6 +37,15 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             flaws.extend(reading.dead(seen, is_due).err());
             let is_due = is_written || (written.is_none() && seen.workloads.contains_key(name));
             flaws.extend(reading.order(seen, is_due).err());
+            flaws.extend(reading.times(seen, false).err());
+            flaws.extend(reading.times(seen, true).err());
+        }
+        if let Some(aggregates) = &mut seen.aggregates
+            && aggregates.trouble.is_none()
+            && let Err(flaw) = read_aggregates(folder, facts, &source.name, aggregates)
+        {
+            aggregates.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+            flaws.push(flaw);
         }
     }
 }
@@ -113,11 +122,25 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn times(&self, seen: &mut Seen, are_dead: bool) -> Result<(), Flaw> {
+        let timing = if are_dead { &mut seen.dead_times } else { &mut seen.times };
+        let Some(timing) = timing.as_mut().filter(|timing| timing.trouble.is_none()) else {
+            return Ok(());
+        };
+        let path = self.folder.times_of(self.source, self.workload, are_dead);
+        let told = self.read(&path).and_then(|bytes| {
+            serde_json::from_slice(&bytes).map_err(|error| self.flaw(&path, error))
+        });
+        let told = told.inspect_err(|flaw| {
+            timing.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+        })?;
+        timing.workloads.insert(self.workload.to_owned(), told);
+        Ok(())
+    }
+
     /// A file as the run wrote it.
     fn read(&self, path: &Path) -> Result<Vec<u8>, Flaw> {
-        let bytes = std::fs::read(path).map_err(|error| self.flaw(path, missing(&error)))?;
-        is_as_written(self.folder, self.facts, path, &bytes).map_err(|why| self.flaw(path, why))?;
-        Ok(bytes)
+        as_written(self.folder, self.facts, path)
     }
 
     fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {
@@ -130,6 +153,30 @@ impl Reading<'_> {
         }
         Ok(map)
     }
+}
+
+/// A file as the run wrote it.
+fn as_written(folder: &Folder, facts: &Facts, path: &Path) -> Result<Vec<u8>, Flaw> {
+    let flaw = |why: &str| Flaw::of(&folder.name_of(path), why);
+    let bytes = std::fs::read(path).map_err(|error| flaw(&missing(&error)))?;
+    is_as_written(folder, facts, path, &bytes).map_err(flaw)?;
+    Ok(bytes)
+}
+
+fn read_aggregates(
+    folder: &Folder,
+    facts: &Facts,
+    source: &str,
+    aggregates: &mut Aggregates,
+) -> Result<(), Flaw> {
+    let path = folder.aggregates_of(source);
+    let flaw = |why: String| Flaw::of(&folder.name_of(&path), why);
+    let bytes = as_written(folder, facts, &path)?;
+    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let told: Aggregated = serde_json::from_slice(line).map_err(|e| flaw(e.to_string()))?;
+        aggregates.keys.insert(told.key, told);
+    }
+    Ok(())
 }
 
 const MISSING: &str = "it is missing";

@@ -4,8 +4,8 @@ use reports::record::PhaseRecord;
 
 use super::lines::whole_lines;
 use super::{Facts, Folder};
-use crate::event::{Event, Stamped};
-use crate::history::{Dead, Flaw, History, Order, Seen, Turn};
+use crate::event::{Event, Stamped, TimesRead};
+use crate::history::{Aggregates, Dead, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -117,6 +117,9 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             order,
             absent,
             nameless,
+            times,
+            dead_times,
+            aggregates,
         } => {
             facts.effects.insert(source.clone(), workloads);
             facts.sources.insert(source.clone(), place);
@@ -130,6 +133,13 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
                     order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
                     absent,
                     nameless,
+                    times: times.map(TimesRead::timing),
+                    dead_times: dead_times.map(TimesRead::timing),
+                    aggregates: aggregates.map(|read| Aggregates {
+                        strangers: read.strangers,
+                        trouble: read.error,
+                        ..Aggregates::default()
+                    }),
                     ..Seen::default()
                 }),
             };
