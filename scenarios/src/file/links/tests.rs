@@ -42,19 +42,29 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// The kind of check that no shipped scenario has.
-const RECOVERY: &str = r#"
+/// The kinds of check that no shipped scenario has.
+const OTHERS: &str = r#"
 [[check]]
 name = "recovers"
 title = "the backlog is worked off"
 recovery = { series = "streams.backlog", baseline = "baseline", after = "stop-workers", within = "60s" }
+
+[[check]]
+name = "balances"
+title = "every account has each booking once"
+aggregate = { source = "balances", workloads = ["send"] }
+
+[[check]]
+name = "in-time"
+title = "95 % are stored within 30 s"
+end_to_end = { source = "rows", workloads = ["send"], phases = ["load"], max = "30s" }
 "#;
 
 #[test]
 fn a_check_states_exactly_what_its_table_refers_to() {
     let mut kinds = BTreeSet::new();
     let shipped = crate::suite::ALL.iter().map(|shipped| shipped.source);
-    for source in shipped.chain([RECOVERY]) {
+    for source in shipped.chain([OTHERS]) {
         let (document, errors) = DeTable::parse_recoverable(source);
         assert!(errors.is_empty());
         let (context, links) = (Context::new(source), Links::default());

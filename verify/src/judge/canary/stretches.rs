@@ -290,8 +290,13 @@ mod tests {
             prop_assert!(counted <= of.rises.len() as f64);
             if let (Some(first), Some(last)) = (stretches.first(), stretches.last()) {
                 let late = of.gap.min(to.gap) / 2.0;
-                let within = of.rises.iter().filter(|(at, _)| *at > first.from + late && *at <= last.to + late);
-                prop_assert_eq!(counted, within.count() as f64);
+                // Which stretch a rise at the very end of what may be late belongs to is
+                // a matter of rounding.
+                let within = |near: f64| {
+                    let (from, to) = (first.from + late - near, last.to + late + near);
+                    of.rises.iter().filter(|(at, _)| *at > from && *at <= to).count() as f64
+                };
+                prop_assert!((within(-1e-9)..=within(1e-9)).contains(&counted));
                 for pair in stretches.windows(2) {
                     prop_assert!(pair[0].to <= pair[1].from + 1e-9);
                 }

@@ -166,7 +166,7 @@ fn a_record_of_what_was_refused_is_unexpected() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     /// A record that has all that was acknowledged, and of what is unknown any
     /// part, holds; one less or one more than can be is violated.
     #[test]
@@ -275,7 +275,7 @@ fn what_is_given_up_too_soon_is_violated() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     /// The longer everything takes, the worse the verdict.
     #[test]
     fn slower_is_never_better(took in prop::collection::vec(0_u64..60, 20..40), more in 0_u64..60) {
