@@ -2,7 +2,8 @@
 //! document for each user in a server that speaks MongoDB's protocol.
 //!
 //! An event in the queue `user_embedding_updates` is
-//! `{"message_id", "user_id", "occurred_at", "kind", "weight"}`: `occurred_at` in Unix
+//! `{"message_id", "user_id", "occurred_at", "kind", "weight"}`, published to the
+//! exchange `user_events` with the queue's name as its key: `occurred_at` in Unix
 //! milliseconds, `weight` 1 to 5. Its effect is on the user's document in
 //! `user_embeddings`: a `vector` of 1,536 numbers, `version`, which counts the distinct
 //! events, `newest_event`, `last_updated`, and `processed`, which has the `id` of each
@@ -102,15 +103,14 @@ impl System for Entry {
         Settings::read(given).map(drop)
     }
 
-    /// The workers reach the broker and the database through the proxy; the control
-    /// does not, so that its figures are there when the workers' network is broken.
+    /// Broker and database are reached through the proxy, also by the control: what it
+    /// publishes may come twice.
     fn stand(&self, ground: &Ground<'_>) -> Result<Parts, LabError> {
         let options = WorkerQueueOptions {
-            worker_amqp_url: ground.proxied("rabbitmq")?.to_owned(),
             variant: ground.variant()?,
             workers: ground.options.replicas,
             settings: Settings::read(&ground.options.settings)?,
-            ..WorkerQueueOptions::new(ground.direct("rabbitmq")?, ground.proxied("database")?)
+            ..WorkerQueueOptions::new(ground.proxied("rabbitmq")?, ground.proxied("database")?)
         };
         let WorkerQueue { url, replicas, ports } =
             WorkerQueue::start(ground.lab, &options, ground.patience)?;
@@ -170,10 +170,8 @@ impl Settings {
 /// How a worker-queue is to be.
 #[derive(Debug, Clone)]
 pub struct WorkerQueueOptions {
-    /// The broker as the control reaches it.
+    /// The broker as its processes reach it.
     pub amqp_url: String,
-    /// The broker as the workers reach it.
-    pub worker_amqp_url: String,
     /// The database as the workers reach it.
     pub database_url: String,
     /// Correct, or with a planted bug.
@@ -187,14 +185,9 @@ pub struct WorkerQueueOptions {
 impl WorkerQueueOptions {
     /// Three correct workers.
     pub fn new(amqp_url: &str, database_url: &str) -> Self {
-        let settings = Settings {
-            backoff: Duration::from_secs(5),
-            prefetch: 20,
-            time_limit: None,
-        };
+        let settings = Settings { backoff: Duration::from_secs(5), prefetch: 20, time_limit: None };
         Self {
             amqp_url: amqp_url.to_owned(),
-            worker_amqp_url: amqp_url.to_owned(),
             database_url: database_url.to_owned(),
             variant: Variant::Correct,
             workers: 3,
@@ -247,7 +240,7 @@ impl WorkerQueue {
                 prefetch,
                 time_limit,
             };
-            start(worker, &options.worker_amqp_url, Part::Worker(part))?;
+            start(worker, &options.amqp_url, Part::Worker(part))?;
         }
         let part = ControlPart {
             workers: workers.iter().map(|worker| (worker.name.clone(), worker.address())).collect(),

@@ -12,7 +12,9 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ExchangeKind};
 use tokio::time::timeout;
 
-/// What is worked on.
+/// Where events are published.
+pub(crate) const EXCHANGE: &str = "user_events";
+/// What is worked on; also its binding key.
 pub(crate) const QUEUE: &str = "user_embedding_updates";
 /// The exchange of the dead letters, and their queue.
 pub(crate) const FAILED: &str = "failed";
@@ -54,6 +56,11 @@ pub(crate) async fn declare(
     let mut arguments = FieldTable::default();
     arguments.insert("x-dead-letter-exchange".into(), text(FAILED));
     channel.queue_declare(QUEUE.into(), durable, arguments).await?;
+    let durable_exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    channel
+        .exchange_declare(EXCHANGE.into(), ExchangeKind::Direct, durable_exchange, none())
+        .await?;
+    channel.queue_bind(QUEUE.into(), EXCHANGE.into(), QUEUE.into(), plain, none()).await?;
     for number in 1..=retries {
         let wait = backoff.saturating_mul(1 << (number - 1));
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -112,7 +119,7 @@ pub(crate) async fn publish_again(
         headers.insert(COUNT.into(), AMQPValue::LongInt(count));
         properties = properties.with_headers(headers);
     }
-    publish(channel, queue, &delivery.data, properties).await
+    publish(channel, "", queue, &delivery.data, properties).await
 }
 
 /// Publishes an event.
@@ -121,7 +128,7 @@ pub(crate) async fn publish_event(channel: &Channel, body: &[u8], id: Option<&st
         Some(id) => properties().with_message_id(ShortString::from(id)),
         None => properties(),
     };
-    publish(channel, QUEUE, body, properties).await
+    publish(channel, EXCHANGE, QUEUE, body, properties).await
 }
 
 fn properties() -> BasicProperties {
@@ -130,7 +137,8 @@ fn properties() -> BasicProperties {
 
 async fn publish(
     channel: &Channel,
-    queue: &str,
+    exchange: &str,
+    key: &str,
     body: &[u8],
     properties: BasicProperties,
 ) -> Published {
@@ -139,7 +147,7 @@ async fn publish(
     }
     let options = BasicPublishOptions { mandatory: true, immediate: false };
     let sent = async {
-        let sent = channel.basic_publish("".into(), queue.into(), options, body, properties);
+        let sent = channel.basic_publish(exchange.into(), key.into(), options, body, properties);
         sent.await?.await
     };
     match timeout(CONFIRM_WITHIN, sent).await {
