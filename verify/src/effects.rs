@@ -2,4 +2,5 @@
 
 pub mod amqp_tap;
 pub mod listing;
+mod message;
 pub mod order;

@@ -1,5 +1,6 @@
 //! `[[effects]]`: where effects are read.
 
+use super::ask;
 use super::links::Links;
 use crate::locator::{Locator, Part};
 use crate::plan::effects::{Listing, OrderKey, OrderQuery, OrderSource};
@@ -41,6 +42,11 @@ const ELEMENTS: Records = Records {
     },
     write: "a JSON pointer into it, or of a hash field:name or field:value",
 };
+const DOCUMENTS: Records = Records {
+    what: "a document",
+    has: |part| matches!(part, Part::Whole | Part::Field(_)),
+    write: "field:NAME, field:NAME.NAME or a JSON pointer into the document",
+};
 const LINES: Records = Records {
     what: "a line",
     has: |part| matches!(part, Part::Whole),
@@ -61,6 +67,18 @@ impl Records {
         self.check(table, at).map(|key| OrderSource::Records(OrderKey { key }))
     }
 
+    /// Those of a list.
+    const fn of(listing: &Listing) -> &'static Self {
+        match listing {
+            Listing::Sql { .. } => &ROWS,
+            Listing::RedisStream { .. } => &ENTRIES,
+            Listing::RedisKey { .. } => &ELEMENTS,
+            Listing::Mongodb { .. } => &DOCUMENTS,
+            Listing::AmqpQueue { .. } => &MESSAGES,
+            Listing::Ndjson { .. } | Listing::Http { .. } | Listing::Command { .. } => &LINES,
+        }
+    }
+
     fn check(&self, table: &Table<'_, '_>, at: At<Locator>) -> Option<Locator> {
         if (self.has)(&at.value.part) {
             return Some(at.value);
@@ -79,10 +97,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
             let exchange = table.req("exchange", "The exchange to bind to; it must exist.");
             let routing_key =
                 table.req_or_blank("routing_key", "The binding key; may be empty.").value;
-            let default =
-                Locator { part: Part::Property("message_id".to_owned()), ..Locator::default() };
-            let at = table.or_at("identity", "Where the identity stands in a message.", default);
-            let identity = MESSAGES.check(table, at).unwrap_or_default();
+            let identity = identity_of_message(table);
             order = order.take().or(MESSAGES.order(table));
             EffectsSource::AmqpTap { url, exchange, routing_key, identity }
         });
@@ -93,19 +108,34 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
     });
     // A table that is not there is read, too, for its description.
     let mut more = |table: &mut Table<'_, '_>, records: &Records| {
-        order = order.take().or(records.order(table));
+        let read = records.order(table);
+        let has_order = read.is_some();
+        order = order.take().or(read);
+        has_order
     };
     let others =
         others(table, &mut more).map(|(word, listing)| (word, listing.map(EffectsSource::Listing)));
-    let [stream, key, ndjson, http, command] = others;
-    let kinds = [("amqp_tap", tap), ("sql", rows), stream, key, ndjson, http, command];
+    let [stream, key, documents, queue, ndjson, http, command] = others;
+    let kinds =
+        [("amqp_tap", tap), ("sql", rows), stream, key, documents, queue, ndjson, http, command];
+    let mut tries = None;
     let dead = table.opt_table(
         "dead",
         "Where dead letters are read: what stands there was given up for good, and is not lost.",
         |table| {
             let sql = table.opt_table("sql", "Rows of a database.", sql);
-            let [stream, key, ndjson, http, command] = self::others(table, &mut |_, _| {});
-            table.one_of("dead", [("sql", sql), stream, key, ndjson, http, command])
+            let others = self::others(table, &mut |_, _| false);
+            let [stream, key, documents, queue, ndjson, http, command] = others;
+            let at = table.opt_at::<Locator>(
+                "tries",
+                "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
+            );
+            let kinds = [("sql", sql), stream, key, documents, queue, ndjson, http, command];
+            let listing = table.one_of("dead", kinds);
+            if let (Some(at), Some(listing)) = (at, &listing) {
+                tries = Records::of(listing).check(table, at);
+            }
+            listing
         },
     );
     let settle = table.or(
@@ -120,7 +150,13 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         routing_key: String::new(),
         identity: Locator::default(),
     });
-    Effects { name: name.to_owned(), source, dead: dead.flatten(), order, settle }
+    Effects { name: name.to_owned(), source, dead: dead.flatten(), tries, order, settle }
+}
+
+fn identity_of_message(table: &mut Table<'_, '_>) -> Locator {
+    let default = Locator { part: Part::Property("message_id".to_owned()), ..Locator::default() };
+    let at = table.or_at("identity", "Where the identity stands in a message.", default);
+    MESSAGES.check(table, at).unwrap_or_default()
 }
 
 fn sql(table: &mut Table<'_, '_>) -> Listing {
@@ -146,12 +182,12 @@ fn query_of_order(table: &mut Table<'_, '_>, listing: &Listing) -> Option<OrderS
     Some(OrderSource::Query(OrderQuery { url, query: query.value, timeout }))
 }
 
-/// The lists that are no database; `more` reads what else stands in the table of
-/// one.
+/// The lists that are no rows; `more` reads what else stands in the table of one,
+/// and says whether an order is asked for.
 fn others(
     table: &mut Table<'_, '_>,
-    more: &mut dyn FnMut(&mut Table<'_, '_>, &Records),
-) -> [(&'static str, Option<Listing>); 5] {
+    more: &mut dyn FnMut(&mut Table<'_, '_>, &Records) -> bool,
+) -> [(&'static str, Option<Listing>); 7] {
     let stream = table.opt_table("redis_stream", "Entries of a Redis stream.", |table| {
         let listing = redis_stream(table);
         more(table, &ENTRIES);
@@ -165,6 +201,28 @@ fn others(
             identity: ELEMENTS.identity(table),
         };
         more(table, &ELEMENTS);
+        listing
+    });
+    let documents = table.opt_table("mongodb", "Documents of a MongoDB collection.", |table| {
+        let listing = mongodb(table);
+        let has_order = more(table, &DOCUMENTS);
+        let Listing::Mongodb { ask, .. } = &listing else { return listing };
+        if has_order && !ask.is_ordered() {
+            let message = "documents come in any order here".to_owned();
+            let help = "sort by what tells when each came to be, or give a pipeline with $sort or $unwind and no $group behind it";
+            table.context.problem(Some(table.place_of("order")), message, Some(help.to_owned()));
+        }
+        listing
+    });
+    let about = "Messages of a RabbitMQ queue that nobody consumes, such as one of dead letters. They stay there in their order, and are marked as redelivered.";
+    let queue = table.opt_table("amqp_queue", about, |table| {
+        let listing = Listing::AmqpQueue {
+            url: table.req("url", "The broker."),
+            queue: table.req("queue", "The queue. One that does not exist has no messages; one that is consumed cannot be read."),
+            timeout: table.or("timeout", "How long a look at all of it may take.", Span::seconds(120)),
+            identity: identity_of_message(table),
+        };
+        more(table, &MESSAGES);
         listing
     });
     let ndjson = table.opt_table("ndjson", "Lines of a file.", |table| {
@@ -198,10 +256,26 @@ fn others(
     [
         ("redis_stream", stream),
         ("redis_key", key),
+        ("mongodb", documents),
+        ("amqp_queue", queue),
         ("ndjson", ndjson),
         ("http", http),
         ("command", command),
     ]
+}
+
+fn mongodb(table: &mut Table<'_, '_>) -> Listing {
+    let place = ask::place(table);
+    let ask = ask::documents(table);
+    let timeout = table.or("timeout", "How long the answer may take.", Span::seconds(120));
+    let help = "Where the identity stands in a document: \"field:message.id\" or \"/message/id\". Dates are texts (RFC 3339), ids of objects their 24 digits.";
+    let at = table.req_at::<Locator>("identity", help);
+    let identity = match at.is_placeholder() {
+        true => at.value,
+        false => DOCUMENTS.check(table, at).unwrap_or_default(),
+    };
+    let ask::Place { url, database, collection } = place;
+    Listing::Mongodb { url, database, collection, ask, timeout, identity }
 }
 
 fn redis_stream(table: &mut Table<'_, '_>) -> Listing {

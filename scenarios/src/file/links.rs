@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Effects,
     /// A source of effects that gives an order.
     Ordered,
+    /// A source of effects whose dead letters say how often they were tried.
+    Tried,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

@@ -3,6 +3,7 @@
 
 mod canary;
 mod statement;
+mod tries;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::units::{Quantity, Share, Span};
 
 pub use canary::{Callers, Canary, Figure, LatencyOf, ShareOf, Split};
 pub use statement::{Live, Names, Pace, Phases, Statement};
+pub use tries::{Tries, TriesError};
 
 /// The judge's own checks, which every record has and no scenario names, and why
 /// none of them can be left out.
@@ -255,6 +257,9 @@ pub struct EffectsCheck {
     /// Which operations may end among the dead letters.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// How often each operation among the dead letters was tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Tries>,
 }
 
 /// Which operations may end among the dead letters.
