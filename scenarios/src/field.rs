@@ -2,12 +2,14 @@
 //! Schema says of it.
 
 mod number;
+mod tries;
 mod word;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::documents::{Document, Pipeline};
 use crate::locator::Locator;
-use crate::plan::check::{DeadLetters, Timed};
+use crate::plan::check::{DeadLetters, Timed, Tries};
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
@@ -82,6 +84,8 @@ pub(crate) fn definitions() -> Json {
     enter::<Size>(&mut all);
     enter::<Statuses>(&mut all);
     enter::<Locator>(&mut all);
+    enter::<Document>(&mut all);
+    enter::<Pipeline>(&mut all);
     enter::<Selector>(&mut all);
     enter::<Quantity>(&mut all);
     enter::<Pick>(&mut all);
@@ -111,6 +115,7 @@ pub(crate) fn definitions() -> Json {
     enter::<Unit>(&mut all);
     enter::<DeadLetters>(&mut all);
     enter::<Timed>(&mut all);
+    enter::<Tries>(&mut all);
     enter::<Exporter>(&mut all);
     enter::<Matchers>(&mut all);
     Json::Object(all)
@@ -158,6 +163,7 @@ macro_rules! parsed {
     };
 }
 
+mod document;
 mod route;
 
 // Every pattern also lets a placeholder through.

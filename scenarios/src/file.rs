@@ -4,6 +4,7 @@
 //! between tables (phases, series, workloads) are taken down while reading and
 //! resolved at the end, so that a name may be used before it is defined.
 
+mod ask;
 mod check;
 mod effects;
 mod fault;

@@ -6,6 +6,7 @@
 //! [`suite`]; the JSON Schema of the language comes from the same functions
 //! that read it ([`schema`]). Nothing here opens a socket or asks the time.
 
+pub mod documents;
 mod field;
 pub mod file;
 pub mod locator;

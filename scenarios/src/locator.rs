@@ -92,6 +92,22 @@ pub trait Record {
     fn field(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
+
+    /// A part of it.
+    fn part(&self, part: &Part) -> Option<Cow<'_, [u8]>> {
+        match part {
+            Part::Whole => self.whole(),
+            Part::Property(name) => self.property(name),
+            Part::Header(name) => self.header(name),
+            Part::Field(name) => self.field(name),
+        }
+    }
+
+    /// What stands at a place of a part, which is JSON as a rule. A record whose
+    /// parts have parts of their own looks there by itself.
+    fn at(&self, part: &Part, pointer: &Pointer) -> Option<Value> {
+        pointer.find_in(&self.part(part)?)
+    }
 }
 
 /// A record that is nothing but a text.
@@ -113,15 +129,13 @@ impl Locator {
     /// expression is not found, or what is found is no text.
     #[must_use]
     pub fn find(&self, record: &dyn Record) -> Option<String> {
-        let bytes = match &self.part {
-            Part::Whole => record.whole()?,
-            Part::Property(name) => record.property(name)?,
-            Part::Header(name) => record.header(name)?,
-            Part::Field(name) => record.field(name)?,
-        };
+        let bytes;
         let text = match &self.pointer {
-            None => Cow::Borrowed(std::str::from_utf8(&bytes).ok()?.trim()),
-            Some(pointer) => Cow::Owned(match pointer.find_in(&bytes)? {
+            None => {
+                bytes = record.part(&self.part)?;
+                Cow::Borrowed(std::str::from_utf8(&bytes).ok()?.trim())
+            }
+            Some(pointer) => Cow::Owned(match record.at(&self.part, pointer)? {
                 Value::String(text) => text,
                 Value::Number(number) => number.to_string(),
                 Value::Bool(truth) => truth.to_string(),

@@ -6,6 +6,7 @@
 //! are known when it stands; it also keeps secrets out of `plan.toml`.
 
 pub mod access;
+pub mod ask;
 pub mod check;
 pub mod data;
 mod doubts;
@@ -29,6 +30,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use access::Access;
+pub use ask::Ask;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};

@@ -36,6 +36,12 @@ impl Pointer {
         &self.0
     }
 
+    /// The names and numbers that lead there, one after the other.
+    pub fn steps(&self) -> impl Iterator<Item = String> {
+        let steps = self.0.split('/').skip(1);
+        steps.map(|step| step.replace("~1", "/").replace("~0", "~"))
+    }
+
     /// What stands there.
     #[must_use]
     pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {

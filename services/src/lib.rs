@@ -13,8 +13,10 @@ pub mod amqp;
 mod check;
 pub mod http;
 pub mod kafka;
+#[cfg(any(feature = "check", feature = "mongodb"))]
+mod listen;
 pub mod management;
-mod mongodb;
+pub mod mongodb;
 pub mod postgres;
 mod prometheus;
 mod proxy;
@@ -38,7 +40,7 @@ pub fn name(role: &str) -> String {
 }
 
 /// There was no answer within this time.
-#[cfg(any(feature = "amqp", feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "amqp", feature = "mongodb", feature = "postgres", feature = "redis"))]
 fn late(within: std::time::Duration) -> String {
     format!("no answer within {} s", within.as_secs_f64())
 }

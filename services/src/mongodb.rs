@@ -4,8 +4,14 @@
 //! that `proxyHost` would lead through are no hosts of the database: no guard
 //! could see them, so both are refused.
 
-use crate::address::Address;
+use crate::address::{Address, AddressError};
 use crate::service::{About, Scheme};
+
+#[cfg(feature = "mongodb")]
+mod connect;
+
+#[cfg(feature = "mongodb")]
+pub use connect::{connect, trouble};
 
 pub(crate) const ABOUT: About = About {
     name: "MongoDB",
@@ -16,6 +22,25 @@ pub(crate) const ABOUT: About = About {
     schemes: &[Scheme::plain("mongodb", 27017), Scheme::plain("mongodb+srv", 27017)],
     read,
 };
+
+/// The database that an address names.
+#[must_use]
+pub fn database(address: &Address) -> Option<String> {
+    address.name().ok().flatten().filter(|name| !name.is_empty())
+}
+
+/// The database that is meant: the one that is given, or else that of the address.
+///
+/// # Errors
+/// When neither names one.
+pub fn database_or(address: &Address, given: Option<&str>) -> Result<String, AddressError> {
+    let named = given.map(str::to_owned).or_else(|| database(address));
+    named.ok_or_else(|| AddressError {
+        service: address.service,
+        shown: address.shown(),
+        reason: "it names no database, nor does the scenario".to_owned(),
+    })
+}
 
 /// The options of its connection string, in lower case, as they are compared.
 const OPTIONS: [&str; 32] = [

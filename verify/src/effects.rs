@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod amqp_tap;
 pub mod listing;
+mod message;
 pub mod offered;
 pub mod order;
 pub mod times;

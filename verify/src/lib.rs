@@ -17,6 +17,8 @@ pub mod folder;
 pub mod guards;
 pub mod history;
 pub mod judge;
+mod management;
+pub mod mongodb;
 pub mod observe;
 mod postgres;
 pub mod preflight;

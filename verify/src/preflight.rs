@@ -11,8 +11,10 @@ mod clusters;
 mod http;
 mod look;
 mod metrics;
+mod mongodb;
 mod programs;
 mod promql;
+mod queues;
 mod redis;
 mod sql;
 
@@ -147,6 +149,11 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
             Wants::Exchange { exchange, queue } => {
                 amqp::look(&text, exchange, queue.as_deref()).await
             }
+            Wants::Queue(queue) => amqp::queue(&text, queue).await,
+            Wants::Queues { vhost, queues } => queues::look(&text, vhost, queues).await,
+            Wants::Documents { database, collection, ask } => {
+                mongodb::look(&text, *database, collection, ask).await
+            }
             Wants::Health => http::health(&text).await,
             Wants::Promql { query, scraped } => promql::look(&text, query, *scraped).await,
             Wants::Metrics(metrics) => metrics::look(&text, metrics).await,
@@ -201,7 +208,8 @@ fn led_by_other_ways(plan: &Plan) -> BTreeSet<String> {
 /// The keys of the targets that the plan uses as management APIs.
 fn management_keys(plan: &Plan) -> Vec<String> {
     let keys = plan.probes.iter().filter_map(|probe| match &probe.kind {
-        ProbeKind::Rabbitmq { management: Some(address), .. } => Some(address.targets()),
+        ProbeKind::Rabbitmq { management: Some(address), .. }
+        | ProbeKind::RabbitmqQueues { management: address, .. } => Some(address.targets()),
         _ => None,
     });
     keys.flatten().collect()

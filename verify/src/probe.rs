@@ -7,12 +7,14 @@ mod command;
 mod health;
 mod host;
 mod logs;
+mod mongodb;
 mod pods;
 mod presence;
 mod process;
 pub(crate) mod prometheus;
 pub(crate) mod promql;
 mod rabbitmq;
+mod rabbitmq_queues;
 mod redis_keys;
 mod redis_streams;
 mod sql;
@@ -55,6 +57,17 @@ pub enum ProbeError {
     /// An address that is none.
     #[error(transparent)]
     Address(#[from] services::AddressError),
+    /// A management API that cannot be asked.
+    #[error(transparent)]
+    Management(#[from] crate::management::ManagementError),
+    /// A question that is none.
+    #[error("probe {probe:?}: {why}")]
+    Question {
+        /// The probe.
+        probe: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// A probe that is ready to sample.
@@ -72,6 +85,8 @@ enum Kind {
     Logs(logs::Logs),
     RedisStreams(redis_streams::RedisStreams),
     Sql(sql::Sql),
+    RabbitmqQueues(rabbitmq_queues::RabbitmqQueues),
+    Mongodb(Box<mongodb::Mongodb>),
     Prometheus(prometheus::Prometheus),
     Promql(promql::Asked),
     RedisKeys(redis_keys::RedisKeys),
@@ -133,6 +148,18 @@ impl Prober {
                 let url = url.fill(targets)?;
                 Kind::Promql(promql::Asked::new(&url, query, scraped.as_ref())?)
             }
+            ProbeKind::RabbitmqQueues { management, vhost, queues } => {
+                let management = management.fill(targets)?;
+                let probe = rabbitmq_queues::RabbitmqQueues::new(&management, vhost, queues)?;
+                Kind::RabbitmqQueues(probe)
+            }
+            ProbeKind::Mongodb { url, database, collection, ask, timeout, .. } => {
+                let url = url.fill(targets)?;
+                let asked =
+                    mongodb::Mongodb::new(url, database.clone(), collection, ask, timeout.0);
+                let wrong = |why| ProbeError::Question { probe: probe.name.clone(), why };
+                Kind::Mongodb(Box::new(asked.map_err(wrong)?))
+            }
             ProbeKind::RedisKeys { url, keys } => {
                 Kind::RedisKeys(redis_keys::RedisKeys::new(url.fill(targets)?, keys))
             }
@@ -189,6 +216,8 @@ impl Prober {
             Kind::Sql(probe) => probe.sample(&self.observer).await,
             Kind::Prometheus(probe) => probe.sample(&self.observer).await,
             Kind::Promql(probe) => probe.sample(&self.observer, is_end).await,
+            Kind::RabbitmqQueues(probe) => probe.sample(&self.observer).await,
+            Kind::Mongodb(probe) => probe.sample(&self.observer).await,
             Kind::RedisKeys(probe) => probe.sample(&self.observer).await,
             Kind::Command(probe) => probe.sample(&self.observer).await,
             Kind::Host(probe) => probe.sample(&self.observer).await,

@@ -257,6 +257,8 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
             | ProbeKind::Sql { .. }
             | ProbeKind::Prometheus { .. }
             | ProbeKind::Promql { .. }
+            | ProbeKind::RabbitmqQueues { .. }
+            | ProbeKind::Mongodb { .. }
             | ProbeKind::RedisKeys { .. }
             | ProbeKind::Command { .. } => {}
         }

@@ -70,6 +70,9 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
             counter(query.clone(), by).map_or_else(unknown, Ok)
         }
         ProbeKind::Rabbitmq { .. } => rabbitmq(name).map_or_else(unknown, Ok),
+        ProbeKind::RabbitmqQueues { vhost, queues, .. } => {
+            queue(name, vhost, queues).map_or_else(unknown, Ok)
+        }
         ProbeKind::RedisStreams { streams, group, .. } => {
             redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)
         }
@@ -80,6 +83,7 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
         | ProbeKind::Health { .. }
         | ProbeKind::Logs { .. }
         | ProbeKind::Sql { .. }
+        | ProbeKind::Mongodb { .. }
         | ProbeKind::RedisKeys { .. }
         | ProbeKind::Command { .. } => unknown(),
     }
@@ -132,6 +136,23 @@ fn rabbitmq(series: &str) -> Option<Known> {
         "channels_opened" => counter("rabbitmq_channels_opened_total", "instance"),
         "channels_closed" => counter("rabbitmq_channels_closed_total", "instance"),
         "connections_opened" => counter("rabbitmq_connections_opened_total", "instance"),
+        _ => None,
+    }
+}
+
+/// The same plug-in, asked for
+/// `/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count`.
+fn queue(series: &str, vhost: &str, queues: &[String]) -> Option<Known> {
+    let of = format!("vhost={},queue=~{}", quoted(vhost), quoted(&pattern(queues)));
+    let figure = |name: &str| format!("rabbitmq_detailed_queue_{name}{{{of}}}");
+    match series {
+        "depth" => level(figure("messages")),
+        "ready" => level(figure("messages_ready")),
+        "unacked" => level(figure("messages_unacked")),
+        "consumers" => level(figure("consumers")),
+        "total_depth" => level(format!("sum({})", figure("messages"))),
+        "max_depth" => level(format!("max({})", figure("messages"))),
+        "total_consumers" => level(format!("sum({})", figure("consumers"))),
         _ => None,
     }
 }

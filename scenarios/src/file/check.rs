@@ -114,6 +114,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
             source: String::new(),
             workloads: Vec::new(),
             dead_letters: DeadLetters::None,
+            tries: None,
         })
     });
     Check { name: name.to_owned(), title, severity, kind }
@@ -296,14 +297,22 @@ fn absence(table: &mut Table<'_, '_>, links: &Links) -> Absence {
 
 fn effects(table: &mut Table<'_, '_>, links: &Links) -> EffectsCheck {
     let workloads = table.list("workloads", "The workloads whose ledgers are joined.");
+    let source = table.req_at("source", "The source of effects.");
+    let dead_letters = table.or(
+        "dead_letters",
+        "Which operations may end among the dead letters; \"poison\": all that are poisoned, and no other.",
+        DeadLetters::None,
+    );
+    let tries = table.opt(
+        "tries",
+        "How often each operation among the dead letters was tried again, as its dead letter says: 5, or a range such as \"5-6\".",
+    );
+    let kind = if tries.is_some() { Kind::Tried } else { Kind::Effects };
     EffectsCheck {
-        source: links.refer(Kind::Effects, table.req_at("source", "The source of effects.")),
+        source: links.refer(kind, source),
         workloads: links.refer_all(table.context, Kind::Workload, workloads),
-        dead_letters: table.or(
-            "dead_letters",
-            "Which operations may end among the dead letters; \"poison\": all that are poisoned, and no other.",
-            DeadLetters::None,
-        ),
+        dead_letters,
+        tries,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod aggregate;
 
+use super::ask;
 use super::links::Links;
 use crate::locator::{Locator, Part};
 use crate::plan::effects::{Listing, OrderKey, OrderQuery, OrderSource};
@@ -43,6 +44,11 @@ const ELEMENTS: Records = Records {
     },
     write: "a JSON pointer into it, or of a hash field:name or field:value",
 };
+const DOCUMENTS: Records = Records {
+    what: "a document",
+    has: |part| matches!(part, Part::Whole | Part::Field(_)),
+    write: "field:NAME, field:NAME.NAME or a JSON pointer into the document",
+};
 const LINES: Records = Records {
     what: "a line",
     has: |part| matches!(part, Part::Whole),
@@ -63,6 +69,28 @@ impl Records {
         self.check(table, at).map(|key| OrderSource::Records(OrderKey { key }))
     }
 
+    /// Those of a list.
+    fn of(listing: &Listing) -> &'static Self {
+        Self::of_kind(listing.word())
+    }
+
+    /// Those of the list that stands in a table, if one does.
+    fn of_table(table: &Table<'_, '_>) -> Option<&'static Self> {
+        let words = Listing::WORDS.iter().copied();
+        words.into_iter().find(|word| table.has(word)).map(Self::of_kind)
+    }
+
+    fn of_kind(word: &str) -> &'static Self {
+        match word {
+            "sql" => &ROWS,
+            "redis_stream" => &ENTRIES,
+            "redis_key" => &ELEMENTS,
+            "mongodb" => &DOCUMENTS,
+            "amqp_queue" => &MESSAGES,
+            _ => &LINES,
+        }
+    }
+
     fn check(&self, table: &Table<'_, '_>, at: At<Locator>) -> Option<Locator> {
         if (self.has)(&at.value.part) {
             return Some(at.value);
@@ -81,10 +109,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
             let exchange = table.req("exchange", "The exchange to bind to; it must exist.");
             let routing_key =
                 table.req_or_blank("routing_key", "The binding key; may be empty.").value;
-            let default =
-                Locator { part: Part::Property("message_id".to_owned()), ..Locator::default() };
-            let at = table.or_at("identity", "Where the identity stands in a message.", default);
-            let identity = MESSAGES.check(table, at).unwrap_or_default();
+            let identity = identity_of_message(table);
             order = order.take().or(MESSAGES.order(table));
             EffectsSource::AmqpTap { url, exchange, routing_key, identity }
         });
@@ -95,31 +120,42 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
     });
     // A table that is not there is read, too, for its description.
     let mut more = |table: &mut Table<'_, '_>, records: &Records| {
-        order = order.take().or(records.order(table));
+        let read = records.order(table);
+        let has_order = read.is_some();
+        order = order.take().or(read);
+        has_order
     };
     let others =
         others(table, &mut more).map(|(word, listing)| (word, listing.map(EffectsSource::Listing)));
-    let [stream, key, ndjson, http, command] = others;
-    let kinds = [("amqp_tap", tap), ("sql", rows), stream, key, ndjson, http, command];
-    let mut dead_at = None;
+    let [stream, key, documents, queue, ndjson, http, command] = others;
+    let kinds =
+        [("amqp_tap", tap), ("sql", rows), stream, key, documents, queue, ndjson, http, command];
+    let (mut tries, mut dead_at) = (None, None);
     let dead = table.opt_table(
         "dead",
         "Where dead letters are read: what stands there was given up for good, and is not lost.",
         |table| {
             let sql = table.opt_table("sql", "Rows of a database.", sql);
-            let [stream, key, ndjson, http, command] = self::others(table, &mut |_, _| {});
-            let at = table.opt_at(
+            let others = self::others(table, &mut |_, _| false);
+            let [stream, key, documents, queue, ndjson, http, command] = others;
+            let tried = table.opt_at::<Locator>(
+                "tries",
+                "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
+            );
+            let died = table.opt_at::<Locator>(
                 "at",
                 "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
             );
-            dead_at = at.and_then(|at| match records_of(table) {
-                Some(records) => records.check(table, at),
-                None => Some(at.value),
-            });
-            table.one_of("dead", [("sql", sql), stream, key, ndjson, http, command])
+            let kinds = [("sql", sql), stream, key, documents, queue, ndjson, http, command];
+            let listing = table.one_of("dead", kinds);
+            if let Some(records) = listing.as_ref().map(Records::of) {
+                tries = tried.and_then(|at| records.check(table, at));
+                dead_at = died.and_then(|at| records.check(table, at));
+            }
+            listing
         },
     );
-    let records = records_of(table);
+    let records = Records::of_table(table);
     let at = table.opt_at::<Locator>(
         "at",
         "Where it stands in a record when the effect came to be: a Unix time in s, ms, µs or ns, told apart by its size, or a time of RFC 3339.",
@@ -158,20 +194,13 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         identity: Locator::default(),
     });
     let dead = dead.flatten();
-    Effects { name: name.to_owned(), source, dead, order, at, dead_at, aggregate, settle }
+    Effects { name: name.to_owned(), source, dead, tries, order, at, dead_at, aggregate, settle }
 }
 
-/// What the records of the list in this table have.
-fn records_of(table: &Table<'_, '_>) -> Option<&'static Records> {
-    let kinds = [
-        ("sql", &ROWS),
-        ("redis_stream", &ENTRIES),
-        ("redis_key", &ELEMENTS),
-        ("ndjson", &LINES),
-        ("http", &LINES),
-        ("command", &LINES),
-    ];
-    kinds.into_iter().find(|(word, _)| table.has(word)).map(|(_, records)| records)
+fn identity_of_message(table: &mut Table<'_, '_>) -> Locator {
+    let default = Locator { part: Part::Property("message_id".to_owned()), ..Locator::default() };
+    let at = table.or_at("identity", "Where the identity stands in a message.", default);
+    MESSAGES.check(table, at).unwrap_or_default()
 }
 
 fn sql(table: &mut Table<'_, '_>) -> Listing {
@@ -197,12 +226,12 @@ fn query_of_order(table: &mut Table<'_, '_>, listing: &Listing) -> Option<OrderS
     Some(OrderSource::Query(OrderQuery { url, query: query.value, timeout }))
 }
 
-/// The lists that are no database; `more` reads what else stands in the table of
-/// one.
+/// The lists that are no rows; `more` reads what else stands in the table of one,
+/// and says whether an order is asked for.
 fn others(
     table: &mut Table<'_, '_>,
-    more: &mut dyn FnMut(&mut Table<'_, '_>, &Records),
-) -> [(&'static str, Option<Listing>); 5] {
+    more: &mut dyn FnMut(&mut Table<'_, '_>, &Records) -> bool,
+) -> [(&'static str, Option<Listing>); 7] {
     let stream = table.opt_table("redis_stream", "Entries of a Redis stream.", |table| {
         let listing = redis_stream(table);
         more(table, &ENTRIES);
@@ -216,6 +245,28 @@ fn others(
             identity: ELEMENTS.identity(table),
         };
         more(table, &ELEMENTS);
+        listing
+    });
+    let documents = table.opt_table("mongodb", "Documents of a MongoDB collection.", |table| {
+        let listing = mongodb(table);
+        let has_order = more(table, &DOCUMENTS);
+        let Listing::Mongodb { ask, .. } = &listing else { return listing };
+        if has_order && !ask.is_ordered() {
+            let message = "documents come in any order here".to_owned();
+            let help = "sort by what tells when each came to be, or give a pipeline with $sort or $unwind and no $group behind it";
+            table.context.problem(Some(table.place_of("order")), message, Some(help.to_owned()));
+        }
+        listing
+    });
+    let about = "Messages of a RabbitMQ queue that nobody consumes, such as one of dead letters. They stay there in their order, and are marked as redelivered.";
+    let queue = table.opt_table("amqp_queue", about, |table| {
+        let listing = Listing::AmqpQueue {
+            url: table.req("url", "The broker."),
+            queue: table.req("queue", "The queue. One that does not exist has no messages; one that is consumed cannot be read."),
+            timeout: table.or("timeout", "How long a look at all of it may take.", Span::seconds(120)),
+            identity: identity_of_message(table),
+        };
+        more(table, &MESSAGES);
         listing
     });
     let ndjson = table.opt_table("ndjson", "Lines of a file.", |table| {
@@ -249,10 +300,26 @@ fn others(
     [
         ("redis_stream", stream),
         ("redis_key", key),
+        ("mongodb", documents),
+        ("amqp_queue", queue),
         ("ndjson", ndjson),
         ("http", http),
         ("command", command),
     ]
+}
+
+fn mongodb(table: &mut Table<'_, '_>) -> Listing {
+    let place = ask::place(table);
+    let ask = ask::documents(table);
+    let timeout = table.or("timeout", "How long the answer may take.", Span::seconds(120));
+    let help = "Where the identity stands in a document: \"field:message.id\" or \"/message/id\". Dates are texts (RFC 3339), ids of objects their 24 digits.";
+    let at = table.req_at::<Locator>("identity", help);
+    let identity = match at.is_placeholder() {
+        true => at.value,
+        false => DOCUMENTS.check(table, at).unwrap_or_default(),
+    };
+    let ask::Place { url, database, collection } = place;
+    Listing::Mongodb { url, database, collection, ask, timeout, identity }
 }
 
 fn redis_stream(table: &mut Table<'_, '_>) -> Listing {

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     TimedEffects,
     /// A source of effects that tells when each dead letter was given up.
     TimedDead,
+    /// A source of effects whose dead letters say how often they were tried.
+    Tried,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

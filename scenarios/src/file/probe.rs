@@ -5,6 +5,7 @@ mod prometheus;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ask;
 use super::links::Links;
 use crate::plan::probe::Printed;
 use crate::plan::{Probe, ProbeKind};
@@ -60,6 +61,22 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
             table.opt_table("promql", "A query to a Prometheus server.", prometheus::server),
         ),
         (
+            "rabbitmq_queues",
+            table.opt_table(
+                "rabbitmq_queues",
+                "Queues of RabbitMQ, and who consumes them.",
+                rabbitmq_queues,
+            ),
+        ),
+        (
+            "mongodb",
+            table.opt_table(
+                "mongodb",
+                "A number, or labelled numbers, of a MongoDB collection.",
+                mongodb,
+            ),
+        ),
+        (
             "redis_keys",
             table.opt_table(
                 "redis_keys",
@@ -87,6 +104,32 @@ fn rabbitmq(table: &mut Table<'_, '_>) -> ProbeKind {
         table.nothing_of(&["metrics", "management"], "none of its addresses is given");
     }
     ProbeKind::Rabbitmq { metrics, management }
+}
+
+fn rabbitmq_queues(table: &mut Table<'_, '_>) -> ProbeKind {
+    let management =
+        table.req("management", "The management API: http://user:password@host:15672.");
+    let queues = table.list::<String>("queues", "The queues. One that does not exist is empty.");
+    let vhost = table.or("vhost", "The virtual host.", "/".to_owned());
+    ProbeKind::RabbitmqQueues {
+        management,
+        vhost,
+        queues: queues.into_iter().map(|at| at.value).collect(),
+    }
+}
+
+fn mongodb(table: &mut Table<'_, '_>) -> ProbeKind {
+    let ask::Place { url, database, collection } = ask::place(table);
+    ProbeKind::Mongodb {
+        url,
+        database,
+        collection,
+        ask: ask::number(table),
+        timeout: table.or("timeout", "How long the answer may take.", Span::seconds(5)),
+        counter: counter(table),
+        unit: unit(table),
+        waits: waits(table),
+    }
 }
 
 fn process(table: &mut Table<'_, '_>) -> ProbeKind {

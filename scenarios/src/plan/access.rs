@@ -14,7 +14,8 @@ use crate::template::Template;
 pub enum Access<'a> {
     /// It only reads.
     Reads,
-    /// It makes something at this address, though nothing that outlives the run.
+    /// It makes something at this address, though nothing that outlives the run, or
+    /// leaves a mark on what is there.
     Writes(&'a Template),
     /// It runs a program of the user's own, which may do anything at the
     /// addresses that it is given.
@@ -35,6 +36,9 @@ impl ProbeKind {
             // Their commands change nothing.
             | Self::RedisStreams { .. }
             | Self::RedisKeys { .. }
+            // A filter and a pipeline that has no stage that writes.
+            | Self::Mongodb { .. }
+            | Self::RabbitmqQueues { .. }
             // The session is read-only, whatever the query is.
             | Self::Sql { .. }
             // They stay on this machine.
@@ -67,10 +71,14 @@ impl Listing {
             // Their commands change nothing.
             | Self::RedisStream { .. }
             | Self::RedisKey { .. }
+            // A filter, or a pipeline that has no stage that writes.
+            | Self::Mongodb { .. }
             // It is fetched.
             | Self::Http { .. }
             // It stays on this machine.
             | Self::Ndjson { .. } => Access::Reads,
+            // Messages are given back, with the mark of a redelivery.
+            Self::AmqpQueue { url, .. } => Access::Writes(url),
             Self::Command { run, .. } => Access::Runs(run),
         }
     }
@@ -80,8 +88,17 @@ impl Effects {
     /// What all of its parts do where they look. The order is asked for in a
     /// session that only reads.
     pub fn accesses(&self) -> impl Iterator<Item = Access<'_>> {
-        let Self { name: _, source, dead, order: _, at: _, dead_at: _, aggregate: _, settle: _ } =
-            self;
+        let Self {
+            name: _,
+            source,
+            dead,
+            tries: _,
+            order: _,
+            at: _,
+            dead_at: _,
+            aggregate: _,
+            settle: _,
+        } = self;
         std::iter::once(source.access()).chain(dead.iter().map(Listing::access))
     }
 }

@@ -5,6 +5,7 @@ mod aggregate;
 mod canary;
 mod end_to_end;
 mod statement;
+mod tries;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub use aggregate::AggregateCheck;
 pub use canary::{Callers, Canary, Figure, LatencyOf, ShareOf, Split};
 pub use end_to_end::{EndToEnd, TimeBound, Timed};
 pub use statement::{Live, Names, Pace, Phases, Statement};
+pub use tries::{Tries, TriesError};
 
 /// The judge's own checks, which every record has and no scenario names, and why
 /// none of them can be left out.
@@ -265,6 +267,9 @@ pub struct EffectsCheck {
     /// Which operations may end among the dead letters.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// How often each operation among the dead letters was tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Tries>,
 }
 
 /// Which operations may end among the dead letters.

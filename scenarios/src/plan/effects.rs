@@ -5,6 +5,7 @@ pub mod aggregate;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
+use super::ask::Ask;
 use crate::locator::{Locator, Part};
 use crate::program::Program;
 use crate::template::Template;
@@ -24,6 +25,10 @@ pub struct Effects {
     /// taken for lost.
     #[serde(default)]
     pub dead: Option<Listing>,
+    /// Where it stands in a dead letter how often the system tried the operation
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Locator>,
     /// Where it is read in which order the effects came to be.
     #[serde(default)]
     pub order: Option<OrderSource>,
@@ -113,6 +118,33 @@ pub enum Listing {
         /// the name of the field.
         identity: Locator,
     },
+    /// Documents of a MongoDB collection.
+    Mongodb {
+        /// `mongodb://user:password@host/database`.
+        url: Template,
+        /// The database, unless the address names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        database: Option<String>,
+        /// The collection.
+        collection: String,
+        /// What is asked of it.
+        ask: Ask,
+        /// How long the answer may take.
+        timeout: Span,
+        /// Where the identity stands in a document.
+        identity: Locator,
+    },
+    /// Messages of a RabbitMQ queue, which stay there.
+    AmqpQueue {
+        /// The broker.
+        url: Template,
+        /// The queue.
+        queue: String,
+        /// How long a look may take.
+        timeout: Span,
+        /// Where the identity stands in a message.
+        identity: Locator,
+    },
     /// Lines of a file.
     Ndjson {
         /// The file.
@@ -148,6 +180,8 @@ impl Listing {
             Self::Sql { .. } => "sql",
             Self::RedisStream { .. } => "redis_stream",
             Self::RedisKey { .. } => "redis_key",
+            Self::Mongodb { .. } => "mongodb",
+            Self::AmqpQueue { .. } => "amqp_queue",
             Self::Ndjson { .. } => "ndjson",
             Self::Http { .. } => "http",
             Self::Command { .. } => "command",
@@ -161,6 +195,8 @@ impl Listing {
             Self::Sql { url: address, .. }
             | Self::RedisStream { url: address, .. }
             | Self::RedisKey { url: address, .. }
+            | Self::Mongodb { url: address, .. }
+            | Self::AmqpQueue { url: address, .. }
             | Self::Ndjson { file: address, .. }
             | Self::Http { url: address, .. } => Some(address),
             Self::Command { .. } => None,
@@ -179,6 +215,8 @@ impl Listing {
             Self::Sql { identity, .. }
             | Self::RedisStream { identity, .. }
             | Self::RedisKey { identity, .. }
+            | Self::Mongodb { identity, .. }
+            | Self::AmqpQueue { identity, .. }
             | Self::Ndjson { identity, .. }
             | Self::Http { identity, .. }
             | Self::Command { identity, .. } => identity.clone(),

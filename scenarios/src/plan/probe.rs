@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
+use super::ask::Ask;
 use crate::program::Program;
 use crate::series::SeriesInfo;
 use crate::template::Template;
@@ -127,6 +128,36 @@ pub enum ProbeKind {
         #[serde(default)]
         scraped: Option<Scraped>,
     },
+    /// Queues of RabbitMQ, and who consumes them.
+    RabbitmqQueues {
+        /// The management API.
+        management: Template,
+        /// The virtual host.
+        vhost: String,
+        /// The queues.
+        queues: Vec<String>,
+    },
+    /// What a MongoDB collection has: a number, or labelled numbers.
+    Mongodb {
+        /// `mongodb://user:password@host/database`.
+        url: Template,
+        /// The database, unless the address names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        database: Option<String>,
+        /// The collection.
+        collection: String,
+        /// What is asked of it.
+        ask: Ask,
+        /// How long the answer may take.
+        timeout: Span,
+        /// Whether the number only rises.
+        counter: bool,
+        /// What the number is measured in.
+        unit: Unit,
+        /// Whether the number counts what waits to be done.
+        #[serde(default)]
+        waits: bool,
+    },
     /// How many elements Redis keys have.
     RedisKeys {
         /// The server.
@@ -184,6 +215,39 @@ const RABBITMQ: &[SeriesInfo] = &[
     counter("connections_opened", "connections opened since the node started"),
     gauge("messages_ready", Unit::Count, "messages ready in all queues").paced(),
     gauge("messages_unacked", Unit::Count, "messages delivered and not yet acknowledged").paced(),
+];
+
+/// Series of [`ProbeKind::RabbitmqQueues`]: of each queue, labelled with its name, of
+/// each consumer, labelled with the name that its client gave, and of all of them.
+const RABBITMQ_QUEUES: &[SeriesInfo] = &[
+    gauge("depth", Unit::Count, "messages of a queue, ready and unacked; 0 before it exists")
+        .paced(),
+    gauge("ready", Unit::Count, "messages of a queue that nobody was given").paced(),
+    gauge("unacked", Unit::Count, "messages of a queue given to a consumer and not acknowledged")
+        .paced(),
+    gauge("consumers", Unit::Count, "consumers of a queue"),
+    counter("published", "messages published to a queue, as old as the broker's statistics"),
+    counter("delivered", "messages delivered from a queue, as old as the broker's statistics"),
+    counter("redelivered", "of these, those that were not the first time"),
+    counter(
+        "acked",
+        "messages of a queue that were acknowledged, as old as the broker's statistics",
+    ),
+    gauge(
+        "consumer_unacked",
+        Unit::Count,
+        "unacked messages of a consumer (of its channel), as old as the broker's statistics",
+    )
+    .paced(),
+    gauge("total_depth", Unit::Count, "messages of all queues").paced(),
+    gauge("max_depth", Unit::Count, "messages of the queue that has most").paced(),
+    gauge("total_consumers", Unit::Count, "consumers of all queues"),
+    gauge(
+        "max_consumer_unacked",
+        Unit::Count,
+        "unacked messages of the consumer that has most, as old as the broker's statistics",
+    )
+    .paced(),
 ];
 
 /// Series of [`ProbeKind::Process`], labelled with the process's name.
@@ -250,8 +314,8 @@ const REDIS_STREAMS: &[SeriesInfo] = &[
     gauge("max_backlog", Unit::Count, "backlog of the stream that has most").paced(),
 ];
 
-/// Series of [`ProbeKind::Sql`] and [`ProbeKind::Promql`], as the reference
-/// shows them.
+/// Series of [`ProbeKind::Sql`], [`ProbeKind::Mongodb`] and [`ProbeKind::Promql`],
+/// as the reference shows them.
 const SQL: &[SeriesInfo] = &[gauge(
     "value",
     Unit::Count,
@@ -296,6 +360,8 @@ pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
     ("sql", SQL),
     ("prometheus", PROMETHEUS),
     ("promql", SQL),
+    ("rabbitmq_queues", RABBITMQ_QUEUES),
+    ("mongodb", SQL),
     ("redis_keys", REDIS_KEYS),
     ("command", COMMAND),
 ];
@@ -316,6 +382,8 @@ impl ProbeKind {
             | Self::Sql { .. }
             | Self::Prometheus { .. }
             | Self::Promql { .. }
+            | Self::RabbitmqQueues { .. }
+            | Self::Mongodb { .. }
             | Self::RedisKeys { .. }
             | Self::Command { .. } => None,
         }
@@ -334,6 +402,8 @@ impl ProbeKind {
             Self::Sql { .. } => "sql",
             Self::Prometheus { .. } => "prometheus",
             Self::Promql { .. } => "promql",
+            Self::RabbitmqQueues { .. } => "rabbitmq_queues",
+            Self::Mongodb { .. } => "mongodb",
             Self::RedisKeys { .. } => "redis_keys",
             Self::Command { .. } => "command",
         }
@@ -349,7 +419,10 @@ impl ProbeKind {
             Self::Health { .. } => HEALTH.to_vec(),
             Self::Logs { .. } => LOGS.to_vec(),
             Self::RedisStreams { .. } => REDIS_STREAMS.to_vec(),
-            Self::Sql { counter, unit, waits, .. } | Self::Promql { counter, unit, waits, .. } => {
+            Self::RabbitmqQueues { .. } => RABBITMQ_QUEUES.to_vec(),
+            Self::Sql { counter, unit, waits, .. }
+            | Self::Mongodb { counter, unit, waits, .. }
+            | Self::Promql { counter, unit, waits, .. } => {
                 let info = gauge("value", *unit, "the number that the query gives");
                 let paced = info.paced || *waits || self.is_of_durations();
                 vec![SeriesInfo { counter: *counter, paced, ..info }]

@@ -18,6 +18,21 @@ pub(super) fn decoded(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "its percent-encoded bytes are no UTF-8".to_owned())
 }
 
+/// Writes everything percent-encoded that may mean something in an address.
+#[cfg(feature = "mongodb")]
+pub(crate) fn encoded(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                written.push(char::from(byte));
+            }
+            byte => written.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    written
+}
+
 fn byte_of(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()

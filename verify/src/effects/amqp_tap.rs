@@ -11,11 +11,9 @@
 //! ends when what was in the queue as the load ended has been read, and nothing
 //! of this run has come for a while.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
@@ -23,13 +21,14 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer};
-use scenarios::locator::{Locator, Record};
+use scenarios::locator::Locator;
 use scenarios::redact::redact;
 use services::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::message::Message;
 use super::order;
 use crate::history::{Order, Seen};
 
@@ -312,7 +311,7 @@ impl Reader {
 
     /// Takes down one message.
     fn take(&mut self, delivery: &Delivery) {
-        let message = Message(&delivery.properties, &delivery.data);
+        let message = Message::of(delivery);
         let Some(text) = self.spec.identity.find(&message) else {
             self.other += 1;
             return;
@@ -363,50 +362,4 @@ impl Reader {
         });
         self.seen
     }
-}
-
-/// A message with its properties.
-struct Message<'a>(&'a BasicProperties, &'a [u8]);
-
-impl Record for Message<'_> {
-    fn whole(&self) -> Option<Cow<'_, [u8]>> {
-        Some(Cow::Borrowed(self.1))
-    }
-
-    fn property(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let properties = self.0;
-        let text = match name {
-            "message_id" => properties.message_id(),
-            "correlation_id" => properties.correlation_id(),
-            "type" => properties.kind(),
-            "app_id" => properties.app_id(),
-            "user_id" => properties.user_id(),
-            "reply_to" => properties.reply_to(),
-            "content_type" => properties.content_type(),
-            _ => return None,
-        };
-        text.as_ref().map(|text| Cow::Borrowed(text.as_str().as_bytes()))
-    }
-
-    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        match self.0.headers().as_ref()?.inner().get(name)? {
-            AMQPValue::LongString(text) => Some(Cow::Borrowed(text.as_bytes())),
-            AMQPValue::ShortString(text) => Some(Cow::Borrowed(text.as_str().as_bytes())),
-            AMQPValue::ByteArray(bytes) => Some(Cow::Borrowed(bytes.as_slice())),
-            AMQPValue::Boolean(truth) => Some(written(truth)),
-            AMQPValue::ShortShortInt(number) => Some(written(number)),
-            AMQPValue::ShortShortUInt(number) => Some(written(number)),
-            AMQPValue::ShortInt(number) => Some(written(number)),
-            AMQPValue::ShortUInt(number) => Some(written(number)),
-            AMQPValue::LongInt(number) => Some(written(number)),
-            AMQPValue::LongUInt(number) => Some(written(number)),
-            AMQPValue::Timestamp(number) => Some(written(number)),
-            AMQPValue::LongLongInt(number) => Some(written(number)),
-            _ => None,
-        }
-    }
-}
-
-fn written(value: &dyn std::fmt::Display) -> Cow<'static, [u8]> {
-    Cow::Owned(value.to_string().into_bytes())
 }

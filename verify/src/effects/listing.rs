@@ -1,6 +1,6 @@
-//! Effects as a list of identities that can be read again and again: rows of a
-//! database, entries of a stream, elements of a key, lines of a file, of an
-//! answer or of a program.
+//! Effects as a list of identities that can be read again and again: rows or
+//! documents of a database, entries of a stream, elements of a key, messages of a
+//! queue, lines of a file, of an answer or of a program.
 //!
 //! A list is read in one pass, one identity at a time, into compressed bitmaps;
 //! neither the list nor the operations are ever in memory as such. Passes are
@@ -9,8 +9,10 @@
 //! letters. What is missing then is waited for until the time is up; should
 //! effects still be coming, the source says that it did not see the end.
 
+mod amqp_queue;
 mod clock;
 mod lines;
+mod mongodb;
 mod redis_key;
 mod redis_stream;
 mod sql;
@@ -89,6 +91,10 @@ impl List {
             Listing::Sql { query, .. } => format!("{address}, {}", query.trim()),
             Listing::RedisStream { stream, .. } => format!("{address}, stream {stream}"),
             Listing::RedisKey { key, .. } => format!("{address}, key {key}"),
+            Listing::Mongodb { collection, ask, .. } => {
+                format!("{address}, collection {collection}, {ask}")
+            }
+            Listing::AmqpQueue { queue, .. } => format!("{address}, queue {queue}"),
             Listing::Ndjson { .. } | Listing::Http { .. } | Listing::Command { .. } => address,
         }
     }
@@ -136,6 +142,8 @@ impl List {
         let absent = (!is_there).then(|| match &self.kind {
             Listing::RedisStream { stream, .. } => format!("stream {stream}"),
             Listing::RedisKey { key, .. } => format!("key {key}"),
+            Listing::Mongodb { collection, .. } => format!("collection {collection}"),
+            Listing::AmqpQueue { queue, .. } => format!("queue {queue}"),
             _ => format!("a table of {}", self.place()),
         });
         Ok(Reading { nameless: other, absent })
@@ -174,6 +182,13 @@ impl List {
             }
             Listing::RedisStream { stream, .. } => redis_stream::read(address, stream, take).await,
             Listing::RedisKey { key, .. } => redis_key::read(address, key, take).await,
+            Listing::Mongodb { database, collection, ask, timeout, .. } => {
+                let database = database.as_deref();
+                mongodb::read(address, database, collection, ask, timeout.0, take).await
+            }
+            Listing::AmqpQueue { queue, timeout, .. } => {
+                amqp_queue::read(address, queue, timeout.0, take).await
+            }
             Listing::Ndjson { .. } => lines::read_file(address, take).await.map(|()| true),
             Listing::Http { .. } => lines::read_url(address, take).await.map(|()| true),
             Listing::Command { timeout, .. } => {
@@ -187,7 +202,11 @@ impl List {
         match &self.kind {
             Listing::RedisKey { key, .. } => redis_key::is_ordered(self.address(), key).await,
             Listing::Sql { .. } => Err("rows have no order without a query for it".to_owned()),
-            Listing::RedisStream { .. }
+            // What is read is sorted, or the file would not have been taken.
+            Listing::Mongodb { .. }
+            // The first one in is the first one out, and they stay so.
+            | Listing::AmqpQueue { .. }
+            | Listing::RedisStream { .. }
             | Listing::Ndjson { .. }
             | Listing::Http { .. }
             | Listing::Command { .. } => Ok(()),

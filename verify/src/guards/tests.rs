@@ -32,6 +32,8 @@ redis_streams = { url = "redis://192.0.2.1", streams = ["s"] }
 sql = { url = "postgres://192.0.2.1/db", query = "DELETE FROM t", timeout = "1s", counter = false, unit = "count" }
 prometheus = { urls = ["http://192.0.2.1/metrics"], metrics = {} }
 promql = { url = "http://192.0.2.1", query = "up", counter = false, unit = "count" }
+rabbitmq_queues = { management = "http://192.0.2.1:15672", vhost = "/", queues = ["q"] }
+mongodb = { url = "mongodb://192.0.2.1/db", collection = "c", ask = { count = { filter = "{}" } }, timeout = "1s", counter = false, unit = "count" }
 redis_keys = { url = "redis://192.0.2.1", keys = ["k"] }
 command = { run = "curl ${target.far}", timeout = "1s", series = {} }
 "#;
@@ -47,6 +49,8 @@ const LISTINGS: &str = r#"
 sql = { url = "postgres://192.0.2.1/db", query = "DELETE FROM t", timeout = "1s" }
 redis_stream = { url = "redis://192.0.2.1", stream = "s", field = "id" }
 redis_key = { url = "redis://192.0.2.1", key = "k", identity = "/id" }
+mongodb = { url = "mongodb://192.0.2.1/db", collection = "c", ask = { find = {} }, timeout = "1s", identity = "field:id" }
+amqp_queue = { url = "amqp://192.0.2.1", queue = "q", timeout = "1s", identity = "message_id" }
 ndjson = { file = "/var/far" }
 http = { url = "http://192.0.2.1" }
 command = { run = "curl ${target.far}", timeout = "1s", identity = "/id" }
@@ -277,6 +281,8 @@ fn case_of_probe(kind: &ProbeKind) -> Case {
         | ProbeKind::Sql { .. }
         | ProbeKind::Prometheus { .. }
         | ProbeKind::Promql { .. }
+        | ProbeKind::RabbitmqQueues { .. }
+        | ProbeKind::Mongodb { .. }
         | ProbeKind::RedisKeys { .. } => Case::Free,
         ProbeKind::Command { .. } => Case::Before,
     }
@@ -290,9 +296,10 @@ fn case_of_source(source: &EffectsSource) -> Case {
             Listing::Sql { .. }
             | Listing::RedisStream { .. }
             | Listing::RedisKey { .. }
+            | Listing::Mongodb { .. }
             | Listing::Ndjson { .. }
             | Listing::Http { .. } => Case::Free,
-            Listing::Command { .. } => Case::Before,
+            Listing::AmqpQueue { .. } | Listing::Command { .. } => Case::Before,
         },
     }
 }
@@ -339,6 +346,7 @@ fn every_kind_of_source_only_reads_or_is_refused_where_nobody_allowed_it() {
         at: None,
         dead_at: None,
         aggregate: None,
+        tries: None,
         order: None,
         settle: Span::seconds(1),
     };

@@ -155,7 +155,12 @@ impl Rule {
         // What somebody's query or metric says may be anything.
         let is_known = !matches!(
             kind,
-            Some(ProbeKind::Sql { .. } | ProbeKind::Promql { .. } | ProbeKind::Prometheus { .. })
+            Some(
+                ProbeKind::Sql { .. }
+                    | ProbeKind::Mongodb { .. }
+                    | ProbeKind::Promql { .. }
+                    | ProbeKind::Prometheus { .. }
+            )
         );
         let is_countable = info.counter
             || (is_known && matches!(info.unit, Unit::Count | Unit::Bytes | Unit::Seconds));

@@ -347,13 +347,13 @@ impl<'a> Series<'a> {
         self.disturbed.iter().any(|span| span.from <= to && from <= span.to)
     }
 
-    /// Whether the totals of the broker tell that connections changed about
-    /// then.
+    /// Whether the totals of the broker tell that connections, or consumers, changed
+    /// about then.
     fn has_closed(&self, at: f64) -> bool {
         if !matches!(self.lifetimes, Lifetimes::Passing) {
             return false;
         }
-        ["connections", "connections_opened"].iter().any(|total| {
+        ["connections", "connections_opened", "total_consumers"].iter().any(|total| {
             let name = format!("{}.{total}", self.probe);
             let samples = self.history.samples.get(&name).into_iter().flatten();
             let about = samples.filter(|sample| (sample.at - at).abs() <= TOTALS_WITHIN);
@@ -400,6 +400,8 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
             ProbeKind::Rabbitmq { .. }
             | ProbeKind::RedisStreams { .. }
             | ProbeKind::RedisKeys { .. }
+            | ProbeKind::RabbitmqQueues { .. }
+            | ProbeKind::Mongodb { .. }
             | ProbeKind::Sql { .. }
             | ProbeKind::Command { .. },
         ) => false,

@@ -31,6 +31,34 @@ pub(super) async fn look(url: &str, exchange: &str, queue: Option<&str>) -> Resu
     looked
 }
 
+/// Looks at a queue whose messages are read.
+pub(super) async fn queue(url: &str, queue: &str) -> Result<(), Found> {
+    let address = Service::Amqp.address(url).map_err(services::Trouble::from)?;
+    let connection = services::amqp::connect(&address, "preflight", PATIENCE).await?;
+    let looked = async {
+        let channel = connection.create_channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        channel.queue_declare(queue.into(), passive, FieldTable::default()).await
+    };
+    let told = match looked.await {
+        Ok(found) => match found.consumer_count() {
+            0 => Ok(()),
+            count => Err(Found::Doubt(format!(
+                "queue {queue:?} has {count} consumers now; it can be read when it has none"
+            ))),
+        },
+        Err(error) if is_missing(&error) => Err(Found::Doubt(format!(
+            "queue {queue:?} does not exist (yet) at {}",
+            address.shown()
+        ))),
+        Err(error) => {
+            Err(services::amqp::trouble(&address, "a passive declaration", &error).into())
+        }
+    };
+    let _ = connection.close(200, "done".into()).await;
+    told
+}
+
 enum Missing {
     Exchange(lapin::Error),
     Queue(String, lapin::Error),

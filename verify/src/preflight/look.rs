@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use scenarios::plan::effects::OrderSource;
 use scenarios::plan::probe::{Metric, Scraped};
-use scenarios::plan::{EffectsSource, Listing, Plan, ProbeKind, Transport};
+use scenarios::plan::{Ask, EffectsSource, Listing, Plan, ProbeKind, Transport};
 use scenarios::template::Template;
 use services::{Address, AddressError, Service};
 
@@ -33,6 +33,12 @@ pub(super) enum Wants<'a> {
     Key(&'a str),
     /// An exchange, and perhaps a queue.
     Exchange { exchange: &'a str, queue: Option<String> },
+    /// A queue whose messages are read.
+    Queue(&'a str),
+    /// Queues of a virtual host.
+    Queues { vhost: &'a str, queues: &'a [String] },
+    /// A collection, and what is asked of it.
+    Documents { database: Option<&'a str>, collection: &'a str, ask: &'a Ask },
     /// A health endpoint.
     Health,
     /// What a query of a Prometheus server reads.
@@ -44,10 +50,15 @@ pub(super) enum Wants<'a> {
 impl Look<'_> {
     /// The address as the service reads it.
     pub(super) fn read(&self, text: &str) -> Result<Address, AddressError> {
-        match self.service {
+        let address = match self.service {
             Service::Http => services::http::split(text).map(|(address, _)| address),
             service => service.address(text),
+        };
+        let address = address?;
+        if let Wants::Documents { database, .. } = &self.wants {
+            services::mongodb::database_or(&address, *database)?;
         }
+        Ok(address)
     }
 }
 
@@ -81,6 +92,13 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
             }
             ProbeKind::Promql { url, query, scraped, .. } => {
                 add(Service::Prometheus, url, Wants::Promql { query, scraped: scraped.as_ref() });
+            }
+            ProbeKind::RabbitmqQueues { management, vhost, queues } => {
+                add(Service::Management, management, Wants::Queues { vhost, queues });
+            }
+            ProbeKind::Mongodb { url, database, collection, ask, .. } => {
+                let database = database.as_deref();
+                add(Service::Mongodb, url, Wants::Documents { database, collection, ask });
             }
             ProbeKind::RedisKeys { url, keys } => {
                 for key in keys {
@@ -139,6 +157,11 @@ fn listed(what: String, listing: &Listing) -> Option<Look<'_>> {
             (Service::Redis, url, Wants::Streams { streams, group: None })
         }
         Listing::RedisKey { url, key, .. } => (Service::Redis, url, Wants::Key(key)),
+        Listing::Mongodb { url, database, collection, ask, .. } => {
+            let database = database.as_deref();
+            (Service::Mongodb, url, Wants::Documents { database, collection, ask })
+        }
+        Listing::AmqpQueue { url, queue, .. } => (Service::Amqp, url, Wants::Queue(queue)),
         Listing::Http { url, .. } => (Service::Http, url, Wants::Nothing),
         Listing::Ndjson { .. } | Listing::Command { .. } => return None,
     };

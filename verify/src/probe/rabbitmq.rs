@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use scenarios::redact::redact;
 use serde::Deserialize;
-use services::{AddressError, OWN, Service};
+use services::OWN;
 
 use super::ProbeError;
+use crate::management::{Management, failed};
 use crate::observe::ProbeObserver;
 
 /// Connections are asked for at most so often: the answer is as long as the
@@ -28,12 +29,6 @@ pub(super) struct Rabbitmq {
     metrics: Option<String>,
     management: Option<Management>,
     connections_asked: Option<Instant>,
-}
-
-struct Management {
-    base: String,
-    user: String,
-    password: String,
 }
 
 #[derive(Deserialize)]
@@ -89,11 +84,7 @@ impl Rabbitmq {
         management: Option<&str>,
     ) -> Result<Self, ProbeError> {
         let http = reqwest::Client::builder().timeout(super::PATIENCE).build()?;
-        let management = management.map(|address| {
-            let address = Service::Management.address(address)?;
-            let (user, password) = services::management::credentials(&address);
-            Ok::<_, AddressError>(Management { base: address.base(), user, password })
-        });
+        let management = management.map(|address| Management::new(address, super::PATIENCE));
         let management = management.transpose()?;
         Ok(Self { http, metrics, management, connections_asked: None })
     }
@@ -126,15 +117,7 @@ impl Rabbitmq {
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
-        let management = self.management.as_ref().ok_or("no management API")?;
-        let url = format!("{}{path}", management.base);
-        let request = self.http.get(&url).basic_auth(&management.user, Some(&management.password));
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        let json = match answer {
-            Ok(answer) => answer.json().await,
-            Err(error) => Err(error),
-        };
-        json.map_err(|error| failed(&url, error))
+        self.management.as_ref().ok_or("no management API")?.json(path).await
     }
 
     async fn prometheus_totals(&self, url: &str, observer: &ProbeObserver) -> Result<(), String> {
@@ -216,11 +199,6 @@ impl Rabbitmq {
         send_channels(observer, counted.collect());
         Ok(())
     }
-}
-
-/// What went wrong at an address, without its password.
-fn failed(url: &str, error: reqwest::Error) -> String {
-    format!("{}: {}", redact(url), super::whole(&error.without_url()))
 }
 
 impl Connection {

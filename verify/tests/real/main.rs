@@ -8,6 +8,7 @@ mod folder;
 mod live;
 mod preflight;
 mod probes;
+mod queues;
 mod roles;
 mod scraped;
 mod support;

@@ -41,6 +41,7 @@ struct Reads {
     order: bool,
     times: bool,
     dead_times: bool,
+    tries: bool,
     aggregate: bool,
 }
 
@@ -50,6 +51,7 @@ impl Reads {
             order: effects.order.is_some(),
             times: effects.at.is_some(),
             dead_times: effects.dead_at.is_some(),
+            tries: effects.tries.is_some(),
             aggregate: effects.aggregate.is_some(),
         }
     }
@@ -205,6 +207,7 @@ impl Names {
             Kind::Fault => self.find_item(context, "fault", "faults", link),
             Kind::Effects
             | Kind::Ordered
+            | Kind::Tried
             | Kind::Aggregates
             | Kind::TimedEffects
             | Kind::TimedDead => self.find_source(context, link),
@@ -254,6 +257,10 @@ impl Names {
             Kind::Ordered => (!reads.order).then_some((
                 "reads no order",
                 "give the table of its kind order = …: where the key of an effect stands, or for sql a query",
+            )),
+            Kind::Tried => (!reads.tries).then_some((
+                "does not read how often a dead letter was tried",
+                "give [effects.dead] tries = …: where the number stands, such as \"header:x-retry-count\"",
             )),
             Kind::TimedEffects => (!reads.times).then_some((
                 "does not read when an effect came to be",

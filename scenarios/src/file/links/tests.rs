@@ -34,9 +34,12 @@ fn word(kind: Kind) -> &'static str {
         Kind::Phase => "phase",
         Kind::Workload | Kind::Timed | Kind::Compared => "workload",
         Kind::Fault => "fault",
-        Kind::Effects | Kind::Ordered | Kind::Aggregates | Kind::TimedEffects | Kind::TimedDead => {
-            "effects"
-        }
+        Kind::Effects
+        | Kind::Ordered
+        | Kind::Tried
+        | Kind::Aggregates
+        | Kind::TimedEffects
+        | Kind::TimedDead => "effects",
         Kind::Check | Kind::LiveCheck => "check",
         Kind::Level | Kind::Counter => "series",
     }

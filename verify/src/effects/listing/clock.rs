@@ -23,7 +23,14 @@ pub(super) async fn offset(kind: &Listing, address: &str) -> Option<ClockOffset>
     match kind {
         Listing::Sql { .. } => of_postgres(address).await,
         Listing::RedisStream { .. } | Listing::RedisKey { .. } => of_redis(address).await,
-        Listing::Ndjson { .. } | Listing::Http { .. } | Listing::Command { .. } => None,
+        Listing::Mongodb { .. } => {
+            let told = crate::mongodb::clock_of(address).await.ok()?;
+            Some(ClockOffset { offset_ms: told.ms, error_ms: told.error_ms })
+        }
+        Listing::AmqpQueue { .. }
+        | Listing::Ndjson { .. }
+        | Listing::Http { .. }
+        | Listing::Command { .. } => None,
     }
 }
 

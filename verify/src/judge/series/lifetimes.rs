@@ -24,6 +24,18 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         Some(ProbeKind::RedisKeys { keys, .. }) if last != "total_length" => {
             Lifetimes::Whole(keys.iter().map(String::as_str).collect())
         }
+        Some(ProbeKind::RabbitmqQueues { queues, .. })
+            if matches!(last, "depth" | "ready" | "unacked" | "consumers") =>
+        {
+            Lifetimes::Whole(queues.iter().map(String::as_str).collect())
+        }
+        // Before its first message a queue has no figures.
+        Some(ProbeKind::RabbitmqQueues { .. })
+            if matches!(last, "published" | "delivered" | "redelivered" | "acked") =>
+        {
+            Lifetimes::Staying
+        }
+        Some(ProbeKind::RabbitmqQueues { .. }) if last == "consumer_unacked" => Lifetimes::Passing,
         Some(ProbeKind::Rabbitmq { .. })
             if matches!(last, "connection_channels" | "client_connections") =>
         {
@@ -33,6 +45,7 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
         Some(
             ProbeKind::Sql { .. }
+            | ProbeKind::Mongodb { .. }
             | ProbeKind::Prometheus { .. }
             | ProbeKind::Promql { .. }
             | ProbeKind::Command { .. },
@@ -40,6 +53,7 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         Some(
             ProbeKind::RedisStreams { .. }
             | ProbeKind::RedisKeys { .. }
+            | ProbeKind::RabbitmqQueues { .. }
             | ProbeKind::Rabbitmq { .. }
             | ProbeKind::Process { .. }
             | ProbeKind::Pods { .. }

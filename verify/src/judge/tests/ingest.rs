@@ -25,6 +25,7 @@ fn dead_letters(allowed: DeadLetters) -> CheckKind {
         source: "rows".to_owned(),
         workloads: names(&["publish"]),
         dead_letters: allowed,
+        tries: None,
     })
 }
 

@@ -257,6 +257,7 @@ fn stored_once(scene: &mut Scene) -> Finding {
         source: "rows".to_owned(),
         workloads: names(&["publish"]),
         dead_letters: DeadLetters::None,
+        tries: None,
     }))
 }
 

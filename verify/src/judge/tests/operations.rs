@@ -131,6 +131,7 @@ fn effects() -> CheckKind {
         source: "queue".to_owned(),
         workloads: names(&["publish"]),
         dead_letters: DeadLetters::None,
+        tries: None,
     })
 }
 

@@ -327,6 +327,7 @@ fn a_workload_whose_effects_are_lost_blames_nobody() {
             source: "rows".to_owned(),
             workloads: names(&["publish", "other"]),
             dead_letters: DeadLetters::None,
+            tries: None,
         })
     };
     let scene = |twice: bool| {

@@ -49,6 +49,7 @@ fn scene(fate: impl Fn(u64) -> Fate, lie: impl FnOnce(&mut Aggregates)) -> Scene
             identity: Locator::default(),
         }),
         dead: None,
+        tries: None,
         order: None,
         at: None,
         dead_at: None,
