@@ -92,6 +92,11 @@ pub trait Record {
     fn field(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
+
+    /// What is held against a schema: JSON, if it follows.
+    fn document(&self) -> Option<Cow<'_, [u8]>> {
+        self.whole()
+    }
 }
 
 /// A record that is nothing but a text.

@@ -60,6 +60,8 @@ pub struct Order {
     pub again: String,
     /// What is known before the run and may not be written down.
     pub secrets: Secrets,
+    /// What of the plan is probably not meant as it is written.
+    pub doubts: Vec<String>,
     /// Whether the lab's scratch folder is kept.
     pub keep: bool,
 }
@@ -124,7 +126,7 @@ pub async fn conduct(
         seconds: begun.elapsed().as_secs_f64(),
     };
     let told = writer.event(ready).and_then(|()| {
-        standing.warnings.iter().try_for_each(|text| {
+        order.doubts.iter().chain(&standing.warnings).try_for_each(|text| {
             progress.warning(text);
             writer.event(Event::Warning { text: text.clone() })
         })

@@ -3,3 +3,4 @@
 pub mod amqp_tap;
 pub mod listing;
 pub mod order;
+pub mod schema;

@@ -167,6 +167,9 @@ pub enum Event {
         /// What became of the reading of the order, where it is read.
         #[serde(default)]
         order: Option<PartRead>,
+        /// What became of holding its records against the schema, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<PartRead>,
         /// What did not exist when it was read, in words.
         #[serde(default)]
         absent: Vec<String>,

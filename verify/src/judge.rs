@@ -44,6 +44,7 @@ mod ratio;
 mod recovery;
 mod rises;
 mod rising;
+mod schema;
 mod series;
 mod so_far;
 mod speed;
@@ -202,6 +203,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Drain(check) => drain::judge(check, plan, history),
         CheckKind::Recovery(check) => recovery::judge(check, plan, history),
         CheckKind::Equal(check) => equal::judge(check, plan, history),
+        CheckKind::Schema(check) => schema::judge(check, history),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::links::Links;
 use crate::locator::{Locator, Part};
 use crate::plan::effects::{Listing, OrderKey, OrderQuery, OrderSource};
-use crate::plan::{Effects, EffectsSource};
+use crate::plan::{Effects, EffectsSource, SchemaFile};
 use crate::read::{At, Table};
 use crate::template::Template;
 use crate::units::Span;
@@ -108,6 +108,10 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
             table.one_of("dead", [("sql", sql), stream, key, ndjson, http, command])
         },
     );
+    let schema = table.opt(
+        "schema",
+        "A file with the JSON Schema (2020-12 or 7) that every record must follow, as check schema judges: of a message its body, of a row its first column, of an entry of a stream its fields. Dead letters are not looked at. Relative to the scenario's folder, or to a folder there of the scenario's name.",
+    );
     let settle = table.or(
         "settle",
         "How long after the load the effect of what was acknowledged may take.",
@@ -120,7 +124,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         routing_key: String::new(),
         identity: Locator::default(),
     });
-    Effects { name: name.to_owned(), source, dead: dead.flatten(), order, settle }
+    let schema = schema.map(SchemaFile::at);
+    Effects { name: name.to_owned(), source, dead: dead.flatten(), order, schema, settle }
 }
 
 fn sql(table: &mut Table<'_, '_>) -> Listing {

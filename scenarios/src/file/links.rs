@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Effects,
     /// A source of effects that gives an order.
     Ordered,
+    /// A source of effects whose records must follow a schema.
+    Contracted,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

@@ -80,7 +80,7 @@ impl Effects {
     /// What all of its parts do where they look. The order is asked for in a
     /// session that only reads.
     pub fn accesses(&self) -> impl Iterator<Item = Access<'_>> {
-        let Self { name: _, source, dead, order: _, settle: _ } = self;
+        let Self { name: _, source, dead, order: _, schema: _, settle: _ } = self;
         std::iter::once(source.access()).chain(dead.iter().map(Listing::access))
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
+use super::schema_file::SchemaFile;
 use crate::locator::{Locator, Part};
 use crate::program::Program;
 use crate::template::Template;
@@ -23,6 +24,9 @@ pub struct Effects {
     /// Where it is read in which order the effects came to be.
     #[serde(default)]
     pub order: Option<OrderSource>,
+    /// What each of its records must follow, but those of poison and dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaFile>,
     /// How long after the load a missing effect is waited for.
     #[serde(default = "default_settle")]
     pub settle: Span,

@@ -9,6 +9,7 @@ use strum::VariantNames;
 
 use super::data::Data;
 use super::route::Route;
+use super::schema_file::SchemaFile;
 use super::shape::Shape;
 use crate::pointer::Pointer;
 use crate::program::Program;
@@ -55,6 +56,9 @@ pub struct Workload {
     /// A file that holds the body, in place of the transport's.
     #[serde(default)]
     pub body_file: Option<String>,
+    /// What its bodies must follow, but those of poison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaFile>,
     /// How an operation reaches the system.
     pub transport: Transport,
 }

@@ -216,6 +216,28 @@ speed = { series = "service.errors", phases = ["load"], max = "1/s", poison = { 
 
 With `until` the counter is judged only while no poison is under way: when all that had come due was given up. Errors at such times are the system's own, whatever the number of retries is, and too many of them are violated. Not seen are errors that only come while poison is under way, such as a whole batch that fails because of one message; give `each` to bound them. Where poison is under way nearly always the check is inconclusive, unless all errors together are few enough: give a smaller share of poison, or a longer run.
 
+## What messages and documents must look like
+
+A contract is a JSON Schema in a file (draft 2020-12, or 7 where its `$schema` says so), beside the scenario or in a folder there of the scenario's name. A source of effects with a `schema` has each of its records held against it: of a message its body, of a row its first column (`select row_to_json(m) from messages m`, with `identity = "/id"`), of an entry of a stream its fields as an object of texts, of a hash the value, of a line the line. What is no JSON departs from it. The check `schema` says how many may:
+
+```toml
+[[effects]]
+name = "documents"
+schema = "document.schema.json"
+sql = { url = "${target.database}", query = "select body from documents", identity = "/id" }
+
+[[check]]
+name = "documents-follow-the-contract"
+title = "every document follows the contract"
+schema = { source = "documents", at_least = 100 }
+```
+
+Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned; where no record shows of which run it is, all are judged. The schema becomes part of the plan, so that a run can be judged anywhere.
+
+With a `schema` of its own a workload is looked at before the load: some dozen of the bodies that it will send must follow, or the run does not begin (`verify lint` looks as well), and poison that follows is a warning.
+
+Formats such as `date-time` are demanded; one that nobody knows is a warning. Nothing is ever fetched: a `$ref` leads to a place in the same file (`#/$defs/item`). Patterns have neither look-around nor back-references, so that none takes for ever.
+
 ## A new version beside the stable one
 
 A balancer sends a part of the traffic to a new version, and each answer says in a header which version gave it. With `split` the load keeps apart what each of them answered: `users.canary` and `users.stable` are workloads of their own then, of which the counts `due` (what they answered), `acked`, `failed`, `indeterminate` and `unsuccessful` and the response times are known. What nobody answered is neither's. Without such a header two workloads, each with a URL of its own, do as well. Values with dots are added up: `canary.read` and `canary.write` give `users.canary.read`, `users.canary.write` and, together, `users.canary`, so that one header says version and route.

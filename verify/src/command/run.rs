@@ -68,7 +68,7 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     };
     preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
         .map_err(Failure::usage)?;
-    files::check(&plan).map_err(Failure::usage)?;
+    let doubts = files::check(&plan).map_err(Failure::usage)?;
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
@@ -90,7 +90,7 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
-    let order = Order { run, plan, targets, again, secrets, keep: args.keep };
+    let order = Order { run, plan, targets, again, secrets, doubts, keep: args.keep };
     let result = execute(&order, &folder, &progress);
     progress.finish();
     let interrupted = match result {

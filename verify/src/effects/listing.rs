@@ -25,7 +25,8 @@ use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 
 use super::order;
-use crate::history::{Dead, Order, Seen, SeenWorkload};
+use super::schema::Inspector;
+use crate::history::{Conformity, Dead, Order, Seen, SeenWorkload};
 use crate::signal::Cancel;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
@@ -108,13 +109,25 @@ impl List {
         are_dead: bool,
         mut take: impl FnMut(&str, &dyn Record),
     ) -> Result<Reading, String> {
-        let (mut found, mut other) = (0_u64, 0_u64);
-        let mut each = |record: &dyn Record| match self.identity.find(record) {
-            Some(text) => {
-                found += 1;
-                take(&text, record);
+        let each = |text: Option<&str>, record: &dyn Record| {
+            if let Some(text) = text {
+                take(text, record);
             }
-            None => other += 1,
+        };
+        self.read_each(are_dead, each).await
+    }
+
+    /// Hands over each record, whether there is an identity in it or not.
+    async fn read_each(
+        &self,
+        are_dead: bool,
+        mut take: impl FnMut(Option<&str>, &dyn Record),
+    ) -> Result<Reading, String> {
+        let (mut found, mut other) = (0_u64, 0_u64);
+        let mut each = |record: &dyn Record| {
+            let text = self.identity.find(record);
+            *(if text.is_some() { &mut found } else { &mut other }) += 1;
+            take(text.as_deref(), record);
         };
         let is_there = self.read_records(are_dead, &mut each).await?;
         if found == 0 && other > 0 {
@@ -209,6 +222,8 @@ pub struct Spec {
     pub dead: Option<List>,
     /// The order.
     pub order: Option<OrderOf>,
+    /// What records are held against.
+    pub schema: Option<Inspector>,
     /// How long a missing effect is waited for.
     pub settle: Duration,
     /// The run whose operations are looked for.
@@ -242,16 +257,14 @@ impl Spec {
                     let shape = shape(&seen);
                     let is_stable = before == Some(shape);
                     if is_stable && (is_late || is_complete(&seen, ledgers)) {
-                        seen.order = self.read_order().await;
-                        return Ok(seen);
+                        return Ok(self.with_details(seen).await);
                     }
                     if is_late && before.is_some() {
                         seen.blind = Some(format!(
                             "effects were still coming {} s after the load",
                             begun.elapsed().as_secs()
                         ));
-                        seen.order = self.read_order().await;
-                        return Ok(seen);
+                        return Ok(self.with_details(seen).await);
                     }
                     before = Some(shape);
                 }
@@ -307,6 +320,21 @@ impl Spec {
                 seen.foreign.push(text.to_owned());
             }
         }
+    }
+
+    /// What is read once, when the system is quiet.
+    async fn with_details(&self, seen: Seen) -> Seen {
+        Seen { order: self.read_order().await, schema: self.read_schema().await, ..seen }
+    }
+
+    async fn read_schema(&self) -> Option<Conformity> {
+        let inspector = self.schema.as_ref()?;
+        let mut found = Conformity::default();
+        let read = self.effects.read_each(false, |text, record| {
+            inspector.take(text, record, &mut found);
+        });
+        found.trouble = read.await.err();
+        Some(found)
     }
 
     async fn read_order(&self) -> Option<Order> {

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
 use crate::event::{Event, RECORD, Stamped, Written};
-use crate::history::{Ordered, Sample, Seen, SeenWorkload};
+use crate::history::{Conformity, Ordered, Sample, Seen, SeenWorkload};
 
 /// The open files of a run that is going on.
 pub struct Writer {
@@ -251,7 +251,28 @@ impl Writer {
             })?;
             files.push((path, text));
         }
+        if let Some(schema) = &seen.schema {
+            files.push(self.schema(source, schema)?);
+        }
         self.files(files)
+    }
+
+    /// How the records of a source follow its schema, as it is written. What records say is
+    /// masked.
+    fn schema(
+        &self,
+        source: &str,
+        schema: &Conformity,
+    ) -> Result<(PathBuf, Vec<u8>), FolderError> {
+        let path = self.folder.schema_of(source);
+        let garbled = |error: serde_json::Error| FolderError::Garbled {
+            path: path.clone(),
+            why: error.to_string(),
+        };
+        let mut value = serde_json::to_value(schema).map_err(garbled)?;
+        self.secrets.hide_in(&mut value);
+        let text = serde_json::to_vec(&value).map_err(garbled)?;
+        Ok((path, text))
     }
 
     /// Writes whole files, and their digests into the events: they say nothing

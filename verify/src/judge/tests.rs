@@ -14,6 +14,7 @@ mod poison;
 mod record;
 mod run;
 mod scene;
+mod schema;
 mod scraped;
 mod series;
 mod so_far;

@@ -11,7 +11,7 @@ use verify::effects::order::Reader;
 use verify::event::{Event, PartRead, WorkloadSummary};
 use verify::folder::write::Writer;
 use verify::folder::{Folder, read};
-use verify::history::{Dead, Order, Sample, Seen, SeenWorkload};
+use verify::history::{Conformity, Dead, Departure, Order, Sample, Seen, SeenWorkload, Tally};
 use verify::judge::judge;
 
 const SCENARIO: &str = r#"
@@ -177,6 +177,18 @@ fn a_folder_tells_what_was_judged() {
             trouble: None,
         }),
         order: Some(Order { workloads: reader.finish(), trouble: None }),
+        schema: Some(Conformity {
+            own: Tally {
+                checked: 499,
+                invalid: 1,
+                examples: vec![Departure {
+                    identity: Some("r/publish/7".to_owned()),
+                    at: "/content".to_owned(),
+                    what: "\"content\" is missing".to_owned(),
+                }],
+            },
+            ..Conformity::default()
+        }),
         ..Seen::default()
     };
     writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
@@ -190,6 +202,7 @@ fn a_folder_tells_what_was_judged() {
         workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
         order: Some(PartRead::default()),
+        schema: Some(PartRead::default()),
         absent: Vec::new(),
         nameless: 0,
     };

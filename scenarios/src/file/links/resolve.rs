@@ -31,6 +31,8 @@ struct Names {
     incomparable: BTreeSet<String>,
     /// Sources of effects at which no order is read.
     orderless: BTreeSet<String>,
+    /// Sources of effects without a schema.
+    schemaless: BTreeSet<String>,
     /// The items that are by themselves not part of this run, with the reason.
     out: BTreeMap<Key, Out>,
 }
@@ -130,12 +132,23 @@ impl Names {
         let series = series_of(context, file);
         let orderless = file.effects.iter().filter(|item| item.value.order.is_none());
         let orderless = orderless.map(|item| item.name.value.clone()).collect();
+        let schemaless = file.effects.iter().filter(|item| item.value.schema.is_none());
+        let schemaless = schemaless.map(|item| item.name.value.clone()).collect();
         let split = |item: &Item<crate::plan::Workload>| {
             let name = item.name.value.clone();
             item.value.divisions().map(move |part| (part, name.clone())).collect::<Vec<_>>()
         };
         let splits = file.workloads.iter().flat_map(split).collect();
-        let mut names = Self { items, series, late_checks, incomparable, orderless, splits, out };
+        let mut names = Self {
+            items,
+            series,
+            late_checks,
+            incomparable,
+            orderless,
+            schemaless,
+            splits,
+            out,
+        };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -188,6 +201,15 @@ impl Names {
                 if found.is_some() && self.orderless.contains(&link.name.value) {
                     let message = format!("no order is read at {:?}", link.name.value);
                     let help = "give the table of its kind order = …: where the key of an effect stands, or for sql a query";
+                    context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
+                }
+                found
+            }
+            Kind::Contracted => {
+                let found = self.find_item(context, "effects", "sources of effects", link);
+                if found.is_some() && self.schemaless.contains(&link.name.value) {
+                    let message = format!("the records of {:?} have no schema", link.name.value);
+                    let help = "give the [[effects]] schema = \"FILE\": what they must follow";
                     context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
                 }
                 found

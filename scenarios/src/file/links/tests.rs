@@ -34,7 +34,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Phase => "phase",
         Kind::Workload | Kind::Timed | Kind::Compared => "workload",
         Kind::Fault => "fault",
-        Kind::Effects | Kind::Ordered => "effects",
+        Kind::Effects | Kind::Ordered | Kind::Contracted => "effects",
         Kind::Check | Kind::LiveCheck => "check",
         Kind::Level | Kind::Counter => "series",
     }

@@ -5,7 +5,7 @@ use reports::record::PhaseRecord;
 use super::lines::whole_lines;
 use super::{Facts, Folder};
 use crate::event::{Event, Stamped};
-use crate::history::{Dead, Flaw, History, Order, Seen, Turn};
+use crate::history::{Conformity, Dead, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -115,6 +115,7 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             workloads,
             dead,
             order,
+            schema,
             absent,
             nameless,
         } => {
@@ -128,6 +129,8 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
                     blind,
                     dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
                     order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
+                    schema: schema
+                        .map(|part| Conformity { trouble: part.error, ..Conformity::default() }),
                     absent,
                     nameless,
                     ..Seen::default()

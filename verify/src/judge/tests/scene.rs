@@ -183,6 +183,7 @@ impl Scene {
             shape: Shape::default(),
             data: None,
             body_file: None,
+            schema: None,
             transport: Transport::Http(Http {
                 url: Template::new("http://127.0.0.1:1/"),
                 method: "POST".to_owned(),
