@@ -6,6 +6,7 @@
 //! are known when it stands; it also keeps secrets out of `plan.toml`.
 
 pub mod access;
+pub mod advice;
 pub mod check;
 pub mod data;
 mod doubts;
@@ -30,6 +31,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use access::Access;
+pub use advice::Advice;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
@@ -91,6 +93,9 @@ pub struct Plan {
     pub effects: Vec<Effects>,
     /// What must hold.
     pub checks: Vec<Check>,
+    /// What to do about the system's size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// What the file asks for and this run cannot do or was told not to do.
     pub left_out: Vec<LeftOut>,
 }

@@ -18,6 +18,7 @@
 
 mod absence;
 mod absent;
+mod advice;
 mod anomalies;
 mod answers;
 mod bound;
@@ -60,7 +61,7 @@ mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reports::record::{Advice, EffectsRecord, Finding, StepRecord, Verdict};
+use reports::record::{Advice, AdviceRecord, EffectsRecord, Finding, StepRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
 use self::opinion::Opinion;
@@ -89,6 +90,8 @@ pub struct Judgement {
     pub anomalies: Vec<Anomalies>,
     /// What to do with a new version at the end of each of its steps.
     pub steps: Vec<StepRecord>,
+    /// What to do about the system's size. No verdict goes by it.
+    pub advised: Vec<AdviceRecord>,
 }
 
 /// Judges a run.
@@ -122,6 +125,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         effects: bench.effects,
         anomalies: bench.anomalies,
         steps: catch_unwind(AssertUnwindSafe(|| steps::steps(plan, history))).unwrap_or_default(),
+        advised: catch_unwind(AssertUnwindSafe(|| advice::all(plan, history))).unwrap_or_default(),
     }
 }
 

@@ -38,6 +38,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         advice: judgement.advice,
         findings: judgement.findings,
         steps: judgement.steps,
+        advised: judgement.advised,
         workloads: workloads(told),
         effects: judgement.effects,
         faults: history.faults.clone(),

@@ -4,8 +4,10 @@
 use serde_json::{Map, Value as Json};
 
 /// Tables are listed in the order in which a file is usually written.
-const ORDER: [&str; 9] =
-    ["params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check"];
+const ORDER: [&str; 10] = [
+    "params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check",
+    "advice",
+];
 
 const INTRODUCTION: &str = r#"# The language of a scenario
 
@@ -55,6 +57,7 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 - *Probes* sample series, named `PROBE.SERIES`. A workload gives series too, named `WORKLOAD.SERIES`, and every run has those of its host, named `host.SERIES`.
 - *Effects* say where it is read what the system did in the end.
 - *Checks* judge. Each has one kind, a table such as `bound` or `ratio`.
+- *Advice* says what to do about the system's size. No verdict goes by it.
 
 ## Placeholders
 
@@ -237,6 +240,31 @@ Judged are the records of this run. Those of other runs are not, nor are dead le
 With a `schema` of its own a workload is looked at before the load: some dozen of the bodies that it will send must follow, or the run does not begin (`verify lint` looks as well), and poison that follows is a warning.
 
 Formats such as `date-time` are demanded; one that nobody knows is a warning. Nothing is ever fetched: a `$ref` leads to a place in the same file (`#/$defs/item`). Patterns have neither look-around nor back-references, so that none takes for ever.
+
+## Advice on the size
+
+What a run showed of how much the system is used can end in advice, which no verdict and no exit code goes by:
+
+```toml
+[[advice]]
+name = "scale-up"
+say = "add workers"
+any = [
+  { series = "queues.total_depth", phases = ["load"], above = 1000, for = "10s" },
+  { latency = "publish", quantile = "95%", phases = ["load"], above = "30s" },
+  { series = "workers.busy", phases = ["load"], above = "80%" },
+]
+
+[[advice]]
+name = "scale-down"
+say = "take workers away"
+all = [
+  { series = "queues.total_depth", phases = ["load"], below = 100 },
+  { series = "workers.busy", phases = ["load"], below = "20%" },
+]
+```
+
+A condition with `for` is met when the series lies beyond the value for so long without a break; one without, when its median over the phases does. Of a series with several labels, such as processes, the average counts at each moment. What was not seen is unknown: with `any` one condition that is met is enough, and with `all` one that is not. `workers.busy`, of a probe `process`, is the share of one processor that a process used since the sample before.
 
 ## A new version beside the stable one
 

@@ -78,6 +78,8 @@ fn describe(plan: &Plan) -> String {
         (check.name.clone(), format!("{}{warning}", check.title))
     });
     section("Checks", checks.collect());
+    let advice = plan.advice.iter().map(|advice| (advice.name.clone(), advice.say.clone()));
+    section("Advice", advice.collect());
     let params = plan.params.iter().map(|(name, value)| {
         let help = plan.param_help.get(name).map_or("", String::as_str);
         let value = if value.is_empty() { "(empty)" } else { value.as_str() };

@@ -116,7 +116,7 @@ fn plan(
 }
 
 /// Whether a plan can be one by which the run is judged: that which it followed,
-/// or one with other checks. What was loaded and broken cannot be changed later.
+/// or one with other checks and advice. What was loaded and broken cannot be changed later.
 fn is_of_run(plan: &Plan, text: &str, followed: &str) -> Result<(), &'static str> {
     if text == followed {
         return Ok(());
@@ -127,6 +127,7 @@ fn is_of_run(plan: &Plan, text: &str, followed: &str) -> Result<(), &'static str
     let Ok(followed) = scenarios::plan_from_toml(followed) else { return Ok(()) };
     let rechecked = Plan {
         checks: followed.checks.clone(),
+        advice: followed.advice.clone(),
         title: followed.title.clone(),
         description: followed.description.clone(),
         ..plan.clone()

@@ -2,6 +2,7 @@
 //! violated and to be inconclusive.
 
 mod absent;
+mod advice;
 mod answers;
 mod away;
 mod canary;

@@ -161,6 +161,7 @@ impl Names {
         names.enter(context, &file.probes);
         names.enter(context, &file.effects);
         names.enter(context, &file.checks);
+        names.enter(context, &file.advice);
         names
     }
 

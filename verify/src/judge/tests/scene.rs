@@ -79,6 +79,7 @@ impl Scene {
             probes: probes.map(probe).to_vec(),
             effects: Vec::new(),
             checks: Vec::new(),
+            advice: Vec::new(),
             left_out: Vec::new(),
         };
         let mut history = History::default();
