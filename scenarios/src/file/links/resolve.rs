@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::{Item, Out};
+use crate::nearest::nearest;
 use crate::read::{Context, nearest_help};
 use crate::series::{HOST, HOST_NAME, SeriesInfo, WORKLOAD};
 use crate::units::Unit;
@@ -33,6 +34,11 @@ struct Names {
     orderless: BTreeSet<String>,
     /// Sources of effects without a schema.
     schemaless: BTreeSet<String>,
+    /// Items of which something could not be read: what they would give is not known, and
+    /// that it is missed is no other mistake.
+    flawed: BTreeSet<Key>,
+    /// Whether something has no name that can be read.
+    has_nameless: bool,
     /// The items that are by themselves not part of this run, with the reason.
     out: BTreeMap<Key, Out>,
 }
@@ -146,6 +152,8 @@ impl Names {
             incomparable,
             orderless,
             schemaless,
+            flawed: BTreeSet::new(),
+            has_nameless: false,
             splits,
             out,
         };
@@ -166,8 +174,15 @@ impl Names {
     }
 
     fn enter<T>(&mut self, context: &Context, items: &[Item<T>]) {
-        for item in items.iter().filter(|item| !item.name.is_placeholder()) {
+        for (number, item) in items.iter().enumerate() {
             let name = &item.name.value;
+            if item.name.is_placeholder() {
+                self.has_nameless = true;
+                continue;
+            }
+            if context.is_flawed(item.kind, number) {
+                self.flawed.insert((item.kind.to_owned(), name.clone()));
+            }
             if !self.items.entry(item.kind).or_default().insert(name.clone()) {
                 let message = format!("a second {} is named {name:?}", item.kind);
                 context.problem(Some(item.name.span.clone()), message, None);
@@ -184,11 +199,14 @@ impl Names {
             Kind::Workload => self.find_item(context, "workload", "workloads", link),
             Kind::Timed => match self.splits.get(&link.name.value) {
                 Some(workload) => Some(("workload".to_owned(), workload.clone())),
-                None => self.find_item(context, "workload", "workloads", link),
+                None => match self.flawed_owner(&link.name.value) {
+                    Some(owner) => Some(owner),
+                    None => self.find_item(context, "workload", "workloads", link),
+                },
             },
             Kind::Compared => {
                 let found = self.find_item(context, "workload", "workloads", link);
-                if found.is_some() && self.incomparable.contains(&link.name.value) {
+                if self.is_sound(&found) && self.incomparable.contains(&link.name.value) {
                     let message = format!("no answers of {:?} are compared", link.name.value);
                     let help = "give its http table same = \"/messageId\", hit or hit_header";
                     context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
@@ -199,7 +217,7 @@ impl Names {
             Kind::Effects => self.find_item(context, "effects", "sources of effects", link),
             Kind::Ordered => {
                 let found = self.find_item(context, "effects", "sources of effects", link);
-                if found.is_some() && self.orderless.contains(&link.name.value) {
+                if self.is_sound(&found) && self.orderless.contains(&link.name.value) {
                     let message = format!("no order is read at {:?}", link.name.value);
                     let help = "give the table of its kind order = …: where the key of an effect stands, or for sql a query";
                     context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
@@ -208,7 +226,7 @@ impl Names {
             }
             Kind::Contracted => {
                 let found = self.find_item(context, "effects", "sources of effects", link);
-                if found.is_some() && self.schemaless.contains(&link.name.value) {
+                if self.is_sound(&found) && self.schemaless.contains(&link.name.value) {
                     let message = format!("the records of {:?} have no schema", link.name.value);
                     let help = "give the [[effects]] schema = \"FILE\": what they must follow";
                     context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
@@ -219,6 +237,17 @@ impl Names {
             Kind::LiveCheck => self.find_live_check(context, link),
             Kind::Level | Kind::Counter => self.find_series(context, link),
         }
+    }
+
+    /// The item that something is a part of by its name, where something of that is lost.
+    fn flawed_owner(&self, name: &str) -> Option<Key> {
+        let of = |kind: &str| (kind.to_owned(), prefix(name).to_owned());
+        [of("probe"), of("workload")].into_iter().find(|owner| self.flawed.contains(owner))
+    }
+
+    /// Whether an item was found of which nothing is lost.
+    fn is_sound(&self, found: &Option<Key>) -> bool {
+        found.as_ref().is_some_and(|key| !self.flawed.contains(key))
     }
 
     fn find_item(
@@ -266,11 +295,24 @@ impl Names {
     fn find_series(&self, context: &Context, link: &Link) -> Option<Key> {
         let name = &link.name.value;
         let Some(source) = self.series.get(name) else {
+            let of_owner = self.series.keys().filter(|other| prefix(other) == prefix(name));
+            let of_owner: Vec<&str> = of_owner.map(String::as_str).collect();
+            if let Some(owner) = self.flawed_owner(name)
+                && nearest(name, &of_owner).is_none()
+            {
+                return Some(owner);
+            }
+            if self.has_nameless && of_owner.is_empty() {
+                return None;
+            }
             let help = self.series_help(name);
             let message = format!("there is no series {name:?}");
             context.problem(Some(link.name.span.clone()), message, help);
             return None;
         };
+        if self.flawed.contains(&source.owner) {
+            return Some(source.owner.clone());
+        }
         if link.kind == Kind::Counter && !source.info.counter {
             let message = format!("{name:?} is a level; here it takes a counter");
             let counters = self
