@@ -190,7 +190,18 @@ fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, 
     let result = on_runtime(|runtime| {
         runtime.block_on(async {
             signal::listen(&cancel).map_err(crashed)?;
-            conduct(order, folder, progress, &cancel).await
+            tokio::select! {
+                done = conduct(order, folder, progress, &cancel) => done,
+                // What stands is taken back by the watchdogs, and the lab is cleared away by
+                // its keeper, as after a kill.
+                () = cancel.hurried() => match folder.latency().exists() {
+                    true => {
+                        progress.warning("asked twice: the report is of what is written by now");
+                        Ok(())
+                    }
+                    false => Err(SetupError::Interrupted.into()),
+                },
+            }
         })
     });
     result.map_err(crashed)?.map(|()| cancel.is_cancelled())
