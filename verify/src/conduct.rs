@@ -141,7 +141,8 @@ pub async fn conduct(
     cleared?;
     let interrupted = cancel.is_cancelled();
     let (seconds, written) = (begun.elapsed().as_secs_f64(), Some(writer.written()));
-    writer.event(Event::RunEnded { interrupted, seconds, written })?;
+    let samples = Some(writer.samples_digest());
+    writer.event(Event::RunEnded { samples, interrupted, seconds, written })?;
     Ok(writer.flush()?)
 }
 
@@ -224,8 +225,8 @@ async fn perform(
             tokio::select! {
                 () = abort(program, &standing.targets, &observer, progress) => {}
                 () = cancel.cancelled() => {
-                    let text = "on_abort was cut off; see that the new version has no traffic.";
-                    observer.event(Event::Warning { text: text.to_owned() });
+                    let error = Some("it was cut off".to_owned());
+                    observer.event(Event::AbortRan { error });
                 }
             }
         }
@@ -286,14 +287,7 @@ async fn abort(
         },
         Err(error) => Err(error.to_string()),
     };
-    let text = match ran {
-        Ok(()) => "on_abort was run, and ended well.".to_owned(),
-        Err(why) => format!(
-            "on_abort failed: {why}. The new version may still have its share of the traffic; \
-             take it away by hand."
-        ),
-    };
-    observer.event(Event::Warning { text });
+    observer.event(Event::AbortRan { error: ran.err() });
 }
 
 /// Has it written down who ends and who is started again.

@@ -35,6 +35,8 @@ pub struct History {
     pub interrupted: bool,
     /// The check that ended it before its time, if one did.
     pub stopped: Option<Stopped>,
+    /// Why the program of `[safety] on_abort` did not do its work, if it did not.
+    pub abort_failed: Option<String>,
     /// When processes started and ended, as far as the lab saw them.
     pub processes: Vec<Turn>,
     /// What is damaged, missing or impossible in the record.

@@ -90,6 +90,10 @@ fn warnings(told: &Told) -> Vec<String> {
             format!("{what}, which probe {owner} looks at, never existed during the run.")
         });
     }
+    if !told.facts.has_ended && told.facts.record >= 3 {
+        let text = "The run did not come to its end, so nothing says whether samples.csv is as it was written.";
+        warnings.push(text.to_owned());
+    }
     for (source, seen) in &told.history.effects {
         let Ok(seen) = seen else { continue };
         let absent = seen.absent.iter();

@@ -40,6 +40,8 @@ pub struct Facts {
     pub plan: Option<(String, String)>,
     /// Whether the run came to its end and wrote everything down.
     pub has_ended: bool,
+    /// The digest of the samples.
+    pub samples: Option<String>,
     /// How much was written.
     pub written: Option<Written>,
     /// The digests of the files that say nothing of their run themselves.

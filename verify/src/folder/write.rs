@@ -30,7 +30,7 @@ pub struct Writer {
     run: String,
     plan: String,
     events: File,
-    samples: BufWriter<File>,
+    samples: Hashed<BufWriter<File>>,
     written: Written,
     hlog: Option<loadgen::hlog::Writer<BufWriter<File>>>,
 }
@@ -58,7 +58,8 @@ impl Writer {
         folder.put(&folder.plan(), text.as_bytes())?;
         let open = |path: PathBuf| File::create(&path).map_err(failed(path));
         let events = open(folder.events())?;
-        let mut samples = BufWriter::new(open(folder.samples())?);
+        let out = BufWriter::new(open(folder.samples())?);
+        let mut samples = Hashed { out, hash: Sha256::new() };
         samples.write_all(b"at,series,label,value\n").map_err(failed(folder.samples()))?;
         let (run, plan) = (run.to_owned(), String::new());
         let written = Written::default();
@@ -102,6 +103,12 @@ impl Writer {
     #[must_use]
     pub const fn written(&self) -> Written {
         self.written
+    }
+
+    /// The digest of the samples that were written so far.
+    #[must_use]
+    pub fn samples_digest(&self) -> String {
+        self.samples.digest()
     }
 
     /// Sets the clock, once it is known when the first phase begins, and opens
@@ -209,8 +216,7 @@ impl Writer {
                 .map_err(failed(path.clone()))?;
         }
         out.flush().map_err(failed(path.clone()))?;
-        let digest = out.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let files = [(self.folder.name_of(&path), digest)].into();
+        let files = [(self.folder.name_of(&path), out.digest())].into();
         self.event(Event::FilesWritten { files })
     }
 
@@ -259,11 +265,7 @@ impl Writer {
 
     /// How the records of a source follow its schema, as it is written. What records say is
     /// masked.
-    fn schema(
-        &self,
-        source: &str,
-        schema: &Conformity,
-    ) -> Result<(PathBuf, Vec<u8>), FolderError> {
+    fn schema(&self, source: &str, schema: &Conformity) -> Result<(PathBuf, Vec<u8>), FolderError> {
         let path = self.folder.schema_of(source);
         let garbled = |error: serde_json::Error| FolderError::Garbled {
             path: path.clone(),
@@ -294,6 +296,13 @@ impl Writer {
 struct Hashed<W> {
     out: W,
     hash: Sha256,
+}
+
+impl<W> Hashed<W> {
+    /// In hexadecimal digits.
+    fn digest(&self) -> String {
+        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl<W: Write> Write for Hashed<W> {

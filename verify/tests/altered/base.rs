@@ -130,7 +130,8 @@ impl Writing<'_> {
         tell(&mut writer, read);
         let written = Some(writer.written());
         let seconds = self.world.end() as f64;
-        tell(&mut writer, Event::RunEnded { interrupted: false, seconds, written });
+        let samples = Some(writer.samples_digest());
+        tell(&mut writer, Event::RunEnded { samples, interrupted: false, seconds, written });
         writer.flush().unwrap();
     }
 

@@ -119,6 +119,17 @@ optional = true
 bound = { series = "ingress.p95", phases = ["load"], max = "100ms" }
 "#;
 
+/// Records of which one departs from the schema.
+fn departing(checked: u64) -> Conformity {
+    let example = Departure {
+        identity: Some("r/publish/7".to_owned()),
+        at: "/content".to_owned(),
+        what: "\"content\" is missing".to_owned(),
+    };
+    let own = Tally { checked, invalid: 1, examples: vec![example] };
+    Conformity { own, ..Conformity::default() }
+}
+
 #[test]
 fn a_folder_tells_what_was_judged() {
     let plan = scenarios::plan("ingest", SCENARIO, &scenarios::Settings::default()).unwrap();
@@ -177,18 +188,7 @@ fn a_folder_tells_what_was_judged() {
             trouble: None,
         }),
         order: Some(Order { workloads: reader.finish(), trouble: None }),
-        schema: Some(Conformity {
-            own: Tally {
-                checked: 499,
-                invalid: 1,
-                examples: vec![Departure {
-                    identity: Some("r/publish/7".to_owned()),
-                    at: "/content".to_owned(),
-                    what: "\"content\" is missing".to_owned(),
-                }],
-            },
-            ..Conformity::default()
-        }),
+        schema: Some(departing(499)),
         ..Seen::default()
     };
     writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
@@ -207,7 +207,9 @@ fn a_folder_tells_what_was_judged() {
         nameless: 0,
     };
     writer.event(event).unwrap();
-    writer.event(Event::RunEnded { interrupted: false, seconds: 20.0, written: None }).unwrap();
+    let samples = Some(writer.samples_digest());
+    let ended = Event::RunEnded { samples, interrupted: false, seconds: 20.0, written: None };
+    writer.event(ended).unwrap();
     writer.flush().unwrap();
 
     let told = read::read(&folder).unwrap();
