@@ -4,6 +4,7 @@
 //! phase, bytes, fractions, counts); texts are written for people. A reader of
 //! version N reads every file whose `schema` is N.
 
+mod advice;
 mod figure;
 mod json;
 mod step;
@@ -14,6 +15,7 @@ use scenarios::plan::{LeftOut, Place, Severity};
 use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
+pub use advice::{AdviceRecord, AdviceState, ConditionRecord};
 pub use json::RecordError;
 pub use step::{GroupScore, StepAdvice, StepRecord};
 
@@ -39,6 +41,9 @@ pub struct Record {
     /// compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
+    /// What to do about the system's size, where the scenario asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advised: Vec<AdviceRecord>,
     /// One for each workload.
     pub workloads: Vec<WorkloadRecord>,
     /// One for each check that joined a ledger with effects.

@@ -4,6 +4,7 @@
 //! between tables (phases, series, workloads) are taken down while reading and
 //! resolved at the end, so that a name may be used before it is defined.
 
+mod advice;
 mod ask;
 mod check;
 mod effects;
@@ -106,6 +107,7 @@ struct File {
     probes: Vec<Item<crate::plan::Probe>>,
     effects: Vec<Item<crate::plan::Effects>>,
     checks: Vec<Item<crate::plan::Check>>,
+    advice: Vec<Item<crate::plan::Advice>>,
 }
 
 /// Reads a scenario file and resolves it into a plan.
@@ -136,6 +138,7 @@ pub fn plan_faults(file: &str, source: &str, settings: &Settings) -> Result<Plan
     plan.probes.clear();
     plan.effects.clear();
     plan.checks.clear();
+    plan.advice.clear();
     plan.left_out.retain(|item| item.kind == "fault");
     Ok(plan)
 }
@@ -260,6 +263,9 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
                 table.some_tables("check", about, why_checks, read)
             }
         },
+        advice: table.tables("advice", "What to do about the system's size, and when.", |table| {
+            item::read(table, "advice", settings, links, advice::read)
+        }),
     }
 }
 
@@ -297,6 +303,7 @@ impl File {
             probes: item::keep(self.probes, &out, &mut left_out),
             effects: item::keep(self.effects, &out, &mut left_out),
             checks: item::keep(self.checks, &out, &mut left_out),
+            advice: item::keep(self.advice, &out, &mut left_out),
             left_out,
         };
         // Where the faults alone are carried out, their command line casts the roles.
@@ -330,7 +337,8 @@ impl File {
             optional.map(|item| (item.kind.to_owned(), item.name.value.clone()))
         }
         let means = of(&self.probes).chain(of(&self.effects)).chain(of(&self.workloads));
-        means.chain(of(&self.faults)).chain(of(&self.checks)).collect()
+        let means = means.chain(of(&self.faults)).chain(of(&self.checks));
+        means.chain(of(&self.advice)).collect()
     }
 
     /// The items that needed the lab for roles alone that somebody plays.
@@ -363,6 +371,7 @@ impl File {
         of(&self.probes, &mut see);
         of(&self.effects, &mut see);
         of(&self.checks, &mut see);
+        of(&self.advice, &mut see);
     }
 
     fn check_duration(&self, context: &Context, settings: &Settings) {

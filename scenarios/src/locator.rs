@@ -108,6 +108,11 @@ pub trait Record {
     fn at(&self, part: &Part, pointer: &Pointer) -> Option<Value> {
         pointer.find_in(&self.part(part)?)
     }
+
+    /// What is held against a schema: JSON, if it follows.
+    fn document(&self) -> Option<Cow<'_, [u8]>> {
+        self.whole()
+    }
 }
 
 /// A record that is nothing but a text.

@@ -16,10 +16,19 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
                 return None;
             }
             let distance = strsim::damerau_levenshtein(name, candidate);
-            (distance <= most).then_some((distance, candidate))
+            // Nor is one meant that only begins alike: slow-lea is no slow-p95.
+            let (rest, of) = behind_the_same(name, candidate);
+            let differs = (rest.max(of) / 2).max(1);
+            (distance <= most.min(differs)).then_some((distance, candidate))
         })
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// How many characters of both stand behind those that both begin with.
+fn behind_the_same(one: &str, other: &str) -> (usize, usize) {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    (one.chars().count() - same, other.chars().count() - same)
 }
 
 /// `did you mean …?`, or the list of what there is when it is short.
@@ -61,6 +70,16 @@ pub fn there_are<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, most:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_begins_alike_is_not_meant() {
+        let variants = ["slow-p95", "slow-tail", "slow-12-percent", "memory-leak"];
+        assert_eq!(nearest("slow-lea", &variants), None);
+        assert_eq!(nearest("slow-tial", &variants), Some("slow-tail"));
+        assert_eq!(nearest("slow-p9", &variants), Some("slow-p95"));
+        assert_eq!(nearest("memory-laek", &variants), Some("memory-leak"));
+        assert_eq!(nearest("slow-lea", &["slow-leak", "slow-tail"]), Some("slow-leak"));
+    }
 
     #[test]
     fn what_is_most_alike_comes_first() {

@@ -6,6 +6,7 @@
 //! are known when it stands; it also keeps secrets out of `plan.toml`.
 
 pub mod access;
+pub mod advice;
 pub mod ask;
 pub mod check;
 pub mod data;
@@ -19,6 +20,7 @@ pub mod probe;
 pub mod role;
 pub mod route;
 pub mod safety;
+pub mod schema_file;
 mod secrets;
 pub mod shape;
 pub mod system;
@@ -30,6 +32,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use access::Access;
+pub use advice::Advice;
 pub use ask::Ask;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use effects::{Effects, EffectsSource, Listing};
@@ -41,6 +44,7 @@ pub use probe::{Probe, ProbeKind};
 pub use role::Role;
 pub use route::Route;
 pub use safety::Safety;
+pub use schema_file::SchemaFile;
 pub use shape::Shape;
 pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
@@ -91,6 +95,9 @@ pub struct Plan {
     pub effects: Vec<Effects>,
     /// What must hold.
     pub checks: Vec<Check>,
+    /// What to do about the system's size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// What the file asks for and this run cannot do or was told not to do.
     pub left_out: Vec<LeftOut>,
 }
@@ -105,6 +112,39 @@ impl Plan {
                 *file = folder.join(&*file).display().to_string();
             }
         }
+        for schema in self.schemas_mut() {
+            schema.file = folder.join(&schema.file).display().to_string();
+        }
+    }
+
+    /// Takes in the JSON Schemas that the plan names; `read` gives the text of a file.
+    ///
+    /// # Errors
+    /// Every one that cannot be read, a line each.
+    pub fn read_schemas(
+        &mut self,
+        mut read: impl FnMut(&str) -> Result<String, String>,
+    ) -> Result<(), String> {
+        let mut wrong = Vec::new();
+        for schema in self.schemas_mut() {
+            match read(&schema.file) {
+                Ok(text) => schema.text = text,
+                Err(why) => wrong.push(format!("schema {}: {why}", schema.file)),
+            }
+        }
+        wrong.dedup();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+
+    /// The JSON Schemas of its workloads and its sources of effects.
+    pub fn schemas(&self) -> impl Iterator<Item = &SchemaFile> {
+        let workloads = self.workloads.iter().filter_map(|workload| workload.schema.as_ref());
+        workloads.chain(self.effects.iter().filter_map(|effects| effects.schema.as_ref()))
+    }
+
+    fn schemas_mut(&mut self) -> impl Iterator<Item = &mut SchemaFile> {
+        let workloads = self.workloads.iter_mut().filter_map(|workload| workload.schema.as_mut());
+        workloads.chain(self.effects.iter_mut().filter_map(|effects| effects.schema.as_mut()))
     }
 
     /// Has every check that can be judged while the run goes on end it; false where there

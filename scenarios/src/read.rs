@@ -21,7 +21,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::field::{Field, Scalar};
 
+use crate::nearest::nearest;
 pub(crate) use crate::nearest::nearest_help;
+use crate::problem::Problem;
 pub(crate) use context::{Cast, Context, Param, Part};
 
 struct Known {
@@ -40,6 +42,9 @@ pub(crate) struct Table<'a, 's> {
     known: Vec<Known>,
     /// The tables of which exactly one must be there.
     one_of: Vec<&'static str>,
+    /// Problems of a key that is missing, with the key of the file that may be meant for it:
+    /// where nobody asks for that, it is the mistake.
+    meant: Vec<(String, Problem)>,
 }
 
 /// A value with its place, which later checks across tables point at.
@@ -66,12 +71,14 @@ impl<T> At<T> {
 
 impl<'a, 's> Table<'a, 's> {
     pub(crate) fn new(context: &'a Context, source: &'a DeTable<'s>, span: Range<usize>) -> Self {
-        Self { context, source: Some(source), span, known: Vec::new(), one_of: Vec::new() }
+        let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
+        Self { context, source: Some(source), span, known, one_of, meant }
     }
 
     /// A table of which only the shape is asked.
     pub(crate) fn described(context: &'a Context) -> Self {
-        Self { context, source: None, span: 0..0, known: Vec::new(), one_of: Vec::new() }
+        let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
+        Self { context, source: None, span: 0..0, known, one_of, meant }
     }
 
     /// Whether this is a description, or goes on after a problem.
@@ -90,10 +97,21 @@ impl<'a, 's> Table<'a, 's> {
         self.source?.get(key)
     }
 
-    fn missing(&self, what: &str, key: &str, help: &str) {
-        if !self.is_described() {
-            let message = format!("the {what} {key:?} is missing");
-            self.context.problem(Some(self.head()), message, as_note(help));
+    fn missing(&mut self, what: &str, key: &str, help: &str) {
+        if self.is_described() {
+            return;
+        }
+        self.context.lose();
+        let message = format!("the {what} {key:?} is missing");
+        let mut unknown = self.unknown();
+        match unknown.find(|(name, ..)| nearest(name, &[key]).is_some()) {
+            None => self.context.problem(Some(self.head()), message, as_note(help)),
+            Some((name, ..)) => {
+                let problem = Problem { message, help: as_note(help), span: Some(self.head()) };
+                let name = name.to_owned();
+                drop(unknown);
+                self.meant.push((name, problem));
+            }
         }
     }
 
@@ -273,6 +291,14 @@ impl<'a, 's> Table<'a, 's> {
     }
 
     fn scalar<T: Field>(&self, value: &Spanned<DeValue<'s>>, absent: &Cell<bool>) -> Option<T> {
+        let read = self.scalar_of(value, absent);
+        if read.is_none() {
+            self.context.lose();
+        }
+        read
+    }
+
+    fn scalar_of<T: Field>(&self, value: &Spanned<DeValue<'s>>, absent: &Cell<bool>) -> Option<T> {
         let span = value.span();
         let scalar = match value.get_ref() {
             DeValue::String(text) => {
@@ -355,9 +381,17 @@ impl<'a, 's> Table<'a, 's> {
 
     /// Reports the keys that nobody asked for and gives the table's schema.
     pub(crate) fn finish(self) -> Json {
+        let unknown: BTreeSet<&str> = self.unknown().map(|(name, ..)| name).collect();
+        for (name, problem) in &self.meant {
+            if !unknown.contains(name.as_str()) {
+                let Problem { message, help, span } = problem.clone();
+                self.context.problem(span, message, help);
+            }
+        }
         for (name, what, span) in self.unknown() {
             let keys = self.known.iter().map(|known| known.key.as_str());
             let help = nearest_help(name, keys, "known keys");
+            self.context.lose();
             self.context.problem(Some(span), format!("unknown {what} {name:?}"), help);
         }
         let required: Vec<&str> =

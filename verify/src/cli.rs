@@ -128,6 +128,9 @@ pub enum Command {
         /// Prints the scenario file itself
         #[arg(long)]
         source: bool,
+        /// Prints a file that a shipped scenario names, such as a JSON Schema
+        #[arg(long, value_name = "FILE", conflicts_with = "source")]
+        file: Option<String>,
     },
     /// Checks a scenario file without running it
     Lint {

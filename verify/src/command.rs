@@ -21,11 +21,14 @@ use scenarios::redact::Secrets;
 use scenarios::{Plan, Settings, suite};
 
 use crate::exit::Failure;
+use crate::files;
 
 /// The text of a scenario, and what messages call it.
 struct Source {
     file: String,
     text: String,
+    /// Its name, where it is a shipped one: its files are in the program.
+    shipped: Option<&'static str>,
 }
 
 /// Finds a scenario: a shipped one by its name, or a file.
@@ -34,11 +37,11 @@ fn source(scenario: &str) -> Result<Source, Failure> {
     if !is_file {
         let shipped = suite::find(scenario).map_err(Failure::usage)?;
         let file = format!("{}.toml", shipped.name);
-        return Ok(Source { file, text: shipped.source.to_owned() });
+        return Ok(Source { file, text: shipped.source.to_owned(), shipped: Some(shipped.name) });
     }
     let text = std::fs::read_to_string(scenario)
         .map_err(|error| Failure::usage(format!("cannot read the scenario {scenario}: {error}")))?;
-    Ok(Source { file: scenario.to_owned(), text })
+    Ok(Source { file: scenario.to_owned(), text, shipped: None })
 }
 
 /// The values of `--set`.
@@ -58,9 +61,20 @@ fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
         let shown = problems.render(wants_color(&std::io::stderr()));
         Failure::rendered(shown.trim_end().to_owned())
     })?;
+    if let Some(shipped) = source.shipped {
+        let read = |file: &str| {
+            suite::file(shipped, file).map(str::to_owned).ok_or("it is not shipped".to_owned())
+        };
+        plan.read_schemas(read).map_err(Failure::usage)?;
+    }
     let folder = Path::new(&source.file).parent().unwrap_or(Path::new(""));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     plan.anchor(&folder);
+    if source.shipped.is_none() {
+        let name = plan.name.clone();
+        let read = plan.read_schemas(|file| files::schema(Path::new(file), &name));
+        read.map_err(|why| Failure::usage(format!("{}: {why}", source.file)))?;
+    }
     Ok(plan)
 }
 

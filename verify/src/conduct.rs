@@ -61,6 +61,8 @@ pub struct Order {
     pub again: String,
     /// What is known before the run and may not be written down.
     pub secrets: Secrets,
+    /// What of the plan is probably not meant as it is written.
+    pub doubts: Vec<String>,
     /// Whether the lab's scratch folder is kept.
     pub keep: bool,
 }
@@ -125,7 +127,7 @@ pub async fn conduct(
         seconds: begun.elapsed().as_secs_f64(),
     };
     let told = writer.event(ready).and_then(|()| {
-        standing.warnings.iter().try_for_each(|text| {
+        order.doubts.iter().chain(&standing.warnings).try_for_each(|text| {
             progress.warning(text);
             writer.event(Event::Warning { text: text.clone() })
         })
@@ -140,7 +142,8 @@ pub async fn conduct(
     cleared?;
     let interrupted = cancel.is_cancelled();
     let (seconds, written) = (begun.elapsed().as_secs_f64(), Some(writer.written()));
-    writer.event(Event::RunEnded { interrupted, seconds, written })?;
+    let samples = Some(writer.samples_digest());
+    writer.event(Event::RunEnded { samples, interrupted, seconds, written })?;
     Ok(writer.flush()?)
 }
 
@@ -223,8 +226,8 @@ async fn perform(
             tokio::select! {
                 () = abort(program, &standing.targets, &observer, progress) => {}
                 () = cancel.cancelled() => {
-                    let text = "on_abort was cut off; see that the new version has no traffic.";
-                    observer.event(Event::Warning { text: text.to_owned() });
+                    let error = Some("it was cut off".to_owned());
+                    observer.event(Event::AbortRan { error });
                 }
             }
         }
@@ -287,14 +290,7 @@ async fn abort(
         },
         Err(error) => Err(error.to_string()),
     };
-    let text = match ran {
-        Ok(()) => "on_abort was run, and ended well.".to_owned(),
-        Err(why) => format!(
-            "on_abort failed: {why}. The new version may still have its share of the traffic; \
-             take it away by hand."
-        ),
-    };
-    observer.event(Event::Warning { text });
+    observer.event(Event::AbortRan { error: ran.err() });
 }
 
 /// Has it written down who ends and who is started again.

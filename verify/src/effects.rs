@@ -6,4 +6,5 @@ pub mod listing;
 mod message;
 pub mod offered;
 pub mod order;
+pub mod schema;
 pub mod times;

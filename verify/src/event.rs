@@ -126,6 +126,11 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// The program of `[safety] on_abort` was run, or should have been.
+    AbortRan {
+        /// Why it did not do its work, if it did not.
+        error: Option<String>,
+    },
     /// A stop condition was met: nothing more is broken, what was is taken back,
     /// and the run ends.
     RunStopped {
@@ -167,6 +172,9 @@ pub enum Event {
         /// What became of the reading of the order, where it is read.
         #[serde(default)]
         order: Option<PartRead>,
+        /// What became of holding its records against the schema, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<PartRead>,
         /// What did not exist when it was read, in words.
         #[serde(default)]
         absent: Vec<String>,
@@ -185,6 +193,9 @@ pub enum Event {
     },
     /// The run is over and everything is cleared away.
     RunEnded {
+        /// The SHA-256 of `samples.csv`, in hexadecimal digits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        samples: Option<String>,
         /// Whether it was ended before its time.
         interrupted: bool,
         /// How long it took in all, in seconds.
@@ -216,8 +227,9 @@ impl Event {
 /// The version of the record, raised when it tells more of itself: from 1 on
 /// samples and latencies carry the run's identity, every source of effects has a
 /// file for each workload, and the last event says how much was written; from 2
-/// on the events have the digest of every file of ledgers and effects.
-pub const RECORD: u32 = 2;
+/// on the events have the digest of every file of ledgers and effects, from 3 on that of
+/// the samples, in the last event.
+pub const RECORD: u32 = 3;
 
 /// How much a run has written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

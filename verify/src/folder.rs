@@ -186,6 +186,12 @@ impl Folder {
         self.ledger().join(format!("{source}.aggregates.ndjson"))
     }
 
+    /// How the records of a source follow its schema.
+    #[must_use]
+    pub fn schema_of(&self, source: &str) -> PathBuf {
+        self.ledger().join(format!("{source}.schema.json"))
+    }
+
     /// Every anomalous identity, in full.
     #[must_use]
     pub fn evidence(&self) -> PathBuf {

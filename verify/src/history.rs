@@ -35,6 +35,8 @@ pub struct History {
     pub interrupted: bool,
     /// The check that ended it before its time, if one did.
     pub stopped: Option<Stopped>,
+    /// Why the program of `[safety] on_abort` did not do its work, if it did not.
+    pub abort_failed: Option<String>,
     /// When processes started and ended, as far as the lab saw them.
     pub processes: Vec<Turn>,
     /// What is damaged, missing or impossible in the record.
@@ -281,6 +283,8 @@ pub struct Seen {
     pub dead: Option<Dead>,
     /// In which order the effects came to be, where that is read.
     pub order: Option<Order>,
+    /// How its records follow its schema, where it has one.
+    pub schema: Option<Conformity>,
     /// What did not exist when it was read, in words: `stream orders.dead`.
     pub absent: Vec<String>,
     /// Records in which no identity was found, beside others that have one.
@@ -384,6 +388,47 @@ pub struct Dead {
     pub workloads: BTreeMap<String, RoaringTreemap>,
     /// Why the dead letters could not be read.
     pub trouble: Option<String>,
+}
+
+/// How the records of a source follow its schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conformity {
+    /// Records of this run, without those of poison.
+    pub own: Tally,
+    /// Records of which nothing says of which run they are.
+    pub unnamed: Tally,
+    /// Records of other runs, which were not held against it.
+    pub foreign: u64,
+    /// Records of operations that the load poisoned, which were not either.
+    pub poison: u64,
+    /// Why nothing is known of it.
+    #[serde(skip)]
+    pub trouble: Option<String>,
+}
+
+/// Records that were held against a schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    /// How many.
+    pub checked: u64,
+    /// How many depart from it.
+    pub invalid: u64,
+    /// The first of these.
+    pub examples: Vec<Departure>,
+}
+
+/// A record that departs from a schema.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Departure {
+    /// What was found where the identity is looked for.
+    pub identity: Option<String>,
+    /// The place in the record, a JSON pointer; empty for the whole.
+    pub at: String,
+    /// What is wrong there.
+    pub what: String,
 }
 
 /// In which order effects came to be.

@@ -18,6 +18,7 @@
 
 mod absence;
 mod absent;
+mod advice;
 mod aggregate;
 mod anomalies;
 mod answers;
@@ -46,6 +47,7 @@ mod ratio;
 mod recovery;
 mod rises;
 mod rising;
+mod schema;
 mod series;
 mod so_far;
 mod speed;
@@ -61,7 +63,7 @@ mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reports::record::{Advice, EffectsRecord, Finding, StepRecord, Verdict};
+use reports::record::{Advice, AdviceRecord, EffectsRecord, Finding, StepRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
 use self::opinion::Opinion;
@@ -90,6 +92,8 @@ pub struct Judgement {
     pub anomalies: Vec<Anomalies>,
     /// What to do with a new version at the end of each of its steps.
     pub steps: Vec<StepRecord>,
+    /// What to do about the system's size. No verdict goes by it.
+    pub advised: Vec<AdviceRecord>,
 }
 
 /// Judges a run.
@@ -123,6 +127,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         effects: bench.effects,
         anomalies: bench.anomalies,
         steps: catch_unwind(AssertUnwindSafe(|| steps::steps(plan, history))).unwrap_or_default(),
+        advised: catch_unwind(AssertUnwindSafe(|| advice::all(plan, history))).unwrap_or_default(),
     }
 }
 
@@ -206,6 +211,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Drain(check) => drain::judge(check, plan, history),
         CheckKind::Recovery(check) => recovery::judge(check, plan, history),
         CheckKind::Equal(check) => equal::judge(check, plan, history),
+        CheckKind::Schema(check) => schema::judge(check, history),
     }
 }
 

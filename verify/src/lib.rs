@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod conduct;
+mod contract;
 pub mod effects;
 pub mod event;
 pub mod exit;

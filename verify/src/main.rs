@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         None => command::run::run(&cli.run),
         Some(Command::List) => command::list::list(),
-        Some(Command::Show { scenario, source }) => command::show::show(&scenario, source),
+        Some(Command::Show { scenario, source, file }) => {
+            command::show::show(&scenario, source, file.as_deref())
+        }
         Some(Command::Lint { files }) => command::lint::lint(&files),
         Some(Command::Recheck { run, json }) => command::recheck::recheck(&run, json),
         Some(Command::Compare(asked)) => command::compare::compare(&asked),

@@ -18,8 +18,8 @@ pub enum Observed {
         /// The value.
         sample: Sample,
     },
-    /// Anything else.
-    Event(Event),
+    /// Anything else, which is rare and large.
+    Event(Box<Event>),
 }
 
 /// The sending end: stamps what a probe sees.
@@ -58,7 +58,7 @@ impl Observer {
 
     /// Sends an event.
     pub fn event(&self, event: Event) {
-        self.send(Observed::Event(event));
+        self.send(Observed::Event(Box::new(event)));
     }
 }
 

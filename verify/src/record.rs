@@ -38,6 +38,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         advice: judgement.advice,
         findings: judgement.findings,
         steps: judgement.steps,
+        advised: judgement.advised,
         workloads: workloads(told),
         effects: judgement.effects,
         faults: history.faults.clone(),
@@ -88,6 +89,10 @@ fn warnings(told: &Told) -> Vec<String> {
         } else {
             format!("{what}, which probe {owner} looks at, never existed during the run.")
         });
+    }
+    if !told.facts.has_ended && told.facts.record >= 3 {
+        let text = "The run did not come to its end, so nothing says whether samples.csv is as it was written.";
+        warnings.push(text.to_owned());
     }
     for (source, seen) in &told.history.effects {
         let Ok(seen) = seen else { continue };

@@ -1,4 +1,5 @@
-//! Signals: the first one ends the run in good order, the second one at once.
+//! Signals: the first one ends the run in good order, the second one without waiting for
+//! anything but the report, the third one at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +14,13 @@ use crate::exit;
 pub struct Cancel {
     flag: Arc<AtomicBool>,
     sender: Arc<watch::Sender<bool>>,
+    hurry: Arc<watch::Sender<bool>>,
 }
 
 impl Default for Cancel {
     fn default() -> Self {
-        Self { flag: Arc::default(), sender: Arc::new(watch::channel(false).0) }
+        let sender = || Arc::new(watch::channel(false).0);
+        Self { flag: Arc::default(), sender: sender(), hurry: sender() }
     }
 }
 
@@ -42,10 +45,29 @@ impl Cancel {
 
     /// Waits until the end is asked for.
     pub async fn cancelled(&self) {
-        let mut receiver = self.sender.subscribe();
-        // The sender lives as long as `self`, so this cannot fail.
-        let _ = receiver.wait_for(|cancelled| *cancelled).await;
+        is_set(&self.sender).await;
     }
+
+    /// Asks for the end once more: nothing is waited for any longer.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+
+    /// Waits until the end is asked for once more.
+    pub async fn hurried(&self) {
+        is_set(&self.hurry).await;
+    }
+
+    /// How often the end was asked for, up to two times.
+    fn times(&self) -> u32 {
+        u32::from(self.is_cancelled()) + u32::from(*self.hurry.borrow())
+    }
+}
+
+async fn is_set(sender: &watch::Sender<bool>) {
+    let mut receiver = sender.subscribe();
+    // Whoever waits holds the sender, so this cannot fail.
+    let _ = receiver.wait_for(|is_set| *is_set).await;
 }
 
 /// Listens for SIGINT, SIGTERM and SIGHUP.
@@ -58,12 +80,12 @@ pub fn listen(cancel: &Cancel) -> std::io::Result<()> {
         let cancel = cancel.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                if cancel.is_cancelled() {
-                    // Whoever asks twice does not want to wait. The keeper of
-                    // the lab clears away by itself.
-                    std::process::exit(i32::from(exit::INTERRUPTED));
+                match cancel.times() {
+                    0 => cancel.cancel(),
+                    1 => cancel.hurry(),
+                    // The keeper of the lab clears away by itself.
+                    _ => std::process::exit(i32::from(exit::INTERRUPTED)),
                 }
-                cancel.cancel();
             }
         });
     }

@@ -5,6 +5,7 @@
 //! a content security policy forbids what would slip through.
 
 mod about;
+mod advised;
 mod axis;
 mod chart;
 mod checks;
@@ -39,6 +40,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     tally(out, record)?;
     contents(out, record)?;
     advice(out, record)?;
+    advised::write(out, record)?;
     steps::write(out, record)?;
     checks::write(out, record)?;
     load::write(out, record)?;
@@ -113,6 +115,7 @@ fn tally(out: &mut String, record: &Record) -> Result {
 /// Links to the sections that this page has.
 fn contents(out: &mut String, record: &Record) -> Result {
     let sections = [
+        ("advised", "Advice", !record.advised.is_empty()),
         ("steps", "Steps", !record.steps.is_empty()),
         ("checks", "Checks", !record.findings.is_empty()),
         ("load", "Load", !record.workloads.is_empty()),

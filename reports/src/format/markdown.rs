@@ -50,6 +50,9 @@ fn head(out: &mut String, record: &Record) -> Result {
         writeln!(out, "\n> **{}**", inline(&advice.what))?;
         advice.because.iter().try_for_each(|because| writeln!(out, "> - {}", inline(because)))?;
     }
+    for advice in text::advised(record) {
+        writeln!(out, "\n> Advice: {}", inline(&advice))?;
+    }
     for warning in &record.warnings {
         writeln!(out, "\n> Note: {}", inline(warning))?;
     }

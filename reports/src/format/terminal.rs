@@ -39,6 +39,10 @@ fn head(page: &mut Page, record: &Record) {
             page.hanging("  ", "-", Style::new(), 2, because);
         }
     }
+    for advice in text::advised(record) {
+        page.blank();
+        page.hanging("", "Advice:", Style::new().bold(), 8, &advice);
+    }
 }
 
 /// The colour of a standing; its word is always written beside it.

@@ -1,7 +1,7 @@
 //! Words and figures as every rendering writes them.
 
 use crate::record::{
-    AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, StepRecord,
+    AdviceState, AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, StepRecord,
     WorkloadRecord,
 };
 use scenarios::plan::Place;
@@ -297,6 +297,12 @@ pub(super) fn started(record: &Record) -> String {
 /// On one line: line feeds and runs of spaces become one space.
 pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `scale-up: add workers (workers.busy above 80% in load: median 92%)`, of what is advised.
+pub(super) fn advised(record: &Record) -> impl Iterator<Item = String> {
+    let given = record.advised.iter().filter(|advice| advice.state == AdviceState::Given);
+    given.map(|advice| format!("{}: {} ({})", advice.name, advice.say, advice.because()))
 }
 
 /// `hold · score 92: errors 100, latency 75 · …`.

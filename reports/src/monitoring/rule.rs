@@ -76,7 +76,8 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
         | CheckKind::Order(_)
         | CheckKind::Drain(_)
         | CheckKind::Recovery(_)
-        | CheckKind::Equal(_)) => Err(format!("{} check: needs a run", kind.word())),
+        | CheckKind::Equal(_)
+        | CheckKind::Schema(_)) => Err(format!("{} check: needs a run", kind.word())),
     }
 }
 

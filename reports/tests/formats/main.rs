@@ -7,7 +7,7 @@ mod samples;
 
 use std::collections::BTreeSet;
 
-use reports::record::{Record, Verdict};
+use reports::record::{AdviceRecord, AdviceState, ConditionRecord, Record, Verdict};
 use reports::{Format, Options, render};
 
 /// What the samples hide in an address and in a parameter.
@@ -46,6 +46,51 @@ fn every_format_looks_as_it_did() {
             insta::assert_snapshot!(format!("{name}_{format}"), text);
         }
     }
+}
+
+/// Advice that is given is said wherever people read; what is not, with its figures, where
+/// there is room.
+#[test]
+fn advice_is_said_where_it_is_given() {
+    let condition = |what: &str, met, measured: &str| ConditionRecord {
+        what: what.to_owned(),
+        met,
+        measured: measured.to_owned(),
+    };
+    let advice = |name: &str, state, conditions| AdviceRecord {
+        name: name.to_owned(),
+        say: format!("follow {name}"),
+        state,
+        conditions,
+    };
+    let mut record = samples::held();
+    record.advised = vec![
+        advice(
+            "scale-up",
+            AdviceState::Given,
+            vec![
+                condition("queue.depth above 1,000", Some(true), "median 1,200"),
+                condition("workers.busy above 80%", None, "no samples of the workers"),
+            ],
+        ),
+        advice(
+            "scale-down",
+            AdviceState::NotGiven,
+            vec![condition("queue.depth below 100", Some(false), "median 1,200")],
+        ),
+        advice("move", AdviceState::Unknown, vec![condition("x below 1", None, "no samples of x")]),
+    ];
+    for format in [Format::Terminal, Format::Markdown] {
+        let text = text(&record, format);
+        assert!(text.contains("follow scale-up") && text.contains("median 1,200"), "{text}");
+        assert!(!text.contains("scale-down") && !text.contains("follow move"), "{text}");
+    }
+    let page = text(&record, Format::Html);
+    for told in ["follow scale-down", "not given", "follow move", "unknown", "no samples of x"] {
+        assert!(page.contains(told), "{told}");
+    }
+    let json = text(&record, Format::Json);
+    assert_eq!(Record::from_json(json.as_bytes()).expect("reads back").advised, record.advised);
 }
 
 #[test]

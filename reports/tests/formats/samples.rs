@@ -277,6 +277,7 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         advice: None,
         findings: vec![],
         steps: vec![],
+        advised: vec![],
         workloads: vec![],
         effects: vec![],
         faults: vec![],

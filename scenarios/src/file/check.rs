@@ -7,7 +7,8 @@ mod end_to_end;
 use super::links::{Kind, Links};
 use crate::plan::check::{
     Absence, After, Answers, Bound, Check, CheckKind, DeadLetters, Drain, EffectsCheck, Equal,
-    Growth, Latency, OrderCheck, Poison, Raises, Ratio, Recovery, Severity, Speed, Trend,
+    Growth, Latency, OrderCheck, Poison, Raises, Ratio, Recovery, SchemaCheck, Severity, Speed,
+    Trend,
 };
 use crate::read::{At, Table};
 use crate::units::{Quantity, Rate, Share, Span};
@@ -20,7 +21,7 @@ const SAMPLES: &str = "The fewest samples that make a verdict.";
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Check {
     let title = table.req("title", "What must hold, in words.");
     let severity = table.or("severity", "\"violation\" or \"warning\".", Severity::Violation);
-    let [order_kind, drain_kind, recovery_kind, equal_kind] = later(table, links);
+    let [order_kind, drain_kind, recovery_kind, equal_kind, schema_kind] = later(table, links);
     let kinds = [
         (
             "bound",
@@ -108,6 +109,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
         drain_kind,
         recovery_kind,
         equal_kind,
+        schema_kind,
     ];
     let kind = table.one_of("check", kinds).unwrap_or_else(|| {
         CheckKind::Effects(EffectsCheck {
@@ -121,7 +123,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
 }
 
 /// The kinds that look at what a system has done in the end.
-fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 4] {
+fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 5] {
     let order = table.opt_table("order", "Within a key, effects keep the order. A pair counts when the later operation was certainly sent after the earlier one had been answered: with max_in_flight = 1 and no duplicates every pair of a key; else those whose due times are whole seconds apart, by more than the longest response time of that second. A verdict needs at_least such pairs.", |t| {
         CheckKind::Order(order(t, links))
     });
@@ -133,7 +135,15 @@ fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<Che
     });
     let what = "Counts that are taken in different places agree.";
     let equal = table.opt_table("equal", what, |t| CheckKind::Equal(equal(t, links)));
-    [("order", order), ("drain", drain), ("recovery", recovery), ("equal", equal)]
+    let what = "The records of a source follow its JSON Schema: those of this run, or all where nothing says of which run they are.";
+    let schema = table.opt_table("schema", what, |t| CheckKind::Schema(schema(t, links)));
+    [
+        ("order", order),
+        ("drain", drain),
+        ("recovery", recovery),
+        ("equal", equal),
+        ("schema", schema),
+    ]
 }
 
 fn phases(table: &mut Table<'_, '_>, links: &Links) -> Vec<String> {
@@ -325,6 +335,15 @@ fn order(table: &mut Table<'_, '_>, links: &Links) -> OrderCheck {
         at_least: table
             .or("at_least", "The fewest pairs of operations that make a verdict.", 100_u64)
             .max(1),
+    }
+}
+
+fn schema(table: &mut Table<'_, '_>, links: &Links) -> SchemaCheck {
+    let source = table.req_at("source", "The source of effects, with a schema.");
+    SchemaCheck {
+        source: links.refer(Kind::Contracted, source),
+        at_least: table.or("at_least", "The fewest records that make a verdict.", 1_u64).max(1),
+        max_invalid: table.or("max_invalid", "How many records may depart from it.", 0_u64),
     }
 }
 

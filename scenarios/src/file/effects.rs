@@ -6,7 +6,7 @@ use super::ask;
 use super::links::Links;
 use crate::locator::{Locator, Part};
 use crate::plan::effects::{Listing, OrderKey, OrderQuery, OrderSource};
-use crate::plan::{Effects, EffectsSource};
+use crate::plan::{Effects, EffectsSource, SchemaFile};
 use crate::read::{At, Table};
 use crate::template::Template;
 use crate::units::Span;
@@ -181,6 +181,10 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         let place = Some(table.place_of(key));
         table.context.problem(place, message, Some(help.to_owned()));
     }
+    let schema = table.opt(
+        "schema",
+        "A file with the JSON Schema (2020-12 or 7) that every record must follow, as check schema judges: of a message its body, of a row its first column, of an entry of a stream its fields. Dead letters are not looked at. Relative to the scenario's folder, or to a folder there of the scenario's name.",
+    );
     let settle = table.or(
         "settle",
         "How long after the load the effect of what was acknowledged may take.",
@@ -193,8 +197,20 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         routing_key: String::new(),
         identity: Locator::default(),
     });
+    let schema = schema.map(SchemaFile::at);
     let dead = dead.flatten();
-    Effects { name: name.to_owned(), source, dead, tries, order, at, dead_at, aggregate, settle }
+    Effects {
+        name: name.to_owned(),
+        source,
+        dead,
+        tries,
+        order,
+        at,
+        dead_at,
+        aggregate,
+        schema,
+        settle,
+    }
 }
 
 fn identity_of_message(table: &mut Table<'_, '_>) -> Locator {

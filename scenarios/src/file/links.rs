@@ -31,6 +31,8 @@ pub(super) enum Kind {
     TimedDead,
     /// A source of effects whose dead letters say how often they were tried.
     Tried,
+    /// A source of effects whose records must follow a schema.
+    Contracted,
     Check,
     /// A check that can be judged while the run goes on.
     LiveCheck,

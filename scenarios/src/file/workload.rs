@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 mod http;
 
 use super::links::{Kind, Links};
+use crate::plan::SchemaFile;
 use crate::plan::data::{Data, Order};
 use crate::plan::shape::{Again, Shape};
 use crate::plan::workload::{
@@ -55,6 +56,10 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         "body_file",
         "A file that holds the body, in place of the transport's: a template, or sent as it is where it is no UTF-8 text. Relative to the scenario's folder.",
     );
+    let schema = table.opt(
+        "schema",
+        "A file with the JSON Schema (2020-12 or 7) that the bodies must follow, but not those of poison: some of them are held against it before the load. Relative to the scenario's folder, or to a folder there of the scenario's name.",
+    );
     let transport = read_transport(table);
     if let Some(file) = &body_file {
         check_body_file(table, file, &shape, &transport);
@@ -76,6 +81,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Work
         shape,
         data,
         body_file: body_file.map(|file| file.value),
+        schema: schema.map(SchemaFile::at),
         transport,
     }
 }

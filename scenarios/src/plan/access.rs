@@ -97,6 +97,7 @@ impl Effects {
             at: _,
             dead_at: _,
             aggregate: _,
+            schema: _,
             settle: _,
         } = self;
         std::iter::once(source.access()).chain(dead.iter().map(Listing::access))

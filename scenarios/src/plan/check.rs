@@ -85,6 +85,8 @@ pub enum CheckKind {
     Recovery(Recovery),
     /// Counts that are taken in different places agree.
     Equal(Equal),
+    /// The records of a source follow its JSON Schema.
+    Schema(SchemaCheck),
 }
 
 impl CheckKind {
@@ -108,6 +110,7 @@ impl CheckKind {
             Self::Drain(_) => "drain",
             Self::Recovery(_) => "recovery",
             Self::Equal(_) => "equal",
+            Self::Schema(_) => "schema",
         }
     }
 }
@@ -370,6 +373,19 @@ impl Equal {
     pub fn parts(count: &str) -> impl Iterator<Item = &str> {
         count.split('+').map(str::trim)
     }
+}
+
+/// The records of a source of effects follow its JSON Schema: those of this run, or all
+/// of them where nothing says of which run they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaCheck {
+    /// The source of effects, which must have a schema.
+    pub source: String,
+    /// The fewest records that make a verdict.
+    pub at_least: u64,
+    /// How many records may depart from the schema.
+    pub max_invalid: u64,
 }
 
 /// The answers to operations of the workload that were sent twice, where both

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
 use super::ask::Ask;
+use super::schema_file::SchemaFile;
 use crate::locator::{Locator, Part};
 use crate::program::Program;
 use crate::template::Template;
@@ -42,6 +43,9 @@ pub struct Effects {
     /// of a key came to together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregate: Option<Aggregate>,
+    /// What each of its records must follow, but those of poison and dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaFile>,
     /// How long after the load a missing effect is waited for.
     #[serde(default = "default_settle")]
     pub settle: Span,

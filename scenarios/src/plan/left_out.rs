@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// `workload`, `fault`, `probe`, `effects` or `check`.
+    /// `workload`, `fault`, `probe`, `effects`, `check` or `advice`.
     pub kind: String,
     /// The item's name.
     pub name: String,

@@ -262,6 +262,11 @@ const PROCESS: &[SeriesInfo] = &[
     ),
     gauge("resident", Unit::Bytes, "resident memory"),
     counter("cpu", "processor time used, in milliseconds"),
+    gauge(
+        "busy",
+        Unit::Share,
+        "of one processor, what it used since the sample before; above 100% with several threads",
+    ),
     gauge("running", Unit::Count, "1 while it runs, else 0"),
 ];
 

@@ -9,6 +9,7 @@ use strum::VariantNames;
 
 use super::data::Data;
 use super::route::Route;
+use super::schema_file::SchemaFile;
 use super::shape::Shape;
 use crate::pointer::Pointer;
 use crate::program::Program;
@@ -55,6 +56,9 @@ pub struct Workload {
     /// A file that holds the body, in place of the transport's.
     #[serde(default)]
     pub body_file: Option<String>,
+    /// What its bodies must follow, but those of poison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaFile>,
     /// How an operation reaches the system.
     pub transport: Transport,
 }
@@ -103,8 +107,6 @@ impl Workload {
                 groups.entry(name).or_default().push(place);
             }
         }
-        // A value by itself stands for what it says, whatever others begin with it.
-        groups.retain(|name, _| !self.parts().any(|part| part == *name));
         groups
     }
 
@@ -383,10 +385,8 @@ pub struct Command {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
-    fn parts_that_begin_alike_are_a_group_unless_a_part_has_its_name() {
+    fn parts_that_begin_alike_are_a_group() {
         let plan = |values: &str| {
             let text = format!(
                 "name = \"t\"\ntitle = \"t\"\n[system.targets.s]\nhelp = \"h\"\nschemes = [\"http\"]\n\
@@ -406,8 +406,8 @@ mod tests {
             [("w.canary", vec![0, 2]), ("w.stable", vec![1, 3]), ("w.stable.write", vec![3])];
         assert_eq!(found.groups(), expected.map(|(name, places)| (name.to_owned(), places)).into());
         assert_eq!(found.outermost().collect::<Vec<_>>(), ["w.canary", "w.stable"]);
-        let alone = plan(r#""a", "a.b", "d""#);
-        assert_eq!(alone.groups(), BTreeMap::new());
-        assert_eq!(alone.outermost().collect::<Vec<_>>(), ["w.a", "w.a.b", "w.d"]);
+        let alone = plan(r#""a", "ab.c", "d""#);
+        assert_eq!(alone.groups(), [("w.ab".to_owned(), vec![1])].into());
+        assert_eq!(alone.outermost().collect::<Vec<_>>(), ["w.a", "w.d", "w.ab"]);
     }
 }

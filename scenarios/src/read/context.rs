@@ -77,6 +77,10 @@ pub(crate) struct Context {
     /// The parameters used by the value at a place.
     used: RefCell<BTreeMap<(usize, usize), BTreeSet<String>>>,
     problems: RefCell<Vec<Problem>>,
+    /// How often something that the file says could not be read.
+    lost: Cell<usize>,
+    /// The tables of arrays of which something is lost: the key, and the number.
+    flawed: RefCell<BTreeSet<(String, usize)>>,
 }
 
 impl Context {
@@ -94,6 +98,27 @@ impl Context {
     ) {
         let problem = Problem { message: message.into(), help, span };
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Says that something of the file could not be read, whatever it would have meant.
+    pub(super) fn lose(&self) {
+        self.lost.set(self.lost.get() + 1);
+    }
+
+    /// Reads a table of an array and takes down whether something of it is lost.
+    pub(super) fn table_of<T>(&self, key: &str, number: usize, read: impl FnOnce() -> T) -> T {
+        let before = self.lost.get();
+        let result = read();
+        if self.lost.get() > before {
+            self.flawed.borrow_mut().insert((key.to_owned(), number));
+        }
+        result
+    }
+
+    /// Whether something of a table of an array is lost, so that what it would have given is
+    /// not known.
+    pub(crate) fn is_flawed(&self, key: &str, number: usize) -> bool {
+        self.flawed.borrow().contains(&(key.to_owned(), number))
     }
 
     /// The problems in the order of their places; those without one come last.

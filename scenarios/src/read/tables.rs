@@ -65,15 +65,15 @@ impl<'a, 's> Table<'a, 's> {
             self.context.problem(Some(self.context.first_line(&value.span())), message, help);
             return Vec::new();
         };
-        array
-            .iter()
-            .map(|item| {
+        let table = |(number, item)| {
+            self.context.table_of(key, number, || {
                 let mut inner = self.inner(key, item);
                 let result = read(&mut inner);
                 inner.finish();
                 result
             })
-            .collect()
+        };
+        array.iter().enumerate().map(table).collect()
     }
 
     /// Tables by names of the user's choice: `[key.NAME]`.
@@ -183,6 +183,7 @@ impl<'a, 's> Table<'a, 's> {
             }
             // A misspelt kind is an unknown key, which is reported as such.
             (None, _) if self.unknown().next().is_none() => {
+                self.context.lose();
                 let message = format!("this {what} has no kind");
                 let help = Some(format!("give one of the tables {}", self.one_of.join(", ")));
                 self.context.problem(Some(self.head()), message, help);

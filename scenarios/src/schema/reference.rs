@@ -4,8 +4,10 @@
 use serde_json::{Map, Value as Json};
 
 /// Tables are listed in the order in which a file is usually written.
-const ORDER: [&str; 9] =
-    ["params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check"];
+const ORDER: [&str; 10] = [
+    "params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check",
+    "advice",
+];
 
 const INTRODUCTION: &str = r#"# The language of a scenario
 
@@ -55,6 +57,7 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 - *Probes* sample series, named `PROBE.SERIES`. A workload gives series too, named `WORKLOAD.SERIES`, and every run has those of its host, named `host.SERIES`.
 - *Effects* say where it is read what the system did in the end.
 - *Checks* judge. Each has one kind, a table such as `bound` or `ratio`.
+- *Advice* says what to do about the system's size. No verdict goes by it.
 
 ## Placeholders
 
@@ -215,6 +218,53 @@ speed = { series = "service.errors", phases = ["load"], max = "1/s", poison = { 
 ```
 
 With `until` the counter is judged only while no poison is under way: when all that had come due was given up. Errors at such times are the system's own, whatever the number of retries is, and too many of them are violated. Not seen are errors that only come while poison is under way, such as a whole batch that fails because of one message; give `each` to bound them. Where poison is under way nearly always the check is inconclusive, unless all errors together are few enough: give a smaller share of poison, or a longer run.
+
+## What messages and documents must look like
+
+A contract is a JSON Schema in a file (draft 2020-12, or 7 where its `$schema` says so), beside the scenario or in a folder there of the scenario's name. A source of effects with a `schema` has each of its records held against it: of a message its body, of a row its first column (`select row_to_json(m) from messages m`, with `identity = "/id"`), of an entry of a stream its fields as an object of texts, of a hash the value, of a line the line. What is no JSON departs from it. The check `schema` says how many may:
+
+```toml
+[[effects]]
+name = "documents"
+schema = "document.schema.json"
+sql = { url = "${target.database}", query = "select body from documents", identity = "/id" }
+
+[[check]]
+name = "documents-follow-the-contract"
+title = "every document follows the contract"
+schema = { source = "documents", at_least = 100 }
+```
+
+Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned; where no record shows of which run it is, all are judged. The schema becomes part of the plan, so that a run can be judged anywhere.
+
+With a `schema` of its own a workload is looked at before the load: some dozen of the bodies that it will send must follow, or the run does not begin (`verify lint` looks as well), and poison that follows is a warning.
+
+Formats such as `date-time` are demanded; one that nobody knows is a warning. Nothing is ever fetched: a `$ref` leads to a place in the same file (`#/$defs/item`). Patterns have neither look-around nor back-references, so that none takes for ever.
+
+## Advice on the size
+
+What a run showed of how much the system is used can end in advice, which no verdict and no exit code goes by:
+
+```toml
+[[advice]]
+name = "scale-up"
+say = "add workers"
+any = [
+  { series = "queues.total_depth", phases = ["load"], above = 1000, for = "10s" },
+  { latency = "publish", quantile = "95%", phases = ["load"], above = "30s" },
+  { series = "workers.busy", phases = ["load"], above = "80%" },
+]
+
+[[advice]]
+name = "scale-down"
+say = "take workers away"
+all = [
+  { series = "queues.total_depth", phases = ["load"], below = 100 },
+  { series = "workers.busy", phases = ["load"], below = "20%" },
+]
+```
+
+A condition with `for` is met when the series lies beyond the value for so long without a break; one without, when its median over the phases does. Of a series with several labels, such as processes, the average counts at each moment. What was not seen is unknown: with `any` one condition that is met is enough, and with `all` one that is not. `workers.busy`, of a probe `process`, is the share of one processor that a process used since the sample before.
 
 ## A new version beside the stable one
 

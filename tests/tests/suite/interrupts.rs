@@ -58,3 +58,20 @@ fn asked_twice_it_ends_at_once_and_the_lab_clears_itself_away() {
     assert_eq!(ended.code, Some(i32::from(exit::INTERRUPTED)), "{}", ended.stderr);
     sandbox.expect_nothing_left().unwrap();
 }
+
+#[test]
+fn asked_twice_under_load_it_still_reports() {
+    let _machine = Machine::acquire().unwrap();
+    let sandbox = sandbox();
+    let mut run = sandbox.verify(&LINE).unwrap();
+    let load = Moment::Event(r#""event":"phase-started","phase":"load""#);
+    assert!(load.wait(&mut run, &sandbox).unwrap());
+    run.signal(Signal::TERM).unwrap();
+    run.signal(Signal::INT).unwrap();
+    let ended = run.end().unwrap();
+    expect(&ended, exit::INTERRUPTED, &[]);
+    sandbox.expect_nothing_left().unwrap();
+    let record = sandbox.record().unwrap();
+    assert!(record.run.interrupted);
+    assert_eq!(record.verdict, Verdict::Inconclusive, "{}", record.headline);
+}

@@ -1,6 +1,6 @@
 //! `verify compare BASELINE RUN`: a run against an earlier one, without running anything.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::cli::Compare;
 use crate::exit::{self, Failure};
@@ -111,6 +111,10 @@ fn place(out: &Path, runs: &[Folder; 2]) -> Result<Folder, Failure> {
     if place.plan().exists() || place.events().exists() {
         return refuse("this is the folder of a run, and a run keeps its own verdict");
     }
+    if out.components().any(|part| part == Component::ParentDir) && !out.exists() {
+        // What stands in front of it may not be there, or be a link when it is.
+        return refuse("nobody knows yet where .. leads; give the path without it");
+    }
     // Of what is not there yet, the part that is.
     let known = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
     let known = known.ancestors().find_map(|path| path.canonicalize().ok());
@@ -121,7 +125,16 @@ fn place(out: &Path, runs: &[Folder; 2]) -> Result<Folder, Failure> {
     if runs.iter().any(is_inside) {
         return refuse("it lies in the folder of a run that is compared");
     }
+    if known.iter().flat_map(|known| known.ancestors()).any(is_run) {
+        return refuse("it lies in the folder of a run, which keeps what it has");
+    }
     Ok(place)
+}
+
+/// Whether a folder is one of a run.
+fn is_run(path: &Path) -> bool {
+    let folder = Folder::at(path);
+    folder.plan().exists() && folder.events().exists()
 }
 
 /// The command that does it again.

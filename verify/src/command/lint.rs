@@ -19,7 +19,7 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
         let checked = std::fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("error: cannot read {shown}: {error}")))
             .and_then(|text| {
-                let source = super::Source { file: shown.clone(), text };
+                let source = super::Source { file: shown.clone(), text, shipped: None };
                 let plan = super::plan(&source, &Settings::default())?;
                 // Those that are written out are read now.
                 let read = preflight::addresses(&plan, &BTreeMap::new());

@@ -68,7 +68,7 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     };
     preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
         .map_err(Failure::usage)?;
-    files::check(&plan).map_err(Failure::usage)?;
+    let doubts = files::check(&plan).map_err(Failure::usage)?;
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
@@ -90,7 +90,7 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
-    let order = Order { run, plan, targets, again, secrets, keep: args.keep };
+    let order = Order { run, plan, targets, again, secrets, doubts, keep: args.keep };
     let result = execute(&order, &folder, &progress);
     progress.finish();
     let interrupted = match result {
@@ -190,7 +190,18 @@ fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, 
     let result = on_runtime(|runtime| {
         runtime.block_on(async {
             signal::listen(&cancel).map_err(crashed)?;
-            conduct(order, folder, progress, &cancel).await
+            tokio::select! {
+                done = conduct(order, folder, progress, &cancel) => done,
+                // What stands is taken back by the watchdogs, and the lab is cleared away by
+                // its keeper, as after a kill.
+                () = cancel.hurried() => match folder.latency().exists() {
+                    true => {
+                        progress.warning("asked twice: the report is of what is written by now");
+                        Ok(())
+                    }
+                    false => Err(SetupError::Interrupted.into()),
+                },
+            }
         })
     });
     result.map_err(crashed)?.map(|()| cancel.is_cancelled())

@@ -3,16 +3,20 @@
 use std::fmt::Write;
 
 use scenarios::plan::Severity;
-use scenarios::{Plan, Settings};
+use scenarios::{Plan, Settings, suite};
 
 use crate::exit::{self, Failure};
 
-/// Prints a scenario's plan for people, or its file.
+/// Prints a scenario's plan for people, or its file, or a file that stands beside it.
 ///
 /// # Errors
-/// When there is no such scenario, or it has problems.
-pub fn show(scenario: &str, as_source: bool) -> Result<u8, Failure> {
+/// When there is no such scenario or file, or it has problems.
+pub fn show(scenario: &str, as_source: bool, file: Option<&str>) -> Result<u8, Failure> {
     let source = super::source(scenario)?;
+    if let Some(file) = file {
+        super::print(shipped_file(&source, file)?.as_bytes())?;
+        return Ok(exit::HELD);
+    }
     if as_source {
         super::print(source.text.as_bytes())?;
         return Ok(exit::HELD);
@@ -20,6 +24,24 @@ pub fn show(scenario: &str, as_source: bool) -> Result<u8, Failure> {
     let plan = super::shown(&source, &Settings::default())?;
     super::print(describe(&plan).as_bytes())?;
     Ok(exit::HELD)
+}
+
+/// A file that stands beside a shipped scenario.
+fn shipped_file(source: &super::Source, file: &str) -> Result<&'static str, Failure> {
+    let Some(name) = source.shipped else {
+        return Err(Failure::usage(format!(
+            "--file: {} is no shipped scenario; its files stand beside it",
+            source.file
+        )));
+    };
+    suite::file(name, file).ok_or_else(|| {
+        let files: Vec<&str> = suite::files(name).collect();
+        let known = match files[..] {
+            [] => "it has none".to_owned(),
+            _ => format!("it has {}", files.join(", ")),
+        };
+        Failure::usage(format!("--file: {name} has no file {file:?}; {known}"))
+    })
 }
 
 fn describe(plan: &Plan) -> String {
@@ -56,6 +78,8 @@ fn describe(plan: &Plan) -> String {
         (check.name.clone(), format!("{}{warning}", check.title))
     });
     section("Checks", checks.collect());
+    let advice = plan.advice.iter().map(|advice| (advice.name.clone(), advice.say.clone()));
+    section("Advice", advice.collect());
     let params = plan.params.iter().map(|(name, value)| {
         let help = plan.param_help.get(name).map_or("", String::as_str);
         let value = if value.is_empty() { "(empty)" } else { value.as_str() };

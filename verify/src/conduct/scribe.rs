@@ -104,7 +104,7 @@ impl<'a> Scribe<'a> {
     fn take(&mut self, observed: Observed) -> Result<(), FolderError> {
         match observed {
             Observed::Sample { series, sample } => self.writer.sample(&series, &sample),
-            Observed::Event(event) => self.writer.event(event),
+            Observed::Event(event) => self.writer.event(*event),
         }
     }
 

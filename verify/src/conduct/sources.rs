@@ -14,6 +14,7 @@ use scenarios::template::{Template, TemplateError};
 use crate::effects::amqp_tap::{self, Tap};
 use crate::effects::listing::{self, Grouped, List, OrderOf};
 use crate::effects::offered::Offered;
+use crate::effects::schema::Inspector;
 use crate::event::{AggregatesRead, Event, PartRead, TimesRead};
 use crate::history::{Dead, Seen};
 use crate::signal::Cancel;
@@ -69,7 +70,7 @@ impl Sources {
                         |s| s.effects.place(),
                     );
                     let spec = spec.map(|spec| Kind::Listing(Box::new(spec)));
-                    (place, spec.map_err(|error| error.to_string()))
+                    (place, spec)
                 }
             };
             list.push(Source { name: effects.name.clone(), place, kind });
@@ -106,6 +107,7 @@ impl Sources {
                 workloads: seen.is_ok().then(|| names.to_vec()),
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
+                schema: told.schema.map(|schema| PartRead { error: schema.trouble }),
                 absent: told.absent,
                 nameless: told.nameless,
                 times: told.times.map(TimesRead::of),
@@ -130,10 +132,12 @@ async fn open_tap(
         return (String::new(), Err("this is no tap".to_owned()));
     };
     let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose();
-    match (url.fill(targets), dead) {
-        (Err(error), _) => (url.as_str().to_owned(), Err(error.to_string())),
-        (_, Err(error)) => (url.as_str().to_owned(), Err(error.to_string())),
-        (Ok(url), Ok(dead)) => {
+    let failed = |why: String| (url.as_str().to_owned(), Err(why));
+    match (url.fill(targets), dead, Inspector::of(effects, plan, run)) {
+        (Err(error), ..) => failed(error.to_string()),
+        (_, Err(error), _) => failed(error.to_string()),
+        (.., Err(error)) => failed(error),
+        (Ok(url), Ok(dead), Ok(schema)) => {
             let spec = amqp_tap::Spec {
                 url,
                 exchange: exchange.clone(),
@@ -143,6 +147,7 @@ async fn open_tap(
                     OrderSource::Records(records) => Some(records.key.clone()),
                     OrderSource::Query(_) => None,
                 }),
+                schema,
                 run: run.to_owned(),
                 workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
             };
@@ -193,9 +198,11 @@ fn spec(
     plan: &Plan,
     run: &str,
     targets: &BTreeMap<String, String>,
-) -> Result<listing::Spec, TemplateError> {
+) -> Result<listing::Spec, String> {
+    let missing = |error: TemplateError| error.to_string();
     let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
-    let list = List::new(listing, targets)?;
+    let list = List::new(listing, targets).map_err(missing)?;
+    let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets));
     let aggregate = effects.aggregate.as_ref().map(|aggregate| Grouped {
         aggregate: aggregate.clone(),
         workloads: aggregated(plan, &effects.name),
@@ -208,8 +215,9 @@ fn spec(
         at: effects.at.clone(),
         dead_at: effects.dead_at.clone(),
         aggregate,
-        dead: effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?,
-        order: order.transpose()?,
+        schema: Inspector::of(effects, plan, run)?,
+        dead: dead.transpose().map_err(missing)?,
+        order: order.transpose().map_err(missing)?,
         settle: effects.settle.0,
         run: run.to_owned(),
         workloads: plan.workloads.iter().map(|workload| workload.name.clone()).collect(),

@@ -30,7 +30,8 @@ use tokio::time::Instant;
 
 use super::message::Message;
 use super::order;
-use crate::history::{Order, Seen};
+use super::schema::Inspector;
+use crate::history::{Conformity, Order, Seen};
 
 /// Messages that the broker sends ahead of their acknowledgement.
 const AHEAD: u16 = 2_000;
@@ -56,6 +57,8 @@ pub struct Spec {
     pub identity: Locator,
     /// Where the key stands, if the order of effects is wanted.
     pub order: Option<Locator>,
+    /// What messages are held against.
+    pub schema: Option<Inspector>,
     /// The run whose operations are looked for.
     pub run: String,
     /// The names of the plan's workloads.
@@ -176,6 +179,7 @@ async fn consume(spec: &Spec, connection: Connection, declare: bool) -> lapin::R
 async fn read(spec: Spec, line: Line, mut asked: watch::Receiver<Option<Finish>>) -> Seen {
     let mut reader = Reader {
         seen: Seen::default(),
+        schema: spec.schema.is_some().then(Conformity::default),
         order: spec.order.is_some().then(|| order::Reader::new(&spec.run, &spec.workloads)),
         found: 0,
         other: 0,
@@ -220,6 +224,8 @@ struct Reader {
     seen: Seen,
     /// Where the order of effects is wanted.
     order: Option<order::Reader>,
+    /// Where messages are held against a schema.
+    schema: Option<Conformity>,
     /// Messages with a text where the identity is looked for, and without.
     found: u64,
     other: u64,
@@ -312,7 +318,13 @@ impl Reader {
     /// Takes down one message.
     fn take(&mut self, delivery: &Delivery) {
         let message = Message::of(delivery);
-        let Some(text) = self.spec.identity.find(&message) else {
+        let found = self.spec.identity.find(&message);
+        if let (Some(inspector), Some(schema)) = (&self.spec.schema, &mut self.schema)
+            && !(delivery.redelivered && knows(&self.seen, found.as_deref()))
+        {
+            inspector.take(found.as_deref(), &message, schema);
+        }
+        let Some(text) = found else {
             self.other += 1;
             return;
         };
@@ -353,6 +365,7 @@ impl Reader {
             ));
         }
         let keyless = self.keyless;
+        self.seen.schema = self.schema;
         self.seen.order = self.order.map(|order| Order {
             workloads: order.finish(),
             trouble: (keyless > 0).then(|| {
@@ -362,4 +375,12 @@ impl Reader {
         });
         self.seen
     }
+}
+
+/// Whether an effect of this identity was taken down.
+fn knows(seen: &Seen, text: Option<&str>) -> bool {
+    let identity = text.and_then(|text| loadgen::identity::parse(text.as_bytes()));
+    identity.is_some_and(|id| {
+        seen.workloads.get(id.workload).is_some_and(|told| told.once.contains(id.sequence))
+    })
 }

@@ -30,8 +30,9 @@ use scenarios::template::TemplateError;
 use super::aggregate;
 use super::offered::Offered;
 use super::order;
+use super::schema::Inspector;
 use super::times;
-use crate::history::{Aggregates, Dead, Order, Seen, SeenWorkload, Timing};
+use crate::history::{Aggregates, Conformity, Dead, Order, Seen, SeenWorkload, Timing};
 use crate::signal::Cancel;
 
 /// The shortest pause between two passes; a pass that takes longer is followed
@@ -124,13 +125,25 @@ impl List {
         are_dead: bool,
         mut take: impl FnMut(&str, &dyn Record),
     ) -> Result<Reading, String> {
-        let (mut found, mut other) = (0_u64, 0_u64);
-        let mut each = |record: &dyn Record| match self.identity.find(record) {
-            Some(text) => {
-                found += 1;
-                take(&text, record);
+        let each = |text: Option<&str>, record: &dyn Record| {
+            if let Some(text) = text {
+                take(text, record);
             }
-            None => other += 1,
+        };
+        self.read_each(are_dead, each).await
+    }
+
+    /// Hands over each record, whether there is an identity in it or not.
+    async fn read_each(
+        &self,
+        are_dead: bool,
+        mut take: impl FnMut(Option<&str>, &dyn Record),
+    ) -> Result<Reading, String> {
+        let (mut found, mut other) = (0_u64, 0_u64);
+        let mut each = |record: &dyn Record| {
+            let text = self.identity.find(record);
+            *(if text.is_some() { &mut found } else { &mut other }) += 1;
+            take(text.as_deref(), record);
         };
         let is_there = self.read_records(are_dead, &mut each).await?;
         if found == 0 && other > 0 {
@@ -263,6 +276,8 @@ pub struct Spec {
     pub dead_at: Option<Locator>,
     /// Set where the records are what operations of a key came to together.
     pub aggregate: Option<Grouped>,
+    /// What records are held against.
+    pub schema: Option<Inspector>,
     /// How long a missing effect is waited for.
     pub settle: Duration,
     /// The run whose operations are looked for.
@@ -388,6 +403,7 @@ impl Spec {
         offered: &Offered,
     ) {
         seen.order = self.read_order().await;
+        seen.schema = self.read_schema().await;
         if let Some(place) = &self.at {
             seen.times = Some(self.effects.times(false, place, ledgers, offered).await);
         }
@@ -419,6 +435,16 @@ impl Spec {
             aggregates: Some(reader.finish()),
             ..Seen::default()
         })
+    }
+
+    async fn read_schema(&self) -> Option<Conformity> {
+        let inspector = self.schema.as_ref()?;
+        let mut found = Conformity::default();
+        let read = self.effects.read_each(false, |text, record| {
+            inspector.take(text, record, &mut found);
+        });
+        found.trouble = read.await.err();
+        Some(found)
     }
 
     async fn read_order(&self) -> Option<Order> {

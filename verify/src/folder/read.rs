@@ -40,6 +40,8 @@ pub struct Facts {
     pub plan: Option<(String, String)>,
     /// Whether the run came to its end and wrote everything down.
     pub has_ended: bool,
+    /// The digest of the samples.
+    pub samples: Option<String>,
     /// How much was written.
     pub written: Option<Written>,
     /// The digests of the files that say nothing of their run themselves.
@@ -116,7 +118,7 @@ fn plan(
 }
 
 /// Whether a plan can be one by which the run is judged: that which it followed,
-/// or one with other checks. What was loaded and broken cannot be changed later.
+/// or one with other checks and advice. What was loaded and broken cannot be changed later.
 fn is_of_run(plan: &Plan, text: &str, followed: &str) -> Result<(), &'static str> {
     if text == followed {
         return Ok(());
@@ -127,6 +129,7 @@ fn is_of_run(plan: &Plan, text: &str, followed: &str) -> Result<(), &'static str
     let Ok(followed) = scenarios::plan_from_toml(followed) else { return Ok(()) };
     let rechecked = Plan {
         checks: followed.checks.clone(),
+        advice: followed.advice.clone(),
         title: followed.title.clone(),
         description: followed.description.clone(),
         ..plan.clone()

@@ -20,7 +20,9 @@ use sha2::{Digest as _, Sha256};
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
 use crate::event::{Event, RECORD, Stamped, Written};
-use crate::history::{Aggregated, EffectTimes, Ordered, Sample, Seen, SeenWorkload, ValueFinding};
+use crate::history::{
+    Aggregated, Conformity, EffectTimes, Ordered, Sample, Seen, SeenWorkload, ValueFinding,
+};
 
 /// The open files of a run that is going on.
 pub struct Writer {
@@ -30,7 +32,7 @@ pub struct Writer {
     run: String,
     plan: String,
     events: File,
-    samples: BufWriter<File>,
+    samples: Hashed<BufWriter<File>>,
     written: Written,
     hlog: Option<loadgen::hlog::Writer<BufWriter<File>>>,
 }
@@ -58,7 +60,8 @@ impl Writer {
         folder.put(&folder.plan(), text.as_bytes())?;
         let open = |path: PathBuf| File::create(&path).map_err(failed(path));
         let events = open(folder.events())?;
-        let mut samples = BufWriter::new(open(folder.samples())?);
+        let out = BufWriter::new(open(folder.samples())?);
+        let mut samples = Hashed { out, hash: Sha256::new() };
         samples.write_all(b"at,series,label,value\n").map_err(failed(folder.samples()))?;
         let (run, plan) = (run.to_owned(), String::new());
         let written = Written::default();
@@ -102,6 +105,12 @@ impl Writer {
     #[must_use]
     pub const fn written(&self) -> Written {
         self.written
+    }
+
+    /// The digest of the samples that were written so far.
+    #[must_use]
+    pub fn samples_digest(&self) -> String {
+        self.samples.digest()
     }
 
     /// Sets the clock, once it is known when the first phase begins, and opens
@@ -209,8 +218,7 @@ impl Writer {
                 .map_err(failed(path.clone()))?;
         }
         out.flush().map_err(failed(path.clone()))?;
-        let digest = out.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let files = [(self.folder.name_of(&path), digest)].into();
+        let files = [(self.folder.name_of(&path), out.digest())].into();
         self.event(Event::FilesWritten { files })
     }
 
@@ -264,6 +272,9 @@ impl Writer {
             }
             files.push((path, lines));
         }
+        if let Some(schema) = &seen.schema {
+            files.push(self.schema(source, schema)?);
+        }
         self.files(files)
     }
 
@@ -275,6 +286,20 @@ impl Writer {
             other => other.clone(),
         });
         Aggregated { name: hide(&told.name), value, ..told.clone() }
+    }
+
+    /// How the records of a source follow its schema, as it is written. What records say is
+    /// masked.
+    fn schema(&self, source: &str, schema: &Conformity) -> Result<(PathBuf, Vec<u8>), FolderError> {
+        let path = self.folder.schema_of(source);
+        let garbled = |error: serde_json::Error| FolderError::Garbled {
+            path: path.clone(),
+            why: error.to_string(),
+        };
+        let mut value = serde_json::to_value(schema).map_err(garbled)?;
+        self.secrets.hide_in(&mut value);
+        let text = json(&path, &value)?;
+        Ok((path, text))
     }
 
     /// Writes whole files, and their digests into the events: they say nothing
@@ -296,6 +321,13 @@ impl Writer {
 struct Hashed<W> {
     out: W,
     hash: Sha256,
+}
+
+impl<W> Hashed<W> {
+    /// In hexadecimal digits.
+    fn digest(&self) -> String {
+        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl<W: Write> Write for Hashed<W> {

@@ -348,6 +348,7 @@ fn every_kind_of_source_only_reads_or_is_refused_where_nobody_allowed_it() {
         aggregate: None,
         tries: None,
         order: None,
+        schema: None,
         settle: Span::seconds(1),
     };
     let mut words = Vec::new();

@@ -127,7 +127,10 @@ fn stands(
     let from = leftover.since - waits(check, plan);
     match &check.kind {
         // It does so by itself, by kinds of anomalies; and no absence swaps effects.
-        CheckKind::Effects(_) | CheckKind::Aggregate(_) | CheckKind::Order(_) => true,
+        CheckKind::Effects(_)
+        | CheckKind::Aggregate(_)
+        | CheckKind::Order(_)
+        | CheckKind::Schema(_) => true,
         CheckKind::Answers(check) => {
             let mut before = history.clone();
             answers::keep_due_before(check, &mut before, from);

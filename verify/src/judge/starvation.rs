@@ -162,7 +162,8 @@ fn counts_operations(check: &Check, plan: &Plan) -> bool {
         | CheckKind::Order(_)
         | CheckKind::Drain(_)
         | CheckKind::Recovery(_)
-        | CheckKind::Equal(_) => false,
+        | CheckKind::Equal(_)
+        | CheckKind::Schema(_) => false,
     }
 }
 

@@ -105,7 +105,8 @@ fn group(kind: &CheckKind) -> &'static str {
         | CheckKind::Aggregate(_)
         | CheckKind::Answers(_)
         | CheckKind::Order(_)
-        | CheckKind::Equal(_) => "errors",
+        | CheckKind::Equal(_)
+        | CheckKind::Schema(_) => "errors",
         CheckKind::Latency(_) | CheckKind::EndToEnd(_) | CheckKind::Recovery(_) => "latency",
         CheckKind::Speed(_) => "traffic",
         CheckKind::Bound(_) | CheckKind::Growth(_) | CheckKind::Trend(_) | CheckKind::Drain(_) => {

@@ -33,7 +33,14 @@ pub(super) fn headline(
     findings: &[Finding],
     verdict: Verdict,
 ) -> String {
-    let headline = said(plan, history, findings, verdict);
+    let mut headline = said(plan, history, findings, verdict);
+    if let Some(why) = &history.abort_failed {
+        let why = words::cut(why.lines().next().unwrap_or_default(), 100);
+        let said = headline.trim_end_matches('.');
+        headline = format!(
+            "{said}; on_abort failed ({why}): see by hand that the new version has no traffic"
+        );
+    }
     let Some(skipped) = skipped(&plan.left_out) else { return headline };
     let none_left = plan.faults.is_empty() && plan.left_out.iter().any(|item| item.kind == "fault");
     let none_left = if none_left { ", no fault is left" } else { "" };

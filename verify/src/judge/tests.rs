@@ -2,6 +2,7 @@
 //! violated and to be inconclusive.
 
 mod absent;
+mod advice;
 mod answers;
 mod away;
 mod canary;
@@ -14,6 +15,7 @@ mod poison;
 mod record;
 mod run;
 mod scene;
+mod schema;
 mod scraped;
 mod series;
 mod so_far;

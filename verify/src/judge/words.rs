@@ -44,6 +44,14 @@ pub(super) fn points(value: f64) -> String {
     format!("{points} point{}", if points == "1" { "" } else { "s" })
 }
 
+/// At most so many characters of a text.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}
+
 /// `1 sample`, `2 samples`.
 pub(super) fn plural(number: u64, word: &str) -> String {
     format!("{} {word}{}", count(number), if number == 1 { "" } else { "s" })

@@ -9,15 +9,21 @@ use scenarios::plan::probe::{Metric, MetricRead};
 use super::http::{answered, client};
 use super::{Found, NAMED};
 use crate::probe::prometheus::histogram::above;
-use crate::probe::prometheus::{Sample, missing_label, parse, scrape};
+use crate::probe::prometheus::{NoMetrics, Sample, missing_label, parse, scrape};
 
 /// Looks at metrics with their labels. One that is 0 while it is not there may be
 /// missing.
 pub(super) async fn look(url: &str, metrics: &BTreeMap<String, Metric>) -> Result<(), Found> {
     let http = client()?;
     let text = answered(url, scrape(&http, url)).await?;
-    // A system that is about to start again has no endpoint for a while.
-    let text = text.map_err(|why| Found::Doubt(format!("{why} (now)")))?;
+    let text = text.map_err(|why| match why {
+        NoMetrics::Status(why) => Found::Unusable(format!(
+            "{why}, where metrics are read; give the whole address with its path, which is often \
+             /metrics, or have them served there"
+        )),
+        // A system that is about to start again has no endpoint for a while.
+        NoMetrics::Other(why) => Found::Doubt(format!("{why} (now)")),
+    })?;
     let (samples, _) = parse(&text);
     let found: Vec<Found> = metrics.values().filter_map(|metric| doubt(metric, &samples)).collect();
     let wrong: Vec<&str> = found.iter().filter_map(unusable).collect();

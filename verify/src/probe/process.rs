@@ -2,7 +2,11 @@
 //! its supervisor counts the restarts and how they came about; of a system of one's
 //! own, each one that is seen in the place of the one before is one, and one between
 //! two looks is not seen. How those ended nobody knows.
+//!
+//! How busy a process is follows from two samples of the same one: at the first, and at the
+//! first after a restart, it is unknown.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos::Roles;
@@ -68,11 +72,33 @@ pub(super) struct Process {
     role: String,
     /// How many there were at the first look: each is followed to the end.
     first: Option<usize>,
+    /// What each had used at the last look.
+    used: BTreeMap<String, Used>,
+}
+
+/// The processor time that a process had used at some moment.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    process: Pinned,
+    /// Seconds since the start of the run.
+    at: f64,
+    /// Milliseconds.
+    cpu: f64,
+}
+
+impl Used {
+    /// The share of one processor that it used since an earlier look; none where that was
+    /// at another process.
+    fn since(self, before: Self) -> Option<f64> {
+        let seconds = self.at - before.at;
+        let is_same = self.process == before.process && seconds > 0.0 && self.cpu >= before.cpu;
+        is_same.then(|| (self.cpu - before.cpu) / 1e3 / seconds)
+    }
 }
 
 impl Process {
     pub(super) fn new(processes: Processes, role: &str) -> Self {
-        Self { processes, role: role.to_owned(), first: None }
+        Self { processes, role: role.to_owned(), first: None, used: BTreeMap::new() }
     }
 
     pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -89,9 +115,14 @@ impl Process {
             }
             observer.labelled(at, "running", name, f64::from(u8::from(running.is_some())));
             // A process that ends just now has no figures; the next sample will.
-            if let Some((resident, cpu)) = running.and_then(usage) {
+            if let Some((process, (resident, cpu))) = running.and_then(|p| Some((p, usage(p)?))) {
                 observer.labelled(at, "resident", name, resident);
                 observer.labelled(at, "cpu", name, cpu);
+                let used = Used { process, at: observer.now(), cpu };
+                let before = self.used.insert(name.clone(), used);
+                if let Some(busy) = before.and_then(|before| used.since(before)) {
+                    observer.labelled(at, "busy", name, busy);
+                }
             }
         }
         match states.len() - first {
@@ -107,4 +138,22 @@ impl Process {
 /// Resident bytes and processor milliseconds of a process.
 fn usage(pinned: Pinned) -> Option<(f64, f64)> {
     Some((pinned.resident()? as f64, pinned.cpu_time()?.as_secs_f64() * 1e3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_as_busy_as_it_was_between_two_looks_at_it() {
+        let look = |pid, start_time, at, cpu| Used { process: Pinned { pid, start_time }, at, cpu };
+        let before = look(7, 100, 10.0, 2_000.0);
+        assert_eq!(look(7, 100, 12.0, 3_600.0).since(before), Some(0.8));
+        assert_eq!(look(7, 100, 12.0, 2_000.0).since(before), Some(0.0));
+        assert_eq!(look(7, 100, 12.0, 8_000.0).since(before), Some(3.0), "of three threads");
+        // Another process, although the number is the same; or no time between.
+        assert_eq!(look(7, 900, 12.0, 3_600.0).since(before), None);
+        assert_eq!(look(8, 100, 12.0, 3_600.0).since(before), None);
+        assert_eq!(look(7, 100, 10.0, 3_600.0).since(before), None);
+    }
 }

@@ -124,7 +124,7 @@ impl Prometheus {
                     }
                     self.take(number, &samples, &mut round);
                 }
-                Err(why) => round.troubles.push(why.clone()),
+                Err(why) => round.troubles.push(why.to_string()),
             }
         }
         if texts.iter().all(Result::is_ok) {
@@ -153,20 +153,40 @@ impl Prometheus {
     }
 }
 
+/// Why an endpoint gave no text of metrics.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoMetrics {
+    /// It answered with a status that says so.
+    #[error("{0}")]
+    Status(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<String> for NoMetrics {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
 /// The text that an endpoint gives.
-pub(crate) async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, String> {
+pub(crate) async fn scrape(http: &reqwest::Client, url: &str) -> Result<String, NoMetrics> {
     let failed =
         |error: reqwest::Error| format!("{}: {}", redact(url), super::whole(&error.without_url()));
-    let answer = http.get(url).send().await.and_then(reqwest::Response::error_for_status);
-    let mut answer = answer.map_err(failed)?;
+    let mut answer = http.get(url).send().await.map_err(failed)?;
+    if !answer.status().is_success() {
+        let why = format!("{} answered {}", redact(url), answer.status());
+        return Err(NoMetrics::Status(why));
+    }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > LONGEST {
-            return Err(format!("{}: more than 16 MiB of metrics", redact(url)));
+            return Err(format!("{}: more than 16 MiB of metrics", redact(url)).into());
         }
     }
-    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", redact(url)))
+    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", redact(url)).into())
 }
 
 /// What is known of one round so far.

@@ -53,6 +53,7 @@ pub fn record(
         verdict: comparison.verdict,
         headline: comparison.headline,
         advice: comparison.advice,
+        advised: Vec::new(),
         steps: Vec::new(),
         findings: comparison.findings,
         workloads: both(before, now),

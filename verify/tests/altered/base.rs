@@ -12,7 +12,9 @@ use verify::effects::order::Reader;
 use verify::event::{Event, PartRead, WorkloadSummary};
 use verify::folder::Folder;
 use verify::folder::write::Writer;
-use verify::history::{Dead, Line, Order, PumpHistory, Sample, Seen, Stopped};
+use verify::history::{
+    Conformity, Dead, Departure, Line, Order, PumpHistory, Sample, Seen, Stopped, Tally as Held,
+};
 
 use crate::files::Files;
 use crate::world::{self, FAULT, PHASES, World};
@@ -121,6 +123,7 @@ impl Writing<'_> {
             workloads: Some(names),
             dead: Some(PartRead::default()),
             order: Some(PartRead::default()),
+            schema: Some(PartRead::default()),
             absent: Vec::new(),
             nameless: 0,
             times: None,
@@ -130,7 +133,8 @@ impl Writing<'_> {
         tell(&mut writer, read);
         let written = Some(writer.written());
         let seconds = self.world.end() as f64;
-        tell(&mut writer, Event::RunEnded { interrupted: false, seconds, written });
+        let samples = Some(writer.samples_digest());
+        tell(&mut writer, Event::RunEnded { samples, interrupted: false, seconds, written });
         writer.flush().unwrap();
     }
 
@@ -287,6 +291,18 @@ impl Writing<'_> {
         }
     }
 
+    fn conformity(&self, seen: &Seen) -> Conformity {
+        let invalid = u64::from(self.world.severity_of("follows-schema"));
+        let departure = |sequence| Departure {
+            identity: Some(format!("{}/publish/{sequence}", self.run)),
+            at: "/content".to_owned(),
+            what: "7 is an integer, and must be string".to_owned(),
+        };
+        let checked = seen.workloads.values().map(|told| told.once.len()).sum();
+        let own = Held { checked, invalid, examples: (0..invalid).map(departure).collect() };
+        Conformity { own, foreign: 3, poison: 2, ..Conformity::default() }
+    }
+
     fn seen(&self, done: &BTreeMap<&str, Done>, names: &[String]) -> Seen {
         let mut seen = Seen::default();
         let mut dead = Dead::default();
@@ -316,6 +332,7 @@ impl Writing<'_> {
         }
         seen.dead = Some(dead);
         seen.order = Some(Order { workloads: reader.finish(), trouble: None });
+        seen.schema = Some(self.conformity(&seen));
         seen
     }
 }

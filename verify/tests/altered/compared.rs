@@ -95,10 +95,16 @@ fn what_cannot_be_compared_says_what_to_do() {
     std::fs::create_dir(place.0.path().join("empty")).unwrap();
     expect(&place.compare(&["empty", "new"]), 2, &["empty is not the folder of a run"]);
     expect(&place.compare(&["old", "nowhere"]), 2, &["nowhere is not the folder of a run"]);
-    for inside in ["old", "new/made"] {
-        expect(&place.compare(&["old", "new", "--out", inside]), 2, &["a folder of its own"]);
+    place.put("third", &base::folder(&World::held(), "third", 3));
+    let before = Files::read(place.0.path());
+    // The last one is a folder of a run only when its first part is there.
+    for inside in ["old", "new/made", "third", "third/made", "old/../third", "not-there/../third"] {
+        let output = place.compare(&["old", "new", "--out", inside]);
+        let says = if inside.starts_with("not") { "without it" } else { "a folder of its own" };
+        expect(&output, 2, &[says]);
     }
-    assert!(!place.0.path().join("new/made").exists());
+    assert_eq!(Files::read(place.0.path()).0, before.0);
+    assert!(!place.0.path().join("not-there").exists());
     let confidence = place.compare(&["old", "new", "--confidence", "100%"]);
     expect(&confidence, 2, &["more than 0% and less than 100%"]);
     expect(&place.compare(&["old", "new", "--phase", "nap"]), 2, &["no phase \"nap\"", "load"]);

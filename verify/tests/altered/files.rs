@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use reports::record::Verdict;
-use verify::folder::{Folder, read};
+use verify::folder::{Folder, digest, read};
 use verify::judge::judge;
 
 /// The headings of the samples.
@@ -97,6 +97,7 @@ impl Files {
         let mut ended: serde_json::Value = serde_json::from_str(last).unwrap();
         let written = ended["written"]["samples"].as_u64().unwrap();
         ended["written"]["samples"] = (written - gone).into();
+        ended["samples"] = digest(&self.0["samples.csv"]).into();
         *last = ended.to_string();
         self.put_lines("events.jsonl", &events);
     }

@@ -140,6 +140,36 @@ fn what_is_taken_from_a_stopped_run_holds_nothing() {
     expect_all_right("stopped", &world, |files| alteration::of_record(files, &other));
 }
 
+/// Values that somebody changed later are no data, whatever they would make of the run.
+#[test]
+fn changed_samples_neither_blame_nor_hold() {
+    for world in [World::held(), World::violated(false)] {
+        let (files, before) = judged(&world);
+        let mut altered = files.clone();
+        let text = String::from_utf8(files.0["samples.csv"].clone()).unwrap();
+        // As many rows as before: what was 12 channels is 900, what was 900 is 12.
+        let change = |line: &str| {
+            let Some(head) = line.strip_suffix(",12") else { return line.to_owned() };
+            if head.contains("broker.channels") { format!("{head},900") } else { line.to_owned() }
+        };
+        let mut lines: Vec<String> = text.lines().map(change).collect();
+        if lines.iter().zip(text.lines()).all(|(one, other)| one == other) {
+            let last = lines.last_mut().unwrap();
+            let (head, value) = last.rsplit_once(',').unwrap();
+            let value: f64 = value.parse().unwrap();
+            *last = format!("{head},{}", value + 1.0);
+        }
+        altered.put_lines("samples.csv", &lines);
+        let after = altered.judge();
+        assert_eq!(turned(&before, &after), [""; 0]);
+        let after = after.unwrap();
+        let (verdict, why) = &after.checks["record-intact"];
+        assert_eq!(*verdict, Inconclusive);
+        assert!(why.contains("values were changed"), "{why}");
+        assert_eq!(after.checks["connection-channels"].0, Inconclusive);
+    }
+}
+
 /// Whoever judges again may ask for something else, and not say that something
 /// else was done.
 #[test]

@@ -11,7 +11,7 @@ pub(crate) type Breaches = BTreeMap<&'static str, u32>;
 
 /// The breach of every check, each with the check's name. The greatest severity
 /// that is planted breaks every check.
-pub(crate) const BREACHES: [&str; 21] = [
+pub(crate) const BREACHES: [&str; 22] = [
     "connection-channels",
     "lag",
     "running",
@@ -25,6 +25,7 @@ pub(crate) const BREACHES: [&str; 21] = [
     "no-errors",
     "restarts",
     "stored-once",
+    "follows-schema",
     "same-answer",
     "in-order",
     "drains",

@@ -42,6 +42,7 @@ fn spec(effects: &Listing, settle: u64) -> Spec {
         effects: list(effects),
         dead: None,
         order: None,
+        schema: None,
         settle: std::time::Duration::from_secs(settle),
         run: "r".to_owned(),
         workloads: vec!["w".to_owned(), "v".to_owned()],

@@ -12,8 +12,8 @@ use verify::event::{AggregatesRead, Event, PartRead, TimesRead, WorkloadSummary}
 use verify::folder::write::Writer;
 use verify::folder::{Folder, read};
 use verify::history::{
-    Aggregated, Aggregates, ClockOffset, Dead, EffectTimes, Order, Sample, Seen, SeenWorkload,
-    TimedSecond, Times, Timing, ValueFinding,
+    Aggregated, Aggregates, ClockOffset, Conformity, Dead, Departure, EffectTimes, Order, Sample,
+    Seen, SeenWorkload, Tally, TimedSecond, Times, Timing, ValueFinding,
 };
 use verify::judge::judge;
 
@@ -122,6 +122,17 @@ optional = true
 bound = { series = "ingress.p95", phases = ["load"], max = "100ms" }
 "#;
 
+/// Records of which one departs from the schema.
+fn departing(checked: u64) -> Conformity {
+    let example = Departure {
+        identity: Some("r/publish/7".to_owned()),
+        at: "/content".to_owned(),
+        what: "\"content\" is missing".to_owned(),
+    };
+    let own = Tally { checked, invalid: 1, examples: vec![example] };
+    Conformity { own, ..Conformity::default() }
+}
+
 #[test]
 fn a_folder_tells_what_was_judged() {
     let plan = scenarios::plan("ingest", SCENARIO, &scenarios::Settings::default()).unwrap();
@@ -196,6 +207,7 @@ fn a_folder_tells_what_was_judged() {
             strangers: 2,
             trouble: None,
         }),
+        schema: Some(departing(499)),
         ..Seen::default()
     };
     writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
@@ -209,6 +221,7 @@ fn a_folder_tells_what_was_judged() {
         workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
         order: Some(PartRead::default()),
+        schema: Some(PartRead::default()),
         absent: Vec::new(),
         nameless: 0,
         times: Some(TimesRead { error: None, clock }),
@@ -216,7 +229,9 @@ fn a_folder_tells_what_was_judged() {
         aggregates: Some(AggregatesRead { error: None, strangers: 2 }),
     };
     writer.event(event).unwrap();
-    writer.event(Event::RunEnded { interrupted: false, seconds: 20.0, written: None }).unwrap();
+    let samples = Some(writer.samples_digest());
+    let ended = Event::RunEnded { samples, interrupted: false, seconds: 20.0, written: None };
+    writer.event(ended).unwrap();
     writer.flush().unwrap();
 
     let told = read::read(&folder).unwrap();

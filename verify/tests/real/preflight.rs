@@ -284,6 +284,28 @@ async fn an_endpoint_that_accepts_and_is_silent_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_that_are_not_there_end_the_run_before_the_load() {
+    let server = listener(|path| {
+        Some(match path {
+            "/metrics" => ("200 OK", "up 1\n"),
+            "/busy" => ("503 Service Unavailable", "later"),
+            _ => ("404 Not Found", "<html>"),
+        })
+    });
+    let look = async |path: &str| {
+        let reads = format!(
+            "[[probe]]\nname = \"m\"\nprometheus = {{ url = \"${{target.api}}{path}\", metric.up = {{ metric = \"up\" }} }}"
+        );
+        look_at(&server, &reads).await
+    };
+    assert_eq!(look("/metrics").await.unwrap(), Vec::<String>::new());
+    for (path, status) in [("/metric", "404 Not Found"), ("/busy", "503 Service Unavailable")] {
+        let told = look(path).await.unwrap_err();
+        assert!(told.contains(status) && told.contains("often /metrics"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_of_prometheus_is_asked_and_unknown_metrics_are_told_with_the_nearest() {
     let server = listener(|path| {
         Some(match path {

@@ -68,6 +68,7 @@ fn queue(url: &str, queue: &str, identity: &str) -> Listing {
 
 fn spec(listing: &Listing) -> Spec {
     Spec {
+        schema: None,
         at: None,
         dead_at: None,
         aggregate: None,

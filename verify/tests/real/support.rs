@@ -71,12 +71,12 @@ impl Watch {
                 Some(Observed::Sample { series, sample }) => {
                     self.samples.entry(series.to_string()).or_default().push(sample);
                 }
-                Some(Observed::Event(Event::ProbeTrouble { why, .. })) => self.troubles.push(why),
-                Some(Observed::Event(Event::Absent { thing, .. })) => self.absent.push(thing),
-                Some(Observed::Event(Event::Appeared { thing, .. })) => {
-                    self.absent.retain(|other| *other != thing);
-                }
-                Some(Observed::Event(_)) => {}
+                Some(Observed::Event(event)) => match *event {
+                    Event::ProbeTrouble { why, .. } => self.troubles.push(why),
+                    Event::Absent { thing, .. } => self.absent.push(thing),
+                    Event::Appeared { thing, .. } => self.absent.retain(|other| *other != thing),
+                    _ => {}
+                },
                 None => panic!("the probe has ended: {what}"),
             }
         }

@@ -73,6 +73,7 @@ pub(super) fn run(entries: &[Entry], run: &str) -> Option<(Plan, BTreeMap<String
         probes: Vec::new(),
         effects: Vec::new(),
         checks: Vec::new(),
+        advice: Vec::new(),
         left_out: Vec::new(),
     };
     Some((plan, told))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::{Item, Out};
+use crate::nearest::nearest;
 use crate::read::{Context, nearest_help};
 use crate::series::{HOST, HOST_NAME, SeriesInfo, WORKLOAD};
 use crate::units::Unit;
@@ -31,6 +32,11 @@ struct Names {
     incomparable: BTreeSet<String>,
     /// Sources of effects with what is read at each.
     sources: BTreeMap<String, Reads>,
+    /// Items of which something could not be read: what they would give is not known, and
+    /// that it is missed is no other mistake.
+    flawed: BTreeSet<Key>,
+    /// Whether something has no name that can be read.
+    has_nameless: bool,
     /// The items that are by themselves not part of this run, with the reason.
     out: BTreeMap<Key, Out>,
 }
@@ -42,6 +48,7 @@ struct Reads {
     times: bool,
     dead_times: bool,
     tries: bool,
+    schema: bool,
     aggregate: bool,
 }
 
@@ -52,6 +59,7 @@ impl Reads {
             times: effects.at.is_some(),
             dead_times: effects.dead_at.is_some(),
             tries: effects.tries.is_some(),
+            schema: effects.schema.is_some(),
             aggregate: effects.aggregate.is_some(),
         }
     }
@@ -158,7 +166,17 @@ impl Names {
             item.value.divisions().map(move |part| (part, name.clone())).collect::<Vec<_>>()
         };
         let splits = file.workloads.iter().flat_map(split).collect();
-        let mut names = Self { items, series, late_checks, incomparable, sources, splits, out };
+        let mut names = Self {
+            items,
+            series,
+            late_checks,
+            incomparable,
+            sources,
+            flawed: BTreeSet::new(),
+            has_nameless: false,
+            splits,
+            out,
+        };
         for phase in &file.phases {
             let known = names.items.entry("phase").or_default();
             if !phase.name.is_placeholder() && !known.insert(phase.name.value.clone()) {
@@ -171,12 +189,20 @@ impl Names {
         names.enter(context, &file.probes);
         names.enter(context, &file.effects);
         names.enter(context, &file.checks);
+        names.enter(context, &file.advice);
         names
     }
 
     fn enter<T>(&mut self, context: &Context, items: &[Item<T>]) {
-        for item in items.iter().filter(|item| !item.name.is_placeholder()) {
+        for (number, item) in items.iter().enumerate() {
             let name = &item.name.value;
+            if item.name.is_placeholder() {
+                self.has_nameless = true;
+                continue;
+            }
+            if context.is_flawed(item.kind, number) {
+                self.flawed.insert((item.kind.to_owned(), name.clone()));
+            }
             if !self.items.entry(item.kind).or_default().insert(name.clone()) {
                 let message = format!("a second {} is named {name:?}", item.kind);
                 context.problem(Some(item.name.span.clone()), message, None);
@@ -193,11 +219,14 @@ impl Names {
             Kind::Workload => self.find_item(context, "workload", "workloads", link),
             Kind::Timed => match self.splits.get(&link.name.value) {
                 Some(workload) => Some(("workload".to_owned(), workload.clone())),
-                None => self.find_item(context, "workload", "workloads", link),
+                None => match self.flawed_owner(&link.name.value) {
+                    Some(owner) => Some(owner),
+                    None => self.find_item(context, "workload", "workloads", link),
+                },
             },
             Kind::Compared => {
                 let found = self.find_item(context, "workload", "workloads", link);
-                if found.is_some() && self.incomparable.contains(&link.name.value) {
+                if self.is_sound(&found) && self.incomparable.contains(&link.name.value) {
                     let message = format!("no answers of {:?} are compared", link.name.value);
                     let help = "give its http table same = \"/messageId\", hit or hit_header";
                     context.problem(Some(link.name.span.clone()), message, Some(help.to_owned()));
@@ -210,11 +239,23 @@ impl Names {
             | Kind::Tried
             | Kind::Aggregates
             | Kind::TimedEffects
-            | Kind::TimedDead => self.find_source(context, link),
+            | Kind::TimedDead
+            | Kind::Contracted => self.find_source(context, link),
             Kind::Check => self.find_item(context, "check", "checks", link),
             Kind::LiveCheck => self.find_live_check(context, link),
             Kind::Level | Kind::Counter => self.find_series(context, link),
         }
+    }
+
+    /// The item that something is a part of by its name, where something of that is lost.
+    fn flawed_owner(&self, name: &str) -> Option<Key> {
+        let of = |kind: &str| (kind.to_owned(), prefix(name).to_owned());
+        [of("probe"), of("workload")].into_iter().find(|owner| self.flawed.contains(owner))
+    }
+
+    /// Whether an item was found of which nothing is lost.
+    fn is_sound(&self, found: &Option<Key>) -> bool {
+        found.as_ref().is_some_and(|key| !self.flawed.contains(key))
     }
 
     fn find_item(
@@ -244,11 +285,18 @@ impl Names {
     fn find_source(&self, context: &Context, link: &Link) -> Option<Key> {
         let found = self.find_item(context, "effects", "sources of effects", link)?;
         let name = &link.name.value;
+        if !self.is_sound(&Some(found.clone())) {
+            return Some(found);
+        }
         let reads = self.sources.get(name).copied().unwrap_or_default();
         let lacks = match link.kind {
             Kind::Aggregates => (!reads.aggregate).then_some((
                 "reads single effects",
                 "a source of what operations came to together has a table [effects.aggregate]",
+            )),
+            Kind::Contracted => (!reads.schema).then_some((
+                "has no schema that its records must follow",
+                "give the [[effects]] schema = \"FILE\"",
             )),
             _ if reads.aggregate => Some((
                 "reads what many operations came to together",
@@ -301,11 +349,24 @@ impl Names {
     fn find_series(&self, context: &Context, link: &Link) -> Option<Key> {
         let name = &link.name.value;
         let Some(source) = self.series.get(name) else {
+            let of_owner = self.series.keys().filter(|other| prefix(other) == prefix(name));
+            let of_owner: Vec<&str> = of_owner.map(String::as_str).collect();
+            if let Some(owner) = self.flawed_owner(name)
+                && nearest(name, &of_owner).is_none()
+            {
+                return Some(owner);
+            }
+            if self.has_nameless && of_owner.is_empty() {
+                return None;
+            }
             let help = self.series_help(name);
             let message = format!("there is no series {name:?}");
             context.problem(Some(link.name.span.clone()), message, help);
             return None;
         };
+        if self.flawed.contains(&source.owner) {
+            return Some(source.owner.clone());
+        }
         if link.kind == Kind::Counter && !source.info.counter {
             let message = format!("{name:?} is a level; here it takes a counter");
             let counters = self

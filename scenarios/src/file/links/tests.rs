@@ -39,7 +39,8 @@ fn word(kind: Kind) -> &'static str {
         | Kind::Tried
         | Kind::Aggregates
         | Kind::TimedEffects
-        | Kind::TimedDead => "effects",
+        | Kind::TimedDead
+        | Kind::Contracted => "effects",
         Kind::Check | Kind::LiveCheck => "check",
         Kind::Level | Kind::Counter => "series",
     }

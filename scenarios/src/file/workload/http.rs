@@ -3,7 +3,8 @@
 use super::BODY;
 use crate::file::route;
 use crate::plan::workload::{Hit, Http, Split, Statuses};
-use crate::read::Table;
+use crate::read::{At, Table};
+use crate::series::WORKLOAD;
 use crate::template::Template;
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> Http {
@@ -98,6 +99,27 @@ fn read_split(table: &mut Table<'_, '_>) -> Split {
                 "give words of letters, digits, - and _, with dots between them, each once"
                     .to_owned(),
             );
+            table.context.problem(Some(value.span.clone()), message, help);
+            continue;
+        }
+        // What a value answered is a workload by its name, with counts behind a dot.
+        let first = name.split('.').next().unwrap_or_default();
+        if WORKLOAD.iter().any(|count| count.name == first) {
+            let message =
+                format!("a value cannot begin with {first:?}, which is a count of every workload");
+            let help = Some(format!("have the service say something else, such as \"v-{first}\""));
+            table.context.problem(Some(value.span.clone()), message, help);
+        }
+        let is_within = |other: &At<String>| {
+            let rest = name.strip_prefix(other.value.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        if let Some(other) = values.iter().find(|other| is_within(other)) {
+            let other = &other.value;
+            let message = format!("{name:?} is a part of {other:?}, which is a value by itself");
+            let help = Some(format!(
+                "give every value of {other} a second word, such as \"{other}.rest\""
+            ));
             table.context.problem(Some(value.span.clone()), message, help);
         }
     }

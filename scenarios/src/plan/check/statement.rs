@@ -7,7 +7,7 @@
 
 use super::{
     Absence, After, Answers, Bound, CheckKind, Drain, EffectsCheck, Equal, Growth, Latency,
-    OrderCheck, Poison, Raises, Ratio, Recovery, Speed, Trend,
+    OrderCheck, Poison, Raises, Ratio, Recovery, SchemaCheck, Speed, Trend,
 };
 
 /// What a check says about itself.
@@ -164,6 +164,7 @@ impl CheckKind {
             Self::Drain(check) => check.statement(),
             Self::Recovery(check) => check.statement(),
             Self::Equal(check) => check.statement(),
+            Self::Schema(check) => check.statement(),
         }
     }
 
@@ -392,6 +393,22 @@ impl Equal {
             counters: Names::Fixed(counters),
             workloads: Names::NONE,
             sources: Names::NONE,
+            faults: Names::NONE,
+            excused_by: Names::NONE,
+            live: Live::No,
+            pace: Pace::Never,
+        }
+    }
+}
+
+impl SchemaCheck {
+    fn statement(&mut self) -> Statement<'_> {
+        Statement {
+            phases: Phases::WholeRun,
+            levels: Names::NONE,
+            counters: Names::NONE,
+            workloads: Names::NONE,
+            sources: Names::one(&self.source),
             faults: Names::NONE,
             excused_by: Names::NONE,
             live: Live::No,

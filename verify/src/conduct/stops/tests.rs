@@ -125,16 +125,17 @@ async fn a_breach_stops_the_run_and_says_when() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), stopped).await.unwrap();
-    let Some(Observed::Event(Event::RunStopped { stop })) = observed.recv().await else {
-        panic!("no event")
-    };
+    let Some(Observed::Event(event)) = observed.recv().await else { panic!("no event") };
+    let Event::RunStopped { stop } = *event else { panic!("another event") };
     assert_eq!(stop.check, "few");
     assert!(stop.why.starts_with("11, where at most 10 is allowed."), "{}", stop.why);
     assert!((1.5..1.6).contains(&stop.judged_to), "{}", stop.judged_to);
     // The fault does not come any more.
     breaking.finish(&Cancel::default()).await;
     writer.event(Event::RunStopped { stop }).unwrap();
-    writer.event(Event::RunEnded { interrupted: false, seconds: 2.0, written: None }).unwrap();
+    writer
+        .event(Event::RunEnded { interrupted: false, seconds: 2.0, written: None, samples: None })
+        .unwrap();
     let told = crate::folder::read::read(&folder).unwrap();
     assert!(told.facts.warnings[0].starts_with("Stopped by few at"), "{:?}", told.facts.warnings);
     let judged = crate::judge::judge(&told.plan, &told.history);

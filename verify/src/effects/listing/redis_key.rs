@@ -35,6 +35,11 @@ impl Record for Element<'_> {
             _ => None,
         }
     }
+
+    /// The element; in a hash, the value.
+    fn document(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(self.value.unwrap_or(self.name)))
+    }
 }
 
 /// Whether the key, if it is there, has elements that come in the order in which

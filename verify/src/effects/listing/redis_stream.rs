@@ -21,6 +21,17 @@ impl Record for Entry<'_> {
     fn field(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.0.map.get(name).and_then(bytes).map(Cow::Borrowed)
     }
+
+    /// An object of the fields; their values are texts.
+    fn document(&self) -> Option<Cow<'_, [u8]>> {
+        let mut fields = serde_json::Map::new();
+        for (name, value) in &self.0.map {
+            // What is no text makes the whole no JSON.
+            let text = std::str::from_utf8(bytes(value)?).ok()?;
+            fields.insert(name.clone(), text.into());
+        }
+        serde_json::to_vec(&fields).ok().map(Cow::Owned)
+    }
 }
 
 /// Hands over every entry. A stream that does not exist has no entries: it comes

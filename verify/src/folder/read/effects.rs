@@ -20,6 +20,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
         // Older folders have no file of a workload of which nothing was seen, and
         // do not say so.
         let written = facts.effects.get(&source.name).cloned().flatten();
+        flaws.extend(schema(folder, facts, &source.name, seen).err());
         for workload in &plan.workloads {
             let name = &workload.name;
             let known = workloads.get(name);
@@ -48,6 +49,23 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             flaws.push(flaw);
         }
     }
+}
+
+/// How the records of a source follow its schema, where the events say that they were held
+/// against one.
+fn schema(folder: &Folder, facts: &Facts, source: &str, seen: &mut Seen) -> Result<(), Flaw> {
+    let path = folder.schema_of(source);
+    let Some(schema) = seen.schema.as_mut().filter(|schema| schema.trouble.is_none()) else {
+        return Ok(());
+    };
+    let reading = Reading { folder, facts, source, workload: "" };
+    let read = reading.read(&path).and_then(|bytes| {
+        serde_json::from_slice(&bytes).map_err(|error| reading.flaw(&path, error))
+    });
+    *schema = read.inspect_err(|flaw| {
+        schema.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+    })?;
+    Ok(())
 }
 
 /// The files of one workload at one source.

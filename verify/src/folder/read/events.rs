@@ -5,7 +5,7 @@ use reports::record::PhaseRecord;
 use super::lines::whole_lines;
 use super::{Facts, Folder};
 use crate::event::{Event, Stamped, TimesRead};
-use crate::history::{Aggregates, Dead, Flaw, History, Order, Seen, Turn};
+use crate::history::{Aggregates, Conformity, Dead, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -101,55 +101,79 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             facts.warnings.push(format!("Stopped by {} at {at} s: {}", stop.check, stop.why));
             history.stopped = Some(stop);
         }
+        Event::AbortRan { error } => abort_ran(error, facts, history),
         Event::Warning { text } => facts.warnings.push(text),
         Event::WorkloadEnded { workload, summary } => {
             facts.workloads.insert(workload, *summary);
         }
-        Event::EffectsRead {
-            source,
-            place,
-            error,
-            blind,
-            foreign,
-            foreign_count,
-            workloads,
-            dead,
-            order,
-            absent,
-            nameless,
-            times,
-            dead_times,
-            aggregates,
-        } => {
-            facts.effects.insert(source.clone(), workloads);
-            facts.sources.insert(source.clone(), place);
-            let seen = match error {
-                Some(why) => Err(why),
-                None => Ok(Seen {
-                    foreign,
-                    foreign_count,
-                    blind,
-                    dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
-                    order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
-                    absent,
-                    nameless,
-                    times: times.map(TimesRead::timing),
-                    dead_times: dead_times.map(TimesRead::timing),
-                    aggregates: aggregates.map(|read| Aggregates {
-                        strangers: read.strangers,
-                        trouble: read.error,
-                        ..Aggregates::default()
-                    }),
-                    ..Seen::default()
-                }),
-            };
-            history.effects.insert(source, seen);
-        }
-        Event::RunEnded { interrupted, seconds, written } => {
+        event @ Event::EffectsRead { .. } => effects_read(event, facts, history),
+        Event::RunEnded { interrupted, seconds, written, samples } => {
+            facts.samples = samples;
             history.interrupted = interrupted;
             facts.written = written;
             facts.has_ended = true;
             facts.seconds = seconds;
         }
     }
+}
+
+/// What became of the reading of a source.
+fn effects_read(event: Event, facts: &mut Facts, history: &mut History) {
+    let Event::EffectsRead {
+        source,
+        place,
+        error,
+        blind,
+        foreign,
+        foreign_count,
+        workloads,
+        dead,
+        order,
+        schema,
+        absent,
+        nameless,
+        times,
+        dead_times,
+        aggregates,
+    } = event
+    else {
+        return;
+    };
+    facts.effects.insert(source.clone(), workloads);
+    facts.sources.insert(source.clone(), place);
+    let seen = match error {
+        Some(why) => Err(why),
+        None => Ok(Seen {
+            foreign,
+            foreign_count,
+            blind,
+            dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
+            order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
+            schema: schema.map(|part| Conformity { trouble: part.error, ..Conformity::default() }),
+            absent,
+            nameless,
+            times: times.map(TimesRead::timing),
+            dead_times: dead_times.map(TimesRead::timing),
+            aggregates: aggregates.map(|read| Aggregates {
+                strangers: read.strangers,
+                trouble: read.error,
+                ..Aggregates::default()
+            }),
+            ..Seen::default()
+        }),
+    };
+    history.effects.insert(source, seen);
+}
+
+/// What became of the program of `[safety] on_abort`.
+fn abort_ran(error: Option<String>, facts: &mut Facts, history: &mut History) {
+    let text = match &error {
+        None => "on_abort was run, and ended well.".to_owned(),
+        Some(why) => format!(
+            "on_abort failed: {why}. The new version may still have its share of the traffic; \
+             take it away by hand."
+        ),
+    };
+    facts.warnings.push(text);
+    history.abort_failed = error;
 }

@@ -2,7 +2,10 @@
 //! of another run are told and taken for nothing.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read};
 use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
 
 use super::lines::whole;
 use super::{Facts, Folder};
@@ -39,6 +42,26 @@ pub(super) fn read(folder: &Folder, facts: &Facts, history: &mut History) {
     history.flaws.append(&mut reading.flaws);
 }
 
+/// The whole lines, hashed while they are read.
+struct Hashing<R> {
+    lines: R,
+    hash: Sha256,
+}
+
+impl<R> Hashing<R> {
+    fn digest(self) -> String {
+        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.lines.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
 #[derive(Default)]
 struct Reading {
     samples: BTreeMap<String, Vec<Sample>>,
@@ -58,8 +81,9 @@ impl Reading {
         if file.is_torn && facts.has_ended {
             self.flaws.push(Flaw::of(SAMPLES, "its last line is torn"));
         }
+        let mut lines = Hashing { lines: file.lines, hash: Sha256::new() };
         let mut rows =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file.lines);
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&mut lines);
         let mut row = csv::StringRecord::new();
         let mut is_claimed = facts.record == 0;
         let mut is_first = true;
@@ -95,7 +119,15 @@ impl Reading {
             let why = format!("the run wrote {} rows, and it has {}", written.samples, self.rows);
             self.flaws.push(Flaw::of(SAMPLES, why));
         }
-        Ok(())
+        drop(rows);
+        // Where nothing else is wrong, any of the values may be another one.
+        let is_told = self.flaws.iter().any(|flaw| flaw.series.is_none());
+        match &facts.samples {
+            Some(written) if !is_told && *written != lines.digest() => {
+                Err("it is not the file that the run wrote: values were changed".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take(&mut self, row: &csv::StringRecord) {

@@ -41,8 +41,10 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         {
             Lifetimes::Passing
         }
-        // A process that does not run has neither.
-        Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu") => Lifetimes::Staying,
+        // A process that does not run has none of these.
+        Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu" | "busy") => {
+            Lifetimes::Staying
+        }
         Some(
             ProbeKind::Sql { .. }
             | ProbeKind::Mongodb { .. }

@@ -294,3 +294,17 @@ proptest! {
         prop_assert_eq!(judgement.findings, again.findings);
     }
 }
+
+/// Who is left with traffic on a new version has to read it first of all.
+#[test]
+fn an_abort_that_failed_is_in_the_headline() {
+    let mut scene = good();
+    scene.plan.checks = vec![check("few", at_most("broker.channels", 50.0))];
+    let before = judge(&scene.plan, &scene.history);
+    scene.history.abort_failed = Some(format!("it ended with exit code 7: {}", "x".repeat(500)));
+    let after = judge(&scene.plan, &scene.history);
+    assert_eq!(before.verdict, after.verdict);
+    assert!(after.headline.starts_with(&before.headline), "{}", after.headline);
+    assert!(after.headline.contains("on_abort failed (it ended with exit code 7"));
+    assert!(after.headline.len() < before.headline.len() + 250, "{}", after.headline);
+}

@@ -80,6 +80,7 @@ impl Scene {
             probes: probes.map(probe).to_vec(),
             effects: Vec::new(),
             checks: Vec::new(),
+            advice: Vec::new(),
             left_out: Vec::new(),
         };
         let mut history = History::default();
@@ -184,6 +185,7 @@ impl Scene {
             shape: Shape::default(),
             data: None,
             body_file: None,
+            schema: None,
             transport: Transport::Http(Http {
                 url: Template::new("http://127.0.0.1:1/"),
                 method: "POST".to_owned(),

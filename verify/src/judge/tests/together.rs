@@ -50,6 +50,7 @@ fn scene(fate: impl Fn(u64) -> Fate, lie: impl FnOnce(&mut Aggregates)) -> Scene
         }),
         dead: None,
         tries: None,
+        schema: None,
         order: None,
         at: None,
         dead_at: None,
