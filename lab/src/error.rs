@@ -20,6 +20,16 @@ pub enum LabError {
         /// The variable of the environment that can name its folder.
         variable: String,
     },
+    /// A program that nothing here can install is not there.
+    #[error(
+        "{program} is not installed, and no package that is known here brings it. Install it by hand, and name its folder in {variable} if it is not on the PATH"
+    )]
+    ByHand {
+        /// The program that was looked for.
+        program: String,
+        /// The variable of the environment that can name its folder.
+        variable: String,
+    },
     /// The keeper process could not be started, or ended while it was needed.
     #[error("the lab's keeper process failed: {reason}. Its log is {}", log.display())]
     Keeper {
@@ -95,6 +105,18 @@ pub enum LabError {
         given: String,
         /// The names that exist, comma separated.
         known: String,
+    },
+    /// A setting of a reference system has a value that it cannot read.
+    #[error("the setting `{name}` of the {system} is `{given}`, and should be {expected}")]
+    Setting {
+        /// The reference system.
+        system: String,
+        /// The setting.
+        name: String,
+        /// Its value.
+        given: String,
+        /// What it should be.
+        expected: &'static str,
     },
     /// A role that stands for a class of servers fits several.
     #[error("the role `{role}` could mean any of {servers} in this lab. Name one of them instead")]

@@ -45,7 +45,7 @@ pub enum Way {
 impl Need {
     /// Every need of every server that a lab can run.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        KINDS.iter().map(|kind| kind.need)
+        KINDS.iter().map(|kind| (kind.need)())
     }
 
     /// The program, or the folder of the programs, if it is there.
@@ -66,15 +66,17 @@ impl Need {
 
     /// That it is not there, and what to do about it.
     pub fn missing(&self) -> LabError {
+        let install = self.install_command();
         let variables = self.ways.iter().filter_map(|way| match way {
             Way::Here { variable, .. } => Some(*variable),
             Way::Apt { .. } | Way::Registry(_) => None,
         });
-        LabError::Missing {
-            program: self.program.to_owned(),
-            install: self.install_command(),
-            variable: variables.collect::<Vec<_>>().join(" or "),
+        let variable = variables.collect::<Vec<_>>().join(" or ");
+        let program = self.program.to_owned();
+        if install.is_empty() {
+            return LabError::ByHand { program, variable };
         }
+        LabError::Missing { program, install, variable }
     }
 
     /// Installs it if it is missing, by the first way that works.
@@ -90,6 +92,9 @@ impl Need {
         }
         if self.is_installed() {
             return Ok(());
+        }
+        if self.install_command().is_empty() {
+            return Err(self.missing());
         }
         if reasons.is_empty() {
             reasons.push(format!("it is installed but has no {}", self.program));
@@ -126,8 +131,16 @@ impl Way {
         need: &Need,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Result<(), String>, LabError> {
-        if matches!(self, Self::Here { .. }) {
-            return Ok(Ok(()));
+        match self {
+            Self::Here { .. } => return Ok(Ok(())),
+            Self::Apt { .. } => {}
+            // What the registry is asked with, in a turn of its own.
+            Self::Registry(package) => {
+                let tool = package.registry.tool();
+                if let Some(Err(error)) = tool.map(|tool| tool.provide(progress)) {
+                    return Ok(Err(error.to_string()));
+                }
+            }
         }
         let turn = turn()?;
         // Another program may have done the work in the meantime.

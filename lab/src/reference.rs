@@ -4,6 +4,7 @@
 //! for all of them stands here: the servers are started, then a proxy before
 //! some of them, then the system's own parts.
 
+mod amqp;
 pub mod canary;
 mod diary;
 pub mod ingest;
@@ -11,7 +12,9 @@ mod process;
 pub mod publisher;
 mod relay;
 mod server;
+mod setting;
 mod variant;
+pub mod worker_queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -23,10 +26,12 @@ use crate::port::Shared;
 use crate::proxy::PROXY;
 use crate::server::{Kind, Server};
 use crate::{Lab, LabError, Need, Patience, Proxy, ProxyOptions};
+pub use setting::SettingInfo;
 pub use variant::VariantInfo;
 
 /// Every reference system.
-pub const SYSTEMS: &[&dyn System] = &[&publisher::Entry, &ingest::Entry, &canary::Entry];
+pub const SYSTEMS: &[&dyn System] =
+    &[&publisher::Entry, &ingest::Entry, &canary::Entry, &worker_queue::Entry];
 
 /// A reference system.
 pub trait System: fmt::Debug + Send + Sync {
@@ -54,6 +59,20 @@ pub trait System: fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// What it can be told.
+    fn settings(&self) -> &'static [SettingInfo] {
+        &[]
+    }
+
+    /// Whether it can be told this.
+    ///
+    /// # Errors
+    /// [`LabError::Unknown`] for a name that it does not have, which lists those
+    /// that it has; [`LabError::Setting`] for a value that it cannot read.
+    fn check_settings(&self, given: &BTreeMap<String, String>) -> Result<(), LabError> {
+        setting::known(self.name(), self.settings(), given)
+    }
+
     /// Starts its parts on its servers and waits until all of them answer.
     ///
     /// # Errors
@@ -70,8 +89,10 @@ pub trait System: fmt::Debug + Send + Sync {
 pub struct StartOptions {
     /// The variant of the part under test; `correct` by default.
     pub variant: String,
-    /// Processes of each part; of the ingest, its workers.
+    /// Processes of each part; of the ingest and the worker-queue, their workers.
     pub replicas: u16,
+    /// What the system is told, by name.
+    pub settings: BTreeMap<String, String>,
     /// The targets that the scenario names; a part that none of them needs is
     /// not started. `None` starts every part.
     pub targets: Option<BTreeSet<String>>,
@@ -84,6 +105,7 @@ impl Default for StartOptions {
         Self {
             variant: "correct".to_owned(),
             replicas: 2,
+            settings: BTreeMap::new(),
             targets: None,
             proxy: ProxyOptions::default(),
         }
@@ -170,7 +192,7 @@ impl Running {
     /// What its servers are: `Redis 7.0.15`.
     pub fn versions(&self) -> Vec<String> {
         let told = self.servers.iter();
-        told.map(|server| format!("{} {}", server.kind().title, server.version())).collect()
+        told.map(|server| server.product()).collect()
     }
 }
 
@@ -192,7 +214,7 @@ pub fn system(name: &str) -> Result<&'static dyn System, LabError> {
 impl dyn System {
     /// Everything that must be installed.
     pub fn all_needs(&self) -> impl Iterator<Item = &'static Need> {
-        self.servers().iter().map(|kind| kind.need).chain(self.needs().iter().copied())
+        self.servers().iter().map(|kind| (kind.need)()).chain(self.needs().iter().copied())
     }
 
     /// The targets that it can give an address for.
@@ -220,8 +242,9 @@ impl dyn System {
     /// Starts its servers and its parts, and waits until all of them answer.
     ///
     /// # Errors
-    /// [`LabError::Unknown`] for a variant that does not exist, before anything
-    /// is started; else what starting a server or a replica may answer.
+    /// [`LabError::Unknown`] for a variant or a setting that does not exist, and
+    /// [`LabError::Setting`] for one that cannot be read, before anything is
+    /// started; else what starting a server or a replica may answer.
     pub fn start(
         &self,
         lab: &Lab,
@@ -231,6 +254,7 @@ impl dyn System {
         if self.variants().iter().all(|variant| variant.name != options.variant) {
             return Err(self.unknown_variant(&options.variant));
         }
+        self.check_settings(&options.settings)?;
         let mut servers = Vec::new();
         let mut targets = BTreeMap::new();
         for kind in self.servers() {

@@ -4,6 +4,7 @@
 //! What is known of a server before it runs is a [`Kind`], a constant in its
 //! file and a line of [`KINDS`]; one that runs is a [`Server`].
 
+pub mod mongodb;
 pub mod nginx;
 pub mod postgres;
 pub mod rabbitmq;
@@ -20,7 +21,8 @@ use strum::{EnumString, IntoStaticStr};
 use crate::{Lab, LabError, Need, Patience, port};
 
 /// Every server that a lab can run.
-pub const KINDS: &[&Kind] = &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND, &nginx::KIND];
+pub const KINDS: &[&Kind] =
+    &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND, &mongodb::KIND, &nginx::KIND];
 
 /// A server as it is known before it runs.
 pub struct Kind {
@@ -31,8 +33,8 @@ pub struct Kind {
     pub title: &'static str,
     /// What it is for.
     pub class: Class,
-    /// What must be installed.
-    pub need: &'static Need,
+    /// What must be installed; the environment may say which of several products.
+    pub need: fn() -> &'static Need,
     /// The targets that it gives an address for.
     pub targets: &'static [&'static str],
     /// See [`Kind::start`].
@@ -66,6 +68,11 @@ pub trait Server: fmt::Debug + Send + Sync {
 
     /// Its version as it says it: `7.0.15`.
     fn version(&self) -> &str;
+
+    /// Product and version, as people write them: `Redis 7.0.15`.
+    fn product(&self) -> String {
+        format!("{} {}", self.kind().title, self.version())
+    }
 
     /// The address of each of its kind's targets, in their order.
     fn addresses(&self) -> Vec<String>;

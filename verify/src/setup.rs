@@ -76,15 +76,18 @@ pub fn system_of(plan: &Plan) -> Result<&'static dyn System, LabError> {
 }
 
 /// Gives every role of the plan the name that it has in the lab: scenarios may
-/// say `broker` or `database` for the only server of that class.
+/// say `broker` or `database` for the only server of that class. Looks at the
+/// settings of the system, too.
 ///
 /// # Errors
 /// Every role that the lab does not have, or of which it has several, with what
-/// to write or skip; or that there is no such system.
+/// to write or skip; a setting that the system does not have or cannot read; or
+/// that there is no such system.
 pub fn name_roles(plan: &mut Plan) -> Result<(), SetupError> {
     let system = system_of(plan)?;
     let known = system.all_roles();
-    let mut problems = Vec::new();
+    let settings = system.check_settings(&plan.system.settings);
+    let mut problems: Vec<String> = settings.err().iter().map(ToString::to_string).collect();
     let mut name = |role: &mut String, what: &str, without: &str| {
         match system.role(role) {
         Ok(meant) if known.contains(&meant.as_str()) => *role = meant,
@@ -142,6 +145,7 @@ impl Standing {
         let options = StartOptions {
             variant: plan.variant.clone(),
             replicas: plan.system.replicas,
+            settings: plan.system.settings.clone(),
             targets: None,
             proxy: ProxyOptions {
                 keys: plan.system.proxied.clone(),

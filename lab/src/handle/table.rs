@@ -25,6 +25,9 @@ pub struct ProcessState {
     pub start_time: u64,
     /// How often the keeper has started it again.
     pub restarts: u64,
+    /// How often it has ended otherwise than by exit code 0: by another code or by
+    /// a signal.
+    pub crashes: u64,
     /// How it last ended, if it ever did.
     pub last_exit: Option<String>,
 }
@@ -60,6 +63,7 @@ impl Table {
             pid: None,
             start_time: 0,
             restarts: 0,
+            crashes: 0,
             last_exit: None,
         };
         state.processes.insert(spec.name.clone(), row);
@@ -150,9 +154,10 @@ impl State {
                     process.restarts = *restarts;
                 }
             }
-            Event::Exited { name, status, .. } => {
+            Event::Exited { name, status, code, .. } => {
                 if let Some(process) = self.processes.get_mut(name) {
                     process.pid = None;
+                    process.crashes += u64::from(*code != Some(0));
                     process.last_exit = Some(status.clone());
                 }
             }
@@ -190,6 +195,10 @@ mod tests {
         let state = table.process("service-1").unwrap();
         assert_eq!((state.pid, state.start_time, state.restarts), (Some(11), 9, 1));
         assert_eq!(state.last_exit.as_deref(), Some("killed by signal 9 (SIGKILL)"));
+        assert_eq!(state.crashes, 1);
+        let (status, code) = ("exit code 0".into(), Some(0));
+        table.fold(&Event::Exited { name: name(), pid: 11, status, code, signal: None });
+        assert_eq!(table.process("service-1").unwrap().crashes, 1, "it ended in good order");
         table.end();
         assert_eq!(table.process("service-1").unwrap().pid, None);
     }

@@ -7,10 +7,13 @@
 //! has no mark; the next one makes it anew. Every file is checked against its
 //! checksum in the lock.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::script::Runner;
+use super::{Need, Way};
 
 /// The last step of every installation, so that it comes to its end even if
 /// whoever started it is gone.
@@ -27,7 +30,10 @@ pub struct Package {
     pub version: &'static str,
     /// Every file that is installed with its checksum: of PyPI a requirements
     /// file with `--hash=sha256:…`, of Maven lines of a SHA-256 in hexadecimal
-    /// digits and a path of the repository.
+    /// digits and a path of the repository. Of Go a line of the module, its version
+    /// and the checksum that Go knows it by, then one of the program's folder in it
+    /// and its build tags (see `registry/go.sh`); what the module needs is checked by
+    /// its `go.sum`.
     pub lock: &'static str,
     /// The program in the package's folder: `bin/NAME`, or `.` for the folder.
     pub program: &'static str,
@@ -42,13 +48,54 @@ pub enum Registry {
     /// Java's: the files are put side by side. `MAVEN_REPOSITORY` names another
     /// one than Maven Central.
     Maven,
+    /// Go's: the program is built from its modules. Go's own settings apply, such
+    /// as `GOPROXY`.
+    Go,
+}
+
+/// Python that can make virtual environments; Debian has that apart.
+const PYTHON: Need = Need {
+    program: "python3 with venv",
+    ways: &[
+        Way::Here { variable: "SHAKEDOWN_PYTHON_BIN", find: python },
+        Way::Apt { package: "python3-venv" },
+    ],
+};
+/// Nobody installs a toolchain for it.
+const GO: Need = Need {
+    program: "go",
+    ways: &[Way::Here { variable: "SHAKEDOWN_GO_BIN", find: go }],
+};
+
+fn python(folder: Option<&OsStr>) -> Option<PathBuf> {
+    let python = super::program("python3", folder)?;
+    let mut look = Command::new(&python);
+    look.args(["-c", "import venv, ensurepip"]).stdin(Stdio::null());
+    let can = look.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    can.is_ok_and(|status| status.success()).then_some(python)
+}
+
+fn go(folder: Option<&OsStr>) -> Option<PathBuf> {
+    let usual = Path::new("/usr/local/go/bin").as_os_str();
+    let found = super::program("go", folder);
+    found.or_else(|| folder.is_none().then(|| super::program("go", Some(usual)))?)
 }
 
 impl Registry {
+    /// The program that it is asked with, unless every machine has it.
+    pub(super) fn tool(self) -> Option<&'static Need> {
+        match self {
+            Self::Pypi => Some(&PYTHON),
+            Self::Maven => None,
+            Self::Go => Some(&GO),
+        }
+    }
+
     fn script(self) -> &'static str {
         match self {
             Self::Pypi => include_str!("registry/pypi.sh"),
             Self::Maven => include_str!("registry/maven.sh"),
+            Self::Go => include_str!("registry/go.sh"),
         }
     }
 }
@@ -73,6 +120,16 @@ impl Package {
                 let urls = urls.map(|path| format!("https://repo1.maven.org/maven2/{path}"));
                 let urls = urls.collect::<Vec<_>>().join(" ");
                 format!("mkdir -p ~/{name} && cd ~/{name} && curl -fL --remote-name-all {urls}")
+            }
+            Registry::Go => {
+                let mut lines = self.lock.lines().filter_map(|line| line.split_once(' '));
+                let [(module, _), (package, tags)] =
+                    [lines.next(), lines.next()].map(Option::unwrap_or_default);
+                let files: String =
+                    lines.map(|(file, text)| format!("echo {text} > {file} && ")).collect();
+                format!(
+                    "cp -r \"$(go mod download -json {module}@v{version} | grep '\"Dir\"' | cut -d '\"' -f 4)\" ~/{name} && chmod -R u+w ~/{name} && cd ~/{name} && {files}go build -tags {tags} ./{package}"
+                )
             }
         }
     }
@@ -102,14 +159,15 @@ impl Package {
             .map_err(|error| format!("{} cannot be written: {error}", lock.display()))?;
         let script = [
             settings,
-            "set -eu\nfolder=$1 lock=$2\nrm -rf \"$folder\"\nmkdir \"$folder\"\n",
+            "set -eu\nfolder=$1 lock=$2 tool=$3\nrm -rf \"$folder\"\nmkdir \"$folder\"\n",
             self.registry.script(),
             // A mark that outlives a crash of the machine is no lie.
             "sync -f \"$folder\"\nmv \"$lock\" \"$folder/",
             MARK,
             "\"\n",
         ];
-        let paths = [&folder, &lock].map(|path| path.to_string_lossy().into_owned());
+        let tool = self.registry.tool().and_then(Need::find).unwrap_or_default();
+        let paths = [&folder, &lock, &tool].map(|path| path.to_string_lossy().into_owned());
         let words = paths.each_ref().map(String::as_str);
         Runner::Direct
             .run(&script.concat(), &words, turn, progress)
@@ -123,9 +181,6 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-    use std::sync::OnceLock;
-
     use super::*;
 
     /// A repository on the disk with one package for each registry, and the
@@ -181,14 +236,7 @@ print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')
         /// A package with its lock; `None` where Python cannot make a virtual
         /// environment.
         fn wheel(&self) -> Option<Package> {
-            static CAN: OnceLock<bool> = OnceLock::new();
-            let can = CAN.get_or_init(|| {
-                let mut look = Command::new("python3");
-                look.args(["-c", "import venv, ensurepip"])
-                    .output()
-                    .is_ok_and(|o| o.status.success())
-            });
-            if !can {
+            if !PYTHON.is_installed() {
                 eprintln!("SKIPPED: python3 has no venv; `apt-get install python3-venv` brings it");
                 return None;
             }

@@ -1,4 +1,5 @@
-//! What each process of a part has counted, fetched when somebody asks for it.
+//! What the processes of a system tell each other: what each of a part has counted,
+//! fetched when somebody asks for it or handed over at the end.
 
 use std::io;
 use std::time::Duration;
@@ -24,13 +25,20 @@ pub(crate) async fn tallies<T: DeserializeOwned>(parts: &[(String, String)]) -> 
 
 /// The status and the body of a process's answer, if it gives one in time.
 pub(crate) async fn get(address: &str, path: &str) -> Option<(u16, String)> {
-    timeout(ANSWER_WITHIN, ask(address, path)).await.ok()?.ok()
+    timeout(ANSWER_WITHIN, ask(address, "GET", path, "")).await.ok()?.ok()
 }
 
-async fn ask(address: &str, path: &str) -> io::Result<(u16, String)> {
+/// The same for something that it is told.
+pub(crate) async fn post(address: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    timeout(ANSWER_WITHIN, ask(address, "POST", path, body)).await.ok()?.ok()
+}
+
+async fn ask(address: &str, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
     // HTTP/1.0 forbids a chunked body, so the body ends where the stream ends.
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+    let length = body.len();
+    let request = format!("{method} {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let garbled = || io::Error::from(io::ErrorKind::InvalidData);

@@ -5,7 +5,9 @@
 mod canary;
 mod ingest;
 mod keeper;
+mod mongodb;
 mod publisher;
 mod rabbitmq;
 mod stores;
 mod support;
+mod worker_queue;

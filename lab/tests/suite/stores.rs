@@ -12,7 +12,7 @@ use lab::server::{postgres, redis};
 use lab::{Lab, LabError, Need, Postgres, PostgresOptions, Redis, RedisOptions, Server};
 use rustix::process::Signal;
 
-use crate::support::{Host, is_alive, kill, lab, mentioning, patience, until};
+use crate::support::{Host, is_alive, kill, kill_process, lab, mentioning, patience, until};
 
 const HOSTS: [(&str, &str, &Need); 2] = [
     (redis::SERVER, "redis-server", &redis::NEED),
@@ -36,12 +36,6 @@ pub(crate) fn query(postgres: &Postgres, statement: &str) -> String {
     said.trim().to_owned()
 }
 
-fn kill_server(lab: &Lab, name: &str) {
-    let before = lab.process(name).unwrap();
-    kill(before.pid.unwrap(), Signal::KILL);
-    until("the restart", || (lab.process(name)?.restarts > before.restarts).then_some(()));
-}
-
 fn start_redis(lab: &Lab, options: &RedisOptions) -> Redis {
     Redis::start(lab, options, patience()).unwrap()
 }
@@ -56,7 +50,7 @@ fn a_killed_redis_comes_back_with_what_it_had_answered() {
     assert!(redis.version.starts_with(|c: char| c.is_ascii_digit()));
     for round in 1..=3 {
         assert!(ask(&redis, "XADD stream * field value").starts_with('$'));
-        kill_server(&lab, redis::SERVER);
+        kill_process(&lab, redis::SERVER);
         redis.wait_until_ready(&lab, patience()).unwrap();
         assert!(ask(&redis, "XLEN stream").starts_with(&format!(":{round}\r\n")));
     }
@@ -76,7 +70,7 @@ fn redis_forgets_and_asks_for_a_password_if_it_is_told_to() {
     let seen = machine::process::command_line(pid);
     assert!(!seen.is_empty());
     assert!(!format!("{seen:?}").contains("s3cret"), "everybody can read this");
-    kill_server(&lab, redis::SERVER);
+    kill_process(&lab, redis::SERVER);
     redis.wait_until_ready(&lab, patience()).unwrap();
     assert!(ask(&redis, "AUTH s3cret\r\nEXISTS key").contains(":0"));
 }
@@ -94,7 +88,7 @@ fn a_killed_postgresql_comes_back_with_what_was_committed() {
     query(&postgres, "create table effects (id bigint primary key)");
     for round in 1..=3 {
         query(&postgres, &format!("insert into effects values ({round})"));
-        kill_server(&lab, postgres::SERVER);
+        kill_process(&lab, postgres::SERVER);
         postgres.wait_until_ready(&lab, patience()).unwrap();
         assert_eq!(query(&postgres, "select count(*) from effects"), round.to_string());
     }

@@ -63,6 +63,23 @@ pub(crate) fn kill(pid: u32, signal: rustix::process::Signal) {
     let _ = rustix::process::kill_process(pid, signal);
 }
 
+/// Kills a process and waits until it is back.
+pub(crate) fn kill_process(lab: &Lab, name: &str) {
+    let before = lab.process(name).unwrap();
+    kill(before.pid.unwrap(), rustix::process::Signal::KILL);
+    until("the restart", || (lab.process(name)?.restarts > before.restarts).then_some(()));
+}
+
+/// Kills a process and keeps it away meanwhile.
+pub(crate) fn away(lab: &Lab, name: &str, meanwhile: impl FnOnce()) {
+    lab.hold(name, patience()).unwrap();
+    kill(lab.process(name).unwrap().pid.unwrap(), rustix::process::Signal::KILL);
+    until("its end", || lab.process(name)?.pid.is_none().then_some(()));
+    meanwhile();
+    lab.let_go(name).unwrap();
+    until("its return", || lab.process(name)?.pid);
+}
+
 /// The host program, with a temporary folder of its own.
 pub(crate) struct Host {
     pub(crate) child: Child,

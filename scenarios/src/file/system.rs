@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::links::{Kind, Links};
 use super::{Settings, role};
+use crate::field::Raw;
 use crate::plan::{Expected, Role, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
@@ -12,7 +13,8 @@ const REFERENCE: &str = "The reference system in the lab: publisher, ingest or c
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
     let reference = table.opt("reference", REFERENCE);
     if reference.is_none() {
-        for key in ["replicas", "proxied", "variants"].into_iter().filter(|key| table.has(key)) {
+        let of_one = ["replicas", "proxied", "settings", "variants"];
+        for key in of_one.into_iter().filter(|key| table.has(key)) {
             let message = format!("{key:?} is of a reference system, and this scenario names none");
             let help = Some("name one, or leave this out".to_owned());
             table.context.problem(Some(table.place_of(key)), message, help);
@@ -26,6 +28,10 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
     let proxied: Vec<At<String>> = table.list_or_empty(
         "proxied",
         "Targets that the reference system in the lab reaches through a proxy.",
+    );
+    let told: BTreeMap<String, Raw> = table.values(
+        "settings",
+        "What the reference system in the lab is told, by name: settings = { backoff = \"${backoff}\" }. A name that it does not have is an error that lists those that it has.",
     );
     let targets = table.named("targets", "Addresses, used as ${target.NAME}.", |_, table| Target {
         help: table.req("help", "What stands behind the address."),
@@ -79,7 +85,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
         table.context.problem(Some(key.span.clone()), message, help);
     }
     let proxied = proxied.into_iter().map(|key| key.value).collect();
-    System { reference, replicas, proxied, targets, roles, variants }
+    let settings = told.into_iter().map(|(name, Raw(value))| (name, value)).collect();
+    System { reference, replicas, proxied, settings, targets, roles, variants }
 }
 
 /// Compares the addresses that the scenario declares with those that were

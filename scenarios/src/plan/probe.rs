@@ -256,6 +256,10 @@ const PROCESS: &[SeriesInfo] = &[
         "restarts",
         "times that it was started again; of your own, times that another was seen in its place",
     ),
+    counter(
+        "crashes",
+        "times that it ended otherwise than by exit code 0, also by a signal; only of the lab's processes",
+    ),
     gauge("resident", Unit::Bytes, "resident memory"),
     counter("cpu", "processor time used, in milliseconds"),
     gauge("running", Unit::Count, "1 while it runs, else 0"),

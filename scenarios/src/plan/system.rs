@@ -20,6 +20,10 @@ pub struct System {
     /// the network between them can be broken.
     #[serde(default)]
     pub proxied: Vec<String>,
+    /// What the reference system in the lab is told, by name; which names it has
+    /// and what they mean is its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The addresses that the scenario uses, by key.
     pub targets: BTreeMap<String, Target>,
     /// The roles that processes of somebody's own system play, by name.

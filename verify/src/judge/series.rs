@@ -405,7 +405,7 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
             | ProbeKind::Sql { .. }
             | ProbeKind::Command { .. },
         ) => false,
-        Some(ProbeKind::Process { .. }) => last == "restarts",
+        Some(ProbeKind::Process { .. }) => matches!(last, "restarts" | "crashes"),
         // The probe adds up by itself what it saw since it began.
         Some(
             ProbeKind::Health { .. }

@@ -1,6 +1,7 @@
-//! Processes of a role: restarts, memory and processor time. In the lab its
-//! supervisor counts the restarts; of a system of one's own, each one that is seen
-//! in the place of the one before is one, and one between two looks is not seen.
+//! Processes of a role: restarts, crashes, memory and processor time. In the lab
+//! its supervisor counts the restarts and how they came about; of a system of one's
+//! own, each one that is seen in the place of the one before is one, and one between
+//! two looks is not seen. How those ended nobody knows.
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ struct State {
     name: String,
     running: Option<Pinned>,
     restarts: u64,
+    crashes: Option<u64>,
 }
 
 impl Processes {
@@ -43,6 +45,7 @@ impl Processes {
                     running: process.pid.map(|pid| Pinned { pid, start_time: process.start_time }),
                     name: process.name,
                     restarts: process.restarts,
+                    crashes: Some(process.crashes),
                 };
                 processes.map(state).collect()
             }
@@ -52,6 +55,7 @@ impl Processes {
                     running: member.now,
                     name: member.name,
                     restarts: member.restarts,
+                    crashes: None,
                 };
                 members.map(state).collect()
             }
@@ -78,8 +82,11 @@ impl Process {
             return Err(format!("no process plays the role {:?}", self.role));
         }
         let first = *self.first.get_or_insert(states.len());
-        for State { name, running, restarts } in states.iter().take(first) {
+        for State { name, running, restarts, crashes } in states.iter().take(first) {
             observer.labelled(at, "restarts", name, *restarts as f64);
+            if let Some(crashes) = crashes {
+                observer.labelled(at, "crashes", name, *crashes as f64);
+            }
             observer.labelled(at, "running", name, f64::from(u8::from(running.is_some())));
             // A process that ends just now has no figures; the next sample will.
             if let Some((resident, cpu)) = running.and_then(usage) {

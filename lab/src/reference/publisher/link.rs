@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Event, ExchangeKind};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -16,6 +15,7 @@ use super::arguments::Arguments;
 use super::message::Problem;
 use super::tactics::Tactics;
 use super::variant::Variant;
+use crate::reference::amqp::{self, CONNECT_LIMIT};
 use crate::reference::diary::Diary;
 
 const QUEUE: &str = "events.out";
@@ -24,7 +24,6 @@ const BINDING: &str = "event.#";
 const QUEUE_LENGTH: i64 = 10_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why no channel could be had.
 #[derive(Debug)]
@@ -84,29 +83,15 @@ impl Link {
 
     /// A connection of its own, called `name`.
     pub(crate) async fn connect(&self, name: String) -> Result<Connection, String> {
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let uri = with_small_frames(&self.arguments.amqp);
-        match timeout(CONNECT_LIMIT, Connection::connect(&uri, properties)).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", CONNECT_LIMIT.as_secs())),
-        }
+        amqp::connect(&self.arguments.amqp, name).await
     }
 
     /// Says goodbye to the broker, but does not wait long for its answer.
     pub(crate) async fn close(&self) {
         if let Some(connection) = self.current.send_replace(None) {
-            let _ = timeout(Duration::from_secs(1), connection.close(200, "bye".into())).await;
+            amqp::close(&connection).await;
         }
     }
-}
-
-/// lapin sets aside some sixty frames for each connection. With the broker's
-/// frames of 128 KiB that is 8 MiB, and a leak of a thousand connections would
-/// take the machine with it; these messages fit smaller ones.
-fn with_small_frames(uri: &str) -> String {
-    let mark = if uri.contains('?') { '&' } else { '?' };
-    format!("{uri}{mark}frame_max=8192")
 }
 
 fn is_up(current: &Option<Arc<Connection>>) -> Option<Arc<Connection>> {
@@ -136,7 +121,7 @@ pub(crate) async fn maintain(link: Arc<Link>, tactics: Arc<Tactics>) {
                 pause = FIRST_PAUSE;
                 Diary.info("amqp_connected", "connected to the broker");
                 link.current.send_replace(Some(Arc::clone(&connection)));
-                let reason = lost(&connection).await;
+                let reason = amqp::lost(&connection).await;
                 link.current.send_replace(None);
                 Diary.error("amqp_connection_lost", &reason);
                 if link.arguments.variant == Variant::StaleChannel {
@@ -179,21 +164,4 @@ async fn declare(connection: &Connection, exchange: &str) -> lapin::Result<()> {
     let plain = QueueBindOptions::default();
     channel.queue_bind(QUEUE.into(), exchange.into(), BINDING.into(), plain, none()).await?;
     channel.close(200, "declared".into()).await
-}
-
-/// Returns, with the reason, when the connection is no longer open. The
-/// events tell at once; the look at the status covers one that came before
-/// anybody listened.
-async fn lost(connection: &Connection) -> String {
-    let mut events = connection.events_listener();
-    loop {
-        let event = timeout(Duration::from_millis(500), events.next()).await;
-        if connection.status().connected() {
-            continue;
-        }
-        return match event {
-            Ok(Some(Event::Error(error))) => format!("the connection was lost: {error}"),
-            _ => "the connection was lost".to_owned(),
-        };
-    }
 }

@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use lab::reference::ingest::{Ingest, IngestOptions, Variant};
 use lab::{Lab, Postgres, PostgresOptions, Redis, RedisOptions, Server};
-use rustix::process::Signal;
-
 use crate::stores::{ask, query};
-use crate::support::{http, kill, lab, patience, until};
+use crate::support::{self, http, lab, patience, until};
 
 pub(super) struct Stage {
     pub(super) lab: Lab,
@@ -103,19 +101,12 @@ impl Stage {
 
     /// Kills a process and waits until it is back.
     pub(super) fn kill_process(&self, name: &str) {
-        let before = self.lab.process(name).unwrap();
-        kill(before.pid.unwrap(), Signal::KILL);
-        until("the restart", || (self.lab.process(name)?.restarts > before.restarts).then_some(()));
+        support::kill_process(&self.lab, name);
     }
 
     /// Kills a process and keeps it away meanwhile.
     pub(super) fn away(&self, name: &str, meanwhile: impl FnOnce()) {
-        self.lab.hold(name, patience()).unwrap();
-        kill(self.lab.process(name).unwrap().pid.unwrap(), Signal::KILL);
-        until("its end", || self.lab.process(name)?.pid.is_none().then_some(()));
-        meanwhile();
-        self.lab.let_go(name).unwrap();
-        until("its return", || self.lab.process(name)?.pid);
+        support::away(&self.lab, name, meanwhile);
         self.stores_answer();
     }
 

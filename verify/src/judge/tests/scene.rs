@@ -66,6 +66,7 @@ impl Scene {
                 reference: Some("publisher".to_owned()),
                 replicas: 2,
                 proxied: Vec::new(),
+                settings: BTreeMap::new(),
                 targets: BTreeMap::new(),
                 roles: BTreeMap::new(),
                 variants: BTreeMap::new(),
