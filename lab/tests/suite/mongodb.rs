@@ -67,10 +67,11 @@ fn a_killed_server_comes_back_with_what_it_had_answered() {
     }
 }
 
-/// What optimistic locking stands on.
+/// What optimistic locking stands on. FerretDB looks and then writes, so that it does
+/// not hold there.
 #[test]
 fn of_updates_at_once_to_one_version_only_one_is_made() {
-    for product in products() {
+    for product in products().into_iter().filter(|product| *product != Product::Ferretdb) {
         let logs = tempfile::tempdir().unwrap();
         let lab = lab(logs.path());
         let options = MongoDbOptions { product: Some(product), ..MongoDbOptions::default() };

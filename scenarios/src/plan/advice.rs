@@ -56,6 +56,13 @@ pub enum Figure {
         /// The quantile: `95%`.
         quantile: Share,
     },
+    /// A quantile of the time from when the operations were due until their effect.
+    EndToEnd {
+        /// The source of effects, which tells when each came to be.
+        source: String,
+        /// The quantile.
+        quantile: Share,
+    },
 }
 
 /// On which side of a value a figure must lie. On the value itself it does not.

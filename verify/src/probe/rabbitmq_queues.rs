@@ -1,10 +1,10 @@
 //! Queues of RabbitMQ, and who consumes them, by the management API.
 //!
-//! How many messages a queue has is asked without the API's own statistics, from
-//! what the queue itself said last: a queue says it when it becomes idle, and while
-//! it is busy as often as the broker's `collect_statistics_interval` has it (5 s
-//! unless it was configured). Counters and what a channel has not acknowledged are as
-//! old as that interval. Consumers are those of the moment.
+//! How many messages a queue has, the queue itself is asked: the list of queues does
+//! so without the API's statistics (`disable_stats=true&enable_queue_totals=true`), and
+//! then gives what is so at the moment. Consumers are those of the moment, too.
+//! Counters and what a channel has not acknowledged are statistics, and as old as the
+//! broker's `collect_statistics_interval` (5 s unless it was configured).
 //!
 //! A queue that does not exist yet has no messages and no consumers. One that was
 //! there and is gone is trouble. The tool's own consumers are left out.
@@ -26,6 +26,8 @@ use crate::observe::ProbeObserver;
 const DETAILS_EVERY: Duration = Duration::from_secs(1);
 /// Of many consumers those with the most are sent, so many for each sample.
 const MOST: usize = 50;
+/// What makes the list of queues ask them.
+const TOTALS: &str = "disable_stats=true&enable_queue_totals=true&columns=name,messages,messages_ready,messages_unacknowledged";
 
 pub(super) struct RabbitmqQueues {
     management: Management,
@@ -36,11 +38,21 @@ pub(super) struct RabbitmqQueues {
 }
 
 /// How many messages a queue has.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 struct Totals {
+    name: String,
     messages: Option<f64>,
     messages_ready: Option<f64>,
     messages_unacknowledged: Option<f64>,
+}
+
+impl Totals {
+    /// Those of a queue that has no messages.
+    fn none() -> Self {
+        let none = Some(0.0);
+        let name = String::new();
+        Self { name, messages: none, messages_ready: none, messages_unacknowledged: none }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,34 +137,25 @@ impl RabbitmqQueues {
     }
 
     async fn totals(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let asked = self.queues.iter().map(async |queue| {
-            let path = self.path(queue, "disable_stats=true&enable_queue_totals=true");
-            self.management.find::<Totals>(&path).await
-        });
-        let answers = join_all(asked).await;
+        let path = format!("/api/queues/{}?{TOTALS}", self.vhost);
+        // Of a virtual host that does not exist, none exists.
+        let listed = self.management.find::<Vec<Totals>>(&path).await?.unwrap_or_default();
         let at = observer.now();
         let (mut all, mut troubles) = (Vec::new(), Vec::new());
-        for (queue, answer) in self.queues.iter().zip(answers) {
-            let totals = match answer {
-                Ok(Some(totals)) => {
+        for queue in &self.queues {
+            let what = format!("queue {queue}");
+            let totals = match listed.iter().find(|totals| totals.name == *queue) {
+                Some(totals) => {
                     self.presence.found(observer, queue);
-                    Ok(totals)
+                    Ok(totals.clone())
                 }
-                Ok(None)
-                    if self.presence.is_to_come(observer, queue, &format!("queue {queue}")) =>
-                {
-                    let none = Some(0.0);
+                None if self.presence.is_to_come(observer, queue, &what) => {
                     for series in ["consumers", "published", "delivered", "redelivered", "acked"] {
                         observer.labelled(at, series, queue, 0.0);
                     }
-                    Ok(Totals {
-                        messages: none,
-                        messages_ready: none,
-                        messages_unacknowledged: none,
-                    })
+                    Ok(Totals::none())
                 }
-                Ok(None) => Err(format!("{queue}: there is no such queue")),
-                Err(why) => Err(why),
+                None => Err(format!("{queue}: there is no such queue")),
             };
             let totals = totals.unwrap_or_else(|why| {
                 troubles.push(why);
@@ -174,7 +177,6 @@ impl RabbitmqQueues {
             observer.value(at, "total_depth", depths.iter().sum());
             observer.value(at, "max_depth", depths.into_iter().fold(0.0, f64::max));
         }
-        troubles.dedup();
         if troubles.is_empty() { Ok(()) } else { Err(troubles.join("; ")) }
     }
 

@@ -160,6 +160,7 @@ async fn queues_and_their_consumers_are_watched() {
     publish(&channel, "work", 100, |_| None).await;
     let depth = |watch: &Watch| watch.last("depth", "work").filter(|&depth| depth == 100.0);
     watch.until("its messages", depth).await;
+    watch.until("all", |w| w.last("total_depth", "").filter(|&depth| depth == 100.0)).await;
     assert!(watch.absent.is_empty(), "{:?}", watch.absent);
     let (worker, taken) = self::channel(&broker.amqp_url, "worker-1").await;
     taken.basic_qos(10, BasicQosOptions::default()).await.unwrap();

@@ -3,7 +3,8 @@
 //! A document says itself which events it holds and of which version it is. An
 //! update goes to the version that it was computed from and to no other, so that
 //! whoever comes second reads again; a first event is inserted, and the unique index
-//! lets one of two do that.
+//! lets one of two do that. The user is its `_id`, too: not every server uses another
+//! index.
 
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
 use mongodb::{Client, Collection, IndexModel};
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
-use super::embedding::{DIMENSION, Embedding};
+use super::embedding::{self, DIMENSION, Embedding};
 use super::event::Event;
 use super::tactics::Dedupe;
 use super::variant::Variant;
@@ -28,6 +30,8 @@ const FOUND_WITHIN: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The server's code for a value that is there already in a unique index.
 const DUPLICATE_KEY: i32 = 11000;
+/// Users share lanes, seldom two that are worked on at the same time.
+const LANES: usize = 64;
 /// After each conflict one of those who wait for so long at most.
 const CONFLICT_PAUSE_MS: u64 = 4;
 
@@ -44,6 +48,9 @@ pub(crate) enum Applied {
 pub(crate) struct Store {
     documents: Collection<RawDocumentBuf>,
     variant: Variant,
+    /// Of this process one event of a user after the other: it need not be in its own
+    /// way.
+    lanes: [Mutex<()>; LANES],
 }
 
 /// A document as it was read.
@@ -73,7 +80,8 @@ impl Store {
         let database = options.default_database.clone();
         let client = Client::with_options(options)?;
         let database = client.database(database.as_deref().unwrap_or(DATABASE));
-        Ok(Self { documents: database.collection(COLLECTION), variant })
+        let lanes = std::array::from_fn(|_| Mutex::new(()));
+        Ok(Self { documents: database.collection(COLLECTION), variant, lanes })
     }
 
     /// Sees to it that no user has two documents.
@@ -87,6 +95,8 @@ impl Store {
     /// Applies an event once, however often it comes; an error is of the database, and
     /// may come after the event took effect.
     pub(crate) async fn apply(&self, event: &Event, redelivered: bool) -> Result<Applied, String> {
+        let lane = embedding::fnv1a(event.user_id.as_bytes()) % LANES as u64;
+        let _turn = self.lanes[lane as usize].lock().await;
         within(self.try_to_apply(event, redelivered)).await
     }
 
@@ -117,7 +127,7 @@ impl Store {
     }
 
     async fn read(&self, event: &Event) -> Result<Option<Read>, Error> {
-        let filter = doc! { "user_id": &event.user_id };
+        let filter = doc! { "_id": &event.user_id };
         let document = self.documents.find_one(filter).await?;
         document.map(|document| Read::of(&document, event, self.variant.locks())).transpose()
     }
@@ -127,6 +137,7 @@ impl Store {
         let Embedding { vector, newest } = Embedding::first(event, self.variant);
         let now = now();
         let document = doc! {
+            "_id": &event.user_id,
             "user_id": &event.user_id,
             "vector": vector,
             "version": 1_i64,
@@ -159,11 +170,11 @@ impl Store {
             before.push(processed(event, now).into());
             set.insert("version", version + 1);
             set.insert("processed", before);
-            let filter = doc! { "user_id": &event.user_id };
+            let filter = doc! { "_id": &event.user_id };
             self.documents.update_one(filter, doc! { "$set": set }).await?;
             return Ok(true);
         }
-        let filter = doc! { "user_id": &event.user_id, "version": version };
+        let filter = doc! { "_id": &event.user_id, "version": version };
         let update = doc! {
             "$set": set,
             "$inc": { "version": 1_i64 },
@@ -175,7 +186,7 @@ impl Store {
     /// The event is known: nothing is to be done.
     async fn leave(&self, event: &Event, read: &Read) -> Result<Applied, Error> {
         if self.variant.counts_duplicates() {
-            let filter = doc! { "user_id": &event.user_id, "version": read.version };
+            let filter = doc! { "_id": &event.user_id, "version": read.version };
             let update = doc! { "$inc": { "version": 1_i64 } };
             self.documents.update_one(filter, update).await?;
         }

@@ -64,7 +64,8 @@ pub enum Product {
     Mongod,
     /// In Python, on MongoDB's own storage engine.
     Secantusdb,
-    /// In Go, on SQLite.
+    /// In Go, on SQLite. An update is not one step: of two at once that ask for the same
+    /// version both can be made, so that optimistic locking loses updates.
     Ferretdb,
 }
 

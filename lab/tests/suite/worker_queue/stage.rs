@@ -65,7 +65,10 @@ impl Stage {
         variant: Variant,
         change: impl FnOnce(&mut WorkerQueueOptions),
     ) -> Play<'_> {
-        self.runtime.block_on(async { self.documents.drop().await }).unwrap();
+        // Not by dropping the collection, which a killed secantusdb may forget. A
+        // connection from before the server's last restart fails once.
+        let clear = async || self.documents.delete_many(doc! {}).await;
+        until("no documents", || self.runtime.block_on(clear()).ok());
         let (_, queues) = self.management("GET", "queues/%2F?columns=name", "").unwrap();
         let queues: Value = serde_json::from_str(&queues).unwrap();
         for queue in queues.as_array().unwrap() {
@@ -100,19 +103,17 @@ impl Stage {
         letters.as_array().unwrap().iter().map(read).collect()
     }
 
-    /// How many messages the broker has delivered and waits for. Its own figures are
-    /// some seconds old, so this asks the queue itself.
+    /// How many messages the broker has delivered and waits for, a moment ago.
     pub(super) fn unacknowledged(&self) -> u64 {
-        let path = format!("queues/%2F/{QUEUE}?disable_stats=true&enable_queue_totals=true");
+        let path = format!("queues/%2F/{QUEUE}?columns=messages_unacknowledged");
         let (_, text) = self.management("GET", &path, "").unwrap();
         let queue: Value = serde_json::from_str(&text).unwrap();
         queue["messages_unacknowledged"].as_u64().unwrap_or(u64::MAX)
     }
 
     pub(super) fn document(&self, user: &str) -> Option<Embedding> {
-        let filter = doc! { "user_id": user };
-        let found = self.runtime.block_on(async { self.documents.find_one(filter).await });
-        let document = found.unwrap()?;
+        let find = async || self.documents.find_one(doc! { "user_id": user }).await;
+        let document = until("an answer", || self.runtime.block_on(find()).ok())?;
         let processed = document.get_array("processed").unwrap().iter();
         Some(Embedding {
             version: document.get_i64("version").unwrap(),

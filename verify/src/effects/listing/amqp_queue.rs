@@ -1,10 +1,11 @@
 //! Messages of a RabbitMQ queue, looked at and given back.
 //!
 //! The queue's messages are consumed without being acknowledged, as many as it had
-//! when the look began, and then all of them are returned: none is lost, and each is
-//! again where it was. What is left of a look is the mark of a redelivery. A quorum
-//! queue counts deliveries, too, and gives a message up at its limit (20 unless it
-//! was set): so messages that have been delivered half so often are not looked at.
+//! when the look began, and then all of them are returned in their order: none is
+//! lost, and each is again where it was. What is left of a look is the mark of a
+//! redelivery. A quorum queue counts deliveries, too, and gives a message up at its
+//! limit (20 from RabbitMQ 4 on, unless it was set): so messages that have been
+//! delivered half so often are not looked at.
 //!
 //! Nobody else may consume meanwhile, or either would miss messages. So a queue that
 //! has consumers is not read.
@@ -14,7 +15,7 @@
 //! time, and a quorum queue, which never sends one consumer more than 2,000, is read
 //! to its end, too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
@@ -36,6 +37,11 @@ const AHEAD: u16 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// When nothing has come for so long, the broker is asked what is left.
 const QUIET: Duration = Duration::from_millis(500);
+/// How long a queue may take until it knows that consumers have gone, and has again
+/// what they returned.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+/// The pause between two looks whether it does.
+const SETTLING: Duration = Duration::from_millis(20);
 /// A message that a quorum queue has delivered so often is not looked at.
 const MOST_DELIVERIES: u64 = 10;
 
@@ -55,9 +61,11 @@ pub(super) async fn read(
     let read = timeout(within, look.read(&connection, &mut came, take)).await;
     // Whatever is still held goes back with it.
     let closing = connection.close(200, "done".into());
-    let closed = timeout(PATIENCE, closing).await.is_ok_and(|closed| closed.is_ok());
+    let is_closed = timeout(PATIENCE, closing).await.is_ok_and(|closed| closed.is_ok());
     match read {
-        Ok(Ok(_)) if !closed => Err(look.told("the broker did not say that everything is back")),
+        Ok(Ok(true)) if !is_closed => {
+            Err(look.told("the broker did not say that everything is back"))
+        }
         Ok(read) => read,
         Err(_) => Err(look.told(&format!(
             "{came} messages came within {} s, and not all of them; give it a longer timeout",
@@ -100,12 +108,27 @@ impl Look<'_> {
             Err(error) if is_missing(&error) => return Ok(false),
             Err(error) => return Err(self.failed("a passive declaration", &error)),
         };
+        let found = self.settled(&channel, found).await?;
         self.alone(&found, 0)?;
         let mut consumers = Vec::new();
         let all = u64::from(found.message_count());
         let read = self.consume(&channel, all, &mut consumers, came, take).await;
-        let back = self.give_back(&channel, &consumers).await;
-        read.and(back).map(|()| true)
+        let back = self.give_back(&channel, &consumers, *came).await;
+        read.and(back)?;
+        let closed = channel.close(200, "done".into()).await;
+        closed.map(|()| true).map_err(|error| self.failed("the end of a look", &error))
+    }
+
+    /// The queue when nobody consumes it, or else when the time is up: that a consumer
+    /// has gone, a quorum queue knows a little later.
+    async fn settled(&self, channel: &Channel, mut found: Queue) -> Result<Queue, String> {
+        let begun = Instant::now();
+        while found.consumer_count() > 0 && begun.elapsed() < SETTLED_WITHIN {
+            tokio::time::sleep(SETTLING).await;
+            let now = self.declared(channel).await;
+            found = now.map_err(|error| self.failed("a passive declaration", &error))?;
+        }
+        Ok(found)
     }
 
     async fn declared(&self, channel: &Channel) -> lapin::Result<Queue> {
@@ -128,7 +151,7 @@ impl Look<'_> {
         &self,
         channel: &Channel,
         mut all: u64,
-        consumers: &mut Vec<Consumer>,
+        consumers: &mut Vec<(Consumer, u64)>,
         came: &mut u64,
         take: &mut Take<'_>,
     ) -> Result<(), String> {
@@ -140,13 +163,14 @@ impl Look<'_> {
             let consumer =
                 channel.basic_consume(self.queue.into(), name.as_str().into(), options, none).await;
             let mut consumer = consumer.map_err(|error| self.failed("a consumer", &error))?;
-            let mut own = 0;
+            let (mut own, mut last) = (0, 0);
             let mut ended = Ok(());
             while own < AHEAD && *came < all && ended.is_ok() {
                 match timeout(QUIET, consumer.next()).await {
                     Ok(Some(Ok(delivery))) => {
                         own += 1;
                         *came += 1;
+                        last = delivery.delivery_tag;
                         ended = self.take(&delivery, take);
                     }
                     Ok(Some(Err(error))) => ended = Err(self.failed("a consumer", &error)),
@@ -159,7 +183,7 @@ impl Look<'_> {
                     },
                 }
             }
-            consumers.push(consumer);
+            consumers.push((consumer, last));
             ended?;
         }
         let now = self.declared(channel).await;
@@ -180,18 +204,36 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Returns everything, once nobody is left who would be sent it again.
-    async fn give_back(&self, channel: &Channel, consumers: &[Consumer]) -> Result<(), String> {
+    /// Returns everything, once nobody is left who would be sent it again, and waits
+    /// until the queue has it.
+    async fn give_back(
+        &self,
+        channel: &Channel,
+        consumers: &[(Consumer, u64)],
+        came: u64,
+    ) -> Result<(), String> {
         let failed = |error: lapin::Error| self.failed("a return of messages", &error);
-        for consumer in consumers {
+        for (consumer, _) in consumers {
             let tag = consumer.tag();
             channel.basic_cancel(tag, BasicCancelOptions::default()).await.map_err(failed)?;
         }
-        if consumers.is_empty() {
-            return Ok(());
+        // A quorum queue has what is returned in the order in which it is, and what
+        // several consumers return at once in any.
+        let last = consumers.iter().map(|(_, last)| *last).filter(|&last| last > 0);
+        let everything = consumers.first().map(|_| 0);
+        for tag in last.chain(everything) {
+            let all = BasicNackOptions { multiple: true, requeue: true };
+            channel.basic_nack(tag, all).await.map_err(failed)?;
         }
-        let everything = BasicNackOptions { multiple: true, requeue: true };
-        channel.basic_nack(0, everything).await.map_err(failed)
+        let begun = Instant::now();
+        while begun.elapsed() < SETTLED_WITHIN {
+            let now = self.declared(channel).await.map_err(failed)?;
+            if now.consumer_count() == 0 && u64::from(now.message_count()) >= came {
+                break;
+            }
+            tokio::time::sleep(SETTLING).await;
+        }
+        Ok(())
     }
 }
 
