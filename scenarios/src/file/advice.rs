@@ -21,8 +21,12 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Advi
 fn condition(table: &mut Table<'_, '_>, links: &Links) -> Condition {
     let series = table
         .opt_at::<String>("series", "A series, of several labels (processes, say) their average …");
-    let latency = table.opt_at::<String>("latency", "… or the response time of this workload.");
-    let quantile = table.opt_at::<Share>("quantile", "The quantile of the response time: \"95%\".");
+    let latency = table.opt_at::<String>("latency", "… or the response time of this workload …");
+    let source = table.opt_at::<String>(
+        "end_to_end",
+        "… or the time until the effect, as this source of effects tells it.",
+    );
+    let quantile = table.opt_at::<Share>("quantile", "The quantile of such a time: \"95%\".");
     let phases = table.list("phases", "The phases that are looked at.");
     let phases = links.refer_all(table.context, Kind::Phase, phases);
     let above = table.opt_at::<Quantity>("above", "Met above this value …");
@@ -32,19 +36,26 @@ fn condition(table: &mut Table<'_, '_>, links: &Links) -> Condition {
         "Met when a series lies beyond the value for so long without a break; without it, when its median over the phases does.",
     );
     let limit = limit(table, above, below);
-    let figure = match (series, latency) {
-        (Some(series), None) => {
+    let figure = match (series, latency, source) {
+        (Some(series), None, None) => {
             if let Some(at) = quantile {
                 let help = "take quantile out, or write latency in the place of series";
                 wrong(table, at.span, "a series has no quantile", help);
             }
             Figure::Series(links.refer_level(series, limit.iter().cloned().map(value).collect()))
         }
-        (None, Some(workload)) => of_times(table, links, workload, quantile, &limit, &lasting),
-        (one, _) => {
+        (None, Some(workload), None) => {
+            let quantile = of_times(table, quantile, &limit, &lasting);
+            Figure::Latency { workload: links.refer(Kind::Timed, workload), quantile }
+        }
+        (None, None, Some(source)) => {
+            let quantile = of_times(table, quantile, &limit, &lasting);
+            Figure::EndToEnd { source: links.refer(Kind::TimedEffects, source), quantile }
+        }
+        (one, ..) => {
             if !table.is_described() {
                 let message = "a condition looks at one figure";
-                let help = "give either series, or latency with quantile";
+                let help = "give either series, or latency or end_to_end with quantile";
                 wrong(table, table.head(), message, help);
             }
             Figure::Series(one.map(|at| at.value).unwrap_or_default())
@@ -60,12 +71,10 @@ fn value(limit: At<Limit>) -> At<Quantity> {
 
 fn of_times(
     table: &Table<'_, '_>,
-    links: &Links,
-    workload: At<String>,
     quantile: Option<At<Share>>,
     limit: &Option<At<Limit>>,
     lasting: &Option<At<Span>>,
-) -> Figure {
+) -> Share {
     if let Some(limit) = limit
         && limit.value.value().unit != Unit::Seconds
     {
@@ -76,7 +85,7 @@ fn of_times(
         let message = "a response time is looked at over whole phases";
         wrong(table, at.span.clone(), message, "take for out, and name the phases");
     }
-    let quantile = match quantile {
+    match quantile {
         Some(at) => {
             if at.value.0 <= 0.0 || at.value.0 >= 1.0 {
                 let message = format!("{} is not between 0% and 100%", at.value);
@@ -89,8 +98,7 @@ fn of_times(
             wrong(table, table.head(), message, "add quantile = \"95%\"");
             Share(0.95)
         }
-    };
-    Figure::Latency { workload: links.refer(Kind::Timed, workload), quantile }
+    }
 }
 
 fn limit(

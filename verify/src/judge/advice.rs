@@ -17,9 +17,9 @@
 
 use reports::record::{AdviceRecord, AdviceState, ConditionRecord, Verdict};
 use scenarios::plan::advice::{Advice, Condition, Figure, Limit, When};
-use scenarios::plan::check::{Bound, Latency};
+use scenarios::plan::check::{Bound, EndToEnd, Latency, TimeBound, Timed};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
-use scenarios::units::{Quantity, Share, Span};
+use scenarios::units::{Quantity, Span};
 
 use super::series::Series;
 use super::window::Window;
@@ -61,7 +61,23 @@ fn look(condition: &Condition, plan: &Plan, history: &History) -> ConditionRecor
     let (met, measured) = match &condition.figure {
         Figure::Series(name) => of_series(name, condition, plan, history),
         Figure::Latency { workload, quantile } => {
-            of_times(workload, *quantile, condition, plan, history)
+            let latency = Latency {
+                workload: workload.clone(),
+                phases: condition.phases.clone(),
+                quantile: *quantile,
+                max: limit(condition),
+            };
+            of_times(CheckKind::Latency(latency), condition, plan, history)
+        }
+        Figure::EndToEnd { source, quantile } => {
+            let check = EndToEnd {
+                source: source.clone(),
+                workloads: plan.workloads.iter().map(|workload| workload.name.clone()).collect(),
+                phases: condition.phases.clone(),
+                of: Timed::Effects,
+                bound: TimeBound::Within { quantile: *quantile, max: limit(condition) },
+            };
+            of_times(CheckKind::EndToEnd(check), condition, plan, history)
         }
     };
     ConditionRecord { what: describe(condition), met, measured }
@@ -72,6 +88,9 @@ fn describe(condition: &Condition) -> String {
         Figure::Series(name) => name.clone(),
         Figure::Latency { workload, quantile } => {
             format!("{} of the response time of {workload}", words::share(quantile.0))
+        }
+        Figure::EndToEnd { source, quantile } => {
+            format!("{} of the time until the effect in {source}", words::share(quantile.0))
         }
     };
     let Quantity { value, unit } = condition.limit.value();
@@ -202,21 +221,14 @@ fn rounds<'a>(series: &'a Series<'_>, window: &'a Window) -> impl Iterator<Item 
     rounds.filter_map(average).filter(|(_, value)| value.is_finite())
 }
 
-fn of_times(
-    workload: &str,
-    quantile: Share,
-    condition: &Condition,
-    plan: &Plan,
-    history: &History,
-) -> Known {
-    let max = std::time::Duration::try_from_secs_f64(condition.limit.value().value);
-    let latency = Latency {
-        workload: workload.to_owned(),
-        phases: condition.phases.clone(),
-        quantile,
-        max: Span(max.unwrap_or_default()),
-    };
-    let opinion = super::weigh_fairly(&check(CheckKind::Latency(latency)), plan, history);
+/// The limit of a time.
+fn limit(condition: &Condition) -> Span {
+    let limit = std::time::Duration::try_from_secs_f64(condition.limit.value().value);
+    Span(limit.unwrap_or_default())
+}
+
+fn of_times(kind: CheckKind, condition: &Condition, plan: &Plan, history: &History) -> Known {
+    let opinion = super::weigh_fairly(&check(kind), plan, history);
     let is_above = matches!(condition.limit, Limit::Above(_));
     match opinion.verdict {
         Verdict::Violated => (Some(is_above), opinion.measured),
