@@ -62,10 +62,8 @@ const PYTHON: Need = Need {
     ],
 };
 /// Nobody installs a toolchain for it.
-const GO: Need = Need {
-    program: "go",
-    ways: &[Way::Here { variable: "SHAKEDOWN_GO_BIN", find: go }],
-};
+const GO: Need =
+    Need { program: "go", ways: &[Way::Here { variable: "SHAKEDOWN_GO_BIN", find: go }] };
 
 fn python(folder: Option<&OsStr>) -> Option<PathBuf> {
     let python = super::program("python3", folder)?;

@@ -11,6 +11,7 @@ use scenarios::plan::{Effects, EffectsSource, Listing};
 use scenarios::template::{Template, TemplateError};
 
 use crate::effects::amqp_tap::{self, Tap};
+use crate::effects::dead::DeadLetters;
 use crate::effects::listing::{self, List, OrderOf};
 use crate::event::{Event, PartRead};
 use crate::history::{Dead, Seen};
@@ -38,7 +39,7 @@ struct Source {
 
 enum Kind {
     /// With the dead letters, which are read when the tap has ended.
-    Tap(Tap, Option<Box<List>>),
+    Tap(Tap, Option<Box<DeadLetters>>),
     Listing(Box<listing::Spec>),
 }
 
@@ -94,6 +95,11 @@ impl Sources {
                 foreign: told.foreign,
                 foreign_count: told.foreign_count,
                 workloads: seen.is_ok().then(|| names.to_vec()),
+                tries: told
+                    .dead
+                    .as_ref()
+                    .and_then(|dead| dead.tries.as_ref())
+                    .map(|tries| PartRead { error: tries.trouble.clone() }),
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
                 absent: told.absent,
@@ -114,7 +120,7 @@ async fn open_tap(
     let EffectsSource::AmqpTap { url, exchange, routing_key, identity } = &effects.source else {
         return (String::new(), Err("this is no tap".to_owned()));
     };
-    let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose();
+    let dead = dead_letters(effects, targets);
     match (url.fill(targets), dead) {
         (Err(error), _) => (url.as_str().to_owned(), Err(error.to_string())),
         (_, Err(error)) => (url.as_str().to_owned(), Err(error.to_string())),
@@ -138,23 +144,25 @@ async fn open_tap(
 
 async fn finish_tap(
     tap: Tap,
-    dead: Option<&List>,
+    dead: Option<&DeadLetters>,
     ledgers: &BTreeMap<&str, &Ledger>,
     cancel: &Cancel,
 ) -> Seen {
     let limit = if cancel.is_cancelled() { HURRY } else { LIMIT };
     let mut seen = tap.finish(QUIET, limit).await;
-    if let Some(list) = dead {
+    if let Some(letters) = dead {
         let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
+        let run = run.unwrap_or_default();
         let mut dead = Dead::default();
-        let read = list.read_dead(|text, _| {
+        let read = letters.read(run, |text| {
             if let Some(id) = loadgen::identity::parse(text.as_bytes())
-                && Some(id.run) == run
+                && id.run == run
             {
                 dead.workloads.entry(id.workload.to_owned()).or_default().insert(id.sequence);
             }
         });
-        let trouble = match read.await {
+        let (read, tries) = read.await;
+        let trouble = match read {
             Ok(read) => {
                 seen.absent.extend(read.absent);
                 seen.nameless += read.nameless;
@@ -162,9 +170,17 @@ async fn finish_tap(
             }
             Err(why) => Some(why),
         };
-        seen.dead = Some(Dead { trouble, ..dead });
+        seen.dead = Some(Dead { trouble, tries, ..dead });
     }
     seen
+}
+
+fn dead_letters(
+    effects: &Effects,
+    targets: &BTreeMap<String, String>,
+) -> Result<Option<DeadLetters>, TemplateError> {
+    let list = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?;
+    Ok(list.map(|list| DeadLetters { list, tries: effects.tries.clone() }))
 }
 
 fn spec(
@@ -177,7 +193,7 @@ fn spec(
     let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
     Ok(listing::Spec {
         effects: List::new(listing, targets)?,
-        dead: effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?,
+        dead: dead_letters(effects, targets)?,
         order: order.transpose()?,
         settle: effects.settle.0,
         run: run.to_owned(),

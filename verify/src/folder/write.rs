@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
 use crate::event::{Event, RECORD, Stamped, Written};
-use crate::history::{Ordered, Sample, Seen, SeenWorkload};
+use crate::history::{Sample, Seen, SeenWorkload};
 
 /// The open files of a run that is going on.
 pub struct Writer {
@@ -241,15 +241,14 @@ impl Writer {
             let found = dead.workloads.get(workload).unwrap_or(&none);
             files.push((self.folder.dead_of(source, workload), bitmap(found)));
         }
-        let unordered = Ordered::default();
+        let tries = seen.dead.as_ref().and_then(|dead| dead.tries.as_ref());
+        for (workload, tries) in workloads.iter().zip(tries.into_iter().cycle()) {
+            let path = self.folder.tries_of(source, workload);
+            files.push(json(path, tries.workloads.get(workload))?);
+        }
         for (workload, order) in workloads.iter().zip(seen.order.iter().cycle()) {
             let path = self.folder.order_of(source, workload);
-            let order = order.workloads.get(workload).unwrap_or(&unordered);
-            let text = serde_json::to_vec(order).map_err(|error| FolderError::Garbled {
-                path: path.clone(),
-                why: error.to_string(),
-            })?;
-            files.push((path, text));
+            files.push(json(path, order.workloads.get(workload))?);
         }
         self.files(files)
     }
@@ -284,6 +283,21 @@ impl<W: Write> Write for Hashed<W> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// A file of JSON; of what is not there, as it is when it is empty.
+fn json<T: Default + serde::Serialize>(
+    path: PathBuf,
+    value: Option<&T>,
+) -> Result<(PathBuf, Vec<u8>), FolderError> {
+    let text = match value {
+        Some(value) => serde_json::to_vec(value),
+        None => serde_json::to_vec(&T::default()),
+    };
+    match text {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(FolderError::Garbled { path, why: error.to_string() }),
     }
 }
 

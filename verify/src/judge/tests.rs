@@ -19,4 +19,5 @@ mod series;
 mod so_far;
 mod starvation;
 mod trends;
+mod tries;
 mod unhealed;

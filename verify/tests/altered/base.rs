@@ -12,7 +12,7 @@ use verify::effects::order::Reader;
 use verify::event::{Event, PartRead, WorkloadSummary};
 use verify::folder::Folder;
 use verify::folder::write::Writer;
-use verify::history::{Dead, Line, Order, PumpHistory, Sample, Seen, Stopped};
+use verify::history::{Dead, DeadTries, Line, Order, PumpHistory, Sample, Seen, Stopped};
 
 use crate::files::Files;
 use crate::world::{self, FAULT, PHASES, World};
@@ -120,6 +120,7 @@ impl Writing<'_> {
             foreign_count: 0,
             workloads: Some(names),
             dead: Some(PartRead::default()),
+            tries: Some(PartRead::default()),
             order: Some(PartRead::default()),
             absent: Vec::new(),
             nameless: 0,
@@ -287,6 +288,7 @@ impl Writing<'_> {
     fn seen(&self, done: &BTreeMap<&str, Done>, names: &[String]) -> Seen {
         let mut seen = Seen::default();
         let mut dead = Dead::default();
+        let mut tries = DeadTries::default();
         let mut rows: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for name in names {
             let told = &done[name.as_str()];
@@ -295,6 +297,8 @@ impl Writing<'_> {
                 let is_poison = told.shape.is_poison(sequence);
                 if is_poison && fate == Fate::Acked {
                     dead.workloads.entry(name.clone()).or_default().insert(sequence);
+                    let tried = tries.workloads.entry(name.clone()).or_default();
+                    tried.add(sequence, self.world.tries(tried.letters()));
                 }
                 let effects = self.world.effects(name, sequence, fate, is_poison);
                 let workload = seen.workloads.entry(name.clone()).or_default();
@@ -311,7 +315,7 @@ impl Writing<'_> {
                 reader.take(&format!("key-{key}"), &identity);
             }
         }
-        seen.dead = Some(dead);
+        seen.dead = Some(Dead { tries: Some(tries), ..dead });
         seen.order = Some(Order { workloads: reader.finish(), trouble: None });
         seen
     }

@@ -11,7 +11,7 @@ use verify::effects::order::Reader;
 use verify::event::{Event, PartRead, WorkloadSummary};
 use verify::folder::write::Writer;
 use verify::folder::{Folder, read};
-use verify::history::{Dead, Order, Sample, Seen, SeenWorkload};
+use verify::history::{Dead, DeadTries, Order, Sample, Seen, SeenWorkload};
 use verify::judge::judge;
 
 const SCENARIO: &str = r#"
@@ -166,6 +166,8 @@ fn a_folder_tells_what_was_judged() {
             reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}"));
         }
     }
+    let mut tries = DeadTries::default();
+    tries.workloads.entry("publish".to_owned()).or_default().add(499, Some(5));
     let seen = Seen {
         workloads: [(
             "publish".to_owned(),
@@ -175,6 +177,7 @@ fn a_folder_tells_what_was_judged() {
         dead: Some(Dead {
             workloads: [("publish".to_owned(), [499].into_iter().collect())].into(),
             trouble: None,
+            tries: Some(tries),
         }),
         order: Some(Order { workloads: reader.finish(), trouble: None }),
         ..Seen::default()
@@ -189,6 +192,7 @@ fn a_folder_tells_what_was_judged() {
         foreign_count: 0,
         workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
+        tries: Some(PartRead::default()),
         order: Some(PartRead::default()),
         absent: Vec::new(),
         nameless: 0,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use ::mongodb::Collection;
+use ::mongodb::bson::{Document, doc};
 use lab::reference::worker_queue::{Variant, WorkerQueue, WorkerQueueOptions};
 use lab::server::{mongodb, rabbitmq};
 use lab::{Lab, MongoDb, MongoDbOptions, RabbitMq, RabbitMqOptions, Server};
-use ::mongodb::Collection;
-use ::mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -66,9 +66,7 @@ impl Stage {
         change: impl FnOnce(&mut WorkerQueueOptions),
     ) -> Play<'_> {
         // A connection from before the server's last restart fails once.
-        until("no documents", || {
-            self.runtime.block_on(async { self.documents.drop().await }).ok()
-        });
+        until("no documents", || self.runtime.block_on(async { self.documents.drop().await }).ok());
         let (_, queues) = self.management("GET", "queues/%2F?columns=name", "").unwrap();
         let queues: Value = serde_json::from_str(&queues).unwrap();
         for queue in queues.as_array().unwrap() {
@@ -173,7 +171,9 @@ impl Play<'_> {
         });
         thread::scope(|scope| {
             for lane in 0..4 {
-                scope.spawn(move || part(lane).for_each(|(id, number)| self.send(&id, &user(number))));
+                scope.spawn(move || {
+                    part(lane).for_each(|(id, number)| self.send(&id, &user(number)))
+                });
             }
         });
     }

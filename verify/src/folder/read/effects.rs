@@ -35,6 +35,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             let has_poison = known.is_some_and(|known| !known.poison.is_empty());
             let is_due = is_written || (written.is_none() && has_poison);
             flaws.extend(reading.dead(seen, is_due).err());
+            flaws.extend(reading.tries(seen, is_written).err());
             let is_due = is_written || (written.is_none() && seen.workloads.contains_key(name));
             flaws.extend(reading.order(seen, is_due).err());
         }
@@ -95,6 +96,22 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn tries(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
+        let path = self.folder.tries_of(self.source, self.workload);
+        let tries = seen.dead.as_mut().and_then(|dead| dead.tries.as_mut());
+        let Some(tries) = tries.filter(|tries| tries.trouble.is_none()) else {
+            return Ok(());
+        };
+        if !is_due && !path.exists() {
+            return Ok(());
+        }
+        let tried = self.json(&path).inspect_err(|flaw| {
+            tries.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+        })?;
+        tries.workloads.insert(self.workload.to_owned(), tried);
+        Ok(())
+    }
+
     fn order(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
         let path = self.folder.order_of(self.source, self.workload);
         let Some(order) = seen.order.as_mut().filter(|order| order.trouble.is_none()) else {
@@ -103,10 +120,7 @@ impl Reading<'_> {
         if !is_due && !path.exists() {
             return Ok(());
         }
-        let ordered = self.read(&path).and_then(|bytes| {
-            serde_json::from_slice(&bytes).map_err(|error| self.flaw(&path, error))
-        });
-        let ordered = ordered.inspect_err(|flaw| {
+        let ordered = self.json(&path).inspect_err(|flaw| {
             order.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
         })?;
         order.workloads.insert(self.workload.to_owned(), ordered);
@@ -118,6 +132,11 @@ impl Reading<'_> {
         let bytes = std::fs::read(path).map_err(|error| self.flaw(path, missing(&error)))?;
         is_as_written(self.folder, self.facts, path, &bytes).map_err(|why| self.flaw(path, why))?;
         Ok(bytes)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<T, Flaw> {
+        let bytes = self.read(path)?;
+        serde_json::from_slice(&bytes).map_err(|error| self.flaw(path, error))
     }
 
     fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {

@@ -5,7 +5,7 @@ use reports::record::PhaseRecord;
 use super::lines::whole_lines;
 use super::{Facts, Folder};
 use crate::event::{Event, Stamped};
-use crate::history::{Dead, Flaw, History, Order, Seen, Turn};
+use crate::history::{Dead, DeadTries, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -114,6 +114,7 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             foreign_count,
             workloads,
             dead,
+            tries,
             order,
             absent,
             nameless,
@@ -126,7 +127,11 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
                     foreign,
                     foreign_count,
                     blind,
-                    dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
+                    dead: dead.map(|part| {
+                        let tries = tries
+                            .map(|part| DeadTries { trouble: part.error, ..DeadTries::default() });
+                        Dead { trouble: part.error, tries, ..Dead::default() }
+                    }),
                     order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
                     absent,
                     nameless,
