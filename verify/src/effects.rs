@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod amqp_tap;
+pub mod dead;
 pub mod listing;
 mod message;
 pub mod offered;

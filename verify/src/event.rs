@@ -169,6 +169,9 @@ pub enum Event {
         /// What became of the reading of dead letters, where they are read.
         #[serde(default)]
         dead: Option<PartRead>,
+        /// What became of the reading of the tries of dead letters, where they are read.
+        #[serde(default)]
+        tries: Option<PartRead>,
         /// What became of the reading of the order, where it is read.
         #[serde(default)]
         order: Option<PartRead>,

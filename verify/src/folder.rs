@@ -166,6 +166,13 @@ impl Folder {
         self.ledger().join(format!("{workload}.{source}.dead"))
     }
 
+    /// How often the operations of a workload were tried again that a source found
+    /// among the dead letters.
+    #[must_use]
+    pub fn tries_of(&self, source: &str, workload: &str) -> PathBuf {
+        self.ledger().join(format!("{workload}.{source}.tries.json"))
+    }
+
     /// The order of a workload's effects at a source.
     #[must_use]
     pub fn order_of(&self, source: &str, workload: &str) -> PathBuf {

@@ -388,6 +388,74 @@ pub struct Dead {
     pub workloads: BTreeMap<String, RoaringTreemap>,
     /// Why the dead letters could not be read.
     pub trouble: Option<String>,
+    /// How often they say that their operations were tried again, where that is read.
+    pub tries: Option<DeadTries>,
+}
+
+/// How often dead letters say that their operations were tried again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeadTries {
+    /// By workload.
+    pub workloads: BTreeMap<String, Tried>,
+    /// Why it could not be read.
+    pub trouble: Option<String>,
+}
+
+/// The dead letters of one workload by how often their operations were tried again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tried {
+    /// By the number that they say; the first thousand different ones.
+    pub numbers: BTreeMap<u64, Letters>,
+    /// Those that say no number.
+    pub none: Letters,
+    /// Those with further numbers.
+    pub beyond: u64,
+}
+
+/// Dead letters that have something in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Letters {
+    /// How many there are.
+    pub count: u64,
+    /// The sequence numbers of the first twenty.
+    pub first: Vec<u64>,
+}
+
+impl Letters {
+    const SHOWN: usize = 20;
+
+    fn add(&mut self, sequence: u64) {
+        self.count += 1;
+        if self.first.len() < Self::SHOWN {
+            self.first.push(sequence);
+        }
+    }
+}
+
+impl Tried {
+    const DIFFERENT: usize = 1_000;
+
+    /// Takes down one dead letter.
+    pub fn add(&mut self, sequence: u64, tries: Option<u64>) {
+        match tries {
+            None => self.none.add(sequence),
+            Some(tries) => {
+                let is_full = self.numbers.len() >= Self::DIFFERENT;
+                match self.numbers.get_mut(&tries) {
+                    Some(known) => known.add(sequence),
+                    None if is_full => self.beyond += 1,
+                    None => self.numbers.entry(tries).or_default().add(sequence),
+                }
+            }
+        }
+    }
+
+    /// How many dead letters there are.
+    #[must_use]
+    pub fn letters(&self) -> u64 {
+        let known = self.numbers.values().map(|letters| letters.count);
+        known.sum::<u64>() + self.none.count + self.beyond
+    }
 }
 
 /// How the records of a source follow its schema.

@@ -57,6 +57,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod tries;
 mod unhealed;
 mod window;
 mod words;

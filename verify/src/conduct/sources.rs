@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use loadgen::Ledger;
 use scenarios::Plan;
-use scenarios::locator::Locator;
 use scenarios::plan::effects::OrderSource;
 use scenarios::plan::{CheckKind, Effects, EffectsSource, Listing};
 use scenarios::template::{Template, TemplateError};
 
 use crate::effects::amqp_tap::{self, Tap};
+use crate::effects::dead::DeadLetters;
 use crate::effects::listing::{self, Grouped, List, OrderOf};
 use crate::effects::offered::Offered;
 use crate::effects::schema::Inspector;
@@ -41,15 +41,8 @@ struct Source {
 
 enum Kind {
     /// With the dead letters, which are read when the tap has ended.
-    Tap(Tap, Option<Box<DeadList>>),
+    Tap(Tap, Option<Box<DeadLetters>>),
     Listing(Box<listing::Spec>),
-}
-
-/// Dead letters that are read behind a tap.
-struct DeadList {
-    list: List,
-    /// Where it stands when one was given up.
-    at: Option<Locator>,
 }
 
 /// What was read: the event to write, the source's name and what it saw.
@@ -105,6 +98,11 @@ impl Sources {
                 foreign: told.foreign,
                 foreign_count: told.foreign_count,
                 workloads: seen.is_ok().then(|| names.to_vec()),
+                tries: told
+                    .dead
+                    .as_ref()
+                    .and_then(|dead| dead.tries.as_ref())
+                    .map(|tries| PartRead { error: tries.trouble.clone() }),
                 dead: told.dead.map(|dead| PartRead { error: dead.trouble }),
                 order: told.order.map(|order| PartRead { error: order.trouble }),
                 schema: told.schema.map(|schema| PartRead { error: schema.trouble }),
@@ -131,7 +129,7 @@ async fn open_tap(
     let EffectsSource::AmqpTap { url, exchange, routing_key, identity } = &effects.source else {
         return (String::new(), Err("this is no tap".to_owned()));
     };
-    let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose();
+    let dead = dead_letters(effects, targets);
     let failed = |why: String| (url.as_str().to_owned(), Err(why));
     match (url.fill(targets), dead, Inspector::of(effects, plan, run)) {
         (Err(error), ..) => failed(error.to_string()),
@@ -151,7 +149,7 @@ async fn open_tap(
                 run: run.to_owned(),
                 workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
             };
-            let dead = dead.map(|list| Box::new(DeadList { list, at: effects.dead_at.clone() }));
+            let dead = dead.map(Box::new);
             (spec.place(), Tap::open(spec).await.map(|tap| Kind::Tap(tap, dead)))
         }
     }
@@ -159,24 +157,26 @@ async fn open_tap(
 
 async fn finish_tap(
     tap: Tap,
-    dead: Option<&DeadList>,
+    dead: Option<&DeadLetters>,
     ledgers: &BTreeMap<&str, &Ledger>,
     offered: &Offered,
     cancel: &Cancel,
 ) -> Seen {
     let limit = if cancel.is_cancelled() { HURRY } else { LIMIT };
     let mut seen = tap.finish(QUIET, limit).await;
-    if let Some(DeadList { list, at }) = dead {
+    if let Some(letters) = dead {
         let run = ledgers.values().map(|ledger| ledger.run()).find(|run| !run.is_empty());
+        let run = run.unwrap_or_default();
         let mut dead = Dead::default();
-        let read = list.read_dead(|text, _| {
+        let read = letters.read(run, |text| {
             if let Some(id) = loadgen::identity::parse(text.as_bytes())
-                && Some(id.run) == run
+                && id.run == run
             {
                 dead.workloads.entry(id.workload.to_owned()).or_default().insert(id.sequence);
             }
         });
-        let trouble = match read.await {
+        let (read, tries) = read.await;
+        let trouble = match read {
             Ok(read) => {
                 seen.absent.extend(read.absent);
                 seen.nameless += read.nameless;
@@ -184,12 +184,22 @@ async fn finish_tap(
             }
             Err(why) => Some(why),
         };
-        seen.dead = Some(Dead { trouble, ..dead });
-        if let Some(place) = at {
-            seen.dead_times = Some(list.times(true, place, ledgers, offered).await);
-        }
+        seen.dead = Some(Dead { trouble, tries, ..dead });
+        seen.dead_times = letters.times(ledgers, offered).await;
     }
     seen
+}
+
+fn dead_letters(
+    effects: &Effects,
+    targets: &BTreeMap<String, String>,
+) -> Result<Option<DeadLetters>, TemplateError> {
+    let list = effects.dead.as_ref().map(|dead| List::new(dead, targets)).transpose()?;
+    Ok(list.map(|list| DeadLetters {
+        list,
+        tries: effects.tries.clone(),
+        at: effects.dead_at.clone(),
+    }))
 }
 
 fn spec(
@@ -202,7 +212,6 @@ fn spec(
     let missing = |error: TemplateError| error.to_string();
     let order = effects.order.as_ref().map(|order| OrderOf::new(order, targets));
     let list = List::new(listing, targets).map_err(missing)?;
-    let dead = effects.dead.as_ref().map(|dead| List::new(dead, targets));
     let aggregate = effects.aggregate.as_ref().map(|aggregate| Grouped {
         aggregate: aggregate.clone(),
         workloads: aggregated(plan, &effects.name),
@@ -213,10 +222,9 @@ fn spec(
             None => list,
         },
         at: effects.at.clone(),
-        dead_at: effects.dead_at.clone(),
         aggregate,
         schema: Inspector::of(effects, plan, run)?,
-        dead: dead.transpose().map_err(missing)?,
+        dead: dead_letters(effects, targets).map_err(missing)?,
         order: order.transpose().map_err(missing)?,
         settle: effects.settle.0,
         run: run.to_owned(),

@@ -28,6 +28,7 @@ use scenarios::redact::redact;
 use scenarios::template::TemplateError;
 
 use super::aggregate;
+use super::dead::DeadLetters;
 use super::offered::Offered;
 use super::order;
 use super::schema::Inspector;
@@ -38,6 +39,8 @@ use crate::signal::Cancel;
 /// The shortest pause between two passes; a pass that takes longer is followed
 /// by a pause of its own length, so that reading never is most of the load.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between two looks that leave a mark on what is looked at.
+const RARELY: Duration = Duration::from_secs(10);
 /// The time that is left for the reading of a run that was cancelled.
 const HURRY: Duration = Duration::from_secs(3);
 /// The most foreign identities that are kept.
@@ -210,6 +213,11 @@ impl List {
         }
     }
 
+    /// Whether a look at it leaves a mark: messages count as delivered.
+    const fn leaves_marks(&self) -> bool {
+        matches!(self.kind, Listing::AmqpQueue { .. })
+    }
+
     /// Whether its records come in the order in which they came to be.
     async fn is_ordered(&self) -> Result<(), String> {
         match &self.kind {
@@ -267,13 +275,11 @@ pub struct Spec {
     /// The effects.
     pub effects: List,
     /// Dead letters.
-    pub dead: Option<List>,
+    pub dead: Option<DeadLetters>,
     /// The order.
     pub order: Option<OrderOf>,
     /// Where it stands when an effect came to be.
     pub at: Option<Locator>,
-    /// Where it stands when a dead letter was given up.
-    pub dead_at: Option<Locator>,
     /// Set where the records are what operations of a key came to together.
     pub aggregate: Option<Grouped>,
     /// What records are held against.
@@ -344,7 +350,17 @@ impl Spec {
                 Err(why) if is_late => return Err(why),
                 Err(_) => before = None,
             }
-            tokio::time::sleep(PAUSE.max(started.elapsed())).await;
+            tokio::time::sleep(self.pause(started.elapsed(), begun.elapsed())).await;
+        }
+    }
+
+    /// How long it is until the next pass, by how long the last one took and how long
+    /// ago the first one began. Looks that leave a mark become rare.
+    fn pause(&self, took: Duration, since: Duration) -> Duration {
+        let dead = self.dead.iter().map(|letters| &letters.list);
+        match std::iter::once(&self.effects).chain(dead).any(List::leaves_marks) {
+            true => PAUSE.max(took).max(since.min(RARELY)),
+            false => PAUSE.max(took),
         }
     }
 
@@ -355,9 +371,10 @@ impl Spec {
         seen.nameless = read.nameless;
         // Behind the effects: what moves between the two passes is then seen
         // at least once, and the next pass is the same again.
-        if let Some(list) = &self.dead {
+        if let Some(letters) = &self.dead {
             let mut dead = Seen::default();
-            let trouble = match list.read_dead(|text, _| self.take(text, &mut dead)).await {
+            let (read, tries) = letters.read(&self.run, |text| self.take(text, &mut dead)).await;
+            let trouble = match read {
                 Ok(read) => {
                     seen.absent.extend(read.absent);
                     seen.nameless += read.nameless;
@@ -369,7 +386,7 @@ impl Spec {
             seen.foreign.extend(dead.foreign);
             seen.foreign.truncate(FOREIGN);
             let workloads = dead.workloads.into_iter().map(|(name, told)| (name, told.once));
-            seen.dead = Some(Dead { workloads: workloads.collect(), trouble });
+            seen.dead = Some(Dead { workloads: workloads.collect(), trouble, tries });
         }
         Ok(seen)
     }
@@ -407,8 +424,8 @@ impl Spec {
         if let Some(place) = &self.at {
             seen.times = Some(self.effects.times(false, place, ledgers, offered).await);
         }
-        if let (Some(place), Some(dead)) = (&self.dead_at, &self.dead) {
-            seen.dead_times = Some(dead.times(true, place, ledgers, offered).await);
+        if let Some(dead) = &self.dead {
+            seen.dead_times = dead.times(ledgers, offered).await;
         }
         if let Some(grouped) = &self.aggregate {
             let read = self.pass_grouped(grouped, ledgers, offered, true).await;

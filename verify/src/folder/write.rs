@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use loadgen::Ledger;
 use loadgen::answers::Guilty;
@@ -20,9 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Folder, FolderError, RUN_ROW};
 use crate::clock::{self, Clock};
 use crate::event::{Event, RECORD, Stamped, Written};
-use crate::history::{
-    Aggregated, Conformity, EffectTimes, Ordered, Sample, Seen, SeenWorkload, ValueFinding,
-};
+use crate::history::{Aggregated, Conformity, Sample, Seen, SeenWorkload, ValueFinding};
 
 /// The open files of a run that is going on.
 pub struct Writer {
@@ -249,25 +247,26 @@ impl Writer {
             let found = dead.workloads.get(workload).unwrap_or(&none);
             files.push((self.folder.dead_of(source, workload), bitmap(found)));
         }
-        let unordered = Ordered::default();
+        let tries = seen.dead.as_ref().and_then(|dead| dead.tries.as_ref());
+        for (workload, tries) in workloads.iter().zip(tries.into_iter().cycle()) {
+            let path = self.folder.tries_of(source, workload);
+            files.push(json(path, tries.workloads.get(workload))?);
+        }
         for (workload, order) in workloads.iter().zip(seen.order.iter().cycle()) {
             let path = self.folder.order_of(source, workload);
-            let order = order.workloads.get(workload).unwrap_or(&unordered);
-            files.push((path.clone(), json(&path, order)?));
+            files.push(json(path, order.workloads.get(workload))?);
         }
         for (timing, are_dead) in [(&seen.times, false), (&seen.dead_times, true)] {
             for (workload, timing) in workloads.iter().zip(timing.iter().cycle()) {
                 let path = self.folder.times_of(source, workload, are_dead);
-                let none = EffectTimes::default();
-                let told = timing.workloads.get(workload).unwrap_or(&none);
-                files.push((path.clone(), json(&path, told)?));
+                files.push(json(path, timing.workloads.get(workload))?);
             }
         }
         if let Some(aggregates) = &seen.aggregates {
             let path = self.folder.aggregates_of(source);
             let mut lines = Vec::new();
             for told in aggregates.keys.values() {
-                lines.extend(json(&path, &self.masked(told))?);
+                lines.extend(json(path.clone(), Some(&self.masked(told)))?.1);
                 lines.push(b'\n');
             }
             files.push((path, lines));
@@ -298,8 +297,7 @@ impl Writer {
         };
         let mut value = serde_json::to_value(schema).map_err(garbled)?;
         self.secrets.hide_in(&mut value);
-        let text = json(&path, &value)?;
-        Ok((path, text))
+        json(path, Some(&value))
     }
 
     /// Writes whole files, and their digests into the events: they say nothing
@@ -342,12 +340,19 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
-fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>, FolderError> {
-    let garbled = |error: serde_json::Error| FolderError::Garbled {
-        path: path.to_owned(),
-        why: error.to_string(),
+/// A file of JSON; of what is not there, as it is when it is empty.
+fn json<T: Default + serde::Serialize>(
+    path: PathBuf,
+    value: Option<&T>,
+) -> Result<(PathBuf, Vec<u8>), FolderError> {
+    let text = match value {
+        Some(value) => serde_json::to_vec(value),
+        None => serde_json::to_vec(&T::default()),
     };
-    serde_json::to_vec(value).map_err(garbled)
+    match text {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(FolderError::Garbled { path, why: error.to_string() }),
+    }
 }
 
 fn bitmap(map: &RoaringTreemap) -> Vec<u8> {

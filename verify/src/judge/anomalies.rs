@@ -31,6 +31,8 @@ pub(super) enum Rows {
         cells: Vec<Cell>,
         /// Effects without an operation: identities as they were read.
         foreign: Vec<String>,
+        /// Further rows, which are few.
+        listed: Vec<Value>,
     },
 }
 
@@ -62,8 +64,10 @@ impl Rows {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Listed(rows) => rows.is_empty(),
-            Self::Operations { cells, foreign } => {
-                foreign.is_empty() && cells.iter().all(|cell| cell.sequences.is_empty())
+            Self::Operations { cells, foreign, listed } => {
+                foreign.is_empty()
+                    && listed.is_empty()
+                    && cells.iter().all(|cell| cell.sequences.is_empty())
             }
         }
     }
@@ -86,10 +90,14 @@ impl Anomalies {
     pub fn rows(&self) -> Box<dyn Iterator<Item = Value> + '_> {
         match &self.rows {
             Rows::Listed(rows) => Box::new(rows.iter().cloned()),
-            Rows::Operations { cells, foreign } => Box::new(
-                cells.iter().flat_map(operations).chain(foreign.iter().map(|id| {
-                    json!({ "id": id, "anomaly": "unexpected", "outcome": "unknown", "effects": 1 })
-                })),
+            Rows::Operations { cells, foreign, listed } => Box::new(
+                cells
+                    .iter()
+                    .flat_map(operations)
+                    .chain(foreign.iter().map(|id| {
+                        json!({ "id": id, "anomaly": "unexpected", "outcome": "unknown", "effects": 1 })
+                    }))
+                    .chain(listed.iter().cloned()),
             ),
         }
     }

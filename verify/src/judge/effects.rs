@@ -6,7 +6,7 @@
 //! (refused, yet it took effect) or *unexpected* (never attempted, or of no
 //! workload of this run). Where dead letters are read, what stands there without
 //! an effect is *dead-lettered* instead of lost, and [`super::dead`] says which
-//! of them break the promise. Evidence: the first identities of each kind; in full,
+//! of them break the promise, [`super::tries`] how often they must have been tried. Evidence: the first identities of each kind; in full,
 //! every one, the unresolved ones behind.
 //!
 //! Inconclusive when the source could not be read, when nothing was
@@ -31,6 +31,7 @@ use super::dead;
 use super::join::{add, join};
 use super::leftover::{Leftover, leftover};
 use super::opinion::{Opinion, SHOWN, evidence};
+use super::tries::with_tries;
 use super::words;
 use crate::history::{Dead, History, Seen, SeenWorkload};
 
@@ -46,7 +47,8 @@ pub(super) fn judge(check: &EffectsCheck, plan: &Plan, history: &History) -> Opi
         Some(Ok(seen)) => match Table::of(check, history, seen) {
             Ok(table) => {
                 let leftover = leftover(plan, history).filter(|left| !left.has_healed);
-                return table.decide(check, plan, seen, leftover.as_ref());
+                let opinion = table.decide(check, plan, seen, leftover.as_ref());
+                return with_tries(opinion, check, plan, history, seen);
             }
             Err(why) => why,
         },
@@ -126,7 +128,7 @@ impl Table {
             }
             let told = seen.workloads.get(workload).unwrap_or(&nothing);
             let mut join = join(&known.ledger, told);
-            if let Some(Dead { workloads, trouble: None }) = &seen.dead {
+            if let Some(Dead { workloads, trouble: None, .. }) = &seen.dead {
                 let found = workloads.get(workload).unwrap_or(&none);
                 let (ledger, poison) = (&known.ledger, &known.poison);
                 dead::sort(&mut join, ledger, told, found, poison, check.dead_letters);
@@ -229,7 +231,8 @@ impl Table {
         };
         let joined = Some((check.source.clone(), self.joined));
         let shown = self.evidence();
-        let rows = Rows::Operations { cells: self.cells, foreign: self.foreign };
+        let rows =
+            Rows::Operations { cells: self.cells, foreign: self.foreign, listed: Vec::new() };
         Opinion { joined, ..opinion }.evidence(shown).rows(rows)
     }
 

@@ -22,4 +22,5 @@ mod so_far;
 mod starvation;
 mod together;
 mod trends;
+mod tries;
 mod unhealed;

@@ -13,7 +13,8 @@ use verify::event::{Event, PartRead, WorkloadSummary};
 use verify::folder::Folder;
 use verify::folder::write::Writer;
 use verify::history::{
-    Conformity, Dead, Departure, Line, Order, PumpHistory, Sample, Seen, Stopped, Tally as Held,
+    Conformity, Dead, DeadTries, Departure, Line, Order, PumpHistory, Sample, Seen, Stopped,
+    Tally as Held,
 };
 
 use crate::files::Files;
@@ -122,6 +123,7 @@ impl Writing<'_> {
             foreign_count: 0,
             workloads: Some(names),
             dead: Some(PartRead::default()),
+            tries: Some(PartRead::default()),
             order: Some(PartRead::default()),
             schema: Some(PartRead::default()),
             absent: Vec::new(),
@@ -306,6 +308,7 @@ impl Writing<'_> {
     fn seen(&self, done: &BTreeMap<&str, Done>, names: &[String]) -> Seen {
         let mut seen = Seen::default();
         let mut dead = Dead::default();
+        let mut tries = DeadTries::default();
         let mut rows: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for name in names {
             let told = &done[name.as_str()];
@@ -314,6 +317,8 @@ impl Writing<'_> {
                 let is_poison = told.shape.is_poison(sequence);
                 if is_poison && fate == Fate::Acked {
                     dead.workloads.entry(name.clone()).or_default().insert(sequence);
+                    let tried = tries.workloads.entry(name.clone()).or_default();
+                    tried.add(sequence, self.world.tries(tried.letters()));
                 }
                 let effects = self.world.effects(name, sequence, fate, is_poison);
                 let workload = seen.workloads.entry(name.clone()).or_default();
@@ -330,7 +335,7 @@ impl Writing<'_> {
                 reader.take(&format!("key-{key}"), &identity);
             }
         }
-        seen.dead = Some(dead);
+        seen.dead = Some(Dead { tries: Some(tries), ..dead });
         seen.order = Some(Order { workloads: reader.finish(), trouble: None });
         seen.schema = Some(self.conformity(&seen));
         seen

@@ -11,7 +11,7 @@ pub(crate) type Breaches = BTreeMap<&'static str, u32>;
 
 /// The breach of every check, each with the check's name. The greatest severity
 /// that is planted breaks every check.
-pub(crate) const BREACHES: [&str; 22] = [
+pub(crate) const BREACHES: [&str; 23] = [
     "connection-channels",
     "lag",
     "running",
@@ -26,6 +26,7 @@ pub(crate) const BREACHES: [&str; 22] = [
     "restarts",
     "stored-once",
     "follows-schema",
+    "given-up",
     "same-answer",
     "in-order",
     "drains",
@@ -232,6 +233,15 @@ impl World {
             (Fate::Acked, sequence) if (600..600 + severity).contains(&sequence) => 2,
             (Fate::Failed, sequence) if severity > 3 && sequence % 40 == 3 => 1,
             _ => right,
+        }
+    }
+
+    /// How often the dead letter of an operation says that it was tried again, by the
+    /// number of dead letters before it.
+    pub(crate) fn tries(&self, before: u64) -> Option<u64> {
+        match u64::from(self.severity_of("given-up")) {
+            severity if before < severity => (before % 3 > 0).then_some(before),
+            _ => Some(5),
         }
     }
 

@@ -37,7 +37,6 @@ fn list(listing: &Listing) -> List {
 fn spec(effects: &Listing, settle: u64) -> Spec {
     Spec {
         at: None,
-        dead_at: None,
         aggregate: None,
         effects: list(effects),
         dead: None,
@@ -160,7 +159,7 @@ async fn what_is_late_is_waited_for() {
     assert_eq!(seen.unwrap().workloads["w"].once.len(), 10);
     // Dead letters may have a table that their first one makes; effects may not.
     let mut spec = self::spec(&rows(&url, "select id from rows"), 0);
-    spec.dead = Some(list(&rows(&url, "select id from dead")));
+    spec.dead = Some(list(&rows(&url, "select id from dead")).into());
     let seen = spec.finish(&ledgers, &Offered::default(), &cancel).await.unwrap();
     assert_eq!(seen.dead.unwrap().trouble, None);
     assert!(seen.absent[0].contains("select id from dead"), "{:?}", seen.absent);
@@ -196,7 +195,7 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
         identity: "/id".parse().unwrap(),
     };
     let mut spec = spec(&lines, 60);
-    spec.dead = Some(list(&dead));
+    spec.dead = Some(list(&dead).into());
     let known = ledger(2_502);
     let seen = spec
         .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())
@@ -213,7 +212,7 @@ async fn dead_letters_of_a_stream_and_lines_of_a_file() {
         field: Some("payload".to_owned()),
         identity: Locator::default(),
     };
-    spec.dead = Some(list(&nothing));
+    spec.dead = Some(list(&nothing).into());
     spec.settle = std::time::Duration::ZERO;
     let seen = spec
         .finish(&[("w", &known)].into(), &Offered::default(), &Cancel::default())

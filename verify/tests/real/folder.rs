@@ -12,8 +12,8 @@ use verify::event::{AggregatesRead, Event, PartRead, TimesRead, WorkloadSummary}
 use verify::folder::write::Writer;
 use verify::folder::{Folder, read};
 use verify::history::{
-    Aggregated, Aggregates, ClockOffset, Conformity, Dead, Departure, EffectTimes, Order, Sample,
-    Seen, SeenWorkload, Tally, TimedSecond, Times, Timing, ValueFinding,
+    Aggregated, Aggregates, ClockOffset, Conformity, Dead, DeadTries, Departure, EffectTimes,
+    Order, Sample, Seen, SeenWorkload, Tally, TimedSecond, Times, Timing, ValueFinding,
 };
 use verify::judge::judge;
 
@@ -185,6 +185,8 @@ fn a_folder_tells_what_was_judged() {
     let times = EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0 };
     let value = Some(ValueFinding::Wrong("it is 3 instead of 4".to_owned()));
     let told = Aggregated { count: Some(4.0), value, ..Aggregated::default() };
+    let mut tries = DeadTries::default();
+    tries.workloads.entry("publish".to_owned()).or_default().add(499, Some(5));
     let seen = Seen {
         workloads: [(
             "publish".to_owned(),
@@ -194,6 +196,7 @@ fn a_folder_tells_what_was_judged() {
         dead: Some(Dead {
             workloads: [("publish".to_owned(), [499].into_iter().collect())].into(),
             trouble: None,
+            tries: Some(tries),
         }),
         order: Some(Order { workloads: reader.finish(), trouble: None }),
         times: Some(Timing {
@@ -220,6 +223,7 @@ fn a_folder_tells_what_was_judged() {
         foreign_count: 0,
         workloads: Some(vec!["publish".to_owned()]),
         dead: Some(PartRead::default()),
+        tries: Some(PartRead::default()),
         order: Some(PartRead::default()),
         schema: Some(PartRead::default()),
         absent: Vec::new(),

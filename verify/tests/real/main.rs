@@ -6,6 +6,7 @@ mod effects;
 mod endpoints;
 mod folder;
 mod live;
+mod mongodb;
 mod preflight;
 mod probes;
 mod queues;

@@ -52,7 +52,7 @@ async fn a_wrong_password_is_told_from_a_wrong_address() {
 }
 
 /// A scenario that reads what `reads` says, with a target of each kind.
-fn plan(reads: &str) -> scenarios::Plan {
+pub(crate) fn plan(reads: &str) -> scenarios::Plan {
     let text = format!(
         r#"
 name = "own"
@@ -63,6 +63,9 @@ schemes = ["postgres"]
 [system.targets.redis]
 help = "a store"
 schemes = ["redis"]
+[system.targets.documents]
+help = "a store of documents"
+schemes = ["mongodb"]
 [system.targets.broker]
 help = "a broker"
 schemes = ["amqp"]
@@ -84,7 +87,7 @@ ratio = {{ of = "orders.unsuccessful", to = "orders.due", phases = ["load"], max
 {reads}
 "#
     );
-    let keys = ["db", "redis", "broker", "api"].map(str::to_owned).into();
+    let keys = ["db", "redis", "documents", "broker", "api"].map(str::to_owned).into();
     let settings = scenarios::Settings { targets: Some(keys), ..scenarios::Settings::default() };
     let planned = scenarios::plan("own", &text, &settings);
     let mut plan = planned.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -93,7 +96,7 @@ ratio = {{ of = "orders.unsuccessful", to = "orders.due", phases = ["load"], max
     plan
 }
 
-fn at(key: &str, url: &str) -> BTreeMap<String, String> {
+pub(crate) fn at(key: &str, url: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), url.to_owned())])
 }
 

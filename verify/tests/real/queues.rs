@@ -16,6 +16,7 @@ use loadgen::{Fate, Ledger};
 use scenarios::plan::{Listing, ProbeKind};
 use scenarios::template::Template;
 use scenarios::units::Span;
+use verify::effects::dead::DeadLetters;
 use verify::effects::listing::{List, OrderOf, Spec};
 use verify::effects::offered::Offered;
 use verify::signal::Cancel;
@@ -70,7 +71,6 @@ fn spec(listing: &Listing) -> Spec {
     Spec {
         schema: None,
         at: None,
-        dead_at: None,
         aggregate: None,
         effects: List::new(listing, &BTreeMap::new()).unwrap(),
         dead: None,
@@ -131,6 +131,22 @@ async fn messages_of_a_queue_are_read_and_stay_where_they_are() {
         let seen = read(&queue(url, kind, "message_id"), None).await.unwrap();
         assert!(seen.workloads.is_empty() && seen.absent.is_empty(), "an empty queue is there");
     }
+    // Dead letters say how often they were tried.
+    declare(&channel, "failed", "classic").await;
+    publish(&channel, "failed", 30, |number| (number != 7).then_some(5 - i32::from(number > 27)))
+        .await;
+    let mut dead = spec(&queue(url, "quorum", "message_id"));
+    let list = List::new(&queue(url, "failed", "message_id"), &BTreeMap::new()).unwrap();
+    dead.dead = Some(DeadLetters { list, tries: Some("header:x-retry-count".parse().unwrap()) });
+    let seen = dead.finish(&ledgers, &Cancel::default()).await.unwrap().dead.unwrap();
+    let tried = &seen.tries.unwrap().workloads["w"];
+    assert_eq!((seen.trouble, seen.workloads["w"].len(), tried.letters()), (None, 30, 30));
+    let numbers: Vec<(u64, u64)> = tried.numbers.iter().map(|(n, of)| (*n, of.count)).collect();
+    assert_eq!(numbers, [(4, 2), (5, 27)]);
+    assert_eq!(
+        (tried.numbers[&4].first.as_slice(), tried.none.first.as_slice()),
+        (&[28, 29][..], &[7][..])
+    );
     let seen = read(&queue(url, "nothing", "message_id"), None).await.unwrap();
     assert!(seen.workloads.is_empty() && seen.absent == ["queue nothing"], "{:?}", seen.absent);
     // What somebody consumes cannot be read: either would miss messages.

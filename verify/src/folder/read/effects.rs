@@ -36,6 +36,7 @@ pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut Hi
             let has_poison = known.is_some_and(|known| !known.poison.is_empty());
             let is_due = is_written || (written.is_none() && has_poison);
             flaws.extend(reading.dead(seen, is_due).err());
+            flaws.extend(reading.tries(seen, is_written).err());
             let is_due = is_written || (written.is_none() && seen.workloads.contains_key(name));
             flaws.extend(reading.order(seen, is_due).err());
             flaws.extend(reading.times(seen, false).err());
@@ -122,6 +123,22 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn tries(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
+        let path = self.folder.tries_of(self.source, self.workload);
+        let tries = seen.dead.as_mut().and_then(|dead| dead.tries.as_mut());
+        let Some(tries) = tries.filter(|tries| tries.trouble.is_none()) else {
+            return Ok(());
+        };
+        if !is_due && !path.exists() {
+            return Ok(());
+        }
+        let tried = self.json(&path).inspect_err(|flaw| {
+            tries.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
+        })?;
+        tries.workloads.insert(self.workload.to_owned(), tried);
+        Ok(())
+    }
+
     fn order(&self, seen: &mut Seen, is_due: bool) -> Result<(), Flaw> {
         let path = self.folder.order_of(self.source, self.workload);
         let Some(order) = seen.order.as_mut().filter(|order| order.trouble.is_none()) else {
@@ -130,10 +147,7 @@ impl Reading<'_> {
         if !is_due && !path.exists() {
             return Ok(());
         }
-        let ordered = self.read(&path).and_then(|bytes| {
-            serde_json::from_slice(&bytes).map_err(|error| self.flaw(&path, error))
-        });
-        let ordered = ordered.inspect_err(|flaw| {
+        let ordered = self.json(&path).inspect_err(|flaw| {
             order.trouble = Some(format!("{}: {}", flaw.part, flaw.why));
         })?;
         order.workloads.insert(self.workload.to_owned(), ordered);
@@ -159,6 +173,11 @@ impl Reading<'_> {
     /// A file as the run wrote it.
     fn read(&self, path: &Path) -> Result<Vec<u8>, Flaw> {
         as_written(self.folder, self.facts, path)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, path: &Path) -> Result<T, Flaw> {
+        let bytes = self.read(path)?;
+        serde_json::from_slice(&bytes).map_err(|error| self.flaw(path, error))
     }
 
     fn bitmap(&self, path: &Path) -> Result<RoaringTreemap, Flaw> {

@@ -5,7 +5,7 @@ use reports::record::PhaseRecord;
 use super::lines::whole_lines;
 use super::{Facts, Folder};
 use crate::event::{Event, Stamped, TimesRead};
-use crate::history::{Aggregates, Conformity, Dead, Flaw, History, Order, Seen, Turn};
+use crate::history::{Aggregates, Conformity, Dead, DeadTries, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -128,6 +128,7 @@ fn effects_read(event: Event, facts: &mut Facts, history: &mut History) {
         foreign_count,
         workloads,
         dead,
+        tries,
         order,
         schema,
         absent,
@@ -147,7 +148,11 @@ fn effects_read(event: Event, facts: &mut Facts, history: &mut History) {
             foreign,
             foreign_count,
             blind,
-            dead: dead.map(|part| Dead { trouble: part.error, ..Dead::default() }),
+            dead: dead.map(|part| {
+                let tries =
+                    tries.map(|part| DeadTries { trouble: part.error, ..DeadTries::default() });
+                Dead { trouble: part.error, tries, ..Dead::default() }
+            }),
             order: order.map(|part| Order { trouble: part.error, ..Order::default() }),
             schema: schema.map(|part| Conformity { trouble: part.error, ..Conformity::default() }),
             absent,

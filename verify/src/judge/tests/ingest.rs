@@ -39,7 +39,7 @@ fn poisoned(change: impl FnOnce(&mut Seen)) -> Scene {
     let mut seen = Seen::default();
     seen.workloads.insert("publish".to_owned(), SeenWorkload { once: acked, more: [].into() });
     let dead = [("publish".to_owned(), known.poison.clone())];
-    seen.dead = Some(Dead { workloads: dead.into(), trouble: None });
+    seen.dead = Some(Dead { workloads: dead.into(), ..Dead::default() });
     change(&mut seen);
     scene.history.effects.insert("rows".to_owned(), Ok(seen));
     scene
