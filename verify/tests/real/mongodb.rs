@@ -12,6 +12,7 @@ use scenarios::template::Template;
 use scenarios::units::{Span, Unit};
 use verify::effects::dead::DeadLetters;
 use verify::effects::listing::{List, OrderOf, Spec};
+use verify::effects::offered::Offered;
 use verify::history::Seen;
 use verify::mongodb::clock_of;
 use verify::preflight::{addresses, reach};
@@ -75,6 +76,9 @@ async fn read(listing: &Listing, key: Option<&str>) -> Result<Seen, String> {
     known.add_due(USERS * EVENTS);
     (0..USERS * EVENTS).for_each(|sequence| known.record(sequence, Fate::Acked));
     let spec = Spec {
+        at: None,
+        aggregate: None,
+        schema: None,
         effects: list(listing),
         dead: None,
         order: key.map(|key| OrderOf::Records(key.parse().unwrap())),
@@ -82,7 +86,7 @@ async fn read(listing: &Listing, key: Option<&str>) -> Result<Seen, String> {
         run: "r".to_owned(),
         workloads: vec!["w".to_owned()],
     };
-    spec.finish(&BTreeMap::from([("w", &known)]), &Cancel::default()).await
+    spec.finish(&BTreeMap::from([("w", &known)]), &Offered::default(), &Cancel::default()).await
 }
 
 const EACH: &str = r#"[{"$unwind":"$processed"},{"$project":{"user_id":1,"event":"$processed"}}]"#;
@@ -133,6 +137,7 @@ async fn documents_are_read_as_effects_and_dead_letters() {
     let letters = DeadLetters {
         list: list(&listing(url, "failed", find("{}", None), "field:id")),
         tries: Some("field:tries".parse().unwrap()),
+        at: None,
     };
     let mut found = Vec::new();
     let (read, tries) = letters.read("r", |text| found.push(text.to_owned())).await;

@@ -137,8 +137,10 @@ async fn messages_of_a_queue_are_read_and_stay_where_they_are() {
         .await;
     let mut dead = spec(&queue(url, "quorum", "message_id"));
     let list = List::new(&queue(url, "failed", "message_id"), &BTreeMap::new()).unwrap();
-    dead.dead = Some(DeadLetters { list, tries: Some("header:x-retry-count".parse().unwrap()) });
-    let seen = dead.finish(&ledgers, &Cancel::default()).await.unwrap().dead.unwrap();
+    dead.dead =
+        Some(DeadLetters { list, tries: Some("header:x-retry-count".parse().unwrap()), at: None });
+    let seen =
+        dead.finish(&ledgers, &Offered::default(), &Cancel::default()).await.unwrap().dead.unwrap();
     let tried = &seen.tries.unwrap().workloads["w"];
     assert_eq!((seen.trouble, seen.workloads["w"].len(), tried.letters()), (None, 30, 30));
     let numbers: Vec<(u64, u64)> = tried.numbers.iter().map(|(n, of)| (*n, of.count)).collect();
