@@ -27,11 +27,7 @@ pub(crate) fn known(
     let Some(name) = given.keys().find(|name| !is_known(name)) else { return Ok(()) };
     let names: Vec<&str> = settings.iter().map(|setting| setting.name).collect();
     let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    Err(LabError::Unknown {
-        kind: format!("setting of the {system}"),
-        given: name.clone(),
-        known,
-    })
+    Err(LabError::Unknown { kind: format!("setting of the {system}"), given: name.clone(), known })
 }
 
 /// A time as scenarios write one: `100ms`, `5s`, `1h30m`; `0s` is none at all.

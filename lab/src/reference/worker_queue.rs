@@ -187,11 +187,7 @@ pub struct WorkerQueueOptions {
 impl WorkerQueueOptions {
     /// Three correct workers.
     pub fn new(amqp_url: &str, database_url: &str) -> Self {
-        let settings = Settings {
-            backoff: Duration::from_secs(5),
-            prefetch: 20,
-            time_limit: None,
-        };
+        let settings = Settings { backoff: Duration::from_secs(5), prefetch: 20, time_limit: None };
         Self {
             amqp_url: amqp_url.to_owned(),
             worker_amqp_url: amqp_url.to_owned(),

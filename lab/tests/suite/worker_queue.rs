@@ -6,10 +6,10 @@ mod variants;
 
 use std::time::{Duration, Instant};
 
+use lab::LabError;
 use lab::reference::worker_queue::Variant;
 use lab::reference::{self, StartOptions};
 use lab::server::{mongodb, rabbitmq};
-use lab::LabError;
 use rustix::process::Signal;
 
 use crate::support::{http, kill, lab, patience, until};
@@ -126,7 +126,9 @@ fn nothing_is_lost_while_the_database_and_the_broker_come_and_go() {
     stage.away(rabbitmq::SERVER, || {
         let refused = until("a refusal", || play.offer(&event("lost", "u0", 1)));
         assert!([503, 504].contains(&refused), "{refused}");
-        until("a refusal that is sure", || (play.offer(&event("lost", "u0", 1))? == 503).then_some(()));
+        until("a refusal that is sure", || {
+            (play.offer(&event("lost", "u0", 1))? == 503).then_some(())
+        });
         until("an unknown depth", || {
             (play.counted("success") > 0.0 && play.depth(QUEUE).is_none()).then_some(())
         });

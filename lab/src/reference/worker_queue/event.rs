@@ -20,11 +20,8 @@ impl Event {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let event: Self = serde_json::from_slice(body)
             .map_err(|error| format!("the body does not follow the contract: {error}"))?;
-        let texts = [
-            ("message_id", &event.message_id),
-            ("user_id", &event.user_id),
-            ("kind", &event.kind),
-        ];
+        let texts =
+            [("message_id", &event.message_id), ("user_id", &event.user_id), ("kind", &event.kind)];
         if let Some((name, _)) = texts.into_iter().find(|(_, text)| text.is_empty()) {
             return Err(format!("{name} is empty"));
         }

@@ -102,8 +102,7 @@ impl Store {
 
     async fn try_to_apply(&self, event: &Event, redelivered: bool) -> Result<Applied, Error> {
         let dedupe = self.variant.dedupe();
-        if dedupe == Dedupe::CheckFirst
-            && self.read(event).await?.is_some_and(|read| read.is_known)
+        if dedupe == Dedupe::CheckFirst && self.read(event).await?.is_some_and(|read| read.is_known)
         {
             return Ok(Applied::Known);
         }

@@ -32,8 +32,10 @@ pub enum Variant {
     #[strum(message = "looks a message_id up and then applies it: twins at once take effect twice")]
     DedupeCheckThenAct,
     /// No optimistic locking.
-    #[strum(message = "writes what it has computed without looking at the version: of two updates \
-                       at once one is lost")]
+    #[strum(
+        message = "writes what it has computed without looking at the version: of two updates \
+                       at once one is lost"
+    )]
     LostUpdate,
     /// The broker forgets a message as soon as it is delivered.
     #[strum(message = "messages are acknowledged by their delivery: a killed worker loses them")]

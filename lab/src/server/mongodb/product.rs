@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use mongodb::bson::Document;
 use strum::{EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
-use crate::need::{self, Need, Package, Registry, Way};
 use crate::LabError;
+use crate::need::{self, Need, Package, Registry, Way};
 
 /// The variable of the environment that says which one is used.
 const CHOICE: &str = "SHAKEDOWN_MONGODB";
@@ -28,10 +28,8 @@ const FERRETDB: Package = Package {
     program: "bin/ferretdb",
 };
 
-const MONGOD_HERE: Way = Way::Here {
-    variable: "SHAKEDOWN_MONGODB_BIN",
-    find: |folder| need::program("mongod", folder),
-};
+const MONGOD_HERE: Way =
+    Way::Here { variable: "SHAKEDOWN_MONGODB_BIN", find: |folder| need::program("mongod", folder) };
 const SECANTUSDB_HERE: Way = Way::Here {
     variable: "SHAKEDOWN_SECANTUSDB_BIN",
     find: |folder| need::program("secantusd-py", folder),

@@ -37,6 +37,7 @@ fn ask(stream: &mut TcpStream, command: Document) -> Option<Document> {
     let mut body = vec![0; Some(length).filter(|length| *length <= LONGEST)?];
     stream.read_exact(&mut body).ok()?;
     let answer = Document::from_reader(body.as_slice()).ok()?;
-    let is_well = answer.get("ok").is_some_and(|ok| ok.as_f64() == Some(1.0) || ok.as_i32() == Some(1));
+    let is_well =
+        answer.get("ok").is_some_and(|ok| ok.as_f64() == Some(1.0) || ok.as_i32() == Some(1));
     is_well.then_some(answer)
 }

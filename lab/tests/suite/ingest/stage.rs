@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lab::reference::ingest::{Ingest, IngestOptions, Variant};
-use lab::{Lab, Postgres, PostgresOptions, Redis, RedisOptions, Server};
 use crate::stores::{ask, query};
 use crate::support::{self, http, lab, patience, until};
+use lab::reference::ingest::{Ingest, IngestOptions, Variant};
+use lab::{Lab, Postgres, PostgresOptions, Redis, RedisOptions, Server};
 
 pub(super) struct Stage {
     pub(super) lab: Lab,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use ::mongodb::Collection;
+use ::mongodb::bson::{Document, doc};
 use lab::reference::worker_queue::{Variant, WorkerQueue, WorkerQueueOptions};
 use lab::server::{mongodb, rabbitmq};
 use lab::{Lab, MongoDb, MongoDbOptions, RabbitMq, RabbitMqOptions, Server};
-use ::mongodb::Collection;
-use ::mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -173,7 +173,9 @@ impl Play<'_> {
         });
         thread::scope(|scope| {
             for lane in 0..4 {
-                scope.spawn(move || part(lane).for_each(|(id, number)| self.send(&id, &user(number))));
+                scope.spawn(move || {
+                    part(lane).for_each(|(id, number)| self.send(&id, &user(number)));
+                });
             }
         });
     }

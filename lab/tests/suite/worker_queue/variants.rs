@@ -115,9 +115,7 @@ fn twins_at_once(stage: &Stage, play: &Play<'_>, variant: Variant) {
         });
         sent += 20;
         let all = f64::from(2 * sent);
-        until("all", || {
-            (play.counted("success") + play.counted("duplicate") == all).then_some(())
-        });
+        until("all", || (play.counted("success") + play.counted("duplicate") == all).then_some(()));
         let document = stage.document("u").unwrap();
         (document.repeated() > 0 || variant == Variant::Correct).then(|| document.repeated())
     });
@@ -176,9 +174,7 @@ fn workers_die_with_an_event_in_their_hands(stage: &Stage, play: &Play<'_>, vari
     assert_eq!(document.processed, ids, "{variant}");
     assert_eq!(document.newest, newest, "{variant}");
     let dead = matches!(variant, Variant::DlqEverythingOnRestart | Variant::NackWithoutRequeue);
-    until("the dead letters", || {
-        (stage.dead_letters().len() == usize::from(dead)).then_some(())
-    });
+    until("the dead letters", || (stage.dead_letters().len() == usize::from(dead)).then_some(()));
 }
 
 fn crash_on_duplicate(stage: &Stage, play: &Play<'_>) {

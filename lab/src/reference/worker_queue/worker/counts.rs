@@ -177,6 +177,8 @@ mod tests {
         let counts = Counts::new(Variant::MetricsLie);
         counts.took(Status::Failed, Duration::ZERO);
         let text = counts.tally().page().render();
-        assert!(text.contains("status=\"success\"} 1\n") && text.contains("status=\"failed\"} 0\n"));
+        assert!(
+            text.contains("status=\"success\"} 1\n") && text.contains("status=\"failed\"} 0\n")
+        );
     }
 }

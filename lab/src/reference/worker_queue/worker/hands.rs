@@ -89,7 +89,9 @@ impl Session {
                 // By the attempt of which nobody knew.
                 Ok(Applied::Known) if is_doubtful => return Some(Applied::New),
                 Ok(applied) => return Some(applied),
-                Err(error) => Diary.error("store_failed", &format!("{}: {error}", event.message_id)),
+                Err(error) => {
+                    Diary.error("store_failed", &format!("{}: {error}", event.message_id));
+                }
             }
             is_doubtful = true;
             if self.common.variant.gives_up_at_once() {
@@ -129,7 +131,12 @@ impl Session {
     }
 
     /// Publishes a copy until the broker has it; `None` if the session ends before.
-    async fn publish(&mut self, queue: &str, delivery: &Delivery, count: Option<u32>) -> Option<()> {
+    async fn publish(
+        &mut self,
+        queue: &str,
+        delivery: &Delivery,
+        count: Option<u32>,
+    ) -> Option<()> {
         let mut pause = FIRST_PAUSE;
         loop {
             let sent = queue::publish_again(&self.publishing, queue, delivery, count).await;
@@ -148,8 +155,11 @@ impl Session {
 
     /// To the dead letters.
     async fn bury(&self, delivery: &Delivery, reason: &str) -> Option<Status> {
-        let words =
-            format!("{}: given up after {} retries: {reason}", id(delivery), queue::retried(delivery));
+        let words = format!(
+            "{}: given up after {} retries: {reason}",
+            id(delivery),
+            queue::retried(delivery)
+        );
         Diary.error("event_dead_lettered", &words);
         self.nack(delivery, false).await;
         Some(Status::Failed)
