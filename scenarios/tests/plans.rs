@@ -46,6 +46,25 @@ fn a_shipped_scenario_is_found_or_the_nearest_is_named() {
     assert!(told.contains("did you mean \"channel-leak\"?"), "{told}");
 }
 
+/// What is empty is left out, so that a parameter can leave a setting to the system.
+#[test]
+fn settings_of_the_reference_system_are_kept_as_texts() {
+    let shipped = suite::find("canary").unwrap();
+    let settings = "settings = { wait = \"${wait}\", times = 3, is_on = true, none = \"\" }";
+    let source = shipped.source.replacen(
+        "[system]\n",
+        &format!("[params.wait]\ndefault = \"5s\"\n\n[system]\n{settings}\n"),
+        1,
+    );
+    let set = [("wait".to_owned(), "100ms".to_owned())];
+    let settings = Settings { set: set.into(), ..Settings::default() };
+    let plan = plan("own", &source, &settings).unwrap();
+    let told = [("is_on", "true"), ("times", "3"), ("wait", "100ms")];
+    let told = told.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(plan.system.settings, BTreeMap::from(told));
+    assert_eq!(plan_from_toml(&toml::to_string(&plan).unwrap()).unwrap(), plan);
+}
+
 #[test]
 fn a_plan_of_another_version_is_refused() {
     let shipped = &suite::ALL[0];

@@ -293,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_that_a_lab_does_not_have_is_told_before_anything_starts() {
+        let mut plan =
+            shipped(|text| text.replacen("[system]\n", "[system]\nsettings = { pace = 3 }\n", 1));
+        let told = name_roles(&mut plan).unwrap_err().to_string();
+        assert_eq!(told, "there is no setting of the ingest called `pace`. Known: none");
+    }
+
+    #[test]
     fn the_roles_of_shipped_scenarios_are_those_of_the_lab() {
         for shipped in suite::ALL {
             let plan = scenarios::plan(shipped.name, shipped.source, &Settings::default()).unwrap();

@@ -206,6 +206,30 @@ with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
 print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')
 ";
 
+    /// A program that needs a file which its own build would have made.
+    const MODULE: &str = "
+import sys, zipfile
+files = {
+    'go.mod': 'module example.com/shelved\\n\\ngo 1.20\\n',
+    'cmd/shelved/main.go': '''
+package main
+
+import (
+    _ \"embed\"
+    \"fmt\"
+)
+
+//go:embed made.txt
+var made string
+
+func main() { fmt.Print(\"shelved \", made) }
+''',
+}
+with zipfile.ZipFile(sys.argv[1], 'w') as module:
+    for name, text in files.items():
+        module.writestr('example.com/shelved@v1.0.0/' + name, text)
+";
+
     fn said(command: &mut Command) -> String {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -217,7 +241,9 @@ print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')
             let folder = tempfile::tempdir().unwrap();
             let at = folder.path().display();
             let settings = format!(
-                "export PIP_NO_INDEX=1 PIP_FIND_LINKS={at}/pypi MAVEN_REPOSITORY=file://{at}/maven\n"
+                "export PIP_NO_INDEX=1 PIP_FIND_LINKS={at}/pypi MAVEN_REPOSITORY=file://{at}/maven\n\
+                 export GOPROXY=file://{at}/go GONOSUMDB='*' GOMODCACHE={at}/modules\n\
+                 export GOCACHE={at}/built GOFLAGS=-modcacherw\n"
             );
             Self { folder, settings }
         }
@@ -257,6 +283,36 @@ print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')
             package(Registry::Maven, format!("{sum}  org/shelved/1.0/shelved-1.0.jar\n"), ".")
         }
 
+        /// A module with a program; `None` where there is no Go. The folder of the
+        /// proxy is laid out as Go asks for it.
+        fn module(&self) -> Option<Package> {
+            let Some(go) = GO.find() else {
+                eprintln!("SKIPPED: {}", GO.missing());
+                return None;
+            };
+            let at = self.folder.path().join("go/example.com/shelved/@v");
+            fs::create_dir_all(&at).unwrap();
+            let info = r#"{"Version":"v1.0.0"}"#;
+            for (name, text) in [("mod", "module example.com/shelved\n\ngo 1.20\n"), ("info", info)]
+            {
+                fs::write(at.join(format!("v1.0.0.{name}")), text).unwrap();
+            }
+            let zip = at.join("v1.0.0.zip");
+            said(Command::new("python3").args(["-c", MODULE]).arg(&zip));
+            let script = format!(
+                "{}\"$1\" mod download -json example.com/shelved@v1.0.0 | grep '\"Sum\"' | cut -d '\"' -f 4",
+                self.settings
+            );
+            let mut ask = Command::new("sh");
+            let sum = said(ask.args(["-c", &script, "sh"]).arg(go).current_dir("/"));
+            let sum = sum.trim();
+            assert!(sum.starts_with("h1:"), "{sum}");
+            let lock = format!(
+                "example.com/shelved v1.0.0 {sum}\ncmd/shelved some_tag\ncmd/shelved/made.txt 1.0\n"
+            );
+            Some(package(Registry::Go, lock, "bin/shelved"))
+        }
+
         fn install(&self, package: &Package) -> Result<(), String> {
             package.install_with(&self.settings, &self.cache(), &self.turn(), &mut |_| ())
         }
@@ -283,6 +339,22 @@ print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest(), end='')
         shelf.install(&package).unwrap();
         let folder = package.find(&shelf.cache()).unwrap();
         assert_eq!(fs::read_to_string(folder.join("shelved-1.0.jar")).unwrap(), "a jar");
+    }
+
+    #[test]
+    fn a_program_of_go_is_built_from_its_module_with_what_is_missing_there() {
+        let shelf = Shelf::new();
+        let Some(package) = shelf.module() else { return };
+        assert_eq!(package.find(&shelf.cache()), None);
+        shelf.install(&package).unwrap();
+        let program = package.find(&shelf.cache()).unwrap();
+        assert_eq!(said(&mut Command::new(program)), "shelved 1.0\n");
+
+        let lock = package.lock.replacen("h1:", "h1:x", 1);
+        let other = Package { lock: lock.leak(), ..package };
+        let reason = shelf.install(&other).unwrap_err();
+        assert!(reason.contains("the lock says h1:x"), "{reason}");
+        assert_eq!(other.find(&shelf.cache()), None);
     }
 
     #[test]

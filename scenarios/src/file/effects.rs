@@ -274,7 +274,7 @@ fn others(
         }
         listing
     });
-    let about = "Messages of a RabbitMQ queue that nobody consumes, such as one of dead letters. They stay there in their order, and are marked as redelivered.";
+    let about = "Messages of a RabbitMQ queue that nobody consumes, such as one of dead letters. They stay there in their order; each look marks them as redelivered, and a quorum queue counts it as a delivery.";
     let queue = table.opt_table("amqp_queue", about, |table| {
         let listing = Listing::AmqpQueue {
             url: table.req("url", "The broker."),

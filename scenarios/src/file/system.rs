@@ -31,7 +31,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
     );
     let told: BTreeMap<String, Raw> = table.values(
         "settings",
-        "What the reference system in the lab is told, by name: settings = { backoff = \"${backoff}\" }. A name that it does not have is an error that lists those that it has.",
+        "What the reference system in the lab is told, by name: settings = { backoff = \"${backoff}\" }. What is empty is left out; a name that it does not have is an error that lists those that it has.",
     );
     let targets = table.named("targets", "Addresses, used as ${target.NAME}.", |_, table| Target {
         help: table.req("help", "What stands behind the address."),
@@ -85,7 +85,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
         table.context.problem(Some(key.span.clone()), message, help);
     }
     let proxied = proxied.into_iter().map(|key| key.value).collect();
-    let settings = told.into_iter().map(|(name, Raw(value))| (name, value)).collect();
+    let said = told.into_iter().map(|(name, Raw(value))| (name, value));
+    let settings = said.filter(|(_, value)| !value.is_empty()).collect();
     System { reference, replicas, proxied, settings, targets, roles, variants }
 }
 

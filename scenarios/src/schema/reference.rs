@@ -99,6 +99,39 @@ command = { run = "sqlite3 -readonly orders.db 'select count(*) from outbox'" }
 command = { run = "./group-lag orders", series.lag = {} }   # prints lag{partition="0"} 12
 ```
 
+## MongoDB and RabbitMQ queues
+
+Documents are found by a filter or a pipeline of MongoDB in extended JSON; a stage that writes is refused. A date is read as a text (RFC 3339), the id of an object as its 24 digits, a number as it is. What one document has a list of, `$unwind` takes apart. Without a database in the address, `database` names it. `mongodb+srv://` is refused: write the hosts out.
+
+```toml
+# one document for each user, with the events that it was made of
+mongodb = { url = "${target.store}", collection = "users", aggregate = '[{"$unwind":"$processed"},{"$project":{"user":1,"event":"$processed.id"}}]', identity = "field:event", order = "field:user" }
+# one for each event
+mongodb = { url = "${target.store}", collection = "events", find = '{"at":{"$gte":{"$date":"2026-01-31T00:00:00Z"}}}', sort = '{"at":1}', identity = "/message/id" }
+# the same as a probe: a number, or one for each "label" or "_id"
+mongodb = { url = "${target.store}", collection = "users", count = '{"version":{"$gt":0}}' }
+mongodb = { url = "${target.store}", collection = "events", aggregate = '[{"$group":{"_id":"$state","value":{"$sum":1}}}]' }
+```
+
+Documents have an `order` where they are sorted, or where `$unwind` takes a list apart whose order is that of the key; behind `$group` and its like there is none.
+
+The messages of a queue are read without being taken from it (`amqp_queue`). They are consumed, not acknowledged and returned in their order, so that all are where they were. What is left of a look is the mark of a redelivery, for which a host that is not this machine needs `--allow`. A queue that somebody consumes is not read, because either would miss messages: this is for queues of dead letters. A quorum queue counts each look as a delivery, and gives a message up at its limit (20 from RabbitMQ 4 on, unless it is set): a message that has been delivered ten times makes the source unreadable instead. Give such a queue `x-delivery-limit = -1`. Looks become rarer the longer effects are waited for.
+
+A dead letter may say how often its operation was tried again. With `tries` in `[effects.dead]` the number is read, and with `tries` in the check `effects` it is judged: a dead letter with another number, or with none where others have one, is a violation. Where none has one it is looked for in the wrong place, which is inconclusive.
+
+```toml
+[effects.dead]
+tries = "header:x-retry-count"   # or "header:x-death /0/count"
+amqp_queue = { url = "${target.broker}", queue = "failed" }
+
+[[check]]
+name = "stored-once"
+title = "each event is stored once; what is poisoned is given up after 5 retries"
+effects = { source = "stored", workloads = ["events"], dead_letters = "poison", tries = 5 }
+```
+
+The probe `rabbitmq_queues` asks the management API. How many messages and consumers a queue has is so at the moment; what was published, delivered and acknowledged, and what a consumer holds, is as old as the broker's `collect_statistics_interval`, 5 s unless it is set. Consumers are named as their clients named their connections; of several with one name the one that holds most is shown. The tool's own are left out.
+
 ## Processes of your own
 
 A fault such as `kill_process` and the probe `process` name a *role*. In a lab the roles are the lab's; of your own system, `[system.roles.NAME]` says what a role does, and `--role NAME=PROCESSES`, or `default` in the file, who plays it:
@@ -202,8 +235,8 @@ verify --scenario orders.toml --target shop=http://127.0.0.1:8080
 
 `verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
 
-- Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
-- A table, stream, group, queue or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
+- Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, MongoDB cannot carry out what it is asked, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
+- A table, stream, group, queue, collection or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
 - A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
 
 ## Poison, retries and errors
@@ -310,7 +343,7 @@ shift_traffic = { url = "${target.weight}", to = "5%", until = "settle" }
 
 ## What does not exist yet
 
-A stream, its consumer group or a table that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
+A stream, its consumer group, a table, a queue or a collection that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
 
 ## A starved host
 

@@ -174,7 +174,7 @@ impl Play<'_> {
         thread::scope(|scope| {
             for lane in 0..4 {
                 scope.spawn(move || {
-                    part(lane).for_each(|(id, number)| self.send(&id, &user(number)))
+                    part(lane).for_each(|(id, number)| self.send(&id, &user(number)));
                 });
             }
         });

@@ -90,7 +90,7 @@ impl Session {
                 Ok(Applied::Known) if is_doubtful => return Some(Applied::New),
                 Ok(applied) => return Some(applied),
                 Err(error) => {
-                    Diary.error("store_failed", &format!("{}: {error}", event.message_id))
+                    Diary.error("store_failed", &format!("{}: {error}", event.message_id));
                 }
             }
             is_doubtful = true;
