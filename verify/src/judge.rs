@@ -212,7 +212,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Drain(check) => drain::judge(check, plan, history),
         CheckKind::Recovery(check) => recovery::judge(check, plan, history),
         CheckKind::Equal(check) => equal::judge(check, plan, history),
-        CheckKind::Schema(check) => schema::judge(check, history),
+        CheckKind::Schema(check) => schema::judge(check, plan, history),
     }
 }
 

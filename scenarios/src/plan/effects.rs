@@ -79,6 +79,24 @@ pub enum EffectsSource {
 impl EffectsSource {
     /// The words of all kinds.
     pub const WORDS: &'static [&'static str] = Self::VARIANTS;
+
+    /// Whether it is of messages, among which what a load sends can be itself.
+    #[must_use]
+    pub const fn has_messages(&self) -> bool {
+        match self {
+            Self::AmqpTap { .. } => true,
+            Self::Listing(listing) => match listing {
+                Listing::RedisStream { .. }
+                | Listing::RedisKey { .. }
+                | Listing::AmqpQueue { .. } => true,
+                Listing::Sql { .. }
+                | Listing::Mongodb { .. }
+                | Listing::Ndjson { .. }
+                | Listing::Http { .. }
+                | Listing::Command { .. } => false,
+            },
+        }
+    }
 }
 
 /// A list of identities.

@@ -268,7 +268,7 @@ title = "every document follows the contract"
 schema = { source = "documents", at_least = 100 }
 ```
 
-Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned; where no record shows of which run it is, all are judged. The schema becomes part of the plan, so that a run can be judged anywhere.
+Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned. One without an identity is of this run in the lab; elsewhere such records are judged where none shows an identity, and make the check inconclusive where others do and they depart from the contract. The schema becomes part of the plan, so that a run can be judged anywhere.
 
 With a `schema` of its own a workload is looked at before the load: some dozen of the bodies that it will send must follow, or the run does not begin (`verify lint` looks as well), and poison that follows is a warning.
 
@@ -339,7 +339,7 @@ phase = "step-5"
 shift_traffic = { url = "${target.weight}", to = "5%", until = "settle" }
 ```
 
-`GET` of that address answers with the new version's share in percent (`5`), `PUT` with such a number sets it and answers with it when it is in force: a few lines in front of any balancer. With `--abort-on-fail` the run ends as soon as a check is certainly violated, the share is set back, and the program of `[safety] on_abort` is run, if there is one. At the end of each phase that canary checks judge, the report advises to promote, hold or roll back, with the reason, and a score of the checks that held: of errors, latency, traffic and saturation, and of all.
+`GET` of that address answers with the new version's share in percent (`5`), `PUT` with such a number sets it and answers when it is in force, with the number or with nothing: a few lines in front of any balancer. With `--abort-on-fail` the run ends as soon as a check is certainly violated, the share is set back, and the program of `[safety] on_abort` is run, if there is one. At the end of each phase that canary checks judge, the report advises to promote, hold or roll back, with the reason, and a score of the checks that held: of errors, latency, traffic and saturation, and of all.
 
 ## What does not exist yet
 

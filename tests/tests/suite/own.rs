@@ -10,11 +10,13 @@ use verify::exit;
 use crate::support::{expect, finding, not_held, sandbox, verify};
 
 /// Stores the identity of each operation as a line; every tenth is forgotten
-/// where `losing` says so.
+/// where `losing` says so, and has a name for a number where `naming` does.
 const STORE: &str = r#"
 sequence=${SHAKEDOWN_ID##*/}
+customer=$((sequence % 3))
 [ "$1" = losing ] && [ $((sequence % 10)) = 7 ] && exit 0
-printf '{"order":{"id":"%s"},"customer":%s}\n' "$SHAKEDOWN_ID" $((sequence % 3)) >> "$2"
+[ "$1" = naming ] && [ $((sequence % 10)) = 7 ] && customer='"ann"'
+printf '{"order":{"id":"%s"},"customer":%s}\n' "$SHAKEDOWN_ID" "$customer" >> "$2"
 "#;
 
 fn scenario(sandbox: &Sandbox, mode: &str, effects: &str) -> String {
@@ -93,6 +95,55 @@ fn effects_and_probes_by_command_judge_a_system_of_ones_own() {
     assert_eq!(lost.verdict, Verdict::Violated, "{}", lost.why);
     let counted = finding(&record, "rows-counted");
     assert_eq!(counted.verdict, Verdict::Violated, "{}", counted.why);
+}
+
+const CONTRACT: &str = r##"{
+  "type": "object",
+  "required": ["order", "customer"],
+  "properties": {
+    "order": { "$ref": "#/$defs/order" },
+    "customer": { "type": "integer" }
+  },
+  "$defs": { "order": { "type": "object", "required": ["id"] } }
+}"##;
+
+const FOLLOWS: &str = r#"
+[[check]]
+name = "follows"
+title = "every row follows the contract"
+schema = { source = "rows", at_least = 90 }
+"#;
+
+/// The schema is a part of the plan: the run is judged again without its file.
+#[test]
+fn rows_that_break_their_contract_are_told_with_the_place() {
+    for (mode, code) in [("all", exit::HELD), ("naming", exit::VIOLATED)] {
+        let sandbox = sandbox();
+        let effects = format!("schema = \"row.schema.json\"\n{BY_COMMAND}\n{FOLLOWS}");
+        let file = scenario(&sandbox, mode, &effects);
+        let missing = verify(&sandbox, &["lint", &file]);
+        expect(&missing, exit::USAGE, &["row.schema.json", "there is no such file"]);
+        let contract = sandbox.file("row.schema.json", CONTRACT).unwrap();
+        let ended = verify(&sandbox, &["--scenario", &file]);
+        let record = sandbox.record().unwrap_or_else(|error| panic!("{error}\n{}", ended.stderr));
+        assert_eq!(ended.code, Some(i32::from(code)), "{:#?}", not_held(&record));
+        let follows = finding(&record, "follows");
+        if code == exit::VIOLATED {
+            assert_eq!(follows.verdict, Verdict::Violated, "{}", follows.why);
+            let seen = "/customer: \"ann\" is a string, and must be integer";
+            assert!(follows.evidence[0].seen.contains(seen), "{:?}", follows.evidence);
+            assert!(follows.evidence[0].what.ends_with("/order/7"), "{:?}", follows.evidence);
+        }
+        std::fs::remove_file(contract).unwrap();
+        let folder = sandbox.run().unwrap();
+        let again = verify(&sandbox, &["recheck", &folder.path().to_string_lossy()]);
+        expect(&again, code, &[]);
+        let wrong = CONTRACT.replace("\"#/$defs/order\"", "\"https://example.com/order.json\"");
+        sandbox.file("row.schema.json", &wrong).unwrap();
+        let refused = verify(&sandbox, &["--scenario", &file]);
+        let says = ["effects rows", "/properties/order/$ref", "nothing is fetched"];
+        expect(&refused, exit::USAGE, &says);
+    }
 }
 
 /// Nothing is known of the effects when their program fails, hangs, or the

@@ -4,8 +4,8 @@
 //!
 //! - A series with `for` is met where it lies beyond the limit for so long without a break;
 //!   a silence of more than three usual gaps is one. Such a stretch is proof, whatever is
-//!   missing elsewhere. That there was none is only known of a series that was seen all the
-//!   time.
+//!   missing elsewhere. That there was none is only known where none can have been in what
+//!   was not seen.
 //! - A series without it is met where its median over the phases lies beyond the limit. Where
 //!   samples are missing it is only known if they cannot decide.
 //! - A response time is met where the check `latency` would be broken by the limit, or, below
@@ -133,9 +133,16 @@ fn of_series(name: &str, condition: &Condition, plan: &Plan, history: &History) 
                 ),
                 None => format!("never {word} {limit}"),
             };
-            match longest.is_some() && seconds >= lasting.as_secs_f64() - 1e-9 {
-                true => (Some(true), told),
-                false => unknown().map_or((Some(false), told), |why| (None, why)),
+            let lasting = lasting.as_secs_f64() - 1e-9;
+            if longest.is_some() && seconds >= lasting {
+                return (Some(true), told);
+            }
+            match unknown() {
+                Some(why) => (None, why),
+                None if possible(&series, &window, condition.limit) >= lasting => {
+                    (None, format!("{told}, and samples that are missing may decide"))
+                }
+                None => (Some(false), told),
             }
         }
         None => {
@@ -210,15 +217,49 @@ fn longest(series: &Series<'_>, window: &Window, limit: Limit) -> Option<Stretch
     found
 }
 
+/// Samples that are further apart than so many usual gaps have one missing between them.
+const MISSED: f64 = 1.5;
+
+/// For how long the series can have lain beyond a limit without a break, in seconds, if it
+/// did whenever it was not seen.
+fn possible(series: &Series<'_>, window: &Window, limit: Limit) -> f64 {
+    let mut most = 0.0_f64;
+    for &span in &window.spans {
+        let mut from: Option<f64> = None;
+        let mut last = span.from;
+        let ends = [(span.to, false)];
+        let seen = rounds_in(series, span).map(|(at, value)| (at, limit.is_passed_by(value)));
+        for (at, is_beyond) in seen.chain(ends) {
+            if at - last > MISSED * series.gap {
+                from.get_or_insert(last);
+                most = most.max(at - from.unwrap_or(at));
+            }
+            if is_beyond {
+                most = most.max(at - *from.get_or_insert(at));
+            } else {
+                from = None;
+            }
+            last = at;
+        }
+    }
+    most
+}
+
 /// The average of each round of samples, with its time. One with a value that is no number
 /// is none.
 fn rounds<'a>(series: &'a Series<'_>, window: &'a Window) -> impl Iterator<Item = (f64, f64)> {
-    let rounds = window.spans.iter().flat_map(move |&span| series.rounds_of(span));
+    window.spans.iter().flat_map(move |&span| rounds_in(series, span))
+}
+
+fn rounds_in<'a>(
+    series: &'a Series<'_>,
+    span: super::window::Span,
+) -> impl Iterator<Item = (f64, f64)> + 'a {
     let average = |round: &[crate::history::Sample]| {
         let sum: f64 = round.iter().map(|sample| sample.value).sum();
         Some((round.first()?.at, sum / round.len() as f64))
     };
-    rounds.filter_map(average).filter(|(_, value)| value.is_finite())
+    series.rounds_of(span).filter_map(average).filter(|(_, value)| value.is_finite())
 }
 
 /// The limit of a time.

@@ -1,18 +1,19 @@
 //! Schema: the records of a source follow its JSON Schema.
 //!
 //! Broken by more records than `max_invalid` that depart from it; one that is no JSON does.
-//! Judged are the records of this run. Where the source shows no identity of any run at all,
-//! so that nobody knows whose its records are, all of them are. Those of operations that the
-//! load itself poisoned break the contract on purpose and are not looked at, nor are dead
-//! letters. Evidence: the first of them, with the place in the record and what is wrong
-//! there.
+//! Judged are the records of this run. Those without an identity are of this run in the lab,
+//! where nobody else writes, unless they may be what the load sent for poison. Elsewhere
+//! they are judged only where the source shows no identity of any run at all. Those of
+//! operations that the load itself poisoned break the contract on purpose and are not looked
+//! at, nor are dead letters. Evidence: the first of them, with the place in the record and
+//! what is wrong there.
 //!
 //! Inconclusive when the source could not be read or was blind for a while, with fewer
 //! records than `at_least`, or when records of this run hold while others without an
-//! identity do not: they may be of this run, or somebody else's. Where the load offers poison
-//! they may be that.
+//! identity do not: they may be of this run, or somebody else's, or poison.
 
 use scenarios::plan::check::SchemaCheck;
+use scenarios::plan::{Place, Plan};
 use serde_json::json;
 
 use super::anomalies::Rows;
@@ -20,13 +21,16 @@ use super::opinion::{Opinion, evidence};
 use super::words;
 use crate::history::{Conformity, Departure, History, Seen, Tally};
 
-pub(super) fn judge(check: &SchemaCheck, history: &History) -> Opinion {
+pub(super) fn judge(check: &SchemaCheck, plan: &Plan, history: &History) -> Opinion {
     let bound = match check.max_invalid {
         0 => "every record follows the schema".to_owned(),
         most => format!("at most {} depart from the schema", words::plural(most, "record")),
     };
     match known(check, history) {
-        Ok((seen, schema)) => decide(check, history, seen, schema, &bound),
+        Ok((seen, schema)) => {
+            let judged = Judged::of(check, plan, history, schema);
+            decide(check, seen, &judged, &bound)
+        }
         Err(why) => Opinion::inconclusive(&bound, why),
     }
 }
@@ -50,25 +54,44 @@ fn known<'a>(
     }
 }
 
-fn decide(
-    check: &SchemaCheck,
-    history: &History,
-    seen: &Seen,
-    schema: &Conformity,
-    bound: &str,
-) -> Opinion {
-    // Where identities are known, those without one are nobody's.
-    let is_named = schema.own.checked > 0 || schema.foreign > 0 || schema.poison > 0;
-    let tally = if is_named { &schema.own } else { &schema.unnamed };
-    let of = if is_named { "of this run" } else { "(none has an identity of any run)" };
+/// The records that are judged, and those of which nobody knows whose they are.
+struct Judged {
+    tally: Tally,
+    /// `of this run`.
+    of: &'static str,
+    nobodys: Tally,
+}
+
+impl Judged {
+    fn of(check: &SchemaCheck, plan: &Plan, history: &History, schema: &Conformity) -> Self {
+        let Conformity { own, unnamed, foreign, poison, trouble: _ } = schema;
+        let of = "of this run";
+        let may_be_poison = history.workloads.values().any(|told| !told.poison.is_empty())
+            && plan.effects.iter().any(|e| e.name == check.source && e.source.has_messages());
+        if plan.place == Place::Lab && !may_be_poison {
+            let examples = own.examples.iter().chain(&unnamed.examples).cloned().collect();
+            let checked = own.checked + unnamed.checked;
+            let tally = Tally { checked, invalid: own.invalid + unnamed.invalid, examples };
+            return Self { tally, of, nobodys: Tally::default() };
+        }
+        // Where identities are known, those without one are nobody's.
+        if own.checked > 0 || *foreign > 0 || *poison > 0 {
+            return Self { tally: own.clone(), of, nobodys: unnamed.clone() };
+        }
+        let of = "(none has an identity of any run)";
+        Self { tally: unnamed.clone(), of, nobodys: Tally::default() }
+    }
+}
+
+fn decide(check: &SchemaCheck, seen: &Seen, judged: &Judged, bound: &str) -> Opinion {
+    let Judged { tally, of, nobodys } = judged;
     let records = format!("{} {of}", words::plural(tally.checked, "record"));
-    let measured = format!("{} of {}", words::count(tally.invalid), words::count(tally.checked));
+    let (invalid, checked) = (words::count(tally.invalid), words::count(tally.checked));
+    let measured = format!("{invalid} of {checked} depart");
     if tally.invalid > check.max_invalid {
         return violated(tally, &records, bound, measured);
     }
     let source = &check.source;
-    let nobodys = if is_named { &schema.unnamed } else { &Tally::default() };
-    let is_poison = history.workloads.values().any(|workload| !workload.poison.is_empty());
     if tally.checked < check.at_least {
         let why =
             format!("{source} showed {records}; a verdict needs {}.", words::count(check.at_least));
@@ -76,13 +99,10 @@ fn decide(
     } else if let Some(why) = &seen.blind {
         let why = format!("{records} were held against it, and others were not seen: {why}.");
         Opinion::doubtful(bound, measured, why)
-    } else if nobodys.invalid > check.max_invalid && !is_poison {
-        let first = nobodys
-            .examples
-            .first()
-            .map_or_else(String::new, |example| format!(", such as {}", told(example)));
+    } else if nobodys.invalid > check.max_invalid {
+        let first = nobodys.examples.first().map(told).unwrap_or_default();
         let why = format!(
-            "{} without an identity depart from the schema{first}; nobody knows whose they are.",
+            "{} without an identity depart from the schema, the first: {first}; nobody knows whose they are.",
             words::plural(nobodys.invalid, "record")
         );
         Opinion::doubtful(bound, measured, why).evidence(pieces(nobodys)).rows(rows(nobodys))
@@ -91,14 +111,7 @@ fn decide(
             0 => String::new(),
             some => format!(" but {}", words::count(some)),
         };
-        let poison = match nobodys.invalid {
-            0 => String::new(),
-            some => format!(
-                " {} without an identity do not, and may be the load's poison.",
-                words::plural(some, "record")
-            ),
-        };
-        let why = format!("{records} were held against it, and all{few} follow it.{poison}");
+        let why = format!("{records} were held against it, and all{few} follow it.");
         Opinion::held(bound, measured, why).evidence(pieces(tally)).rows(rows(tally))
     }
 }

@@ -12,6 +12,7 @@ use scenarios::template::Template;
 use scenarios::units::Span;
 use verify::effects::listing::{List, OrderOf, Spec};
 use verify::effects::offered::Offered;
+use verify::effects::schema::Inspector;
 use verify::signal::Cancel;
 
 use crate::support::{lab, patience};
@@ -298,4 +299,82 @@ async fn redis_keys_of_every_kind() {
     // A key that is not there has no elements.
     let seen = read(key("nothing", ""), None).await.unwrap();
     assert!(seen.workloads.is_empty() && seen.absent == ["key nothing"]);
+}
+
+/// What of a record is held against a schema, each kind of list by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_held_against_their_schema() {
+    let logs = tempfile::tempdir().unwrap();
+    let lab = lab(logs.path());
+    let url = Redis::start(&lab, &RedisOptions::default(), patience()).unwrap().url;
+    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let put = |connection: &mut redis::Connection, words: &[&str]| {
+        redis::cmd(words[0]).arg(&words[1..]).exec(connection).unwrap();
+    };
+    for number in 0..3 {
+        let id = format!("r/w/{number}");
+        put(&mut connection, &["XADD", "s", "*", "id", &id, "weight", &number.to_string()]);
+        put(
+            &mut connection,
+            &["HSET", "h", &id, &format!("{{\"id\":\"{id}\",\"weight\":\"{number}\"}}")],
+        );
+    }
+    put(&mut connection, &["XADD", "s", "*", "id", "r/w/3", "wait", "1"]);
+    put(&mut connection, &["XADD", "s", "*", "id", "other/w/3", "wait", "1"]);
+    put(&mut connection, &["XADD", "s", "*", "name", "nobody"]);
+    put(&mut connection, &["HSET", "h", "r/w/3", "weightless"]);
+    let lines = logs.path().join("lines");
+    let text = "{\"id\":\"r/w/0\",\"weight\":\"1\"}\n{\"id\":\"r/w/1\"}\n[1\n";
+    std::fs::write(&lines, text).unwrap();
+    let schema =
+        r#"{"type":"object","required":["id","weight"],"properties":{"weight":{"type":"string"}}}"#;
+    let inspector = |url: &str| {
+        let text = format!(
+            "name = \"t\"\ntitle = \"t\"\n[[phase]]\nname = \"p\"\nfor = \"1s\"\n[system]\n\
+             [[effects]]\nname = \"e\"\nschema = \"s.json\"\nndjson = {{ file = \"{url}\" }}\n\
+             [[check]]\nname = \"c\"\ntitle = \"t\"\nschema = {{ source = \"e\" }}\n"
+        );
+        let plan = scenarios::plan("t", &text, &scenarios::Settings::default());
+        let mut plan = plan.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        plan.read_schemas(|_| Ok(schema.to_owned())).unwrap();
+        Inspector::of(&plan.effects[0], &plan, "r").unwrap().unwrap()
+    };
+    let identity: Locator = "/id".parse().unwrap();
+    for (listing, own, unnamed, what) in [
+        (
+            Listing::RedisStream {
+                url: Template::new(&*url),
+                stream: "s".to_owned(),
+                field: None,
+                identity: Locator::field("id"),
+            },
+            (4, 1),
+            (1, 1),
+            "\"weight\" is missing",
+        ),
+        (
+            Listing::RedisKey {
+                url: Template::new(&*url),
+                key: "h".to_owned(),
+                identity: Locator::default(),
+            },
+            (4, 1),
+            (0, 0),
+            "it is no JSON: expected value at line 1 column 1",
+        ),
+        (
+            Listing::Ndjson { file: Template::new(lines.to_str().unwrap()), identity },
+            (2, 1),
+            (1, 1),
+            "\"weight\" is missing",
+        ),
+    ] {
+        let spec = Spec { schema: Some(inspector("x")), ..spec(&listing, 0) };
+        let seen = spec.finish(&BTreeMap::new(), &Cancel::default()).await.unwrap();
+        let found = seen.schema.unwrap();
+        assert_eq!(found.trouble, None, "{listing:?}");
+        assert_eq!((found.own.checked, found.own.invalid), own, "{listing:?}: {found:?}");
+        assert_eq!((found.unnamed.checked, found.unnamed.invalid), unnamed, "{found:?}");
+        assert_eq!(found.own.examples[0].what, what);
+    }
 }
