@@ -21,3 +21,4 @@ mod secrets;
 mod stops;
 mod strangers;
 mod support;
+mod worker_queue;

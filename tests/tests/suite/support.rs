@@ -4,6 +4,7 @@ use std::process::Command;
 
 use reports::Record;
 use reports::record::{Finding, Verdict};
+use scenarios::suite;
 use tests::program::Profile;
 use tests::run::{Ended, Run};
 use tests::sandbox::Sandbox;
@@ -25,8 +26,10 @@ pub(crate) fn shortened(
     lengths: &[(&str, &str)],
     times: &[(&str, &str)],
 ) -> String {
-    let source = scenarios::suite::find(scenario).unwrap().source;
-    let mut file: toml::Table = source.parse().unwrap();
+    for name in suite::files(scenario) {
+        sandbox.file(name, suite::file(scenario, name).unwrap()).unwrap();
+    }
+    let mut file: toml::Table = suite::find(scenario).unwrap().source.parse().unwrap();
     for (list, key, changes) in [("phase", "for", lengths), ("fault", "at", times)] {
         for (name, value) in changes {
             let items = file[list].as_array_mut().unwrap().iter_mut();
