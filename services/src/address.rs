@@ -18,8 +18,7 @@ mod escape;
 mod host;
 mod idn;
 
-#[cfg(feature = "mongodb")]
-pub(crate) use escape::encoded;
+pub use escape::encoded;
 pub use host::Host;
 
 /// Why a text is no address of a service.

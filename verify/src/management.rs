@@ -72,29 +72,3 @@ impl Management {
 pub(crate) fn failed(url: &str, error: reqwest::Error) -> String {
     format!("{}: {}", redact(url), whole(&error.without_url()))
 }
-
-/// A name as a part of a path.
-#[must_use]
-pub(crate) fn segment(name: &str) -> String {
-    let mut written = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                written.push(char::from(byte));
-            }
-            byte => written.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    written
-}
-
-#[cfg(test)]
-mod tests {
-    use super::segment;
-
-    #[test]
-    fn a_name_is_one_part_of_a_path() {
-        assert_eq!(segment("/"), "%2F");
-        assert_eq!(segment("user events.ä"), "user%20events.%C3%A4");
-    }
-}

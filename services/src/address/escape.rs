@@ -18,9 +18,10 @@ pub(super) fn decoded(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "its percent-encoded bytes are no UTF-8".to_owned())
 }
 
-/// Writes everything percent-encoded that may mean something in an address.
-#[cfg(feature = "mongodb")]
-pub(crate) fn encoded(text: &str) -> String {
+/// Writes everything percent-encoded that may mean something in an address, so that the
+/// text is one part of it: a password, a name of a path.
+#[must_use]
+pub fn encoded(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -36,4 +37,27 @@ pub(crate) fn encoded(text: &str) -> String {
 fn byte_of(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{decoded, encoded};
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        assert_eq!(encoded("/"), "%2F");
+        assert_eq!(encoded("user events.ä"), "user%20events.%C3%A4");
+    }
+
+    proptest! {
+        /// What was written is read back.
+        #[test]
+        fn written_and_read_is_the_same(text in ".*") {
+            let written = encoded(&text);
+            prop_assert!(written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+            prop_assert_eq!(decoded(&written), Ok(text));
+        }
+    }
 }

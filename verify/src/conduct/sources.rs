@@ -176,14 +176,7 @@ async fn finish_tap(
             }
         });
         let (read, tries) = read.await;
-        let trouble = match read {
-            Ok(read) => {
-                seen.absent.extend(read.absent);
-                seen.nameless += read.nameless;
-                None
-            }
-            Err(why) => Some(why),
-        };
+        let trouble = seen.note_dead(read);
         seen.dead = Some(Dead { trouble, tries, ..dead });
         seen.dead_times = letters.times(ledgers, offered).await;
     }

@@ -7,7 +7,7 @@ use scenarios::locator::{Locator, Record};
 
 use super::listing::{List, Reading};
 use super::offered::Offered;
-use crate::history::{DeadTries, Timing};
+use crate::history::{DeadTries, Seen, Timing};
 
 /// A list of dead letters.
 #[derive(Debug, Clone)]
@@ -23,6 +23,20 @@ pub struct DeadLetters {
 impl From<List> for DeadLetters {
     fn from(list: List) -> Self {
         Self { list, tries: None, at: None }
+    }
+}
+
+impl Seen {
+    /// Takes in what a list of dead letters had beside them, or says why it could not be
+    /// read.
+    pub(crate) fn note_dead(&mut self, read: Result<Reading, String>) -> Option<String> {
+        let read = match read {
+            Ok(read) => read,
+            Err(why) => return Some(why),
+        };
+        self.absent.extend(read.absent);
+        self.nameless += read.nameless;
+        None
     }
 }
 

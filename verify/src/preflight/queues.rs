@@ -2,9 +2,10 @@
 
 use scenarios::nearest::there_are;
 use serde::Deserialize;
+use services::address::encoded;
 
 use super::{Found, NAMED, PATIENCE};
-use crate::management::{Management, segment};
+use crate::management::Management;
 
 #[derive(Deserialize)]
 struct Queue {
@@ -16,7 +17,7 @@ struct Queue {
 pub(super) async fn look(url: &str, vhost: &str, queues: &[String]) -> Result<(), Found> {
     let unusable = |error: &dyn std::fmt::Display| Found::Unusable(error.to_string());
     let management = Management::new(url, PATIENCE).map_err(|error| unusable(&error))?;
-    let path = format!("/api/queues/{}?disable_stats=true&columns=name", segment(vhost));
+    let path = format!("/api/queues/{}?disable_stats=true&columns=name", encoded(vhost));
     // That it does not answer, or not us, is told of its address.
     let known = management.find::<Vec<Queue>>(&path).await.map_err(Found::Doubt)?;
     let Some(known) = known else {

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, join3};
 use serde::Deserialize;
 use services::OWN;
+use services::address::encoded;
 
 use super::ProbeError;
 use super::presence::Presence;
-use crate::management::{Management, segment};
+use crate::management::Management;
 use crate::observe::ProbeObserver;
 
 /// Consumers and counters are asked for at most so often: the answers are as long as
@@ -115,7 +116,7 @@ impl RabbitmqQueues {
     ) -> Result<Self, ProbeError> {
         Ok(Self {
             management: Management::new(management, super::PATIENCE)?,
-            vhost: segment(vhost),
+            vhost: encoded(vhost),
             queues: queues.to_vec(),
             details_asked: None,
             presence: Presence::default(),
@@ -133,7 +134,7 @@ impl RabbitmqQueues {
     }
 
     fn path(&self, queue: &str, asked: &str) -> String {
-        format!("/api/queues/{}/{}?{asked}", self.vhost, segment(queue))
+        format!("/api/queues/{}/{}?{asked}", self.vhost, encoded(queue))
     }
 
     async fn totals(&mut self, observer: &ProbeObserver) -> Result<(), String> {

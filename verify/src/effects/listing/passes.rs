@@ -163,14 +163,7 @@ impl Spec {
         if let Some(letters) = &self.dead {
             let mut dead = Seen::default();
             let (read, tries) = letters.read(&self.run, |text| self.take(text, &mut dead)).await;
-            let trouble = match read {
-                Ok(read) => {
-                    seen.absent.extend(read.absent);
-                    seen.nameless += read.nameless;
-                    None
-                }
-                Err(why) => Some(why),
-            };
+            let trouble = seen.note_dead(read);
             seen.foreign_count += dead.foreign_count;
             seen.foreign.extend(dead.foreign);
             seen.foreign.truncate(FOREIGN);
