@@ -2,6 +2,7 @@
 //! judge says. It computes no judgement.
 
 pub mod comparison;
+mod times;
 
 use std::collections::BTreeMap;
 
@@ -245,7 +246,8 @@ fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
     thinned
 }
 
-/// The connections with the most channels, and what the processes used.
+/// The connections with the most channels, what the processes used, and how long it took
+/// until operations had their effect.
 fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
     let mut tables = Vec::new();
     for probe in &plan.probes {
@@ -268,6 +270,7 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
             | ProbeKind::Command { .. } => {}
         }
     }
+    tables.extend(times::tables(history));
     tables
 }
 

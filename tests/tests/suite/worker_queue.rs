@@ -31,6 +31,7 @@ fn documents_alone_tell_that_events_count_twice() {
     let sandbox = sandbox();
     let lengths = [
         ("smoke", "3s"),
+        ("retries", "4s"),
         ("burst", "1s"),
         ("work-off", "2s"),
         ("bulk", "1s"),

@@ -59,6 +59,20 @@ fn micros(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// How far the times of records may be off either way, in microseconds, and what is known
+/// of their clock, in words.
+pub fn clock_of_records(timing: &Timing) -> (u64, String) {
+    // Records are written with milliseconds, as a rule cut off.
+    let Some(clock) = timing.clock else {
+        return (1_000, "The times are those of whoever wrote the records.".to_owned());
+    };
+    let error = (clock.error_ms * 1e3).ceil() as u64 + 1_000;
+    let side = if clock.offset_ms < 0.0 { "behind" } else { "ahead of" };
+    let offset = words::show(Unit::Seconds, clock.offset_ms.abs() / 1e3);
+    let either = words::show(Unit::Seconds, error as f64 / 1e6);
+    (error, format!("The clock of the records is {offset} {side} ours, ± {either}."))
+}
+
 /// The times that are judged.
 struct Times {
     seconds: Vec<TimedSecond>,
@@ -104,18 +118,7 @@ impl Times {
         let mut seconds: Vec<TimedSecond> = seconds.collect();
         seconds.sort_by_key(|second| second.second);
         let early = told.iter().map(|told| told.earliest_us).max().unwrap_or(0);
-        // Records are written with milliseconds, as a rule cut off.
-        let error =
-            timing.clock.map_or(1_000, |clock| (clock.error_ms * 1e3).ceil() as u64 + 1_000);
-        let clock = match timing.clock {
-            Some(clock) => format!(
-                "The clock of the records is {} {} ours, ± {}.",
-                words::show(Unit::Seconds, clock.offset_ms.abs() / 1e3),
-                if clock.offset_ms < 0.0 { "behind" } else { "ahead of" },
-                words::show(Unit::Seconds, error as f64 / 1e6)
-            ),
-            None => "The times are those of whoever wrote the records.".to_owned(),
-        };
+        let (error, clock) = clock_of_records(timing);
         Ok(Self {
             seconds,
             untimed: told.iter().map(|told| told.untimed).sum(),
@@ -235,11 +238,16 @@ impl Times {
         let limit = min.saturating_sub(self.error + self.early);
         let soon = if limit == 0 { 0 } else { merged.count_between(0, limit - 1) };
         let sure = merged.count_between(0, min.saturating_add(self.error).saturating_sub(1));
+        let sooner = match (soon, sure) {
+            (0, 0) => "none was".to_owned(),
+            (0, some) => format!("{} may have been", words::count(some)),
+            (1, _) => "1 was".to_owned(),
+            (some, _) => format!("{} were", words::count(some)),
+        };
         let why = format!(
-            "Of {} that were due in {}, {} were given up sooner. {}",
+            "Of {} that were due in {}, {sooner} given up sooner. {}",
             words::plural(merged.len(), "operation"),
             window.names(),
-            words::count(if soon > 0 { soon } else { sure }),
             self.clock
         );
         if soon > 0 {

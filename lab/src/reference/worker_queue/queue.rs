@@ -12,6 +12,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ExchangeKind};
 use tokio::time::timeout;
 
+use crate::reference::server::since_epoch;
+
 /// Where events are published.
 pub(crate) const EXCHANGE: &str = "user_events";
 /// What is worked on; also its binding key.
@@ -20,6 +22,8 @@ pub(crate) const QUEUE: &str = "user_embedding_updates";
 pub(crate) const FAILED: &str = "failed";
 /// The header that says how often a message was tried again.
 const COUNT: &str = "x-retry-count";
+/// The header of a dead letter that says when it became one, in milliseconds since 1970.
+const DIED: &str = "x-died-at";
 /// A confirm that takes longer is given up: nobody knows.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
@@ -102,24 +106,49 @@ pub(crate) fn retried(delivery: &Delivery) -> u32 {
     count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default()
 }
 
-/// Publishes a copy of a message with this count of retries.
+/// Where a copy of a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Copy {
+    /// To a queue, with this count of retries.
+    Retry {
+        /// The queue.
+        queue: String,
+        /// The count; without one it is forgotten.
+        count: Option<u32>,
+    },
+    /// To the dead letters, with the count that it came with and the time.
+    DeadLetter,
+}
+
+/// Publishes a copy of a message.
+///
+/// Dead letters, too, are published and confirmed: what a classic queue passes on to its
+/// dead-letter exchange by itself nobody confirms, and a broker that is killed soon after
+/// may have lost it.
 pub(crate) async fn publish_again(
     channel: &Channel,
-    queue: &str,
+    copy: &Copy,
     delivery: &Delivery,
-    count: Option<u32>,
 ) -> Published {
     let mut properties = properties();
     if let Some(id) = delivery.properties.message_id() {
         properties = properties.with_message_id(id.clone());
     }
+    let mut headers = FieldTable::default();
+    let (exchange, key, count) = match copy {
+        Copy::Retry { queue, count } => ("", queue.as_str(), *count),
+        Copy::DeadLetter => {
+            let now = i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX);
+            headers.insert(DIED.into(), AMQPValue::LongLongInt(now));
+            (FAILED, "", Some(retried(delivery)))
+        }
+    };
     if let Some(count) = count {
-        let mut headers = FieldTable::default();
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         headers.insert(COUNT.into(), AMQPValue::LongInt(count));
-        properties = properties.with_headers(headers);
     }
-    publish(channel, "", queue, &delivery.data, properties).await
+    let properties = properties.with_headers(headers);
+    publish(channel, exchange, key, &delivery.data, properties).await
 }
 
 /// Publishes an event.

@@ -42,7 +42,10 @@ pub(super) const RABBITMQ_QUEUES: &[SeriesInfo] = &[
     gauge("unacked", Unit::Count, "messages of a queue given to a consumer and not acknowledged")
         .paced(),
     gauge("consumers", Unit::Count, "consumers of a queue"),
-    counter("published", "messages published to a queue; as old as the broker's statistics"),
+    counter(
+        "published",
+        "messages published to a queue, not those that came there as dead letters; as old as the broker's statistics",
+    ),
     counter("delivered", "messages delivered from a queue, as old as the broker's statistics"),
     counter("redelivered", "of these, those that were not the first time"),
     counter(

@@ -14,7 +14,7 @@ use super::counts::Status;
 use super::{Common, FIRST_PAUSE, LONGEST_PAUSE};
 use crate::reference::diary::Diary;
 use crate::reference::worker_queue::event::Event;
-use crate::reference::worker_queue::queue::{self, Published, QUEUE};
+use crate::reference::worker_queue::queue::{self, Copy, Published, QUEUE};
 use crate::reference::worker_queue::store::Applied;
 use crate::reference::worker_queue::tactics::Verdict;
 
@@ -114,13 +114,13 @@ impl Session {
                 let words = format!("{}: retry {}: {reason}", id(delivery), retried + 1);
                 Diary.error("event_failed", &words);
                 let queue = delay.map_or_else(|| QUEUE.to_owned(), queue::delayed);
-                self.publish(&queue, delivery, count).await?;
+                self.publish(&Copy::Retry { queue, count }, delivery).await?;
                 self.ack(delivery).await;
                 Some(Status::Retry)
             }
             Verdict::Bury => self.bury(delivery, reason).await,
             Verdict::Requeue => {
-                self.nack(delivery, true).await;
+                self.requeue(delivery).await;
                 Some(Status::Retry)
             }
             Verdict::Drop => {
@@ -131,19 +131,14 @@ impl Session {
     }
 
     /// Publishes a copy until the broker has it; `None` if the session ends before.
-    async fn publish(
-        &mut self,
-        queue: &str,
-        delivery: &Delivery,
-        count: Option<u32>,
-    ) -> Option<()> {
+    async fn publish(&mut self, copy: &Copy, delivery: &Delivery) -> Option<()> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let sent = queue::publish_again(&self.publishing, queue, delivery, count).await;
+            let sent = queue::publish_again(&self.publishing, copy, delivery).await;
             match sent {
                 Published::Confirmed => return Some(()),
                 Published::NotTaken(why) | Published::Unknown(why) => {
-                    Diary.error("retry_not_published", &format!("{}: {why}", id(delivery)));
+                    Diary.error("copy_not_published", &format!("{}: {why}", id(delivery)));
                 }
             }
             if self.pause(pause).await {
@@ -153,15 +148,16 @@ impl Session {
         }
     }
 
-    /// To the dead letters.
-    async fn bury(&self, delivery: &Delivery, reason: &str) -> Option<Status> {
+    /// To the dead letters. `None` if the session ends before.
+    async fn bury(&mut self, delivery: &Delivery, reason: &str) -> Option<Status> {
         let words = format!(
             "{}: given up after {} retries: {reason}",
             id(delivery),
             queue::retried(delivery)
         );
+        self.publish(&Copy::DeadLetter, delivery).await?;
         Diary.error("event_dead_lettered", &words);
-        self.nack(delivery, false).await;
+        self.ack(delivery).await;
         Some(Status::Failed)
     }
 
@@ -174,8 +170,8 @@ impl Session {
         }
     }
 
-    async fn nack(&self, delivery: &Delivery, requeue: bool) {
-        let options = BasicNackOptions { multiple: false, requeue };
+    async fn requeue(&self, delivery: &Delivery) {
+        let options = BasicNackOptions { multiple: false, requeue: true };
         if !self.common.variant.takes_without_ack()
             && let Err(error) = delivery.acker.nack(options).await
         {
