@@ -2,7 +2,7 @@
 //! the protocol over real sockets and keeps little. Prints its address and ends
 //! when its input does.
 //!
-//! `cargo run --release --package loadgen --features kafka --example kafka_mock -- TOPIC…`
+//! `cargo run --release --package loadgen --example kafka_mock -- TOPIC…`
 
 use std::error::Error;
 use std::io::{Read as _, Write as _, stdin, stdout};

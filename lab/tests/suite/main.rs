@@ -4,6 +4,7 @@
 
 mod canary;
 mod ingest;
+mod kafka;
 mod keeper;
 mod mongodb;
 mod publisher;

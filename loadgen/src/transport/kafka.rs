@@ -1,8 +1,8 @@
 //! Kafka records through librdkafka, which batches, compresses and retries.
 //!
-//! The client is a feature of the build, `kafka`, because librdkafka is C that
-//! has to be compiled; without it these settings can be written down, and
-//! using them is an error that says how to get it.
+//! The client can be left out of a build (the feature `kafka`, which is there by
+//! default), because librdkafka is C that has to be compiled; without it these
+//! settings can be written down, and using them is an error that says how to get it.
 //!
 //! A record is acknowledged as `acks` demands. librdkafka sends again what the
 //! broker did not answer, so an error that comes back for a record tells only

@@ -102,7 +102,7 @@ fn read_transport(table: &mut Table<'_, '_>) -> Transport {
         let redis = table.opt_table("redis", "Redis commands.", read_redis);
         let kafka = table.opt_table(
             "kafka",
-            "Kafka records; needs a program that was built with the feature kafka.",
+            "Records of a Kafka topic.",
             read_kafka,
         );
         let found = [

@@ -259,7 +259,7 @@ fn a_load_shows_no_secret() {
                     "--password",
                     &password,
                 ],
-                &[2, 4],
+                &[4],
             ),
             (vec!["command", "--", "false", "--password", &password, &to("redis", "/")], &[0]),
         ] {

@@ -20,10 +20,8 @@ impl Target {
         kafka.addresses()?;
         Err(LoadError::NotBuilt {
             what: "Kafka",
-            how: "install cmake, g++, pkg-config and zlib1g-dev, then build with `cargo build \
-                  --release --package loadgen --features kafka`, or the same with --package \
-                  verify (kafka-tls for TLS and SCRAM, \
-                  which needs libssl-dev, too)",
+            how: "build it without `--no-default-features`, or with `--features kafka`; that \
+                  takes a C compiler, make and perl",
         })
     }
 }
