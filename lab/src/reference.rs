@@ -6,12 +6,12 @@
 
 mod amqp;
 pub mod canary;
-mod diary;
+pub(crate) mod diary;
 pub mod ingest;
-mod process;
+pub(crate) mod process;
 pub mod publisher;
-mod relay;
-mod server;
+pub(crate) mod relay;
+pub(crate) mod server;
 mod setting;
 mod variant;
 pub mod worker_queue;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
 mod canary;
+mod deployment;
 mod ingest;
 mod keeper;
 mod mongodb;

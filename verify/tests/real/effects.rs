@@ -370,7 +370,8 @@ async fn records_are_held_against_their_schema() {
         ),
     ] {
         let spec = Spec { schema: Some(inspector("x")), ..spec(&listing, 0) };
-        let seen = spec.finish(&BTreeMap::new(), &Offered::default(), &Cancel::default()).await.unwrap();
+        let seen =
+            spec.finish(&BTreeMap::new(), &Offered::default(), &Cancel::default()).await.unwrap();
         let found = seen.schema.unwrap();
         assert_eq!(found.trouble, None, "{listing:?}");
         assert_eq!((found.own.checked, found.own.invalid), own, "{listing:?}: {found:?}");
