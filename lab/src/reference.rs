@@ -11,6 +11,7 @@ pub mod ingest;
 pub(crate) mod process;
 pub mod publisher;
 pub(crate) mod relay;
+pub mod rolling_deploy;
 pub(crate) mod server;
 mod setting;
 mod variant;

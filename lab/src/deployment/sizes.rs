@@ -46,9 +46,7 @@ fn shrink(sets: &[Count], replicas: u32, room: Room) -> Option<Vec<u32>> {
         let gone = may_go.min(set.size.saturating_sub(set.available));
         (*size, may_go) = (*size - gone, may_go - gone);
     }
-    // Of the others so many that the rest is enough.
-    let available: u32 = sets.iter().map(|set| set.available).sum();
-    let mut may_go = may_go.min(available.saturating_sub(least));
+    // What may go still is above what must stay, even if only available pods count.
     for size in sizes.iter_mut().take(old.len()) {
         let gone = may_go.min(*size);
         (*size, may_go) = (*size - gone, may_go - gone);

@@ -124,7 +124,9 @@ fn what_is_paused_is_not_undone_and_not_restarted() {
     }
     ask(&mut world, set_image("v2")).unwrap();
     world.live(LONG, |_| {});
-    assert_eq!(images(&world.status()), ["v1"; 2]);
+    let status = world.status();
+    assert_eq!((images(&status), status.revision), (vec!["v1"; 2], 1));
+    assert_eq!(status.reason("Progressing"), Some("DeploymentPaused"));
     ask(&mut world, Request::Resume).unwrap();
     world.live(LONG, |_| {});
     assert_eq!(images(&world.status()), ["v2"; 2]);
