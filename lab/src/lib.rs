@@ -33,6 +33,7 @@ pub use patience::Patience;
 pub use port::free as free_port;
 pub use proxy::{Proxy, ProxyOptions};
 pub use server::Server;
+pub use server::kafka::{Kafka, KafkaOptions};
 pub use server::mongodb::{MongoDb, MongoDbOptions};
 pub use server::postgres::{Postgres, PostgresOptions};
 pub use server::rabbitmq::{RabbitMq, RabbitMqOptions};

@@ -45,7 +45,7 @@ pub enum Way {
 impl Need {
     /// Every need of every server that a lab can run.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        KINDS.iter().map(|kind| (kind.need)())
+        KINDS.iter().flat_map(|kind| (kind.needs)())
     }
 
     /// The program, or the folder of the programs, if it is there.

@@ -215,7 +215,7 @@ pub fn system(name: &str) -> Result<&'static dyn System, LabError> {
 impl dyn System {
     /// Everything that must be installed.
     pub fn all_needs(&self) -> impl Iterator<Item = &'static Need> {
-        self.servers().iter().map(|kind| (kind.need)()).chain(self.needs().iter().copied())
+        self.servers().iter().flat_map(|kind| (kind.needs)()).chain(self.needs().iter().copied())
     }
 
     /// The targets that it can give an address for.

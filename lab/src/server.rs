@@ -4,6 +4,7 @@
 //! What is known of a server before it runs is a [`Kind`], a constant in its
 //! file and a line of [`KINDS`]; one that runs is a [`Server`].
 
+pub mod kafka;
 pub mod mongodb;
 pub mod nginx;
 pub mod postgres;
@@ -22,7 +23,7 @@ use crate::{Lab, LabError, Need, Patience, port};
 
 /// Every server that a lab can run.
 pub const KINDS: &[&Kind] =
-    &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND, &mongodb::KIND, &nginx::KIND];
+    &[&rabbitmq::KIND, &redis::KIND, &postgres::KIND, &mongodb::KIND, &kafka::KIND, &nginx::KIND];
 
 /// A server as it is known before it runs.
 pub struct Kind {
@@ -33,8 +34,9 @@ pub struct Kind {
     pub title: &'static str,
     /// What it is for.
     pub class: Class,
-    /// What must be installed; the environment may say which of several products.
-    pub need: fn() -> &'static Need,
+    /// What must be installed, in this order; the environment may say which of several
+    /// products.
+    pub needs: fn() -> Vec<&'static Need>,
     /// The targets that it gives an address for.
     pub targets: &'static [&'static str],
     /// See [`Kind::start`].

@@ -20,7 +20,7 @@ pub const KIND: Kind = Kind {
     name: SERVER,
     title: "MongoDB",
     class: Class::Database,
-    need: Product::chosen_need,
+    needs: || vec![Product::chosen_need()],
     targets: &["database"],
     start: |lab, patience| Ok(Box::new(MongoDb::start(lab, &MongoDbOptions::default(), patience)?)),
     tidy: |_| (),

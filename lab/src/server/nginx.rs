@@ -21,7 +21,7 @@ pub const KIND: Kind = Kind {
     name: SERVER,
     title: "nginx",
     class: Class::Balancer,
-    need: || &NEED,
+    needs: || vec![&NEED],
     targets: &[],
     start: |lab, patience| Ok(Box::new(Nginx::start(lab, &NginxOptions::default(), patience)?)),
     tidy: |_| (),

@@ -26,7 +26,7 @@ pub const KIND: Kind = Kind {
     name: SERVER,
     title: "PostgreSQL",
     class: Class::Database,
-    need: || &NEED,
+    needs: || vec![&NEED],
     targets: &["database"],
     start: |lab, patience| {
         Ok(Box::new(Postgres::start(lab, &PostgresOptions::default(), patience)?))

@@ -22,7 +22,7 @@ pub const KIND: Kind = Kind {
     name: SERVER,
     title: "RabbitMQ",
     class: Class::Broker,
-    need: || &NEED,
+    needs: || vec![&NEED],
     targets: &["rabbitmq", "management", "metrics"],
     start: |lab, patience| {
         Ok(Box::new(RabbitMq::start(lab, &RabbitMqOptions::default(), patience)?))

@@ -19,7 +19,7 @@ pub const KIND: Kind = Kind {
     name: SERVER,
     title: "Redis",
     class: Class::Broker,
-    need: || &NEED,
+    needs: || vec![&NEED],
     targets: &["redis"],
     start: |lab, patience| Ok(Box::new(Redis::start(lab, &RedisOptions::default(), patience)?)),
     tidy: |_| (),

@@ -5,6 +5,7 @@
 mod canary;
 mod deployment;
 mod ingest;
+mod kafka;
 mod keeper;
 mod mongodb;
 mod publisher;

@@ -121,7 +121,11 @@ fn a_missing_broker_comes_with_the_command_that_installs_it() {
     let empty = sandbox.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     let ended = surrounded(&sandbox, "SHAKEDOWN_RABBITMQ_BIN", &empty);
-    expect(&ended, exit::ENVIRONMENT, &["rabbitmq-server is not installed", "--provision"]);
+    expect(
+        &ended,
+        exit::ENVIRONMENT,
+        &["rabbitmq-server is not installed", "--provision", "--target"],
+    );
     sandbox.expect_no_trace().unwrap();
 }
 

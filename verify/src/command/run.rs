@@ -273,8 +273,9 @@ fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Fail
         return Ok(());
     }
     if !provision {
-        let lines = missing.iter().map(|need| need.missing().to_string());
-        return Err(Failure::environment(lines.collect::<Vec<_>>().join("\n")));
+        let mut lines: Vec<_> = missing.iter().map(|need| need.missing().to_string()).collect();
+        lines.push("For a run without a lab, give the addresses of your own system with --target KEY=ADDRESS".to_owned());
+        return Err(Failure::environment(lines.join("\n")));
     }
     for need in &missing {
         progress.step(&format!("installing {}", need.program));

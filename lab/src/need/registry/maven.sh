@@ -1,9 +1,12 @@
-# Puts the files that $lock lists, `SHA256  PATH` a line, side by side into
-# $folder.
-repository=${MAVEN_REPOSITORY:-https://repo1.maven.org/maven2}
-while read -r sum path; do
-    [ -n "$path" ] || continue
-    file=$folder/${path##*/}
-    curl --fail --silent --show-error --location --retry 3 --output "$file" "$repository/$path"
-    echo "$sum  $file" | sha256sum --check --quiet
-done < "$lock"
+# Puts the jars that are the dependencies of $folder/pom.xml side by side into $folder.
+# $lock has a line `SHA256  FILE` for each of them; $tool is Maven.
+cd "$folder"
+"$tool" --batch-mode --no-transfer-progress -Dstyle.color=never --file pom.xml \
+    dependency:copy-dependencies "-DoutputDirectory=$folder"
+sha256sum --check --quiet --strict "$lock"
+for jar in *.jar; do
+    grep -q "  $jar\$" "$lock" || {
+        echo "$jar came along, and the lock has no checksum of it"
+        exit 1
+    }
+done
