@@ -31,8 +31,13 @@ pub use setting::SettingInfo;
 pub use variant::VariantInfo;
 
 /// Every reference system.
-pub const SYSTEMS: &[&dyn System] =
-    &[&publisher::Entry, &ingest::Entry, &canary::Entry, &worker_queue::Entry];
+pub const SYSTEMS: &[&dyn System] = &[
+    &publisher::Entry,
+    &ingest::Entry,
+    &canary::Entry,
+    &worker_queue::Entry,
+    &rolling_deploy::Entry,
+];
 
 /// A reference system.
 pub trait System: fmt::Debug + Send + Sync {

@@ -12,6 +12,11 @@ use super::status::Status;
 /// What the name of a canary ends with.
 const SUFFIX: &str = "-canary";
 
+/// What the canary of a deployment is called.
+pub(crate) fn canary_of(name: &str) -> String {
+    format!("{name}{SUFFIX}")
+}
+
 /// A stable deployment and its canary, which has no pods at first.
 ///
 /// The stable one gives up a pod for each pod of the canary as soon as that is available,
@@ -32,7 +37,7 @@ pub struct Track {
 impl Track {
     /// A deployment of this kind, and room for its canary.
     pub fn new(spec: Spec) -> Self {
-        let canary = Spec { name: format!("{}{SUFFIX}", spec.name), replicas: 0, ..spec.clone() };
+        let canary = Spec { name: canary_of(&spec.name), replicas: 0, ..spec.clone() };
         let total = spec.replicas;
         let (stable, canary) = (Deployment::new(spec), Deployment::new(canary));
         Self { stable, canary, total, weight: 0, given: 0 }

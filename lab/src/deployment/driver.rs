@@ -6,6 +6,7 @@
 //! output; its log is its standard error.
 
 mod control;
+mod pages;
 mod readiness;
 mod steering;
 

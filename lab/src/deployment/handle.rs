@@ -55,6 +55,11 @@ impl Deployments {
         format!("http://{}", self.port.address())
     }
 
+    /// The port, for those who hold several.
+    pub(crate) fn into_port(self) -> Shared {
+        self.port
+    }
+
     /// What a deployment is now, if the controller answers and knows it.
     pub fn status(&self, name: &str) -> Option<Status> {
         let answer = http::get(self.port.port(), &format!("/deployments/{name}"), None).ok()?;

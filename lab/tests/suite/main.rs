@@ -10,6 +10,7 @@ mod keeper;
 mod mongodb;
 mod publisher;
 mod rabbitmq;
+mod rolling_deploy;
 mod stores;
 mod support;
 mod worker_queue;

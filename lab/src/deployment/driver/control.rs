@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use exposition::Page;
+use futures_util::future::join_all;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Asked, News};
+use super::{Asked, News, pages};
+use crate::deployment::canary::canary_of;
 use crate::deployment::{Refusal, Request, Status};
+use crate::reference::relay;
 use crate::reference::server::{self, Body, Service};
 
 /// What a scenario talks to.
@@ -61,7 +65,7 @@ struct Canary {
 
 impl Service for Control {
     const ROUTES: &'static str = "GET /health, GET /metrics, GET /deployments, GET /deployments/NAME, \
-        POST /deployments/NAME/{rollout|set_image|pause|resume|undo|scale|canary}";
+        GET /deployments/NAME/metrics, POST /deployments/NAME/{rollout|set_image|pause|resume|undo|scale|canary}";
 
     fn routes() -> Router<Arc<Self>> {
         Router::new()
@@ -69,6 +73,7 @@ impl Service for Control {
             .route("/metrics", get(Self::metrics))
             .route("/deployments", get(Self::all))
             .route("/deployments/{name}", get(Self::one))
+            .route("/deployments/{name}/metrics", get(Self::metrics_of_pods))
             .route("/deployments/{name}/{verb}", post(Self::ask))
     }
 
@@ -148,6 +153,31 @@ impl Control {
             told["changed"] = changed.into();
         }
         server::json(StatusCode::OK, &told)
+    }
+
+    /// What every pod of a deployment and of its canary that answers tells, each sample
+    /// with its pod.
+    async fn metrics_of_pods(State(this): State<Arc<Self>>, Path(name): Path<String>) -> Response {
+        let pods: Vec<(String, String)> = {
+            let statuses = this.statuses.borrow();
+            let Some(own) = statuses.iter().position(|status| status.name == name) else {
+                return unknown(&name);
+            };
+            let both = statuses
+                .iter()
+                .skip(own)
+                .filter(|status| status.name == name || status.name == canary_of(&name));
+            let pods = both.flat_map(|status| &status.pods);
+            pods.filter_map(|pod| Some((pod.name.clone(), pod.url.clone()?))).collect()
+        };
+        let asked = pods.iter().map(async |(name, url)| {
+            let address = url.strip_prefix("http://").unwrap_or(url);
+            let (_, text) = relay::get(address, "/metrics").await.filter(|told| told.0 == 200)?;
+            Some((name.as_str(), text))
+        });
+        let told: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        let page = pages::joined(told.iter().map(|(pod, text)| (*pod, text.as_str())));
+        ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], page).into_response()
     }
 
     async fn metrics(State(this): State<Arc<Self>>) -> Response {
