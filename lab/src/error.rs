@@ -118,6 +118,14 @@ pub enum LabError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A deployment cannot be carried out, or its pods do not become ready.
+    #[error("the deployment {name} did not come about: {reason}")]
+    Deployment {
+        /// The deployment.
+        name: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// A role that stands for a class of servers fits several.
     #[error("the role `{role}` could mean any of {servers} in this lab. Name one of them instead")]
     ManyServers {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use machine::process;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions};
 
-use child::{Child, Phase};
+use child::{Child, Forked, Phase};
 use inputs::Input;
 use scratch::Scratch;
 use wire::{Command, Event, ProcessSpec, Restart};
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &[OsString]) -> u8 {
             inputs::write_event(&Event::Refused { reason: error.to_string() });
             1
         }
-        Ok((inputs, ready, scratch)) => {
+        Ok(((inputs, to_main), ready, scratch)) => {
             let _ = events.send(ready);
             let logs = match logs.is_empty() {
                 true => scratch.logs(),
@@ -58,7 +58,8 @@ pub(crate) fn run(arguments: &[OsString]) -> u8 {
             let mut keeper = Keeper {
                 logs,
                 scratch: scratch.path.clone(),
-                events,
+                listeners: vec![events],
+                to_main,
                 children: BTreeMap::new(),
                 released: false,
             };
@@ -71,7 +72,9 @@ pub(crate) fn run(arguments: &[OsString]) -> u8 {
     }
 }
 
-fn set_up() -> std::io::Result<(Receiver<Input>, Event, Scratch)> {
+type Inputs = (Receiver<Input>, Sender<Input>);
+
+fn set_up() -> std::io::Result<(Inputs, Event, Scratch)> {
     // Out of reach of the terminal. It only fails for the leader of a group,
     // which nobody but a shell would make this process.
     let _ = rustix::process::setsid();
@@ -99,7 +102,10 @@ fn raise_descriptor_limit() {
 struct Keeper {
     logs: PathBuf,
     scratch: PathBuf,
-    events: Sender<Event>,
+    /// The program, and the children that steer.
+    listeners: Vec<Sender<Event>>,
+    /// Where the commands of children that steer come in.
+    to_main: Sender<Input>,
     children: BTreeMap<String, Child>,
     /// Whether the end of the input no longer means the end of the lab.
     released: bool,
@@ -125,9 +131,29 @@ impl Keeper {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Start(spec) => self.start(spec),
+            Command::Again { name } => {
+                if let Some(child) = self.children.get_mut(&name)
+                    && child.may_start_again()
+                {
+                    child.restarts += 1;
+                    self.fork(&name);
+                }
+            }
+            Command::Terminate { name } => {
+                let asked = self.children.get_mut(&name).is_some_and(Child::terminate);
+                if !asked {
+                    self.tell(Event::Absent { name });
+                }
+            }
             Command::Stop { name } => {
                 if let Some(child) = self.children.get_mut(&name) {
                     child.stop();
+                }
+            }
+            Command::Forget { name } => {
+                if self.children.get(&name).is_some_and(|child| child.phase.is_down()) {
+                    self.children.remove(&name);
+                    self.tell(Event::Forgotten { name });
                 }
             }
             Command::Hold { name } => {
@@ -147,11 +173,13 @@ impl Keeper {
 
     fn start(&mut self, spec: ProcessSpec) {
         let name = spec.name.clone();
-        if self.children.get(&name).is_some_and(|child| !matches!(child.phase, Phase::Down)) {
+        if self.children.get(&name).is_some_and(|child| !child.phase.is_down()) {
             let reason = "a process of this name already runs".to_owned();
             return self.tell(Event::Failed { name, reason });
         }
+        let role = spec.role.clone();
         self.children.insert(name.clone(), Child::new(spec));
+        self.tell(Event::Expected { name: name.clone(), role });
         self.fork(&name);
     }
 
@@ -159,7 +187,7 @@ impl Keeper {
         let Some(child) = self.children.get_mut(name) else { return };
         let name = name.to_owned();
         match child::fork(&child.spec, &self.logs, &self.scratch) {
-            Ok((pid, no_log)) => {
+            Ok(Forked { pid, no_log, pipes }) => {
                 child.phase = Phase::Up { pid, since: Instant::now() };
                 let restarts = child.restarts;
                 let pid = pid.as_raw_nonzero().get().cast_unsigned();
@@ -167,6 +195,13 @@ impl Keeper {
                 if let Some(error) = no_log {
                     let message = format!("the output of {name} is lost: {error}");
                     self.tell(Event::Warning { message });
+                }
+                match pipes.map(|pipes| inputs::steer(pipes, &self.to_main)).transpose() {
+                    Ok(listener) => self.listeners.extend(listener),
+                    Err(error) => {
+                        let message = format!("{name} cannot steer: no thread for it: {error}");
+                        self.tell(Event::Warning { message });
+                    }
                 }
                 self.tell(Event::Started { name, pid, start_time, restarts });
             }
@@ -261,8 +296,9 @@ impl Keeper {
     }
 
     /// Never blocks: a thread of its own writes, and nobody need read.
-    fn tell(&self, event: Event) {
-        let _ = self.events.send(event);
+    fn tell(&mut self, event: Event) {
+        // A child that steered may have ended; the program's channel never does.
+        self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
     }
 }
 

@@ -5,13 +5,14 @@
 //! every broker and replica, restarts them as an orchestrator would, and
 //! removes every trace when the program that asked for the lab ends, by
 //! whatever means it ends. On a lab stand [servers](server),
-//! such as [`RabbitMq`] or [`Postgres`], and a [`mod@reference`] system with its
-//! planted bugs.
+//! such as [`RabbitMq`] or [`Postgres`], a [`mod@reference`] system with its planted
+//! bugs, and [deployments](deployment) of it.
 //!
 //! The keeper and the replicas are this same executable under hidden
 //! subcommands: a program that uses the lab calls [`hidden`] first thing in
 //! `main`. Everything is on the loopback interface.
 
+pub mod deployment;
 mod error;
 mod handle;
 mod http;
@@ -46,6 +47,7 @@ pub fn hidden(arguments: &[OsString]) -> Option<u8> {
     let (first, rest) = arguments.split_first()?;
     match first.to_str()? {
         keeper::SUBCOMMAND => Some(keeper::run(rest)),
+        deployment::driver::SUBCOMMAND => Some(deployment::driver::run(rest)),
         subcommand => reference::hidden(subcommand, rest),
     }
 }

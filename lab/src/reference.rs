@@ -6,12 +6,13 @@
 
 mod amqp;
 pub mod canary;
-mod diary;
+pub(crate) mod diary;
 pub mod ingest;
-mod process;
+pub(crate) mod process;
 pub mod publisher;
-mod relay;
-mod server;
+pub(crate) mod relay;
+pub mod rolling_deploy;
+pub(crate) mod server;
 mod setting;
 mod variant;
 pub mod worker_queue;
@@ -30,8 +31,13 @@ pub use setting::SettingInfo;
 pub use variant::VariantInfo;
 
 /// Every reference system.
-pub const SYSTEMS: &[&dyn System] =
-    &[&publisher::Entry, &ingest::Entry, &canary::Entry, &worker_queue::Entry];
+pub const SYSTEMS: &[&dyn System] = &[
+    &publisher::Entry,
+    &ingest::Entry,
+    &canary::Entry,
+    &worker_queue::Entry,
+    &rolling_deploy::Entry,
+];
 
 /// A reference system.
 pub trait System: fmt::Debug + Send + Sync {

@@ -32,6 +32,21 @@ pub struct ProcessState {
     pub last_exit: Option<String>,
 }
 
+impl ProcessState {
+    /// One that has not been started yet.
+    fn new(name: &str, role: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            pid: None,
+            start_time: 0,
+            restarts: 0,
+            crashes: 0,
+            last_exit: None,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// The keeper's own news: where it is, or why it refuses.
@@ -57,16 +72,7 @@ impl Table {
     pub(crate) fn expect(&self, spec: &ProcessSpec) {
         let mut state = self.lock();
         state.starts.remove(&spec.name);
-        let row = ProcessState {
-            name: spec.name.clone(),
-            role: spec.role.clone(),
-            pid: None,
-            start_time: 0,
-            restarts: 0,
-            crashes: 0,
-            last_exit: None,
-        };
-        state.processes.insert(spec.name.clone(), row);
+        state.processes.insert(spec.name.clone(), ProcessState::new(&spec.name, &spec.role));
     }
 
     pub(crate) fn fold(&self, event: &Event) {
@@ -146,6 +152,15 @@ impl State {
                 self.ready = Some(Ok((keeper, scratch.clone())));
             }
             Event::Refused { reason } => self.ready = Some(Err(reason.clone())),
+            // The program itself may have asked for it, and made the row.
+            Event::Expected { name, role } => {
+                let row = || ProcessState::new(name, role);
+                self.processes.entry(name.clone()).or_insert_with(row);
+            }
+            Event::Forgotten { name } => {
+                self.processes.remove(name);
+                self.starts.remove(name);
+            }
             Event::Started { name, pid, start_time, restarts } => {
                 self.starts.entry(name.clone()).or_insert(Ok(*pid));
                 if let Some(process) = self.processes.get_mut(name) {
@@ -164,7 +179,8 @@ impl State {
             Event::Failed { name, reason } => {
                 self.starts.entry(name.clone()).or_insert(Err(reason.clone()));
             }
-            Event::Held { .. }
+            Event::Absent { .. }
+            | Event::Held { .. }
             | Event::Restarting { .. }
             | Event::GaveUp { .. }
             | Event::Warning { .. } => {}

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
@@ -21,6 +21,13 @@ pub(crate) enum Phase {
     Due(Instant),
     /// Ended, and stays so.
     Down,
+}
+
+impl Phase {
+    /// Whether it has ended for good, unless somebody asks for another start.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self, Self::Down)
+    }
 }
 
 /// A process that the keeper answers for.
@@ -48,6 +55,26 @@ impl Child {
             Phase::Due(_) => self.phase = Phase::Down,
             Phase::Down => {}
         }
+    }
+
+    /// Asks it to end and forbids a restart; whether there is a process. Only its first
+    /// one is asked, as a container's is.
+    pub(crate) fn terminate(&mut self) -> bool {
+        self.spec.restart = Restart::Never;
+        match self.phase {
+            Phase::Up { pid, .. } => {
+                let _ = rustix::process::kill_process(pid, Signal::TERM);
+                return true;
+            }
+            Phase::Due(_) => self.phase = Phase::Down,
+            Phase::Down => {}
+        }
+        false
+    }
+
+    /// Whether somebody may have it started again now.
+    pub(crate) fn may_start_again(&self) -> bool {
+        self.phase.is_down() && !self.held
     }
 
     /// Leaves it alone when it ends.
@@ -90,16 +117,21 @@ pub(crate) fn log_path(logs: &Path, name: &str) -> PathBuf {
     logs.join(format!("{name}.log"))
 }
 
+/// A process that was forked.
+pub(crate) struct Forked {
+    pub(crate) pid: Pid,
+    /// Why its log could not be opened, if so.
+    pub(crate) no_log: Option<io::Error>,
+    /// Of one that steers.
+    pub(crate) pipes: Option<(ChildStdin, ChildStdout)>,
+}
+
 /// Forks one process into its own group, with the given environment and no
 /// other, tied to the calling thread: the kernel kills it when that thread
 /// ends. Must therefore be called on the keeper's main thread.
 ///
-/// Gives the process id, and the error of opening the log if there was one.
-pub(crate) fn fork(
-    spec: &ProcessSpec,
-    logs: &Path,
-    scratch: &Path,
-) -> io::Result<(Pid, Option<io::Error>)> {
+/// One that steers gets pipes instead of its input and its output.
+pub(crate) fn fork(spec: &ProcessSpec, logs: &Path, scratch: &Path) -> io::Result<Forked> {
     let Some((program, arguments)) = spec.argv.split_first() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command line is empty"));
     };
@@ -114,14 +146,15 @@ pub(crate) fn fork(
         .envs(&spec.env)
         .env(super::MARKER, scratch)
         .current_dir(&spec.cwd)
-        .stdin(Stdio::null())
-        .stdout(output.0)
+        .stdin(if spec.steers { Stdio::piped() } else { Stdio::null() })
+        .stdout(if spec.steers { Stdio::piped() } else { output.0 })
         .stderr(output.1)
         .process_group(0);
     die_with_this_thread(&mut command);
-    let child = command.spawn()?;
+    let mut child = command.spawn()?;
     let pid = Pid::from_raw(child.id().cast_signed()).expect("a child's process id is not 0");
-    Ok((pid, no_log))
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    Ok(Forked { pid, no_log, pipes })
 }
 
 /// Makes the kernel send SIGKILL to the child when the forking thread ends.

@@ -1,7 +1,8 @@
 //! Everything that wakes the keeper's main thread, through one channel; and
 //! the thread that writes its events. Neither of these threads forks.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -24,11 +25,12 @@ pub(crate) enum Input {
     Terminate,
 }
 
-/// Starts listening to the signals and to the standard input.
+/// Starts listening to the signals and to the standard input. Others send to the same
+/// channel.
 ///
 /// SIGINT, SIGHUP and SIGQUIT are caught and ignored: they mean the program in
 /// the foreground, whose end the keeper notices by itself.
-pub(crate) fn listen() -> io::Result<Receiver<Input>> {
+pub(crate) fn listen() -> io::Result<(Receiver<Input>, Sender<Input>)> {
     let (sender, receiver) = mpsc::channel();
     let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
     let to_main = sender.clone();
@@ -44,13 +46,18 @@ pub(crate) fn listen() -> io::Result<Receiver<Input>> {
             }
         }
     })?;
-    thread::Builder::new().name("commands".into()).spawn(move || read_commands(&sender))?;
-    Ok(receiver)
+    let lines = sender.clone();
+    thread::Builder::new().name("commands".into()).spawn(move || {
+        read_commands(io::stdin().lock(), &lines);
+        let _ = lines.send(Input::Ended);
+    })?;
+    Ok((receiver, sender))
 }
 
-fn read_commands(to_main: &Sender<Input>) {
-    for line in io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
+/// Passes on every command until there are no more, or nobody takes them.
+fn read_commands(lines: impl BufRead, to_main: &Sender<Input>) {
+    for line in lines.lines() {
+        let Ok(line) = line else { return };
         let input = match serde_json::from_str(&line) {
             Ok(command) => Input::Command(command),
             Err(error) => Input::Nonsense(format!("not a command: {error}")),
@@ -59,7 +66,23 @@ fn read_commands(to_main: &Sender<Input>) {
             return;
         }
     }
-    let _ = to_main.send(Input::Ended);
+}
+
+/// Starts to take commands from a child, and gives a channel for what it is to be told.
+/// If it does not read its input, a thread alone waits for it.
+pub(crate) fn steer(
+    (mut input, output): (ChildStdin, ChildStdout),
+    to_main: &Sender<Input>,
+) -> io::Result<Sender<Event>> {
+    let to_main = to_main.clone();
+    thread::Builder::new()
+        .name("steering".into())
+        .spawn(move || read_commands(BufReader::new(output), &to_main))?;
+    let (sender, receiver) = mpsc::channel::<Event>();
+    thread::Builder::new()
+        .name("steered".into())
+        .spawn(move || receiver.iter().all(|event| write_line(&mut input, &event)))?;
+    Ok(sender)
 }
 
 /// A thread that writes the events it is sent to the standard output. If
@@ -77,8 +100,11 @@ pub(crate) fn event_writer() -> Sender<Event> {
 
 /// Writes one event; false once nobody can read it.
 pub(crate) fn write_event(event: &Event) -> bool {
+    write_line(&mut io::stdout().lock(), event)
+}
+
+fn write_line(output: &mut impl Write, event: &Event) -> bool {
     let Ok(mut line) = serde_json::to_vec(event) else { return true };
     line.push(b'\n');
-    let mut output = io::stdout().lock();
     output.write_all(&line).and_then(|()| output.flush()).is_ok()
 }

@@ -22,6 +22,10 @@ pub struct ProcessSpec {
     pub cwd: PathBuf,
     /// What to do when it ends.
     pub restart: Restart,
+    /// Whether it has the keeper run processes: what it writes to its standard output are
+    /// commands, and its standard input has the keeper's events.
+    #[serde(default)]
+    pub(crate) steers: bool,
 }
 
 impl ProcessSpec {
@@ -35,7 +39,15 @@ impl ProcessSpec {
             env: BTreeMap::new(),
             cwd: PathBuf::from("/"),
             restart: Restart::Never,
+            steers: false,
         }
+    }
+
+    /// Lets it have the keeper run processes.
+    #[must_use]
+    pub(crate) fn steering(mut self) -> Self {
+        self.steers = true;
+        self
     }
 
     /// Adds one variable to the environment.
@@ -77,8 +89,15 @@ pub enum Restart {
 pub(crate) enum Command {
     /// Run a process. A name may be used again once its process was stopped.
     Start(ProcessSpec),
+    /// Start a process again that has ended and that nobody else starts again. One that
+    /// is held is started when it is let go.
+    Again { name: String },
+    /// Ask a process to end, by SIGTERM, and do not start it again.
+    Terminate { name: String },
     /// Kill a process group and do not start it again.
     Stop { name: String },
+    /// Know nothing more of a process that has ended for good.
+    Forget { name: String },
     /// Leave a process alone when it ends, until it is let go.
     Hold { name: String },
     /// Start a process that was held, or end the hold of one that still runs.
@@ -104,6 +123,13 @@ pub enum Event {
     Refused {
         /// Why.
         reason: String,
+    },
+    /// Somebody has asked for a process.
+    Expected {
+        /// Its name.
+        name: String,
+        /// What it is in the system.
+        role: String,
     },
     /// A process runs.
     Started {
@@ -142,6 +168,16 @@ pub enum Event {
         name: String,
         /// After so many milliseconds.
         in_ms: u64,
+    },
+    /// A process that has ended is not known any more.
+    Forgotten {
+        /// Its name.
+        name: String,
+    },
+    /// A process was to be asked to end, and there was none.
+    Absent {
+        /// Its name.
+        name: String,
     },
     /// A process will be left alone when it ends.
     Held {

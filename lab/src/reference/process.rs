@@ -109,7 +109,8 @@ where
     }
 }
 
-fn write(file: &Path, arguments: &impl Serialize) -> io::Result<()> {
+/// Writes what a process is told, for its owner alone to read.
+pub(crate) fn write(file: &Path, arguments: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec(arguments)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true).mode(0o600).open(file)?.write_all(&text)

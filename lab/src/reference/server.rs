@@ -88,7 +88,7 @@ pub(crate) async fn serve<S: Service>(service: Arc<S>, private: &str) -> io::Res
 }
 
 /// Returns when the process is to stop.
-async fn told(mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn told(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
