@@ -87,9 +87,6 @@ pub(crate) fn check(plan: &Plan) -> Result<Vec<String>, String> {
 }
 
 fn examine(plan: &Plan, workload: &Workload) -> Result<Vec<String>, String> {
-    if workload.data.is_none() && workload.body_file.is_none() && workload.schema.is_none() {
-        return Ok(Vec::new());
-    }
     // What the addresses are is of no interest here.
     let targets: BTreeMap<String, String> =
         plan.system.targets.keys().map(|key| (key.clone(), "x".to_owned())).collect();
@@ -118,6 +115,9 @@ fn examine(plan: &Plan, workload: &Workload) -> Result<Vec<String>, String> {
     let mut doubts = Vec::new();
     if let Some(schema) = &workload.schema {
         doubts = sample::follow(schema, workload, &transport, shape, &targets)?;
+    }
+    if workload.data.is_none() && workload.body_file.is_none() && workload.schema.is_none() {
+        return Ok(doubts);
     }
     let doubt = "its body is sent as it is and nothing beside it says @{id}; add a header, a key \
                  or the like where effects are looked for";

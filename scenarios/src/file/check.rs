@@ -21,7 +21,7 @@ const SAMPLES: &str = "The fewest samples that make a verdict.";
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Check {
     let title = table.req("title", "What must hold, in words.");
     let severity = table.or("severity", "\"violation\" or \"warning\".", Severity::Violation);
-    let [order_kind, drain_kind, recovery_kind, equal_kind, schema_kind] = later(table, links);
+    let later = later(table, links);
     let kinds = [
         (
             "bound",
@@ -81,6 +81,25 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
                 |t| CheckKind::Effects(effects(t, links)),
             ),
         ),
+    ];
+    let kinds = kinds.into_iter().chain(of_operations(table, links)).chain(later);
+    let kind = table.one_of("check", kinds).unwrap_or_else(|| {
+        CheckKind::Effects(EffectsCheck {
+            source: String::new(),
+            workloads: Vec::new(),
+            dead_letters: DeadLetters::None,
+            tries: None,
+        })
+    });
+    Check { name: name.to_owned(), title, severity, kind }
+}
+
+/// The kinds that look at what became of operations, beside their effects.
+fn of_operations(
+    table: &mut Table<'_, '_>,
+    links: &Links,
+) -> [(&'static str, Option<CheckKind>); 3] {
+    [
         (
             "aggregate",
             table.opt_table(
@@ -105,21 +124,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Chec
                 |t| CheckKind::Answers(answers(t, links)),
             ),
         ),
-        order_kind,
-        drain_kind,
-        recovery_kind,
-        equal_kind,
-        schema_kind,
-    ];
-    let kind = table.one_of("check", kinds).unwrap_or_else(|| {
-        CheckKind::Effects(EffectsCheck {
-            source: String::new(),
-            workloads: Vec::new(),
-            dead_letters: DeadLetters::None,
-            tries: None,
-        })
-    });
-    Check { name: name.to_owned(), title, severity, kind }
+    ]
 }
 
 /// The kinds that look at what a system has done in the end.

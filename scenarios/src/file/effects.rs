@@ -130,31 +130,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
     let [stream, key, documents, queue, ndjson, http, command] = others;
     let kinds =
         [("amqp_tap", tap), ("sql", rows), stream, key, documents, queue, ndjson, http, command];
-    let (mut tries, mut dead_at) = (None, None);
-    let dead = table.opt_table(
-        "dead",
-        "Where dead letters are read: what stands there was given up for good, and is not lost.",
-        |table| {
-            let sql = table.opt_table("sql", "Rows of a database.", sql);
-            let others = self::others(table, &mut |_, _| false);
-            let [stream, key, documents, queue, ndjson, http, command] = others;
-            let tried = table.opt_at::<Locator>(
-                "tries",
-                "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
-            );
-            let died = table.opt_at::<Locator>(
-                "at",
-                "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
-            );
-            let kinds = [("sql", sql), stream, key, documents, queue, ndjson, http, command];
-            let listing = table.one_of("dead", kinds);
-            if let Some(records) = listing.as_ref().map(Records::of) {
-                tries = tried.and_then(|at| records.check(table, at));
-                dead_at = died.and_then(|at| records.check(table, at));
-            }
-            listing
-        },
-    );
+    let (dead, tries, dead_at) = dead_letters(table);
     let records = Records::of_table(table);
     let at = table.opt_at::<Locator>(
         "at",
@@ -198,7 +174,6 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         identity: Locator::default(),
     });
     let schema = schema.map(SchemaFile::at);
-    let dead = dead.flatten();
     Effects {
         name: name.to_owned(),
         source,
@@ -211,6 +186,37 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
         schema,
         settle,
     }
+}
+
+/// Where dead letters are read, and where in each stand the number of its tries and the
+/// time when it was given up.
+fn dead_letters(table: &mut Table<'_, '_>) -> (Option<Listing>, Option<Locator>, Option<Locator>) {
+    let (mut tries, mut dead_at) = (None, None);
+    let dead = table.opt_table(
+        "dead",
+        "Where dead letters are read: what stands there was given up for good, and is not lost.",
+        |table| {
+            let sql = table.opt_table("sql", "Rows of a database.", sql);
+            let others = others(table, &mut |_, _| false);
+            let [stream, key, documents, queue, ndjson, http, command] = others;
+            let tried = table.opt_at::<Locator>(
+                "tries",
+                "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
+            );
+            let died = table.opt_at::<Locator>(
+                "at",
+                "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
+            );
+            let kinds = [("sql", sql), stream, key, documents, queue, ndjson, http, command];
+            let listing = table.one_of("dead", kinds);
+            if let Some(records) = listing.as_ref().map(Records::of) {
+                tries = tried.and_then(|at| records.check(table, at));
+                dead_at = died.and_then(|at| records.check(table, at));
+            }
+            listing
+        },
+    );
+    (dead.flatten(), tries, dead_at)
 }
 
 fn identity_of_message(table: &mut Table<'_, '_>) -> Locator {

@@ -8,7 +8,7 @@ use crate::field::Raw;
 use crate::plan::{Expected, Role, System, Target, Variant};
 use crate::read::{At, Table, nearest_help};
 
-const REFERENCE: &str = "The reference system in the lab: publisher, ingest or canary. A scenario for a system of your own names none.";
+const REFERENCE: &str = "The reference system in the lab: publisher, ingest, canary, worker-queue or rolling-deploy. A scenario for a system of your own names none.";
 
 pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links) -> System {
     let reference = table.opt("reference", REFERENCE);

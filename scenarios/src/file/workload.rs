@@ -100,11 +100,7 @@ fn read_transport(table: &mut Table<'_, '_>) -> Transport {
         let http = table.opt_table("http", "HTTP requests.", http::read);
         let amqp = table.opt_table("amqp", "AMQP publishes with confirms.", read_amqp);
         let redis = table.opt_table("redis", "Redis commands.", read_redis);
-        let kafka = table.opt_table(
-            "kafka",
-            "Records of a Kafka topic.",
-            read_kafka,
-        );
+        let kafka = table.opt_table("kafka", "Records of a Kafka topic.", read_kafka);
         let found = [
             ("http", http.map(Transport::Http)),
             ("amqp", amqp.map(Transport::Amqp)),

@@ -161,11 +161,12 @@ impl<'a, 's> Table<'a, 's> {
 
     /// The one of these tables that is there; any other number of them is a
     /// problem of `what`.
-    pub(crate) fn one_of<T, const N: usize>(
+    pub(crate) fn one_of<T>(
         &mut self,
         what: &str,
-        kinds: [(&'static str, Option<T>); N],
+        kinds: impl IntoIterator<Item = (&'static str, Option<T>)>,
     ) -> Option<T> {
+        let kinds: Vec<_> = kinds.into_iter().collect();
         self.one_of = kinds.iter().map(|(word, _)| *word).collect();
         let mut found: Vec<(&str, T)> =
             kinds.into_iter().filter_map(|(word, kind)| Some((word, kind?))).collect();

@@ -55,7 +55,7 @@ pub(super) fn judge(check: &Absence, plan: &Plan, history: &History) -> Opinion 
     } else if let Some(rise) = doubtful(sorted, excuses, |rise| brought(rise, check, plan, history))
     {
         let why = format!(
-            "{}, and nobody knows in which phase, or whether it did.",
+            "{}, and nobody knows in which phase, or whether it did",
             rose_between(&series, &rise)
         );
         Opinion::inconclusive(&bound, series.explain(&why))

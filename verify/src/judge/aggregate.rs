@@ -61,6 +61,19 @@ impl Wrong {
         }
     }
 
+    /// The same of several keys.
+    fn words_of(self, keys: u64) -> &'static str {
+        match (keys, self) {
+            (1, wrong) => wrong.words(),
+            (_, Self::TooMany) => "count more than was sent",
+            (_, Self::Twice) => "have several records",
+            (_, Self::Unexpected) => "were never sent",
+            (_, Self::Value) => "have another value",
+            (_, Self::TooFew) => "count less than was acknowledged",
+            (_, Self::Missing) => "have no record",
+        }
+    }
+
     /// Whether it may be only that something still waits.
     fn may_wait(self) -> bool {
         matches!(self, Self::Value | Self::TooFew | Self::Missing)
@@ -317,7 +330,7 @@ fn violated(bound: &str, measured: String, breaches: &[Breach]) -> Opinion {
     }
     let told: Vec<String> = kinds
         .iter()
-        .map(|(wrong, &count)| format!("{} {}", words::plural(count, "key"), wrong.words()))
+        .map(|(wrong, &count)| format!("{} {}", words::plural(count, "key"), wrong.words_of(count)))
         .collect();
     let why = format!("{}.", told.join("; "));
     let shown = breaches.iter().map(|breach| evidence(&breach.name, &breach.seen, None));

@@ -327,6 +327,15 @@ impl Table {
             })
             .collect();
         let mut text = format!("{}.", words::list(&parts));
+        if self.lost_poison > 0 && seen.blind.is_none() && leftover.is_none() {
+            text.push_str(&format!(
+                " Of the lost, {} poison and not among the dead letters.",
+                match self.lost_poison {
+                    1 => "1 is".to_owned(),
+                    some => format!("{} are", words::count(some)),
+                }
+            ));
+        }
         let missing = BY_ABSENCE.iter().any(|kind| self.count(kind) > 0);
         if let Some(leftover) = leftover.filter(|_| missing) {
             text.push_str(&format!(

@@ -165,7 +165,7 @@ impl Times {
                 let value = merged.value_at_quantile(rank as f64 / merged.len() as f64);
                 words::show(Unit::Seconds, value as f64 / 1e6)
             }
-            false => "no effect".to_owned(),
+            false => format!("{} ever", words::share(merged.len() as f64 / acked as f64)),
         };
         let why = format!(
             "Of {} that were due in {} and acknowledged, {} took effect within {}. {}",

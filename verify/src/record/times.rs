@@ -123,7 +123,9 @@ mod tests {
     #[test]
     fn steps_are_round() {
         let mut times = loadgen::latency::histogram();
-        [900, 1_000, 1_500, 4_000, 4_100, 9_000].map(|micros| times.saturating_record(micros));
+        for micros in [900, 1_000, 1_500, 4_000, 4_100, 9_000] {
+            times.saturating_record(micros);
+        }
         let told: Vec<String> = histogram(&times).into_iter().map(|row| row.join(" ")).collect();
         assert_eq!(
             told,

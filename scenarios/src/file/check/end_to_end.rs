@@ -15,7 +15,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> EndToEnd {
         "\"effects\", or \"dead-letters\": how long until an operation was given up.",
         Timed::Effects,
     );
-    let at = table.opt_at::<Share>("quantile", "The share that must keep to max: \"95%\".");
+    let at = table.opt_at::<Share>("quantile", "The share that must keep to max, 95% if absent.");
+    let asked = at.as_ref().map(|at| at.span.clone());
     let quantile = at.map_or(Share(0.95), |at| inside(table, at));
     let max = table.opt_at::<Span>(
         "max",
@@ -26,6 +27,11 @@ pub(super) fn read(table: &mut Table<'_, '_>, links: &Links) -> EndToEnd {
         let message = "nothing says, or two things say, how long it may take";
         let help = Some("give either max or min".to_owned());
         table.context.problem(Some(table.head()), message, help);
+    }
+    if let (Some(span), None, Some(_)) = (asked, &max, &min) {
+        let message = "min is for every operation, so that a quantile means nothing";
+        let help = Some("leave quantile out, or give max".to_owned());
+        table.context.problem(Some(span), message, help);
     }
     let kind = match of {
         Timed::Effects => Kind::TimedEffects,

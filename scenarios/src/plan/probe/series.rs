@@ -56,8 +56,7 @@ pub(super) const RABBITMQ_QUEUES: &[SeriesInfo] = &[
         "consumer_unacked",
         Unit::Count,
         "unacked messages of a consumer (of its channel), as old as the broker's statistics",
-    )
-    .paced(),
+    ),
     gauge("total_depth", Unit::Count, "messages of all queues").paced(),
     gauge("max_depth", Unit::Count, "messages of the queue that has most").paced(),
     gauge("total_consumers", Unit::Count, "consumers of all queues"),
@@ -65,8 +64,7 @@ pub(super) const RABBITMQ_QUEUES: &[SeriesInfo] = &[
         "max_consumer_unacked",
         Unit::Count,
         "unacked messages of the consumer that has most, as old as the broker's statistics",
-    )
-    .paced(),
+    ),
 ];
 
 /// Series of [`super::ProbeKind::Process`], labelled with the process's name.

@@ -456,6 +456,39 @@ fn a_count_that_began_again_is_a_lower_bound() {
 }
 
 #[test]
+fn what_rises_across_the_end_of_a_phase_may_be_what_is_missing() {
+    let of_load = |counts: &[&str]| Equal { phases: names(&["load"]), ..equal(counts) };
+    // A hundred of a hundred, whatever is counted later.
+    let mut all = counted_in_load(100.0, 7.0);
+    let check = || of_load(&["broker.channels_opened", "broker.channels_closed"]);
+    assert_eq!(agree(&mut all, check()).verdict, Held);
+    // One less, and one across the end: nobody knows.
+    let mut late = counted_in_load(99.0, 1.0);
+    let finding = agree(&mut late, check());
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("across the end of a phase"), "{}", finding.why);
+    // Two less, of which one may have come late: a lie all the same.
+    let mut lie = counted_in_load(98.0, 1.0);
+    assert_eq!(agree(&mut lie, check()).verdict, Violated);
+    // More than there was is more, whenever it was.
+    let mut more = counted_in_load(101.0, 1.0);
+    assert_eq!(agree(&mut more, check()).verdict, Violated);
+}
+
+/// Of a hundred things in the phase `load` one counter counts all, and another so many,
+/// and so many across the end of the phase.
+fn counted_in_load(counted: f64, last: f64) -> Scene {
+    let phase = Scene::new().history.phase("load").unwrap().clone();
+    let middle = f64::midpoint(phase.from, phase.to);
+    let all = move |at: f64| Some(if at > middle { 100.0 } else { 0.0 });
+    let some = move |at: f64| {
+        let late = if at > phase.to { last } else { 0.0 };
+        Some(if at > middle { counted } else { 0.0 } + late)
+    };
+    Scene::new().sampled("broker.channels_opened", all).sampled("broker.channels_closed", some)
+}
+
+#[test]
 fn nothing_counted_is_no_agreement() {
     let nothing = equal(&["publish.failed", "publish.indeterminate"]);
     assert_eq!(agree(&mut counted(1.0, None), nothing).verdict, Inconclusive);
