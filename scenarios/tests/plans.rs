@@ -65,6 +65,35 @@ fn settings_of_the_reference_system_are_kept_as_texts() {
     assert_eq!(plan_from_toml(&toml::to_string(&plan).unwrap()).unwrap(), plan);
 }
 
+/// What a source does not say beside itself is missed by nobody.
+#[test]
+fn every_source_of_effects_is_enough_by_itself() {
+    for source in [
+        "amqp_tap = { url = \"amqp://h\", exchange = \"e\", routing_key = \"\" }",
+        "sql = { url = \"postgres://h/d\", query = \"select id from rows\" }",
+        "redis_stream = { url = \"redis://h\", stream = \"s\", field = \"id\" }",
+        "redis_stream = { url = \"redis://h\", stream = \"s\", identity = \"field:id\" }",
+        "redis_key = { url = \"redis://h\", key = \"k\" }",
+        "mongodb = { url = \"mongodb://h/d\", collection = \"c\", find = '{}', identity = \"/id\" }",
+        "amqp_queue = { url = \"amqp://h\", queue = \"q\" }",
+        "ndjson = { path = \"f\", identity = \"/id\" }",
+        "http = { url = \"http://h/list\" }",
+        "command = { run = \"list\" }",
+    ] {
+        let scenario = format!(
+            "name = \"own\"\ntitle = \"own\"\n[system]\n[[phase]]\nname = \"load\"\nfor = \"2s\"\n\
+             [[workload]]\nname = \"send\"\nrate = \"5/s\"\nphases = [\"load\"]\n\
+             http = {{ url = \"http://h/\", body = \"@{{id}}\" }}\n\
+             [[effects]]\nname = \"rows\"\n{source}\n\
+             [[check]]\nname = \"once\"\ntitle = \"once\"\n\
+             effects = {{ source = \"rows\", workloads = [\"send\"] }}\n"
+        );
+        let settings = Settings { targets: Some(BTreeSet::new()), ..Settings::default() };
+        let read = plan("own", &scenario, &settings);
+        assert!(read.is_ok(), "{source}: {}", read.unwrap_err().render(false));
+    }
+}
+
 #[test]
 fn a_plan_of_another_version_is_refused() {
     let shipped = &suite::ALL[0];
@@ -122,7 +151,9 @@ fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
         given.map(|(key, _)| key).collect()
     });
     // What needs an address is switched off without it.
-    for (switch, target) in [("metrics", "metrics"), ("load", "service"), ("steps", "weight")] {
+    let switches =
+        [("metrics", "metrics"), ("load", "service"), ("requests", "service"), ("steps", "weight")];
+    for (switch, target) in switches {
         let has = settings.targets.as_ref().is_none_or(|given| given.contains(target));
         if known.params.contains_key(switch) && !has {
             settings.set.insert(switch.to_owned(), "off".to_owned());

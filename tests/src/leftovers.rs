@@ -95,7 +95,9 @@ mod tests {
             .current_dir(folder.path())
             .spawn()
             .unwrap();
-        let found = || processes(folder.path()).iter().any(|p| p.pid == child.id()).then_some(());
+        // While a program takes the place of the one that started it, it has no words.
+        let is_it = |p: &Process| p.pid == child.id() && p.command == "sleep 1000";
+        let found = || processes(folder.path()).iter().any(is_it).then_some(());
         wait::until("the process to be seen", Duration::from_secs(20), found).unwrap();
         let error = expect_none(folder.path(), &temporary, None, Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("sleep 1000"), "{error}");

@@ -187,17 +187,8 @@ async fn perform(
     let clock = Clock::starting_in(LEAD);
     let (observer, observed) = Observer::new(clock);
     let (stop, stopped) = watch::channel(false);
-    let mut probes = JoinSet::new();
     let processes = standing.processes();
-    for probe in &plan.probes {
-        if let ProbeKind::Rabbitmq { metrics: None, .. } = probe.kind {
-            let text = STALE.replace("{probe}", &probe.name);
-            observer.event(Event::Warning { text });
-        }
-        let prober = Prober::new(probe, &standing.targets, processes.as_ref(), observer.clone())?;
-        probes.spawn(prober.run(stopped.clone()));
-    }
-    probes.spawn(Prober::of_host(processes.as_ref(), observer.clone()).run(stopped.clone()));
+    let mut probes = probe(plan, standing, processes.as_ref(), &observer, &stopped)?;
     let mut followers = follow(processes.as_ref(), &observer);
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;
@@ -270,6 +261,27 @@ async fn perform(
         writer.event(event)?;
     }
     Ok(())
+}
+
+/// Begins to look at the system and the host, until it is stopped.
+fn probe(
+    plan: &Plan,
+    standing: &Standing,
+    processes: Option<&Processes>,
+    observer: &Observer,
+    stopped: &watch::Receiver<bool>,
+) -> Result<JoinSet<()>, ConductError> {
+    let mut probes = JoinSet::new();
+    for probe in &plan.probes {
+        if let ProbeKind::Rabbitmq { metrics: None, .. } = probe.kind {
+            let text = STALE.replace("{probe}", &probe.name);
+            observer.event(Event::Warning { text });
+        }
+        let prober = Prober::new(probe, &standing.targets, processes, observer.clone())?;
+        probes.spawn(prober.run(stopped.clone()));
+    }
+    probes.spawn(Prober::of_host(processes, observer.clone()).run(stopped.clone()));
+    Ok(probes)
 }
 
 /// How long the program of an abort may take.

@@ -186,10 +186,10 @@ pub enum Event {
         nameless: u64,
         /// What became of the reading of times, where they are read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        times: Option<TimesRead>,
+        times: Option<Box<TimesRead>>,
         /// The same of the times of dead letters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        dead_times: Option<TimesRead>,
+        dead_times: Option<Box<TimesRead>>,
         /// What became of the reading of what operations came to together.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         aggregates: Option<AggregatesRead>,

@@ -108,8 +108,8 @@ impl Sources {
                 schema: told.schema.map(|schema| PartRead { error: schema.trouble }),
                 absent: told.absent,
                 nameless: told.nameless,
-                times: told.times.map(TimesRead::of),
-                dead_times: told.dead_times.map(TimesRead::of),
+                times: told.times.map(|times| Box::new(TimesRead::of(times))),
+                dead_times: told.dead_times.map(|times| Box::new(TimesRead::of(times))),
                 aggregates: told
                     .aggregates
                     .map(|told| AggregatesRead { error: told.trouble, strangers: told.strangers }),

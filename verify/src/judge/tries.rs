@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::anomalies::Rows;
 use super::opinion::{Opinion, SHOWN, evidence};
 use super::words;
-use crate::history::{History, Letters, Seen};
+use crate::history::{History, Letters, Seen, Tried};
 
 /// What an opinion of the effects becomes by the tries of the dead letters.
 pub(super) fn with_tries(
@@ -105,7 +105,7 @@ impl<'a> Found<'a> {
         };
         for workload in &check.workloads {
             let known = dead.workloads.get(workload).map_or(0, roaring::RoaringTreemap::len);
-            let said = tries.workloads.get(workload).map_or(0, |tried| tried.letters());
+            let said = tries.workloads.get(workload).map_or(0, Tried::letters);
             if said < known {
                 unknown(format!("of {known} dead letters of {workload} it is known of {said}"));
             }

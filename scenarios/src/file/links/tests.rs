@@ -85,5 +85,5 @@ fn a_check_states_exactly_what_its_table_refers_to() {
             assert_eq!(stated(&check.value), told, "{}", check.value.name);
         }
     }
-    assert_eq!(kinds.len(), 16, "only {kinds:?} were seen");
+    assert_eq!(kinds.len(), 17, "only {kinds:?} were seen");
 }

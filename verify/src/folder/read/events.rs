@@ -4,7 +4,7 @@ use reports::record::PhaseRecord;
 
 use super::lines::whole_lines;
 use super::{Facts, Folder};
-use crate::event::{Event, Stamped, TimesRead};
+use crate::event::{Event, Stamped};
 use crate::history::{Aggregates, Conformity, Dead, DeadTries, Flaw, History, Order, Seen, Turn};
 
 /// The file, as a flaw names it.
@@ -157,8 +157,8 @@ fn effects_read(event: Event, facts: &mut Facts, history: &mut History) {
             schema: schema.map(|part| Conformity { trouble: part.error, ..Conformity::default() }),
             absent,
             nameless,
-            times: times.map(TimesRead::timing),
-            dead_times: dead_times.map(TimesRead::timing),
+            times: times.map(|times| times.timing()),
+            dead_times: dead_times.map(|times| times.timing()),
             aggregates: aggregates.map(|read| Aggregates {
                 strangers: read.strangers,
                 trouble: read.error,
