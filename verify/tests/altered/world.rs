@@ -240,7 +240,7 @@ impl World {
     /// number of dead letters before it.
     pub(crate) fn tries(&self, before: u64) -> Option<u64> {
         match u64::from(self.severity_of("given-up")) {
-            severity if before < severity => (before % 3 > 0).then_some(before),
+            severity if before < severity => (!before.is_multiple_of(3)).then_some(before),
             _ => Some(5),
         }
     }

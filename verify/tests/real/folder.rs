@@ -133,6 +133,76 @@ fn departing(checked: u64) -> Conformity {
     Conformity { own, ..Conformity::default() }
 }
 
+const CLOCK: Option<ClockOffset> = Some(ClockOffset { offset_ms: -0.5, error_ms: 1.25 });
+
+/// What a source may tell, all of it.
+fn seen() -> Seen {
+    let workloads = ["publish".to_owned()];
+    let mut reader = Reader::new("r", &workloads);
+    for key in 0..250 {
+        for sequence in [key, key + 250] {
+            // One key is stored the wrong way round, five seconds apart.
+            let sequence = if key == 3 { 256 - sequence } else { sequence };
+            reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}"));
+        }
+    }
+    let clock = CLOCK;
+    let second = TimedSecond { second: 5, acked: 2, times: Times::from_counts(vec![(900, 2)]) };
+    let times = EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0 };
+    let value = Some(ValueFinding::Wrong("it is 3 instead of 4".to_owned()));
+    let told = Aggregated { count: Some(4.0), value, ..Aggregated::default() };
+    let mut tries = DeadTries::default();
+    tries.workloads.entry("publish".to_owned()).or_default().add(499, Some(5));
+    Seen {
+        workloads: [(
+            "publish".to_owned(),
+            SeenWorkload { once: (0..499).collect(), more: BTreeMap::new() },
+        )]
+        .into(),
+        dead: Some(Dead {
+            workloads: [("publish".to_owned(), [499].into_iter().collect())].into(),
+            trouble: None,
+            tries: Some(tries),
+        }),
+        order: Some(Order { workloads: reader.finish(), trouble: None }),
+        times: Some(Timing {
+            workloads: [("publish".to_owned(), times)].into(),
+            clock,
+            trouble: None,
+        }),
+        aggregates: Some(Aggregates {
+            keys: [(7, Aggregated { key: 7, name: "user-7".to_owned(), records: 1, ..told })]
+                .into(),
+            strangers: 2,
+            trouble: None,
+        }),
+        schema: Some(departing(499)),
+        ..Seen::default()
+    }
+}
+
+/// The event of its reading.
+fn effects_read(clock: Option<ClockOffset>) -> Event {
+    Event::EffectsRead {
+        source: "rows".to_owned(),
+        place: "postgres://h/d".to_owned(),
+        error: None,
+        blind: None,
+        foreign: Vec::new(),
+        foreign_count: 0,
+        workloads: Some(vec!["publish".to_owned()]),
+        dead: Some(PartRead::default()),
+        tries: Some(PartRead::default()),
+        order: Some(PartRead::default()),
+        schema: Some(PartRead::default()),
+        absent: Vec::new(),
+        nameless: 0,
+        times: Some(Box::new(TimesRead { error: None, clock })),
+        dead_times: None,
+        aggregates: Some(AggregatesRead { error: None, strangers: 2 }),
+    }
+}
+
 #[test]
 fn a_folder_tells_what_was_judged() {
     let plan = scenarios::plan("ingest", SCENARIO, &scenarios::Settings::default()).unwrap();
@@ -171,67 +241,9 @@ fn a_folder_tells_what_was_judged() {
         writer.latency("publish", &told).unwrap();
     }
 
-    let workloads = ["publish".to_owned()];
-    let mut reader = Reader::new("r", &workloads);
-    for key in 0..250 {
-        for sequence in [key, key + 250] {
-            // One key is stored the wrong way round, five seconds apart.
-            let sequence = if key == 3 { 256 - sequence } else { sequence };
-            reader.take(&format!("key-{key}"), &format!("r/publish/{sequence}"));
-        }
-    }
-    let clock = Some(ClockOffset { offset_ms: -0.5, error_ms: 1.25 });
-    let second = TimedSecond { second: 5, acked: 2, times: Times::from_counts(vec![(900, 2)]) };
-    let times = EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0 };
-    let value = Some(ValueFinding::Wrong("it is 3 instead of 4".to_owned()));
-    let told = Aggregated { count: Some(4.0), value, ..Aggregated::default() };
-    let mut tries = DeadTries::default();
-    tries.workloads.entry("publish".to_owned()).or_default().add(499, Some(5));
-    let seen = Seen {
-        workloads: [(
-            "publish".to_owned(),
-            SeenWorkload { once: (0..499).collect(), more: BTreeMap::new() },
-        )]
-        .into(),
-        dead: Some(Dead {
-            workloads: [("publish".to_owned(), [499].into_iter().collect())].into(),
-            trouble: None,
-            tries: Some(tries),
-        }),
-        order: Some(Order { workloads: reader.finish(), trouble: None }),
-        times: Some(Timing {
-            workloads: [("publish".to_owned(), times)].into(),
-            clock,
-            trouble: None,
-        }),
-        aggregates: Some(Aggregates {
-            keys: [(7, Aggregated { key: 7, name: "user-7".to_owned(), records: 1, ..told })]
-                .into(),
-            strangers: 2,
-            trouble: None,
-        }),
-        schema: Some(departing(499)),
-        ..Seen::default()
-    };
+    let seen = seen();
     writer.effects("rows", &["publish".to_owned()], &seen).unwrap();
-    let event = Event::EffectsRead {
-        source: "rows".to_owned(),
-        place: "postgres://h/d".to_owned(),
-        error: None,
-        blind: None,
-        foreign: Vec::new(),
-        foreign_count: 0,
-        workloads: Some(vec!["publish".to_owned()]),
-        dead: Some(PartRead::default()),
-        tries: Some(PartRead::default()),
-        order: Some(PartRead::default()),
-        schema: Some(PartRead::default()),
-        absent: Vec::new(),
-        nameless: 0,
-        times: Some(TimesRead { error: None, clock }),
-        dead_times: None,
-        aggregates: Some(AggregatesRead { error: None, strangers: 2 }),
-    };
+    let event = effects_read(CLOCK);
     writer.event(event).unwrap();
     let samples = Some(writer.samples_digest());
     let ended = Event::RunEnded { samples, interrupted: false, seconds: 20.0, written: None };
