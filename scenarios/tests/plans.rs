@@ -76,7 +76,7 @@ fn every_source_of_effects_is_enough_by_itself() {
         "redis_key = { url = \"redis://h\", key = \"k\" }",
         "mongodb = { url = \"mongodb://h/d\", collection = \"c\", find = '{}', identity = \"/id\" }",
         "amqp_queue = { url = \"amqp://h\", queue = \"q\" }",
-        "ndjson = { path = \"f\", identity = \"/id\" }",
+        "ndjson = { file = \"f\", identity = \"/id\" }",
         "http = { url = \"http://h/list\" }",
         "command = { run = \"list\" }",
     ] {
