@@ -139,6 +139,7 @@ pub fn plan_faults(file: &str, source: &str, settings: &Settings) -> Result<Plan
     plan.effects.clear();
     plan.checks.clear();
     plan.advice.clear();
+    plan.deployments.clear();
     plan.left_out.retain(|item| item.kind == "fault");
     Ok(plan)
 }
@@ -304,6 +305,7 @@ impl File {
             effects: item::keep(self.effects, &out, &mut left_out),
             checks: item::keep(self.checks, &out, &mut left_out),
             advice: item::keep(self.advice, &out, &mut left_out),
+            deployments: Vec::new(),
             left_out,
         };
         // Where the faults alone are carried out, their command line casts the roles.

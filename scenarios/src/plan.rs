@@ -10,6 +10,7 @@ pub mod advice;
 pub mod ask;
 pub mod check;
 pub mod data;
+pub mod deployment;
 mod doubts;
 pub mod effects;
 pub mod fault;
@@ -35,6 +36,7 @@ pub use access::Access;
 pub use advice::Advice;
 pub use ask::Ask;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
+pub use deployment::{Afterwards, Change, Deployment, Orchestrator};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
 pub use left_out::{Cause, LeftOut, skipped};
@@ -86,6 +88,9 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     /// What is broken on purpose.
     pub faults: Vec<Fault>,
+    /// What is updated while the run goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<Deployment>,
     /// How far the faults may go.
     #[serde(default)]
     pub safety: Safety,

@@ -74,6 +74,7 @@ pub(super) fn run(entries: &[Entry], run: &str) -> Option<(Plan, BTreeMap<String
         effects: Vec::new(),
         checks: Vec::new(),
         advice: Vec::new(),
+        deployments: Vec::new(),
         left_out: Vec::new(),
     };
     Some((plan, told))

@@ -81,6 +81,7 @@ impl Scene {
             effects: Vec::new(),
             checks: Vec::new(),
             advice: Vec::new(),
+            deployments: Vec::new(),
             left_out: Vec::new(),
         };
         let mut history = History::default();
