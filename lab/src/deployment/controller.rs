@@ -79,6 +79,8 @@ pub struct Deployment {
     /// The oldest first.
     pods: Vec<Pod>,
     pods_made: u64,
+    restarted: u64,
+    killed: u64,
     sets_made: u32,
     /// The desired number that the sizes were last made for, and the most pods for it.
     sized_for: (u32, u32),
@@ -99,6 +101,8 @@ impl Deployment {
             sets: Vec::new(),
             pods: Vec::new(),
             pods_made: 0,
+            restarted: 0,
+            killed: 0,
             sets_made: 0,
             sized_for: (0, 0),
             generation: 1,
@@ -217,9 +221,11 @@ impl Deployment {
         }
         for pod in &mut self.pods {
             if pod.takes_restart(now) {
+                self.restarted += 1;
                 actions.push(Action::Restart { pod: pod.name.clone() });
             }
             if pod.takes_kill(now) {
+                self.killed += 1;
                 actions.push(Action::Kill { pod: pod.name.clone() });
             }
         }
@@ -365,6 +371,8 @@ impl Deployment {
             available,
             unavailable: self.replicas.saturating_sub(available),
             restarts: self.pods.iter().map(|pod| pod.restarts).sum(),
+            restarts_ever: self.restarted,
+            killed_ever: self.killed,
             conditions: vec![self.is_available(available), self.is_progressing()],
             pods: self.pods.iter().map(|pod| self.pod(pod, now)).collect(),
             revisions: revisions.collect(),

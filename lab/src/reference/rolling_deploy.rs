@@ -86,7 +86,7 @@ impl System for Entry {
     }
 
     fn targets(&self) -> &'static [&'static str] {
-        &["service", "deployments", "metrics", "objects"]
+        &["ingester", "deployments", "metrics", "objects"]
     }
 
     fn stand(&self, ground: &Ground<'_>) -> Result<Parts, LabError> {
@@ -111,7 +111,7 @@ impl System for Entry {
         let deployments = Deployments::start(ground.lab, &workloads, ground.patience)?;
         let control = deployments.url();
         let targets = BTreeMap::from([
-            ("service".to_owned(), format!("http://{}", service.address())),
+            ("ingester".to_owned(), format!("http://{}", service.address())),
             ("metrics".to_owned(), format!("{control}/deployments/{WORKER}/metrics")),
             ("deployments".to_owned(), control),
             ("objects".to_owned(), format!("http://{at}")),

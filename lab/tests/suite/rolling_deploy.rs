@@ -15,7 +15,7 @@ fn every_event_has_one_result_through_a_rollout_a_kill_and_a_rollback() {
     let scene = Scene::start(Variant::Correct, 3);
     let mut names: Vec<&str> = scene.running.targets.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["database", "deployments", "kafka", "metrics", "objects", "service"]);
+    assert_eq!(names, ["database", "deployments", "ingester", "kafka", "metrics", "objects"]);
     scene.send_all(0..200);
     scene.results(200);
 

@@ -14,6 +14,7 @@
 //! values at all: part of a sum is not the sum.
 
 pub(crate) mod histogram;
+mod processes;
 mod rising;
 mod text;
 
@@ -24,6 +25,7 @@ use scenarios::plan::probe::{Metric, MetricRead};
 use scenarios::redact::redact;
 
 use self::histogram::Histogram;
+use self::processes::Processes;
 use self::rising::{Rising, Shown};
 pub(crate) use self::text::{Sample, parse};
 use crate::observe::ProbeObserver;
@@ -32,9 +34,6 @@ use crate::observe::ProbeObserver;
 const LONGEST: usize = 16 << 20;
 /// The most values of a label that are kept apart.
 const MOST_LABELS: usize = 1_000;
-/// By which a process that began again is known even when its counters have
-/// already passed what they were.
-const BEGAN: &str = "process_start_time_seconds";
 
 pub(super) struct Prometheus {
     http: reqwest::Client,
@@ -47,8 +46,8 @@ pub(super) struct Prometheus {
 
 struct Endpoint {
     url: String,
-    /// When the process behind it began, where it says so.
-    began: Option<f64>,
+    /// The processes behind it, as far as it tells of them.
+    processes: Processes,
     /// Whether it has answered before.
     is_known: bool,
 }
@@ -83,7 +82,7 @@ impl Prometheus {
         metrics: &BTreeMap<String, Metric>,
     ) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(super::PATIENCE).build()?;
-        let endpoint = |url| Endpoint { url, began: None, is_known: false };
+        let endpoint = |url| Endpoint { url, processes: Processes::default(), is_known: false };
         let reader = |(series, metric): (&String, &Metric)| Reader {
             series: series.clone(),
             metric: metric.clone(),
@@ -140,14 +139,11 @@ impl Prometheus {
     /// Takes down what one endpoint says.
     fn take(&mut self, number: usize, samples: &[Sample<'_>], round: &mut Round) {
         let endpoint = &mut self.endpoints[number];
-        let began = samples.iter().find(|sample| sample.name == BEGAN).map(|sample| sample.value);
-        let is_other = endpoint.began.is_some() && began.is_some() && began != endpoint.began;
-        let source = rising::Source { number, is_known: endpoint.is_known, began_again: is_other };
-        endpoint.began = began.or(endpoint.began);
+        let source = rising::Source { number, is_known: endpoint.is_known };
         endpoint.is_known = true;
-        let mut was_reset = is_other;
+        let mut was_reset = endpoint.processes.replace(Processes::of(samples));
         for reader in &mut self.readers {
-            was_reset |= reader.take(&source, samples, round);
+            was_reset |= reader.take(&source, &endpoint.processes, samples, round);
         }
         self.resets += u64::from(was_reset);
     }
@@ -200,7 +196,13 @@ struct Round {
 
 impl Reader {
     /// Takes down the samples of one endpoint; true if a counter began again.
-    fn take(&mut self, source: &rising::Source, samples: &[Sample<'_>], round: &mut Round) -> bool {
+    fn take(
+        &mut self,
+        source: &rising::Source,
+        processes: &Processes,
+        samples: &[Sample<'_>],
+        round: &mut Round,
+    ) -> bool {
         let Self { series, metric, name, filter, is_unread, state } = self;
         let named = samples.iter().filter(|sample| sample.name == name.as_str());
         if let Some(label) = missing_label(filter, named.clone()) {
@@ -214,6 +216,14 @@ impl Reader {
             Some(by) => sample.label(by).unwrap_or_default().to_owned(),
             None => String::new(),
         };
+        let shown = |sample: &Sample<'_>, key, value, whole| Shown {
+            key,
+            label: label_of(sample),
+            value,
+            whole,
+            began: processes.began(sample),
+        };
+        let plain = |sample: &Sample<'_>| shown(sample, sample.key(), sample.value, sample.value);
         match state {
             State::Gauge => {
                 for sample in matching {
@@ -224,25 +234,17 @@ impl Reader {
                 }
                 false
             }
-            State::Counter { rising, above: None, .. } => {
-                let shown = |sample: &Sample<'_>| Shown {
-                    key: sample.key(),
-                    label: label_of(sample),
-                    value: sample.value,
-                    whole: sample.value,
-                };
-                rising.take(source, matching.map(shown))
-            }
+            State::Counter { rising, above: None, .. } => rising.take(source, matching.map(plain)),
             State::Counter { rising, above: Some(bound), .. } => {
                 match histogram::above(matching, *bound) {
                     Ok(above) => {
-                        let shown = |(sample, key, value, whole): (&Sample<'_>, _, _, _)| Shown {
-                            key,
-                            label: label_of(sample),
-                            value,
-                            whole,
-                        };
-                        rising.take(source, above.into_iter().map(shown))
+                        let above = above.into_iter();
+                        rising.take(
+                            source,
+                            above.map(|(sample, key, value, whole)| {
+                                shown(sample, key, value, whole)
+                            }),
+                        )
                     }
                     Err(why) => {
                         round.troubles.push(format!("{}: {why}", metric.metric));
@@ -252,11 +254,10 @@ impl Reader {
                 }
             }
             State::Quantile { histogram } => {
-                let values = matching.filter_map(|sample| {
-                    let le = sample.label("le")?.parse::<f64>().ok()?;
-                    Some((sample.key(), label_of(sample), le, sample.value))
+                let buckets = matching.filter_map(|sample| {
+                    Some((sample.label("le")?.parse::<f64>().ok()?, plain(sample)))
                 });
-                histogram.take(source, values)
+                histogram.take(source, buckets)
             }
         }
     }

@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Asked, News, pages};
+use super::pages::{self, Told};
+use super::{Asked, News};
 use crate::deployment::canary::canary_of;
-use crate::deployment::{Refusal, Request, Status};
+use crate::deployment::{PodStatus, Refusal, Request, Status};
 use crate::reference::relay;
 use crate::reference::server::{self, Body, Service};
 
@@ -156,9 +157,9 @@ impl Control {
     }
 
     /// What every pod of a deployment and of its canary that answers tells, each sample
-    /// with its pod.
+    /// with its deployment, pod and image.
     async fn metrics_of_pods(State(this): State<Arc<Self>>, Path(name): Path<String>) -> Response {
-        let pods: Vec<(String, String)> = {
+        let pods: Vec<(String, PodStatus)> = {
             let statuses = this.statuses.borrow();
             let Some(own) = statuses.iter().position(|status| status.name == name) else {
                 return unknown(&name);
@@ -167,16 +168,21 @@ impl Control {
                 .iter()
                 .skip(own)
                 .filter(|status| status.name == name || status.name == canary_of(&name));
-            let pods = both.flat_map(|status| &status.pods);
-            pods.filter_map(|pod| Some((pod.name.clone(), pod.url.clone()?))).collect()
+            let pods = both.flat_map(|of| of.pods.iter().map(|pod| (of.name.clone(), pod.clone())));
+            pods.collect()
         };
-        let asked = pods.iter().map(async |(name, url)| {
-            let address = url.strip_prefix("http://").unwrap_or(url);
+        let asked = pods.iter().map(async |(deployment, pod)| {
+            let address = pod.url.as_deref()?.strip_prefix("http://")?;
             let (_, text) = relay::get(address, "/metrics").await.filter(|told| told.0 == 200)?;
-            Some((name.as_str(), text))
+            Some((deployment, pod, text))
         });
         let told: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        let page = pages::joined(told.iter().map(|(pod, text)| (*pod, text.as_str())));
+        let page = pages::joined(told.iter().map(|(deployment, pod, page)| Told {
+            deployment,
+            pod: &pod.name,
+            image: &pod.image,
+            page,
+        }));
         ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], page).into_response()
     }
 
@@ -226,6 +232,25 @@ fn page(statuses: &[Status]) -> Page {
         for pod in &status.pods {
             let labels = [("container", status.name.as_str()), ("pod", pod.name.as_str())];
             restarts.count(&labels, pod.restarts.into());
+        }
+    }
+    // What nobody else counts: pods that are gone take their figures with them.
+    let counters: [(&str, &str, Of); 2] = [
+        (
+            "lab_deployment_restarts_total",
+            "How often pods were started again, those that are gone included.",
+            |status| status.restarts_ever,
+        ),
+        (
+            "lab_deployment_pods_killed_total",
+            "Pods that did not end within their grace period.",
+            |status| status.killed_ever,
+        ),
+    ];
+    for (name, help, of) in counters {
+        let mut counter = page.counter(name, help);
+        for status in statuses {
+            counter.count(&[("deployment", &status.name)], of(status));
         }
     }
     page

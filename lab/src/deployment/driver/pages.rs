@@ -1,4 +1,4 @@
-//! Pages of metrics of several pods as one, each sample with the name of its pod.
+//! Pages of metrics of several pods as one, each sample with what its pod is called.
 
 use std::fmt::Write;
 
@@ -10,11 +10,21 @@ struct Family<'a> {
     samples: Vec<String>,
 }
 
-/// Joins pages in Prometheus' text format, each with the name of its pod. What stands
-/// first about a metric is kept.
-pub(super) fn joined<'a>(pages: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+/// The page of a pod.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) deployment: &'a str,
+    pub(super) pod: &'a str,
+    pub(super) image: &'a str,
+    pub(super) page: &'a str,
+}
+
+/// Joins pages in Prometheus' text format, each with the labels `deployment`, `pod` and
+/// `image`. What stands first about a metric is kept.
+pub(super) fn joined<'a>(pages: impl IntoIterator<Item = Told<'a>>) -> String {
     let mut families: Vec<(&str, Family<'_>)> = Vec::new();
-    for (pod, page) in pages {
+    for Told { deployment, pod, image, page } in pages {
+        let labels = format!("deployment=\"{deployment}\",pod=\"{pod}\",image=\"{image}\"");
         let mut current = None;
         for line in page.lines().filter(|line| !line.is_empty()) {
             if let Some(name) = commented(line) {
@@ -29,7 +39,7 @@ pub(super) fn joined<'a>(pages: impl IntoIterator<Item = (&'a str, &'a str)>) ->
                     comments.push(line);
                 }
             } else if let Some(place) = current {
-                families[place].1.samples.push(labelled(line, pod));
+                families[place].1.samples.push(labelled(line, &labels));
             }
         }
     }
@@ -49,14 +59,14 @@ fn commented(line: &str) -> Option<&str> {
     rest.split(' ').next()
 }
 
-/// A sample with one label more. The name of a pod has nothing that needs an escape.
-fn labelled(line: &str, pod: &str) -> String {
+/// A sample with more labels. Names of pods and images have nothing that needs an escape.
+fn labelled(line: &str, labels: &str) -> String {
     let end = line.find(['{', ' ']).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     match rest.strip_prefix('{') {
-        Some(rest) if rest.starts_with('}') => format!("{name}{{pod=\"{pod}\"{rest}"),
-        Some(rest) => format!("{name}{{pod=\"{pod}\",{rest}"),
-        None => format!("{name}{{pod=\"{pod}\"}}{rest}"),
+        Some(rest) if rest.starts_with('}') => format!("{name}{{{labels}{rest}"),
+        Some(rest) => format!("{name}{{{labels},{rest}"),
+        None => format!("{name}{{{labels}}}{rest}"),
     }
 }
 
@@ -69,10 +79,14 @@ mod tests {
         let one = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"{ 1\"} 1\n\
                    # HELP b B.\n# TYPE b gauge\nb 2\n";
         let two = "# HELP b B.\n# TYPE b gauge\nb{} 3\n";
-        let expected = "# HELP a_total A.\n# TYPE a_total counter\n\
-                        a_total{pod=\"w-1\",x=\"{ 1\"} 1\n\
-                        # HELP b B.\n# TYPE b gauge\nb{pod=\"w-1\"} 2\nb{pod=\"w-2\"} 3\n";
-        assert_eq!(joined([("w-1", one), ("w-2", two)]), expected);
+        let of = |pod, page| Told { deployment: "w", pod, image: "i:1", page };
+        let labels = |pod: &str| format!("deployment=\"w\",pod=\"{pod}\",image=\"i:1\"");
+        let (first, second) = (labels("w-1"), labels("w-2"));
+        let expected = format!(
+            "# HELP a_total A.\n# TYPE a_total counter\na_total{{{first},x=\"{{ 1\"}} 1\n\
+             # HELP b B.\n# TYPE b gauge\nb{{{first}}} 2\nb{{{second}}} 3\n"
+        );
+        assert_eq!(joined([of("w-1", one), of("w-2", two)]), expected);
         assert_eq!(joined([]), "");
     }
 }

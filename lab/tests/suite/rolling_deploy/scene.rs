@@ -36,7 +36,7 @@ impl Scene {
 
     /// Sends an event, and says whether it was accepted.
     pub(super) fn send(&self, event: &Value) -> bool {
-        let url = format!("{}/events", self.target("service"));
+        let url = format!("{}/events", self.target("ingester"));
         http("POST", &url, &event.to_string()).is_some_and(|(status, _)| status == 202)
     }
 

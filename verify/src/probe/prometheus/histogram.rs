@@ -36,16 +36,16 @@ impl Histogram {
         Self { quantile, over, rising: Rising::default(), rounds: VecDeque::new() }
     }
 
-    /// Takes down what an endpoint shows: key, label, bound and count of every
-    /// bucket. True if it began again.
+    /// Takes down what an endpoint shows: every bucket with its bound. True if it began
+    /// again.
     pub(super) fn take(
         &mut self,
         source: &Source,
-        buckets: impl Iterator<Item = (String, String, f64, f64)>,
+        buckets: impl Iterator<Item = (f64, Shown)>,
     ) -> bool {
-        let values = buckets.map(|(key, label, le, count)| {
-            let label = format!("{le}\n{label}");
-            Shown { key, label, value: count, whole: count }
+        let values = buckets.map(|(le, shown)| {
+            let label = format!("{le}\n{}", shown.label);
+            Shown { label, ..shown }
         });
         self.rising.take(source, values)
     }
@@ -192,10 +192,11 @@ mod tests {
             for second in from..to {
                 values.extend([value; 10]);
                 let shown = buckets(&values);
-                let shown =
-                    shown.into_iter().map(|(le, count)| (le.to_string(), String::new(), le, count));
-                histogram
-                    .take(&Source { number: 0, is_known: second > 0, began_again: false }, shown);
+                let shown = shown.into_iter().map(|(le, value)| {
+                    let (key, label) = (le.to_string(), String::new());
+                    (le, Shown { key, label, value, whole: value, began: None })
+                });
+                histogram.take(&Source { number: 0, is_known: second > 0 }, shown);
                 last = histogram.quantiles(f64::from(second));
                 assert!(second >= 10 || last.is_empty(), "not before the time is full");
             }

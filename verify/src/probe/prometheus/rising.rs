@@ -7,8 +7,6 @@ pub(super) struct Source {
     pub(super) number: usize,
     /// Whether it was read before: a counter that appears later began at 0.
     pub(super) is_known: bool,
-    /// Whether its process is another one than before.
-    pub(super) began_again: bool,
 }
 
 /// A counter as an endpoint shows it.
@@ -21,45 +19,64 @@ pub(super) struct Shown {
     /// What it is a part of, which falls where its process began again although the
     /// part may have risen by then; else the value itself.
     pub(super) whole: f64,
+    /// When its process began, where that is told.
+    pub(super) began: Option<f64>,
+}
+
+/// What was last seen of a counter.
+struct Seen {
+    value: f64,
+    whole: f64,
+    began: Option<f64>,
+    /// Whether the last look did not show it.
+    is_gone: bool,
+}
+
+impl Seen {
+    /// Whether its process may still be the one that it was, by what it shows now.
+    fn goes_on(&self, now: &Shown) -> bool {
+        let is_other = self.began.zip(now.began).is_some_and(|(then, now)| then != now);
+        now.value >= self.value && now.whole >= self.whole && !is_other
+    }
 }
 
 /// The rises of counters since they were first looked at, added up by label.
 #[derive(Default)]
 pub(super) struct Rising {
-    last: HashMap<(usize, String), (f64, f64)>,
+    last: HashMap<(usize, String), Seen>,
     totals: BTreeMap<String, f64>,
 }
 
 impl Rising {
     /// Takes down what an endpoint shows. True if one of the counters began again.
     pub(super) fn take(&mut self, source: &Source, values: impl Iterator<Item = Shown>) -> bool {
-        let mut was_reset = source.began_again;
+        let mut was_reset = false;
         let mut shown = HashSet::new();
         for counter in values.filter(|shown| shown.value.is_finite() && shown.whole.is_finite()) {
-            let Shown { key, label, value, whole } = counter;
-            let key = (source.number, key);
+            let key = (source.number, counter.key.clone());
             let rise = match self.last.get(&key) {
-                Some(&(last, before))
-                    if value >= last && whole >= before && !source.began_again =>
-                {
-                    value - last
-                }
+                Some(seen) if seen.goes_on(&counter) => counter.value - seen.value,
                 Some(_) => {
                     was_reset = true;
-                    value
+                    counter.value
                 }
-                None if source.is_known => value,
+                None if source.is_known => counter.value,
                 None => 0.0,
             };
+            let Shown { label, value, whole, began, .. } = counter;
             *self.totals.entry(label).or_insert(0.0) += rise;
-            self.last.insert(key.clone(), (value, whole));
+            self.last.insert(key.clone(), Seen { value, whole, began, is_gone: false });
             shown.insert(key);
         }
-        // No process forgets a counter, unless it is another process.
-        self.last.retain(|key, _| {
-            let stays = key.0 != source.number || shown.contains(key);
-            was_reset |= !stays;
-            stays
+        // No process forgets a counter, unless it is another process. One of several behind
+        // an endpoint may have been asked in vain: it is known again by when it began.
+        self.last.retain(|key, seen| {
+            if key.0 != source.number || shown.contains(key) {
+                return true;
+            }
+            was_reset |= !seen.is_gone;
+            seen.is_gone = true;
+            seen.began.is_some()
         });
         was_reset
     }
@@ -77,12 +94,12 @@ mod tests {
     use super::*;
 
     fn shown(key: &str, value: f64) -> Shown {
-        Shown { key: key.to_owned(), label: String::new(), value, whole: value }
+        Shown { key: key.to_owned(), label: String::new(), value, whole: value, began: None }
     }
 
     fn take(rising: &mut Rising, is_known: bool, values: &[(&str, f64)]) -> bool {
         let values = values.iter().map(|&(key, value)| shown(key, value));
-        rising.take(&Source { number: 0, is_known, began_again: false }, values)
+        rising.take(&Source { number: 0, is_known }, values)
     }
 
     fn total(rising: &Rising) -> Option<f64> {
@@ -101,23 +118,40 @@ mod tests {
         assert!(take(&mut rising, true, &[("a", 4.0)]), "one that is gone began again");
     }
 
+    /// What a process that began then shows.
+    fn of(began: f64, value: f64) -> impl Iterator<Item = Shown> {
+        [Shown { began: Some(began), ..shown("a", value) }].into_iter()
+    }
+
+    const KNOWN: Source = Source { number: 0, is_known: true };
+
     #[test]
     fn a_process_that_says_so_began_again_whatever_it_shows() {
         let mut rising = Rising::default();
-        take(&mut rising, false, &[("a", 10.0)]);
-        let again = Source { number: 0, is_known: true, began_again: true };
-        assert!(rising.take(&again, [shown("a", 12.0)].into_iter()));
+        rising.take(&Source { is_known: false, ..KNOWN }, of(1.0, 10.0));
+        assert!(rising.take(&KNOWN, of(2.0, 12.0)));
         assert_eq!(total(&rising), Some(12.0));
+    }
+
+    #[test]
+    fn a_process_that_was_asked_in_vain_is_known_again() {
+        let mut rising = Rising::default();
+        rising.take(&Source { is_known: false, ..KNOWN }, of(1.0, 10.0));
+        assert!(rising.take(&KNOWN, std::iter::empty()), "nobody knows what becomes of it");
+        assert!(!rising.take(&KNOWN, std::iter::empty()), "that was said");
+        assert!(!rising.take(&KNOWN, of(1.0, 12.0)));
+        assert_eq!(total(&rising), Some(2.0), "the same process");
+        rising.take(&KNOWN, std::iter::empty());
+        assert!(rising.take(&KNOWN, of(3.0, 13.0)));
+        assert_eq!(total(&rising), Some(15.0), "another one, which began at 0");
     }
 
     #[test]
     fn a_part_that_rose_began_again_when_its_whole_fell() {
         let mut rising = Rising::default();
         let part = |value, whole| Shown { whole, ..shown("a", value) };
-        let known = Source { number: 0, is_known: true, began_again: false };
-        let first = Source { number: 0, is_known: false, began_again: false };
-        rising.take(&first, [part(3.0, 1_000.0)].into_iter());
-        assert!(rising.take(&known, [part(5.0, 10.0)].into_iter()));
+        rising.take(&Source { is_known: false, ..KNOWN }, [part(3.0, 1_000.0)].into_iter());
+        assert!(rising.take(&KNOWN, [part(5.0, 10.0)].into_iter()));
         assert_eq!(total(&rising), Some(5.0), "not 2");
     }
 
@@ -129,7 +163,7 @@ mod tests {
             let mut rising = Rising::default();
             let mut counters = [0.0; 3];
             let show = |rising: &mut Rising, is_known, process: usize, value: f64| {
-                rising.take(&Source { number: process, is_known, began_again: false }, [shown("c", value)].into_iter());
+                rising.take(&Source { number: process, is_known }, [shown("c", value)].into_iter());
             };
             for process in 0..3 {
                 show(&mut rising, false, process, 0.0);
