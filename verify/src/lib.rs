@@ -18,6 +18,7 @@ pub mod folder;
 pub mod guards;
 pub mod history;
 pub mod judge;
+mod kafka;
 mod management;
 pub mod mongodb;
 pub mod observe;

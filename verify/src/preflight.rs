@@ -9,6 +9,7 @@
 mod amqp;
 mod clusters;
 mod http;
+mod kafka;
 mod look;
 mod metrics;
 mod mongodb;
@@ -153,6 +154,9 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
             Wants::Queues { vhost, queues } => queues::look(&text, vhost, queues).await,
             Wants::Documents { database, collection, ask } => {
                 mongodb::look(&text, *database, collection, ask).await
+            }
+            Wants::Topics { topics, groups, settings } => {
+                kafka::look(&text, topics, groups, settings).await
             }
             Wants::Health => http::health(&text).await,
             Wants::Promql { query, scraped } => promql::look(&text, query, *scraped).await,

@@ -6,6 +6,7 @@
 mod command;
 mod health;
 mod host;
+mod kafka;
 mod logs;
 mod mongodb;
 mod pods;
@@ -90,6 +91,7 @@ enum Kind {
     Prometheus(prometheus::Prometheus),
     Promql(promql::Asked),
     RedisKeys(redis_keys::RedisKeys),
+    Kafka(Box<kafka::Kafka>),
     Command(command::Command),
     Host(host::Host),
 }
@@ -163,6 +165,10 @@ impl Prober {
             ProbeKind::RedisKeys { url, keys } => {
                 Kind::RedisKeys(redis_keys::RedisKeys::new(url.fill(targets)?, keys))
             }
+            ProbeKind::Kafka(planned) => {
+                let brokers = planned.brokers.fill(targets)?;
+                Kind::Kafka(Box::new(kafka::Kafka::new(&brokers, planned.clone())?))
+            }
             ProbeKind::Command { run, timeout, series } => {
                 let words = run.words(targets)?;
                 Kind::Command(command::Command::new(words, timeout.0, series.keys()))
@@ -219,6 +225,7 @@ impl Prober {
             Kind::RabbitmqQueues(probe) => probe.sample(&self.observer).await,
             Kind::Mongodb(probe) => probe.sample(&self.observer).await,
             Kind::RedisKeys(probe) => probe.sample(&self.observer).await,
+            Kind::Kafka(probe) => probe.sample(&self.observer, is_end).await,
             Kind::Command(probe) => probe.sample(&self.observer).await,
             Kind::Host(probe) => probe.sample(&self.observer).await,
         }

@@ -267,6 +267,7 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
             | ProbeKind::RabbitmqQueues { .. }
             | ProbeKind::Mongodb { .. }
             | ProbeKind::RedisKeys { .. }
+            | ProbeKind::Kafka(_)
             | ProbeKind::Command { .. } => {}
         }
     }

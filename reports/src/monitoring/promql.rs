@@ -3,7 +3,7 @@
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
 use scenarios::plan::probe::matchers::literally;
-use scenarios::plan::probe::{Metric, MetricRead};
+use scenarios::plan::probe::{Isolation, Kafka, Metric, MetricRead};
 use scenarios::series::HOST_NAME;
 
 use super::quoted;
@@ -76,6 +76,7 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
         ProbeKind::RedisStreams { streams, group, .. } => {
             redis(name, streams, group.as_deref()).map_or_else(unknown, Ok)
         }
+        ProbeKind::Kafka(probe) => kafka(name, probe).map_or_else(unknown, Ok),
         ProbeKind::Process { role } => kubernetes(name, role).map_or_else(unknown, Ok),
         // kube-state-metrics knows pods by their names, not by labels.
         ProbeKind::Pods { .. }
@@ -178,6 +179,27 @@ fn redis(series: &str, streams: &[String], group: Option<&str>) -> Option<Known>
         "total_lag" => level(format!("sum({})", lag()?)),
         "total_pending" => level(format!("sum({})", pending()?)),
         "total_backlog" => level(format!("sum({})", backlog()?)),
+        _ => None,
+    }
+}
+
+/// `kafka_exporter` of danielqsj, whose ends are high watermarks.
+fn kafka(series: &str, probe: &Kafka) -> Option<Known> {
+    let topics = format!("topic=~{}", quoted(&pattern(&probe.topics)));
+    let groups = format!("consumergroup=~{}", quoted(&pattern(&probe.groups)));
+    let of_group = |metric: &str| format!("kafka_consumergroup_{metric}{{{groups},{topics}}}");
+    let is_exported = probe.isolation == Isolation::ReadUncommitted;
+    match series {
+        "end_offset" if is_exported => {
+            counter(format!("kafka_topic_partition_current_offset{{{topics}}}"), "topic, partition")
+        }
+        "committed_offset" => level(of_group("current_offset")),
+        "lag" if is_exported => level(of_group("lag")),
+        "total_lag" if is_exported => {
+            level(format!("sum by (consumergroup) ({})", of_group("lag")))
+        }
+        "max_lag" if is_exported => level(format!("max by (consumergroup) ({})", of_group("lag"))),
+        "members" => level(format!("kafka_consumergroup_members{{{groups}}}")),
         _ => None,
     }
 }

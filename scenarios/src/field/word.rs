@@ -7,6 +7,7 @@ use crate::plan::check::{DeadLetters, Timed};
 use crate::plan::data::Order;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
+use crate::plan::probe::{Isolation, Uncommitted};
 use crate::plan::workload::{Acks, Arrival, Late};
 use crate::plan::{Expect, Expected, Severity};
 use crate::units::Unit;
@@ -76,3 +77,7 @@ words!(Exporter, "exporter", Exporter::PromClient,
     "prom-client" => Exporter::PromClient, "micrometer" => Exporter::Micrometer,
     "opentelemetry" => Exporter::OpenTelemetry, "nginx-exporter" => Exporter::NginxExporter,
     "envoy" => Exporter::Envoy);
+words!(Isolation, "isolation", Isolation::ReadCommitted,
+    "read_uncommitted" => Isolation::ReadUncommitted, "read_committed" => Isolation::ReadCommitted);
+words!(Uncommitted, "uncommitted", Uncommitted::Unknown,
+    "unknown" => Uncommitted::Unknown, "earliest" => Uncommitted::Earliest);

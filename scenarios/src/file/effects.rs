@@ -1,6 +1,7 @@
 //! `[[effects]]`: where effects are read.
 
 mod aggregate;
+mod kafka;
 
 use super::ask;
 use super::links::Links;
@@ -87,6 +88,7 @@ impl Records {
             "redis_key" => &ELEMENTS,
             "mongodb" => &DOCUMENTS,
             "amqp_queue" => &MESSAGES,
+            "kafka_topic" => &kafka::RECORDS,
             _ => &LINES,
         }
     }
@@ -128,9 +130,19 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
     };
     let others =
         others(table, &mut more).map(|(word, listing)| (word, listing.map(EffectsSource::Listing)));
-    let [stream, key, documents, queue, ndjson, http, command] = others;
-    let kinds =
-        [("amqp_tap", tap), ("sql", rows), stream, key, documents, queue, ndjson, http, command];
+    let [stream, key, documents, queue, topic, ndjson, http, command] = others;
+    let kinds = [
+        ("amqp_tap", tap),
+        ("sql", rows),
+        stream,
+        key,
+        documents,
+        queue,
+        topic,
+        ndjson,
+        http,
+        command,
+    ];
     let (dead, tries, dead_at) = dead_letters(table);
     let records = Records::of_table(table);
     let at = table.opt_at::<Locator>(
@@ -199,7 +211,7 @@ fn dead_letters(table: &mut Table<'_, '_>) -> (Option<Listing>, Option<Locator>,
         |table| {
             let sql = table.opt_table("sql", "Rows of a database.", sql);
             let others = others(table, &mut |_, _| false);
-            let [stream, key, documents, queue, ndjson, http, command] = others;
+            let [stream, key, documents, queue, topic, ndjson, http, command] = others;
             let tried = table.opt_at::<Locator>(
                 "tries",
                 "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
@@ -208,7 +220,7 @@ fn dead_letters(table: &mut Table<'_, '_>) -> (Option<Listing>, Option<Locator>,
                 "at",
                 "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
             );
-            let kinds = [("sql", sql), stream, key, documents, queue, ndjson, http, command];
+            let kinds = [("sql", sql), stream, key, documents, queue, topic, ndjson, http, command];
             let listing = table.one_of("dead", kinds);
             if let Some(records) = listing.as_ref().map(Records::of) {
                 tries = tried.and_then(|at| records.check(table, at));
@@ -254,7 +266,7 @@ fn query_of_order(table: &mut Table<'_, '_>, listing: &Listing) -> Option<OrderS
 fn others(
     table: &mut Table<'_, '_>,
     more: &mut dyn FnMut(&mut Table<'_, '_>, &Records) -> bool,
-) -> [(&'static str, Option<Listing>); 7] {
+) -> [(&'static str, Option<Listing>); 8] {
     let stream = table.opt_table("redis_stream", "Entries of a Redis stream.", |table| {
         let listing = redis_stream(table);
         more(table, &ENTRIES);
@@ -292,6 +304,11 @@ fn others(
         more(table, &MESSAGES);
         listing
     });
+    let topic = table.opt_table("kafka_topic", kafka::ABOUT, |table| {
+        let listing = kafka::topic(table);
+        more(table, &kafka::RECORDS);
+        listing
+    });
     let ndjson = table.opt_table("ndjson", "Lines of a file.", |table| {
         let listing = Listing::Ndjson {
             file: table.req("file", "The file; it has a line for each effect."),
@@ -325,6 +342,7 @@ fn others(
         ("redis_key", key),
         ("mongodb", documents),
         ("amqp_queue", queue),
+        ("kafka_topic", topic),
         ("ndjson", ndjson),
         ("http", http),
         ("command", command),

@@ -1,5 +1,6 @@
 //! `[[probe]]`: what is watched.
 
+mod kafka;
 mod prometheus;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::pointer::Pointer;
 use crate::read::Table;
 use crate::template::Template;
 use crate::units::{Span, Unit};
+pub(super) use kafka::SETTINGS;
 
 /// The most streams that one probe reads: each is asked about every time.
 const MOST_STREAMS: u32 = 1_024;
@@ -82,6 +84,14 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Probe {
                 "redis_keys",
                 "How many elements Redis lists, sets, sorted sets, hashes or streams have.",
                 redis_keys,
+            ),
+        ),
+        (
+            "kafka",
+            table.opt_table(
+                "kafka",
+                "Topics of Kafka, and how far consumer groups have come. It joins no group and commits nothing.",
+                kafka::topics,
             ),
         ),
         (

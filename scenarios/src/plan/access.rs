@@ -36,6 +36,8 @@ impl ProbeKind {
             // Their commands change nothing.
             | Self::RedisStreams { .. }
             | Self::RedisKeys { .. }
+            // It joins no group and commits nothing.
+            | Self::Kafka(_)
             // A filter and a pipeline that has no stage that writes.
             | Self::Mongodb { .. }
             | Self::RabbitmqQueues { .. }
@@ -71,6 +73,8 @@ impl Listing {
             // Their commands change nothing.
             | Self::RedisStream { .. }
             | Self::RedisKey { .. }
+            // It joins no group and commits nothing.
+            | Self::KafkaTopic(_)
             // A filter, or a pipeline that has no stage that writes.
             | Self::Mongodb { .. }
             // It is fetched.

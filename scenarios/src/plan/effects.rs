@@ -1,6 +1,7 @@
 //! Effects: where it is read what the system did in the end.
 
 pub mod aggregate;
+mod kafka;
 
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
@@ -13,6 +14,7 @@ use crate::template::Template;
 use crate::units::Span;
 
 pub use aggregate::Aggregate;
+pub use kafka::KafkaTopic;
 
 /// A source of effects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +90,8 @@ impl EffectsSource {
             Self::Listing(listing) => match listing {
                 Listing::RedisStream { .. }
                 | Listing::RedisKey { .. }
-                | Listing::AmqpQueue { .. } => true,
+                | Listing::AmqpQueue { .. }
+                | Listing::KafkaTopic(_) => true,
                 Listing::Sql { .. }
                 | Listing::Mongodb { .. }
                 | Listing::Ndjson { .. }
@@ -167,6 +170,8 @@ pub enum Listing {
         /// Where the identity stands in a message.
         identity: Locator,
     },
+    /// Records of a Kafka topic, which stay there.
+    KafkaTopic(KafkaTopic),
     /// Lines of a file.
     Ndjson {
         /// The file.
@@ -204,6 +209,7 @@ impl Listing {
             Self::RedisKey { .. } => "redis_key",
             Self::Mongodb { .. } => "mongodb",
             Self::AmqpQueue { .. } => "amqp_queue",
+            Self::KafkaTopic(_) => "kafka_topic",
             Self::Ndjson { .. } => "ndjson",
             Self::Http { .. } => "http",
             Self::Command { .. } => "command",
@@ -219,6 +225,7 @@ impl Listing {
             | Self::RedisKey { url: address, .. }
             | Self::Mongodb { url: address, .. }
             | Self::AmqpQueue { url: address, .. }
+            | Self::KafkaTopic(KafkaTopic { brokers: address, .. })
             | Self::Ndjson { file: address, .. }
             | Self::Http { url: address, .. } => Some(address),
             Self::Command { .. } => None,
@@ -239,6 +246,7 @@ impl Listing {
             | Self::RedisKey { identity, .. }
             | Self::Mongodb { identity, .. }
             | Self::AmqpQueue { identity, .. }
+            | Self::KafkaTopic(KafkaTopic { identity, .. })
             | Self::Ndjson { identity, .. }
             | Self::Http { identity, .. }
             | Self::Command { identity, .. } => identity.clone(),

@@ -2,6 +2,7 @@
 //! of probe gives.
 
 pub mod exporter;
+mod kafka;
 pub mod matchers;
 mod metric;
 mod series;
@@ -18,6 +19,7 @@ use crate::series::SeriesInfo;
 use crate::template::Template;
 use crate::units::{Span, Unit};
 
+pub use kafka::{Isolation, Kafka, Uncommitted};
 pub use metric::{Metric, MetricRead, Scraped, is_bound};
 pub(crate) use series::KINDS;
 
@@ -172,6 +174,8 @@ pub enum ProbeKind {
         /// The keys.
         keys: Vec<String>,
     },
+    /// Topics of Kafka, and how far consumer groups have come.
+    Kafka(Kafka),
     /// What a program prints.
     Command {
         /// The program.
@@ -215,6 +219,7 @@ impl ProbeKind {
             | Self::RabbitmqQueues { .. }
             | Self::Mongodb { .. }
             | Self::RedisKeys { .. }
+            | Self::Kafka(_)
             | Self::Command { .. } => None,
         }
     }
@@ -235,6 +240,7 @@ impl ProbeKind {
             Self::RabbitmqQueues { .. } => "rabbitmq_queues",
             Self::Mongodb { .. } => "mongodb",
             Self::RedisKeys { .. } => "redis_keys",
+            Self::Kafka(_) => "kafka",
             Self::Command { .. } => "command",
         }
     }
@@ -270,6 +276,7 @@ impl ProbeKind {
                 metrics.iter().map(series).chain([RESETS]).collect()
             }
             Self::RedisKeys { .. } => REDIS_KEYS.to_vec(),
+            Self::Kafka(kafka) => kafka.series(),
             Self::Command { series, .. } => {
                 let info = |(name, printed): (&String, &Printed)| SeriesInfo {
                     name: Cow::Owned(name.clone()),

@@ -57,7 +57,10 @@ impl Sources {
             let (place, kind) = match &effects.source {
                 EffectsSource::AmqpTap { .. } => open_tap(effects, plan, run, targets).await,
                 EffectsSource::Listing(listing) => {
-                    let spec = spec(effects, listing, plan, run, targets);
+                    let mut spec = spec(effects, listing, plan, run, targets);
+                    if let Ok(spec) = &mut spec {
+                        spec.begin().await;
+                    }
                     let place = spec.as_ref().map_or_else(
                         |_| listing.address().map_or("", Template::as_str).to_owned(),
                         |s| s.effects.place(),
@@ -129,7 +132,10 @@ async fn open_tap(
     let EffectsSource::AmqpTap { url, exchange, routing_key, identity } = &effects.source else {
         return (String::new(), Err("this is no tap".to_owned()));
     };
-    let dead = dead_letters(effects, targets);
+    let mut dead = dead_letters(effects, targets);
+    if let Ok(Some(dead)) = &mut dead {
+        dead.list.begin().await;
+    }
     let failed = |why: String| (url.as_str().to_owned(), Err(why));
     match (url.fill(targets), dead, Inspector::of(effects, plan, run)) {
         (Err(error), ..) => failed(error.to_string()),

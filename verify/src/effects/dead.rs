@@ -36,7 +36,8 @@ impl Seen {
         };
         self.absent.extend(read.absent);
         self.nameless += read.nameless;
-        None
+        // What is missing among them would be taken for lost.
+        read.blind
     }
 }
 

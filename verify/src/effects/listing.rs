@@ -6,6 +6,7 @@
 
 mod amqp_queue;
 mod clock;
+mod kafka_topic;
 mod lines;
 mod mongodb;
 mod passes;
@@ -26,6 +27,7 @@ pub use passes::{Grouped, OrderOf, Spec};
 use super::offered::Offered;
 use super::times;
 use crate::history::Timing;
+use crate::kafka::Starts;
 
 /// What takes down the records of a list.
 type Take<'a> = dyn FnMut(&dyn Record) + 'a;
@@ -39,6 +41,8 @@ pub struct List {
     address: Vec<String>,
     /// The address without its secrets, or the program with its own left open.
     shown: String,
+    /// Where a topic ended when the run began, if that is known.
+    starts: Option<Starts>,
 }
 
 impl List {
@@ -59,13 +63,23 @@ impl List {
                 (vec![address], shown)
             }
         };
-        Ok(Self { kind: listing.clone(), identity: listing.identity(), address, shown })
+        let (kind, identity) = (listing.clone(), listing.identity());
+        Ok(Self { kind, identity, address, shown, starts: None })
     }
 
     /// The same list, of which this text names a record.
     #[must_use]
     pub fn named_by(self, identity: Locator) -> Self {
         Self { identity, ..self }
+    }
+
+    /// Takes down where the list ends, which is where the run begins. Most are read
+    /// from their beginning.
+    pub async fn begin(&mut self) {
+        if let Listing::KafkaTopic(topic) = &self.kind {
+            // Without an answer all of it is read.
+            self.starts = kafka_topic::starts(topic, self.address()).await.ok();
+        }
     }
 
     /// What is read, for people.
@@ -80,6 +94,7 @@ impl List {
                 format!("{address}, collection {collection}, {ask}")
             }
             Listing::AmqpQueue { queue, .. } => format!("{address}, queue {queue}"),
+            Listing::KafkaTopic(topic) => format!("{address}, topic {}", topic.topic),
             Listing::Ndjson { .. } | Listing::Http { .. } | Listing::Command { .. } => address,
         }
     }
@@ -129,21 +144,22 @@ impl List {
             *(if text.is_some() { &mut found } else { &mut other }) += 1;
             take(text.as_deref(), record);
         };
-        let is_there = self.read_records(are_dead, &mut each).await?;
+        let listed = self.read_records(are_dead, &mut each).await?;
         if found == 0 && other > 0 {
             return Err(format!(
                 "none of {other} records has a text at {:?}, where the identity was looked for",
                 self.identity.to_string()
             ));
         }
-        let absent = (!is_there).then(|| match &self.kind {
+        let absent = (!listed.is_there).then(|| match &self.kind {
             Listing::RedisStream { stream, .. } => format!("stream {stream}"),
             Listing::RedisKey { key, .. } => format!("key {key}"),
             Listing::Mongodb { collection, .. } => format!("collection {collection}"),
             Listing::AmqpQueue { queue, .. } => format!("queue {queue}"),
+            Listing::KafkaTopic(topic) => format!("topic {}", topic.topic),
             _ => format!("a table of {}", self.place()),
         });
-        Ok(Reading { nameless: other, absent })
+        Ok(Reading { nameless: other, absent, blind: listed.blind })
     }
 
     /// The times that stand in its records, by the clock of this machine where it
@@ -170,10 +186,10 @@ impl List {
         self.address.first().map_or("", String::as_str)
     }
 
-    /// Whether there was something to read records of.
-    async fn read_records(&self, are_dead: bool, take: &mut Take<'_>) -> Result<bool, String> {
+    /// What there was to read records of.
+    async fn read_records(&self, are_dead: bool, take: &mut Take<'_>) -> Result<Listed, String> {
         let address = self.address();
-        match &self.kind {
+        let is_there = match &self.kind {
             Listing::Sql { query, timeout, .. } => {
                 sql::read(address, query, timeout.0, are_dead, take).await
             }
@@ -186,11 +202,26 @@ impl List {
             Listing::AmqpQueue { queue, timeout, .. } => {
                 amqp_queue::read(address, queue, timeout.0, take).await
             }
+            Listing::KafkaTopic(topic) => {
+                return kafka_topic::read(topic, address, self.starts.as_ref(), take).await;
+            }
             Listing::Ndjson { .. } => lines::read_file(address, take).await.map(|()| true),
             Listing::Http { .. } => lines::read_url(address, take).await.map(|()| true),
             Listing::Command { timeout, .. } => {
                 lines::read_program(&self.address, timeout.0, take).await.map(|()| true)
             }
+        };
+        is_there.map(|is_there| Listed { is_there, blind: None })
+    }
+
+    /// The part of the list that has an order of its own, where it is not all of it.
+    pub(crate) fn part_of(&self, record: &dyn Record) -> Option<String> {
+        match self.kind {
+            Listing::KafkaTopic(_) => {
+                let number = record.property("partition")?;
+                Some(String::from_utf8_lossy(&number).into_owned())
+            }
+            _ => None,
         }
     }
 
@@ -208,12 +239,22 @@ impl List {
             Listing::Mongodb { .. }
             // The first one in is the first one out, and they stay so.
             | Listing::AmqpQueue { .. }
+            // Those of a partition do.
+            | Listing::KafkaTopic(_)
             | Listing::RedisStream { .. }
             | Listing::Ndjson { .. }
             | Listing::Http { .. }
             | Listing::Command { .. } => Ok(()),
         }
     }
+}
+
+/// What a list had beside its records.
+struct Listed {
+    /// Whether there is something that could have records.
+    is_there: bool,
+    /// Why records may be missing.
+    blind: Option<String>,
 }
 
 /// What a list had beside its identities.
@@ -223,4 +264,6 @@ pub struct Reading {
     pub nameless: u64,
     /// What does not exist, in words, if nothing is there that could have records.
     pub absent: Option<String>,
+    /// Why records may be missing that were there.
+    pub blind: Option<String>,
 }

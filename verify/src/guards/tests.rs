@@ -283,7 +283,8 @@ fn case_of_probe(kind: &ProbeKind) -> Case {
         | ProbeKind::Promql { .. }
         | ProbeKind::RabbitmqQueues { .. }
         | ProbeKind::Mongodb { .. }
-        | ProbeKind::RedisKeys { .. } => Case::Free,
+        | ProbeKind::RedisKeys { .. }
+        | ProbeKind::Kafka(_) => Case::Free,
         ProbeKind::Command { .. } => Case::Before,
     }
 }
@@ -297,6 +298,7 @@ fn case_of_source(source: &EffectsSource) -> Case {
             | Listing::RedisStream { .. }
             | Listing::RedisKey { .. }
             | Listing::Mongodb { .. }
+            | Listing::KafkaTopic(_)
             | Listing::Ndjson { .. }
             | Listing::Http { .. } => Case::Free,
             Listing::AmqpQueue { .. } | Listing::Command { .. } => Case::Before,

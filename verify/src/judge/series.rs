@@ -18,7 +18,7 @@ use scenarios::units::Unit;
 
 use self::away::{Away, away, left};
 use self::ended::ended;
-use self::lifetimes::{Lifetimes, lifetimes, siblings};
+use self::lifetimes::{Lifetimes, lifetimes, siblings, told};
 use super::window::{Span, Window};
 use super::words;
 use crate::history::{History, Sample};
@@ -56,6 +56,8 @@ pub(super) struct Series<'a> {
     lifetimes: Lifetimes<'a>,
     /// The series that have the same labels.
     siblings: Vec<String>,
+    /// The labels that another series tells of, and from when on.
+    told: BTreeMap<String, f64>,
     /// The processes behind its labels that faults kept away.
     away: Vec<Away>,
     /// When something that ends a label or a counter was under way.
@@ -97,6 +99,7 @@ impl<'a> Series<'a> {
             ended: ended(kind, probe, history),
             lifetimes: lifetimes(kind, last),
             siblings: siblings(plan, planned),
+            told: told(planned, last, history),
             away: away(plan, history, kind, gap, UNBROKEN * gap),
             disturbed: disturbed(plan, history, gap, UNBROKEN * gap),
             stretches: plan.phases.iter().any(|phase| phase.stretch),
@@ -257,6 +260,9 @@ impl<'a> Series<'a> {
                 lives.entry(&sample.label).or_default();
             }
         }
+        for label in self.told.keys() {
+            lives.entry(label).or_default();
+        }
         // A table that did not exist yet had no labels.
         let is_nothing = |label: &str| label.is_empty() && lives.len() > 1 && !self.is_whole();
         let mut all = lives.iter().filter(|(label, _)| !is_nothing(label));
@@ -285,16 +291,17 @@ impl<'a> Series<'a> {
         } else {
             format!("{} of {label}", self.name)
         };
-        if life.0.is_empty() {
+        if life.0.is_empty() && self.told.get(label).is_none_or(|&from| from <= span.to) {
             return Some(format!("{what} has no samples"));
         }
-        let has_come = life.first() <= span.to;
+        let first = self.told.get(label).copied().unwrap_or(life.first());
+        let has_come = first <= span.to;
         let has_gone = life.last() < span.from - self.unbroken();
         let passed = matches!(self.lifetimes, Lifetimes::Passing) && has_gone;
         if !is_whole && (!has_come || passed) {
             return None;
         }
-        let start = if is_whole { span.from } else { span.from.max(life.first()) };
+        let start = if is_whole { span.from } else { span.from.max(first) };
         let span = Span { from: start, to: span.to };
         let times = life.0.iter().copied().filter(|at| (span.from..span.to).contains(at));
         let silent: f64 = holes(times, span, self.unbroken()).map(Span::seconds).sum();
@@ -325,7 +332,7 @@ impl<'a> Series<'a> {
     /// there.
     fn is_explained(&self, label: &str, life: &Life, span: Span) -> bool {
         let away: Vec<Span> = self.away.iter().flat_map(|away| away.of(label)).collect();
-        let mut edges = vec![span.from.max(life.first())];
+        let mut edges = vec![span.from];
         edges.extend(life.0.iter().copied().filter(|at| (span.from..span.to).contains(at)));
         edges.push(span.to);
         let holes = edges.windows(2).filter(|pair| pair[1] - pair[0] > self.unbroken());
@@ -337,7 +344,7 @@ impl<'a> Series<'a> {
                 let hole = Span { from: pair[0], to: pair[1] };
                 return left(hole, &away) <= self.unbroken();
             }
-            self.is_disturbed(from, from + self.unbroken()) || self.has_closed(from)
+            self.is_disturbed(from, from + self.unbroken()) || self.has_closed(label, from)
         })
     }
 
@@ -347,16 +354,18 @@ impl<'a> Series<'a> {
         self.disturbed.iter().any(|span| span.from <= to && from <= span.to)
     }
 
-    /// Whether the totals of the broker tell that connections, or consumers, changed
-    /// about then.
-    fn has_closed(&self, at: f64) -> bool {
+    /// Whether the totals of the broker, or of the group that a label begins with, tell
+    /// that connections, consumers or members changed about then.
+    fn has_closed(&self, label: &str, at: f64) -> bool {
         if !matches!(self.lifetimes, Lifetimes::Passing) {
             return false;
         }
-        ["connections", "connections_opened", "total_consumers"].iter().any(|total| {
+        ["connections", "connections_opened", "total_consumers", "members"].iter().any(|total| {
             let name = format!("{}.{total}", self.probe);
             let samples = self.history.samples.get(&name).into_iter().flatten();
-            let about = samples.filter(|sample| (sample.at - at).abs() <= TOTALS_WITHIN);
+            let about = samples.filter(|sample| {
+                label.starts_with(&*sample.label) && (sample.at - at).abs() <= TOTALS_WITHIN
+            });
             let values: Vec<f64> = about.map(|sample| sample.value).collect();
             values.windows(2).any(|pair| pair[0] != pair[1])
         })
@@ -405,6 +414,8 @@ pub(super) fn is_own_count(kind: Option<&ProbeKind>, last: &str) -> bool {
             | ProbeKind::Sql { .. }
             | ProbeKind::Command { .. },
         ) => false,
+        // The others are Kafka's.
+        Some(ProbeKind::Kafka(_)) => last == "rebalances",
         Some(ProbeKind::Process { .. }) => matches!(last, "restarts" | "crashes"),
         // The probe adds up by itself what it saw since it began.
         Some(

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use scenarios::plan::effects::OrderSource;
-use scenarios::plan::probe::{Metric, Scraped};
+use scenarios::plan::effects::{KafkaTopic, OrderSource};
+use scenarios::plan::probe::{Kafka, Metric, Scraped};
 use scenarios::plan::{Ask, EffectsSource, Listing, Plan, ProbeKind, Transport};
 use scenarios::template::Template;
 use services::{Address, AddressError, Service};
@@ -39,6 +39,8 @@ pub(super) enum Wants<'a> {
     Queues { vhost: &'a str, queues: &'a [String] },
     /// A collection, and what is asked of it.
     Documents { database: Option<&'a str>, collection: &'a str, ask: &'a Ask },
+    /// Topics and groups of Kafka, whose client has these settings.
+    Topics { topics: &'a [String], groups: &'a [String], settings: &'a BTreeMap<String, String> },
     /// A health endpoint.
     Health,
     /// What a query of a Prometheus server reads.
@@ -105,6 +107,9 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                     add(Service::Redis, url, Wants::Key(key));
                 }
             }
+            ProbeKind::Kafka(Kafka { brokers, topics, groups, settings, .. }) => {
+                add(Service::Kafka, brokers, Wants::Topics { topics, groups, settings });
+            }
             ProbeKind::Process { .. }
             | ProbeKind::Pods { .. }
             | ProbeKind::Logs { .. }
@@ -162,6 +167,10 @@ fn listed(what: String, listing: &Listing) -> Option<Look<'_>> {
             (Service::Mongodb, url, Wants::Documents { database, collection, ask })
         }
         Listing::AmqpQueue { url, queue, .. } => (Service::Amqp, url, Wants::Queue(queue)),
+        Listing::KafkaTopic(KafkaTopic { brokers, topic, settings, .. }) => {
+            let topics = std::slice::from_ref(topic);
+            (Service::Kafka, brokers, Wants::Topics { topics, groups: &[], settings })
+        }
         Listing::Http { url, .. } => (Service::Http, url, Wants::Nothing),
         Listing::Ndjson { .. } | Listing::Command { .. } => return None,
     };

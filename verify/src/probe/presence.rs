@@ -24,6 +24,11 @@ impl Presence {
         }
     }
 
+    /// Whether the server had it once.
+    pub(super) fn was_found(&self, thing: &str) -> bool {
+        self.seen.contains(thing)
+    }
+
     /// The server does not have it. Whether it may be that it does not exist yet;
     /// then `what` it is, in words, is told once.
     pub(super) fn is_to_come(&mut self, observer: &ProbeObserver, thing: &str, what: &str) -> bool {

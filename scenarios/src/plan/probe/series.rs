@@ -156,6 +156,48 @@ pub(super) const REDIS_KEYS: &[SeriesInfo] = &[
     gauge("total_length", Unit::Count, "elements of all keys"),
 ];
 
+/// Series of [`super::ProbeKind::Kafka`]: of each partition, labelled `TOPIC-PARTITION`.
+pub(super) const KAFKA: &[SeriesInfo] = &[counter(
+    "end_offset",
+    "where a partition ends, labelled TOPIC-PARTITION: at most so many records were ever written to it",
+)];
+
+/// The same of groups: of each partition, labelled `GROUP TOPIC-PARTITION`, or of each
+/// group, labelled with its name.
+pub(super) const KAFKA_GROUPS: &[SeriesInfo] = &[
+    gauge(
+        "committed_offset",
+        Unit::Count,
+        "where a group goes on in a partition, labelled GROUP TOPIC-PARTITION; none while it has committed nothing",
+    ),
+    gauge(
+        "lag",
+        Unit::Count,
+        "what a group has not committed of a partition, labelled GROUP TOPIC-PARTITION; none while that is unknown",
+    )
+    .paced(),
+    gauge("total_lag", Unit::Count, "lag of a group in all partitions").paced(),
+    gauge("max_lag", Unit::Count, "lag of a group in the partition where it lags most").paced(),
+    gauge("members", Unit::Count, "members of a group"),
+    gauge(
+        "assigned",
+        Unit::Count,
+        "partitions of a member, labelled GROUP and its client.id, or its own id where several have one client.id",
+    ),
+    gauge("stable", Unit::Count, "1 while a group is Stable, else 0"),
+    gauge(
+        "rebalancing",
+        Unit::Count,
+        "1 while a group is PreparingRebalance or CompletingRebalance, else 0",
+    ),
+    gauge("empty", Unit::Count, "1 while a group is Empty, else 0"),
+    gauge("dead", Unit::Count, "1 while a group is Dead, as one is that does not exist, else 0"),
+    counter(
+        "rebalances",
+        "rebalances of a group seen since the run began: times that it was found in one, or with other members or partitions",
+    ),
+];
+
 /// Series of [`super::ProbeKind::Command`], as the reference shows them.
 pub(super) const COMMAND: &[SeriesInfo] = &[
     gauge(
@@ -185,5 +227,7 @@ pub(crate) const KINDS: &[(&str, &[SeriesInfo])] = &[
     ("rabbitmq_queues", RABBITMQ_QUEUES),
     ("mongodb", SQL),
     ("redis_keys", REDIS_KEYS),
+    ("kafka", KAFKA),
+    ("kafka, of its groups", KAFKA_GROUPS),
     ("command", COMMAND),
 ];

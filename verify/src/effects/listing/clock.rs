@@ -28,6 +28,7 @@ pub(super) async fn offset(kind: &Listing, address: &str) -> Option<ClockOffset>
             Some(ClockOffset { offset_ms: told.ms, error_ms: told.error_ms })
         }
         Listing::AmqpQueue { .. }
+        | Listing::KafkaTopic(_)
         | Listing::Ndjson { .. }
         | Listing::Http { .. }
         | Listing::Command { .. } => None,

@@ -6,7 +6,8 @@
 //! the dead letters. What is missing then is waited for until the time is up; should
 //! effects still be coming, the source says that it did not see the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use loadgen::{Fate, Ledger};
@@ -94,6 +95,14 @@ pub struct Grouped {
 type Shape = (u64, u64, u64);
 
 impl Spec {
+    /// Takes down where the lists end, before anything of the run is in them.
+    pub async fn begin(&mut self) {
+        self.effects.begin().await;
+        if let Some(dead) = &mut self.dead {
+            dead.list.begin().await;
+        }
+    }
+
     /// Reads until the system is quiet.
     ///
     /// # Errors
@@ -158,6 +167,7 @@ impl Spec {
         let read = self.effects.read(|text, _| self.take(text, &mut seen)).await?;
         seen.absent.extend(read.absent);
         seen.nameless = read.nameless;
+        seen.blind = read.blind;
         // Behind the effects: what moves between the two passes is then seen
         // at least once, and the next pass is the same again.
         if let Some(letters) = &self.dead {
@@ -231,6 +241,7 @@ impl Spec {
         Ok(Seen {
             absent: read.absent.into_iter().collect(),
             nameless: read.nameless,
+            blind: read.blind,
             aggregates: Some(reader.finish()),
             ..Seen::default()
         })
@@ -261,12 +272,18 @@ impl Spec {
 
     async fn read_keys(&self, key: &Locator, reader: &mut order::Reader) -> Result<(), String> {
         self.effects.is_ordered().await?;
-        let mut without = 0_u64;
+        let (mut without, mut parts) = (0_u64, Parts::default());
         let read = self.effects.read(|text, record| match key.find(record) {
-            Some(key) => reader.take(&key, text),
+            Some(key) => match self.effects.part_of(record).filter(|_| self.is_ours(text)) {
+                Some(part) => reader.take(&parts.key(key, &part), text),
+                None => reader.take(&key, text),
+            },
             None => without += u64::from(self.is_ours(text)),
         });
         read.await?;
+        if let Some(why) = parts.split {
+            return Err(why);
+        }
         if without > 0 {
             let place = key.to_string();
             return Err(format!("{without} effects have no key at {place:?}"));
@@ -276,6 +293,34 @@ impl Spec {
 
     fn is_ours(&self, text: &str) -> bool {
         loadgen::identity::parse(text.as_bytes()).is_some_and(|id| id.run == self.run)
+    }
+}
+
+/// Which part of a list the effects of each key are in: between two parts there is no
+/// order.
+#[derive(Default)]
+struct Parts {
+    /// By the hash of the key that of the part.
+    of_keys: HashMap<u64, u64>,
+    /// That a key has effects in several, in words.
+    split: Option<String>,
+}
+
+impl Parts {
+    /// The key, as that of a part.
+    fn key(&mut self, key: String, part: &str) -> String {
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        let own = hash(part);
+        if *self.of_keys.entry(hash(&key)).or_insert(own) != own && self.split.is_none() {
+            self.split = Some(format!(
+                "key {key:?} has effects in several partitions, between which there is no order"
+            ));
+        }
+        format!("{key} (partition {part})")
     }
 }
 

@@ -1,6 +1,11 @@
 //! How long each label of a series lives, and which series have the same labels.
 
+use std::collections::BTreeMap;
+
+use scenarios::plan::probe::Kafka;
 use scenarios::plan::{Plan, Probe, ProbeKind};
+
+use crate::history::History;
 
 /// How long the labels of a series live.
 pub(super) enum Lifetimes<'a> {
@@ -41,6 +46,14 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         {
             Lifetimes::Passing
         }
+        // Partitions are there once their topic is.
+        Some(ProbeKind::Kafka(_)) if matches!(last, "end_offset" | "committed_offset" | "lag") => {
+            Lifetimes::Staying
+        }
+        Some(ProbeKind::Kafka(_)) if last == "assigned" => Lifetimes::Passing,
+        Some(ProbeKind::Kafka(kafka)) => {
+            Lifetimes::Whole(kafka.groups.iter().map(String::as_str).collect())
+        }
         // A process that does not run has none of these.
         Some(ProbeKind::Process { .. }) if matches!(last, "resident" | "cpu" | "busy") => {
             Lifetimes::Staying
@@ -64,6 +77,29 @@ pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetime
         )
         | None => Lifetimes::Whole(Vec::new()),
     }
+}
+
+/// The labels of a series that another series of its probe tells of, and from when on
+/// each must be there: of every partition that Kafka has, every group has a lag. It is
+/// unknown and without a sample until the group has committed something.
+pub(super) fn told(
+    planned: Option<&Probe>,
+    last: &str,
+    history: &History,
+) -> BTreeMap<String, f64> {
+    let Some(Probe { name, kind: ProbeKind::Kafka(kafka), .. }) = planned else {
+        return BTreeMap::new();
+    };
+    if last != "lag" {
+        return BTreeMap::new();
+    }
+    let mut told = BTreeMap::new();
+    for sample in history.samples.get(&format!("{name}.end_offset")).into_iter().flatten() {
+        for group in &kafka.groups {
+            told.entry(Kafka::of_group(group, &sample.label)).or_insert(sample.at);
+        }
+    }
+    told
 }
 
 /// The series of the probes that look at the processes of the same role, or at
