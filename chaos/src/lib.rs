@@ -11,6 +11,7 @@
 //! Each fault is one file under `fault/` behind the closed enum [`scenarios::plan::FaultKind`].
 
 pub mod conduct;
+pub mod deployment;
 mod error;
 mod fault;
 pub mod guard;

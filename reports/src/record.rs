@@ -5,6 +5,7 @@
 //! version N reads every file whose `schema` is N.
 
 mod advice;
+mod deployment;
 mod figure;
 mod json;
 mod step;
@@ -16,6 +17,10 @@ use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use advice::{AdviceRecord, AdviceState, ConditionRecord};
+pub use deployment::{
+    DeploymentCounts, DeploymentLook, DeploymentRecord, DeploymentStep, PodRecord, Restored,
+    RollBackAdvice, Rollback,
+};
 pub use json::RecordError;
 pub use step::{GroupScore, StepAdvice, StepRecord};
 

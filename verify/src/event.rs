@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use loadgen::{Compared, Resent};
-use reports::record::{FaultRecord, Outage};
+use reports::record::{DeploymentRecord, FaultRecord, Outage, RollBackAdvice};
 use scenarios::redact::Secrets;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,21 @@ pub enum Event {
     FaultChanged {
         /// The fault as it is now.
         fault: FaultRecord,
+    },
+    /// A deployment has steps to take.
+    DeploymentPlanned {
+        /// The deployment, with nothing but its plan.
+        deployment: DeploymentRecord,
+    },
+    /// A deployment went a step further; the last one of a name counts.
+    DeploymentChanged {
+        /// The deployment as it is now, with all of its steps.
+        deployment: DeploymentRecord,
+    },
+    /// A check said that a deployment should be rolled back.
+    RollBackAdvised {
+        /// Which check, of which deployment, and what became of it.
+        advice: RollBackAdvice,
     },
     /// A lab process started, ended or is about to be started again.
     Process {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use loadgen::answers::{Compared, Guilty};
 use loadgen::{Fate, Histogram, Latency, Ledger, Resent, Shape};
-use reports::record::{FaultRecord, Outage, PhaseRecord};
+use reports::record::{DeploymentRecord, FaultRecord, Outage, PhaseRecord, RollBackAdvice};
 use roaring::RoaringTreemap;
 
 pub use effects::{
@@ -35,6 +35,10 @@ pub struct History {
     pub effects: BTreeMap<String, Result<Seen, String>>,
     /// What became of each planned fault.
     pub faults: Vec<FaultRecord>,
+    /// What became of each deployment.
+    pub deployments: Vec<DeploymentRecord>,
+    /// What said that a deployment should be rolled back, in the order of time.
+    pub advised: Vec<RollBackAdvice>,
     /// Log lines that matched, by probe, in order; the first few thousand.
     pub lines: BTreeMap<String, Vec<Line>>,
     /// Why a probe has no samples, or fewer than it should, by probe.
@@ -282,6 +286,12 @@ impl History {
     #[must_use]
     pub fn fault(&self, name: &str) -> Option<&FaultRecord> {
         self.faults.iter().find(|fault| fault.name == name)
+    }
+
+    /// What is known of a deployment.
+    #[must_use]
+    pub fn deployment(&self, name: &str) -> Option<&DeploymentRecord> {
+        self.deployments.iter().find(|deployment| deployment.name == name)
     }
 
     /// The last value of a series without labels; 0 if it has none.

@@ -90,7 +90,7 @@ impl Stops {
         {
             let at = (seen.clock().now() * 1e3).round() / 1e3;
             breaking.take_back(&format!("stopped by {check} at {at} s"));
-            let Breach { judged_to, why } = breach;
+            let Breach { judged_to, why, .. } = breach;
             let stopped = Stopped { check, at, judged_to, why };
             seen.event(Event::RunStopped { stop: stopped });
             stop.cancel();

@@ -25,6 +25,8 @@ use crate::history::{History, Sample, WorkloadHistory};
 pub struct Breach {
     /// The moment up to which the run was judged, in seconds.
     pub judged_to: f64,
+    /// When the bound was first broken, in seconds, where the check tells.
+    pub since: Option<f64>,
     /// What was measured, and what is allowed.
     pub why: String,
 }
@@ -37,7 +39,7 @@ pub fn so_far(check: &Check, plan: &Plan, history: &History) -> Option<Breach> {
     let opinion = at(check, plan, history, judged_to)?;
     let (measured, bound) = (&opinion.measured, &opinion.bound);
     let why = format!("{measured}, where {bound} is allowed. {}", opinion.why);
-    Some(Breach { judged_to, why })
+    Some(Breach { judged_to, since: opinion.since, why })
 }
 
 /// The samples' times are written with microseconds, so nothing lies between a
@@ -125,6 +127,7 @@ fn cut_history(
     let mut cut = History {
         phases,
         faults: history.faults.clone(),
+        deployments: history.deployments.clone(),
         lines: history.lines.clone(),
         troubles: history.troubles.clone(),
         never_there: history.never_there.clone(),

@@ -81,6 +81,13 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
                 None => history.faults.push(fault),
             }
         }
+        Event::DeploymentPlanned { deployment } | Event::DeploymentChanged { deployment } => {
+            match history.deployments.iter_mut().find(|known| known.name == deployment.name) {
+                Some(known) => *known = deployment,
+                None => history.deployments.push(deployment),
+            }
+        }
+        Event::RollBackAdvised { advice } => history.advised.push(advice),
         Event::LogLine { probe, line } => {
             let lines = history.lines.entry(probe).or_default();
             if lines.len() < LINES {
