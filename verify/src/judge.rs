@@ -27,6 +27,7 @@ pub mod canary;
 pub mod compare;
 mod counts;
 mod dead;
+mod deployments;
 mod drain;
 mod effects;
 mod end_to_end;
@@ -47,6 +48,7 @@ mod ratio;
 mod recovery;
 mod rises;
 mod rising;
+mod rollout;
 mod schema;
 mod series;
 mod so_far;
@@ -103,9 +105,10 @@ pub struct Judgement {
 pub fn judge(plan: &Plan, history: &History) -> Judgement {
     let history = &*flaws::without_impossible(plan, history);
     let mut bench = Bench::default();
-    for always in always(history) {
+    for always in always(plan, history) {
         bench.hear(&always, || match always.name.as_str() {
             "load-was-offered" => load::judge(plan, history),
+            "steps-taken" => deployments::judge(plan, history),
             "faults-landed" => faults::judge(plan, history),
             "record-intact" => flaws::judge(history),
             _ => ended_early(history),
@@ -141,8 +144,8 @@ struct Question {
     severity: Severity,
 }
 
-/// The questions of every run, whatever its scenario asks.
-fn always(history: &History) -> Vec<Question> {
+/// The questions of every run that has something that they ask for, whatever its checks.
+fn always(plan: &Plan, history: &History) -> Vec<Question> {
     let question = |name: &str, title: &str, kind| Question {
         name: name.to_owned(),
         title: title.to_owned(),
@@ -163,6 +166,10 @@ fn always(history: &History) -> Vec<Question> {
         "load",
     ));
     questions.push(question("faults-landed", "every planned fault landed and healed", "faults"));
+    if !plan.deployments.is_empty() {
+        let title = "every step of a deployment was asked for, and taken back in the end";
+        questions.push(question("steps-taken", title, "deployments"));
+    }
     questions
 }
 
@@ -214,6 +221,7 @@ fn weigh_whole(check: &Check, plan: &Plan, history: &History) -> Opinion {
         CheckKind::Recovery(check) => recovery::judge(check, plan, history),
         CheckKind::Equal(check) => equal::judge(check, plan, history),
         CheckKind::Schema(check) => schema::judge(check, plan, history),
+        CheckKind::Rollout(check) => rollout::judge(check, plan, history),
     }
 }
 

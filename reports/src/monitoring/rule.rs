@@ -77,7 +77,8 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
         | CheckKind::Drain(_)
         | CheckKind::Recovery(_)
         | CheckKind::Equal(_)
-        | CheckKind::Schema(_)) => Err(format!("{} check: needs a run", kind.word())),
+        | CheckKind::Schema(_)
+        | CheckKind::Rollout(_)) => Err(format!("{} check: needs a run", kind.word())),
     }
 }
 

@@ -4,6 +4,7 @@
 mod aggregate;
 mod canary;
 mod end_to_end;
+mod rollout;
 mod statement;
 mod tries;
 
@@ -14,14 +15,16 @@ use crate::units::{Quantity, Share, Span};
 pub use aggregate::AggregateCheck;
 pub use canary::{Callers, Canary, Figure, LatencyOf, ShareOf, Split};
 pub use end_to_end::{EndToEnd, TimeBound, Timed};
+pub use rollout::Rollout;
 pub use statement::{Live, Names, Pace, Phases, Statement};
 pub use tries::{Tries, TriesError};
 
 /// The judge's own checks, which every record has and no scenario names, and why
 /// none of them can be left out.
-pub const OWN: [(&str, &str); 3] = [
+pub const OWN: [(&str, &str); 4] = [
     ("load-was-offered", "a verdict on a load that was not offered says nothing"),
     ("faults-landed", "what a system bore says nothing where the faults did not land"),
+    ("steps-taken", "a verdict on a rollout that was not asked for says nothing"),
     ("record-intact", "a verdict on a damaged record says nothing"),
 ];
 
@@ -87,6 +90,8 @@ pub enum CheckKind {
     Equal(Equal),
     /// The records of a source follow its JSON Schema.
     Schema(SchemaCheck),
+    /// The steps of a deployment are done, in time.
+    Rollout(Rollout),
 }
 
 impl CheckKind {
@@ -111,6 +116,7 @@ impl CheckKind {
             Self::Recovery(_) => "recovery",
             Self::Equal(_) => "equal",
             Self::Schema(_) => "schema",
+            Self::Rollout(_) => "rollout",
         }
     }
 }

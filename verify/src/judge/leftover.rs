@@ -131,6 +131,7 @@ fn stands(
         | CheckKind::Aggregate(_)
         | CheckKind::Order(_)
         | CheckKind::Schema(_) => true,
+        CheckKind::Rollout(_) => opinion.since.is_some_and(|since| since < from),
         CheckKind::Answers(check) => {
             let mut before = history.clone();
             answers::keep_due_before(check, &mut before, from);

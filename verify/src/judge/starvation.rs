@@ -163,7 +163,8 @@ fn counts_operations(check: &Check, plan: &Plan) -> bool {
         | CheckKind::Drain(_)
         | CheckKind::Recovery(_)
         | CheckKind::Equal(_)
-        | CheckKind::Schema(_) => false,
+        | CheckKind::Schema(_)
+        | CheckKind::Rollout(_) => false,
     }
 }
 

@@ -106,7 +106,8 @@ fn group(kind: &CheckKind) -> &'static str {
         | CheckKind::Answers(_)
         | CheckKind::Order(_)
         | CheckKind::Equal(_)
-        | CheckKind::Schema(_) => "errors",
+        | CheckKind::Schema(_)
+        | CheckKind::Rollout(_) => "errors",
         CheckKind::Latency(_) | CheckKind::EndToEnd(_) | CheckKind::Recovery(_) => "latency",
         CheckKind::Speed(_) => "traffic",
         CheckKind::Bound(_) | CheckKind::Growth(_) | CheckKind::Trend(_) | CheckKind::Drain(_) => {

@@ -13,6 +13,7 @@ mod lost;
 mod operations;
 mod poison;
 mod record;
+mod rollout;
 mod run;
 mod scene;
 mod schema;

@@ -165,6 +165,7 @@ impl CheckKind {
             Self::Recovery(check) => check.statement(),
             Self::Equal(check) => check.statement(),
             Self::Schema(check) => check.statement(),
+            Self::Rollout(check) => check.statement(),
         }
     }
 
