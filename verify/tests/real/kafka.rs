@@ -45,6 +45,7 @@ async fn a_broker_is_watched_and_its_topics_are_read() {
     records::a_topic_that_is_written_meanwhile_is_read_to_where_it_ended(&broker).await;
     records::dead_letters_say_how_often_they_were_tried(&broker).await;
     records::what_was_deleted_since_the_run_began_was_not_seen(&broker).await;
+    records::of_a_compacted_topic_only_what_is_whole_is_known(&broker).await;
     records::keys_that_are_spread_over_partitions_have_no_order(&broker).await;
     records::many_records_do_not_fill_the_memory(&broker).await;
 }

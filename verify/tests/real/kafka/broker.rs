@@ -64,7 +64,12 @@ impl Broker {
 
     /// Makes a topic and waits until it has its partitions.
     pub(super) async fn make(&self, topic: &str, partitions: i32) {
+        self.make_with(topic, partitions, &[]).await;
+    }
+
+    pub(super) async fn make_with(&self, topic: &str, partitions: i32, set: &[(&str, &str)]) {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let new = set.iter().fold(new, |new, (key, value)| new.set(key, value));
         let options = AdminOptions::new().operation_timeout(Some(LIMIT));
         let made = self.admin().create_topics([&new], &options).await.unwrap();
         made.into_iter().for_each(|one| drop(one.unwrap()));

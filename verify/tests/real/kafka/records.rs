@@ -178,6 +178,19 @@ pub(super) async fn what_was_deleted_since_the_run_began_was_not_seen(broker: &B
     assert!(dead.trouble.is_some_and(|trouble| trouble.contains(why)));
 }
 
+/// What compaction takes away looks like the mark of a transaction.
+pub(super) async fn of_a_compacted_topic_only_what_is_whole_is_known(broker: &Broker) {
+    broker.make_with("compacted", 1, &[("cleanup.policy", "compact")]).await;
+    broker.write("compacted", 0, 0..10);
+    let spec = spec(&topic(broker, "compacted", "/id"));
+    let seen = finish(&spec, 10).await;
+    assert_eq!((once(&seen), seen.blind), (10, None));
+    broker.begin("compacted", 0, 10..15).commit();
+    let seen = finish(&spec, 15).await;
+    assert_eq!(once(&seen), 15);
+    assert!(seen.blind.is_some_and(|blind| blind.contains("topic compacted is compacted")));
+}
+
 pub(super) async fn keys_that_are_spread_over_partitions_have_no_order(broker: &Broker) {
     broker.make("spread", 2).await;
     // The same keys in both, and the later operations in the first.
