@@ -20,6 +20,8 @@ mod admin;
 #[cfg(feature = "kafka")]
 mod client;
 #[cfg(feature = "kafka")]
+mod policy;
+#[cfg(feature = "kafka")]
 mod records;
 #[cfg(not(feature = "kafka"))]
 mod without;

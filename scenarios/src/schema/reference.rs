@@ -132,6 +132,76 @@ effects = { source = "stored", workloads = ["events"], dead_letters = "poison", 
 
 The probe `rabbitmq_queues` asks the management API. How many messages and consumers a queue has is so at the moment; what was published, delivered and acknowledged, and what a consumer holds, is as old as the broker's `collect_statistics_interval`, 5 s unless it is set. Consumers are named as their clients named their connections; of several with one name the one that holds most is shown. The tool's own are left out.
 
+## Kafka
+
+The probe `kafka` and the source of effects `kafka_topic` only look: they join no group, commit nothing and make no topic. `settings` are librdkafka's, as those of a workload, so TLS and a login are `"security.protocol" = "sasl_ssl"`, `"sasl.mechanism"`, `"sasl.username"`, `"sasl.password"` and `"ssl.ca.location"`. Brokers that a cluster names are connected to by librdkafka.
+
+The probe gives `end_offset` of each partition, labelled `TOPIC-PARTITION` as Kafka itself does, and `committed_offset` and `lag` of each group in it, labelled `GROUP TOPIC-PARTITION`. Checks follow each of these by itself, so `bound` and `drain` on `lag` find one partition that is stuck among many that are not. `total_lag` and `max_lag` are of a group. Their bounds apply to every group of the probe; groups with other bounds have a probe of their own. With `isolation = "read_committed"` a partition ends at its last stable offset, so that what an open transaction holds back is no lag. Behind a transaction stands a mark that has an offset, too: a consumer that commits what is behind its last record, and not behind the mark, keeps a lag of 1.
+
+While a group has committed no offset of a partition with records, its lag there is unknown, and so are `total_lag` and `max_lag`: a new consumer may begin at either end. Where it is known to begin at the earliest, say `uncommitted = "earliest"`; then every record waits. In a partition without records nothing waits.
+
+What a group is doing are four series of 0 and 1: `stable`, `rebalancing`, `empty` and `dead`, which is a group that does not exist. `assigned` is how many partitions each member has, labelled with the group and the member's `client.id`. Nobody tells of rebalances that are over: `rebalances` counts those that two looks show, by a group that is in one or by other members or partitions, and so is the least that there were. Groups of both protocols are seen, the classic and that of KIP-848.
+
+Of a topic, the records that were written since the run began are read, from every partition, up to where it ends when a look begins. Their identity is in the value, all of it unless `identity` says where, or at `property:key` or `header:NAME`; `property:timestamp`, `property:partition` and `property:offset` are there as well. A header of 4 or 8 bytes that begins with the byte 0 is read as the number that a serializer of Java wrote. By default records of transactions that are open or were aborted are no effects. With `order`, the effects of a key are in order within its partition; a key that has effects in several makes the check inconclusive. What was deleted since the run began (`retention.ms`) makes the source blind, and so does an offset without a record where the topic is compacted, since nobody knows what stood there. Each look reads all of it again until nothing more comes.
+
+A system that takes events from one topic, writes what it made of them to another, and gives up into a third:
+
+```toml
+name = "downloads"
+title = "every event is downloaded once, and no partition is left behind"
+
+[system.targets.kafka]
+help = "the cluster: HOST:PORT,HOST:PORT"
+schemes = ["kafka"]
+
+[[phase]]
+name = "load"
+for = "60s"
+
+[[phase]]
+name = "rest"
+for = "30s"
+
+[[workload]]
+name = "events"
+rate = "100/s"
+phases = ["load"]
+kafka = { brokers = "${target.kafka}", topic = "events.raw", key = "@{key}", headers = { "x-id" = "@{id}" } }
+
+[[probe]]
+name = "kafka"
+kafka = { brokers = "${target.kafka}", topics = ["events.raw"], groups = ["download-worker"], uncommitted = "earliest" }
+
+[[effects]]
+name = "downloaded"
+at = "property:timestamp"
+kafka_topic = { brokers = "${target.kafka}", topic = "events.done", identity = "header:x-id", order = "property:key" }
+
+[effects.dead]
+tries = "header:x-retry-count"
+kafka_topic = { brokers = "${target.kafka}", topic = "events.failed", identity = "header:x-id" }
+
+[[check]]
+name = "each-once"
+title = "every event is downloaded once, or given up"
+effects = { source = "downloaded", workloads = ["events"], dead_letters = "allowed" }
+
+[[check]]
+name = "no-partition-stuck"
+title = "no partition is 1,000 events behind for 10 s"
+bound = { series = "kafka.lag", phases = ["load"], max = 1000, for = "10s" }
+
+[[check]]
+name = "caught-up"
+title = "all is worked off within 30 s"
+drain = { series = "kafka.lag", phase = "load", to = 0, within = "30s" }
+
+[[check]]
+name = "stays-stable"
+title = "the group is not out of its work for 10 s"
+bound = { series = "kafka.stable", phases = ["load"], min = 1, for = "10s" }
+```
+
 ## Processes of your own
 
 A fault such as `kill_process` and the probe `process` name a *role*. In a lab the roles are the lab's; of your own system, `[system.roles.NAME]` says what a role does, and `--role NAME=PROCESSES`, or `default` in the file, who plays it:
@@ -236,7 +306,7 @@ verify --scenario orders.toml --target shop=http://127.0.0.1:8080
 `verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
 
 - Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, MongoDB cannot carry out what it is asked, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
-- A table, stream, group, queue, collection or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
+- A table, stream, group, queue, topic, collection or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
 - A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
 
 ## Poison, retries and errors
@@ -343,7 +413,7 @@ shift_traffic = { url = "${target.weight}", to = "5%", until = "settle" }
 
 ## What does not exist yet
 
-A stream, its consumer group, a table, a queue or a collection that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
+A stream, its consumer group, a table, a queue, a topic or a collection that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
 
 ## A starved host
 

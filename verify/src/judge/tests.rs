@@ -8,6 +8,7 @@ mod away;
 mod canary;
 mod compare;
 mod ingest;
+mod kafka;
 mod leftover;
 mod lost;
 mod operations;

@@ -14,8 +14,12 @@ use services::{Address, Trouble};
 
 use super::{Access, Deadline, Edge, Group, Offsets, Partition, Place, admin};
 
-/// The first time that one question is given; each later one is given twice as long.
+/// The first time that one question is given; each later one is given twice as long, up
+/// to half of what is left: librdkafka may wait once for a connection, and once for the
+/// answer.
 const FIRST: Duration = Duration::from_millis(300);
+/// What the last one is given.
+const LEAST: Duration = Duration::from_millis(50);
 /// The pause behind a question that failed at once.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -77,7 +81,10 @@ pub(super) fn config(access: &Access, role: &str) -> ClientConfig {
     // So that a broker that is back is found soon.
     config.set("reconnect.backoff.ms", "50");
     config.set("reconnect.backoff.max.ms", "1000");
+    // What is fetched at once is decompressed at once, too.
     config.set("queued.max.messages.kbytes", "16384");
+    config.set("fetch.message.max.bytes", "262144");
+    config.set("fetch.max.bytes", "4194304");
     config.set("fetch.wait.max.ms", "50");
     let own = |name: &str| name == "group.id" || SETTINGS.contains(&name);
     for (name, value) in access.settings.iter().filter(|(name, _)| !own(name)) {
@@ -233,7 +240,7 @@ impl Client {
         deadline: Deadline,
         mut once: impl FnMut(Duration) -> KafkaResult<T>,
     ) -> Result<T, Trouble> {
-        let mut within = FIRST.min(deadline.left());
+        let mut within = FIRST.min(deadline.left() / 2).max(LEAST);
         loop {
             let error = match once(within) {
                 Ok(answer) => {
@@ -250,7 +257,7 @@ impl Client {
                 let said = self.consumer.context().trouble();
                 return Err(self.at.unreachable(&said.unwrap_or_else(|| text(&error))));
             }
-            within = (within * 2).min(deadline.left());
+            within = (within * 2).min(deadline.left() / 2).max(LEAST);
         }
     }
 

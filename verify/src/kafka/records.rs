@@ -3,6 +3,9 @@
 //! A partition is at its end when a record at or behind it comes, or when librdkafka says
 //! so: behind the last record there may be marks of transactions, and records of
 //! aborted ones, which nobody is given.
+//!
+//! Such offsets without a record look like those that compaction leaves behind. Where
+//! there are any and the topic is compacted, nobody knows what stood there.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,6 +17,7 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tokio::sync::mpsc::Sender;
 
 use super::client::{self, Client, Inbox};
+use super::policy::is_compacted;
 use super::{Access, Deadline, Edge, Looked, Partition, Place, Starts, Taken};
 
 /// How long brokers may take to say what there is.
@@ -39,7 +43,7 @@ pub(crate) fn read(
     sender: &Sender<Vec<Taken>>,
 ) -> Result<Looked, String> {
     let Some(plan) = plan(access, topic, starts)? else { return Ok(Looked::default()) };
-    let looked = Looked { is_there: true, blind: plan.blind };
+    let mut looked = Looked { is_there: true, blind: plan.blind };
     if plan.spans.is_empty() {
         return Ok(looked);
     }
@@ -56,9 +60,31 @@ pub(crate) fn read(
         added.map_err(|error| client::text(&error))?;
     }
     consumer.assign(&list).map_err(|error| client::text(&error))?;
-    let ends = plan.spans.into_iter().map(|(partition, (_, end))| (partition, end)).collect();
-    let look = Look { consumer: &consumer, topic, sender, ends, came: 0, batch: Batch::default() };
-    look.run(deadline)?;
+    let spans = plan.spans;
+    let look = Look {
+        consumer: &consumer,
+        topic,
+        sender,
+        spans,
+        came: 0,
+        has_gaps: false,
+        batch: Batch::default(),
+    };
+    let has_gaps = look.run(deadline)?;
+    drop(consumer);
+    if has_gaps && looked.blind.is_none() {
+        looked.blind = match is_compacted(access, topic, Deadline::within(PATIENCE)) {
+            Ok(false) => None,
+            Ok(true) => Some(format!(
+                "topic {topic} is compacted, and not every offset has a record: what stood there \
+                 is not known; write effects to a topic with cleanup.policy = delete"
+            )),
+            Err(why) => Some(format!(
+                "not every offset of topic {topic} has a record, and whether it is compacted is \
+                 not known: {why}"
+            )),
+        };
+    }
     Ok(looked)
 }
 
@@ -126,24 +152,27 @@ struct Look<'a> {
     consumer: &'a BaseConsumer<Inbox>,
     topic: &'a str,
     sender: &'a Sender<Vec<Taken>>,
-    /// The partitions that are not at their end, and where that is.
-    ends: BTreeMap<i32, i64>,
+    /// The partitions that are not at their end: what comes next, and where that is.
+    spans: BTreeMap<i32, (i64, i64)>,
     came: u64,
+    /// Whether an offset had no record.
+    has_gaps: bool,
     batch: Batch,
 }
 
 impl Look<'_> {
-    fn run(mut self, deadline: Deadline) -> Result<(), String> {
+    /// Whether an offset had no record.
+    fn run(mut self, deadline: Deadline) -> Result<bool, String> {
         let mut moved = Instant::now();
-        while !self.ends.is_empty() {
-            let left = self.ends.len();
+        while !self.spans.is_empty() {
+            let left = self.spans.len();
             match self.consumer.poll(GLANCE) {
                 Some(Ok(message)) => {
                     moved = Instant::now();
                     self.take(&message)?;
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.ends.remove(&partition);
+                    self.has_gaps |= self.spans.remove(&partition).is_some();
                 }
                 Some(Err(error)) => self.failed(&error)?,
                 None => {}
@@ -151,7 +180,7 @@ impl Look<'_> {
             if self.sender.is_closed() {
                 return Err("nobody waits for it any more".to_owned());
             }
-            if left > self.ends.len() {
+            if left > self.spans.len() {
                 moved = Instant::now();
             } else if deadline.left().is_zero() {
                 return Err(self.late("give it a longer timeout"));
@@ -160,7 +189,8 @@ impl Look<'_> {
                 return Err(self.late(&said.unwrap_or_else(|| "no more came".to_owned())));
             }
         }
-        self.hand_over()
+        self.hand_over()?;
+        Ok(self.has_gaps)
     }
 
     fn late(&self, why: &str) -> String {
@@ -170,14 +200,17 @@ impl Look<'_> {
     fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), String> {
         let (partition, offset) = (message.partition(), message.offset());
         // What is behind the end may have been fetched already.
-        let Some(&end) = self.ends.get(&partition) else { return Ok(()) };
+        let Some((next, end)) = self.spans.get_mut(&partition) else { return Ok(()) };
+        self.has_gaps |= offset != *next;
+        *next = offset + 1;
+        let end = *end;
         if offset < end {
             self.came += 1;
             self.batch.bytes += message.payload_len() + message.key_len();
             self.batch.records.push(taken(message));
         }
         if offset + 1 >= end {
-            self.ends.remove(&partition);
+            self.spans.remove(&partition);
             let mut done = TopicPartitionList::new();
             done.add_partition(self.topic, partition);
             self.consumer.pause(&done).map_err(|error| client::text(&error))?;

@@ -5,6 +5,8 @@
 mod effects;
 mod endpoints;
 mod folder;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod live;
 mod mongodb;
 mod preflight;
