@@ -78,6 +78,10 @@ fn steady(reason: &str) -> String {
 pub(super) fn config(access: &Access, role: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("client.id", format!("shakedown-{role}"));
+    // Nobody joins it. But librdkafka 2.10 takes for granted that whoever asks for offsets
+    // has a group, and ends the whole program where a coordinator that has moved, or is
+    // starting, is asked for those of another one.
+    config.set("group.id", format!("shakedown-{role}"));
     // So that a broker that is back is found soon.
     config.set("reconnect.backoff.ms", "50");
     config.set("reconnect.backoff.max.ms", "1000");
