@@ -31,14 +31,20 @@ fn the_reference_is_up_to_date() {
 }
 
 #[test]
-fn the_example_of_the_reference_plans() {
+fn the_examples_of_the_reference_plan() {
     let reference = reference();
-    let (_, rest) = reference.split_once("```toml\n").unwrap();
-    let (example, _) = rest.split_once("```").unwrap();
-    scenarios::plan("example", example, &scenarios::Settings::default())
-        .unwrap_or_else(|problems| panic!("{problems}"));
-    let document: Json = toml::from_str(example).unwrap();
-    assert_eq!(faults(&schema(), &schema(), &document, "example"), [""; 0]);
+    let blocks = reference.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    // What has a name is a whole scenario.
+    let whole = blocks.map(|(block, _)| block).filter(|block| block.starts_with("name = "));
+    let mut count = 0;
+    for example in whole {
+        scenarios::plan("example", example, &scenarios::Settings::default())
+            .unwrap_or_else(|problems| panic!("{problems}\n{example}"));
+        let document: Json = toml::from_str(example).unwrap();
+        assert_eq!(faults(&schema(), &schema(), &document, "example"), [""; 0]);
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
 }
 
 #[test]

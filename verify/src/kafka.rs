@@ -35,6 +35,7 @@ pub(crate) use without::{Client, read};
 
 /// Where a cluster is, and how to come to it.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "nobody is asked"))]
 pub(crate) struct Access {
     pub(crate) at: Address,
     /// librdkafka's settings.
@@ -44,6 +45,7 @@ pub(crate) struct Access {
 
 /// Until when an answer is waited for.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "nobody is asked"))]
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
@@ -51,6 +53,7 @@ impl Deadline {
         Self(Instant::now() + time)
     }
 
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "nobody is asked"))]
     pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

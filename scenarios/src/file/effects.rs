@@ -130,19 +130,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, _: &Links) -> Effects 
     };
     let others =
         others(table, &mut more).map(|(word, listing)| (word, listing.map(EffectsSource::Listing)));
-    let [stream, key, documents, queue, topic, ndjson, http, command] = others;
-    let kinds = [
-        ("amqp_tap", tap),
-        ("sql", rows),
-        stream,
-        key,
-        documents,
-        queue,
-        topic,
-        ndjson,
-        http,
-        command,
-    ];
+    let kinds = [("amqp_tap", tap), ("sql", rows)].into_iter().chain(others);
     let (dead, tries, dead_at) = dead_letters(table);
     let records = Records::of_table(table);
     let at = table.opt_at::<Locator>(
@@ -211,7 +199,6 @@ fn dead_letters(table: &mut Table<'_, '_>) -> (Option<Listing>, Option<Locator>,
         |table| {
             let sql = table.opt_table("sql", "Rows of a database.", sql);
             let others = others(table, &mut |_, _| false);
-            let [stream, key, documents, queue, topic, ndjson, http, command] = others;
             let tried = table.opt_at::<Locator>(
                 "tries",
                 "Where it stands in a dead letter how often the operation was tried again, as a number: \"header:x-retry-count\".",
@@ -220,7 +207,7 @@ fn dead_letters(table: &mut Table<'_, '_>) -> (Option<Listing>, Option<Locator>,
                 "at",
                 "Where it stands in a dead letter when it was given up, as \"at\" of effects.",
             );
-            let kinds = [("sql", sql), stream, key, documents, queue, topic, ndjson, http, command];
+            let kinds = [("sql", sql)].into_iter().chain(others);
             let listing = table.one_of("dead", kinds);
             if let Some(records) = listing.as_ref().map(Records::of) {
                 tries = tried.and_then(|at| records.check(table, at));

@@ -140,7 +140,7 @@ pub(super) fn described<C: ClientContext>(
             Member {
                 id: text(sys::rd_kafka_MemberDescription_consumer_id(member)),
                 client: text(sys::rd_kafka_MemberDescription_client_id(member)),
-                partitions: assigned.iter().map(|of| place(of)).collect(),
+                partitions: assigned.iter().map(place).collect(),
             }
         });
         let members = members.collect();

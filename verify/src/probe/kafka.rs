@@ -303,6 +303,8 @@ impl Rebalances {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -338,9 +340,9 @@ mod tests {
         let mut seen = Rebalances::default();
         assert_eq!(seen.see(&group(State::Empty, &[])), 0);
         // It was over before anybody looked.
-        assert_eq!(seen.see(&group(State::Stable, &[a.clone()])), 1);
-        assert_eq!(seen.see(&group(State::Stable, &[a.clone()])), 1);
-        assert_eq!(seen.see(&group(State::Rebalancing, &[a.clone()])), 2);
+        assert_eq!(seen.see(&group(State::Stable, slice::from_ref(&a))), 1);
+        assert_eq!(seen.see(&group(State::Stable, slice::from_ref(&a))), 1);
+        assert_eq!(seen.see(&group(State::Rebalancing, slice::from_ref(&a))), 2);
         assert_eq!(seen.see(&group(State::Rebalancing, &[a, b.clone()])), 2);
         assert_eq!(seen.see(&group(State::Unknown, &[])), 2);
         assert_eq!(seen.see(&group(State::Stable, &[half.clone(), b.clone()])), 2);
