@@ -14,6 +14,7 @@ mod entry;
 mod life;
 mod preview;
 mod standing;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tide;
@@ -38,6 +39,7 @@ pub use entry::{Entry, Expected};
 use life::Life;
 pub use preview::Preview;
 use standing::Standing;
+pub use steps::{StepSeen, Steps};
 pub use tide::Baton;
 use tide::Tide;
 
@@ -198,6 +200,8 @@ pub struct Setting {
     /// The counts for faults that wait for the load; without them such a fault
     /// never comes to its turn.
     pub acked: Option<Acked>,
+    /// How far deployments are, for faults that wait for a step; the same of these.
+    pub steps: Option<Steps>,
     /// Who is told.
     pub watch: Arc<dyn Watch>,
 }
@@ -219,6 +223,7 @@ fn start<H: Hands>(entries: Vec<Entry>, hands: &H, setting: Setting) -> Conduct 
             entry,
             zero: setting.zero,
             acked: setting.acked.clone(),
+            steps: setting.steps.clone(),
             watch: Arc::clone(&setting.watch),
             standing: Arc::clone(&standing),
             tide: Arc::clone(&tide),

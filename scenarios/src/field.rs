@@ -2,6 +2,7 @@
 //! Schema says of it.
 
 mod number;
+mod revision;
 mod tries;
 mod word;
 
@@ -11,6 +12,7 @@ use crate::documents::{Document, Pipeline};
 use crate::locator::Locator;
 use crate::plan::check::{DeadLetters, Timed, Tries};
 use crate::plan::data::Order;
+use crate::plan::deployment::{Afterwards, Revision, Weight};
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
 use crate::plan::probe::matchers::{Matchers, MatchersError};
@@ -118,6 +120,9 @@ pub(crate) fn definitions() -> Json {
     enter::<Tries>(&mut all);
     enter::<Exporter>(&mut all);
     enter::<Matchers>(&mut all);
+    enter::<Afterwards>(&mut all);
+    enter::<Weight>(&mut all);
+    enter::<Revision>(&mut all);
     Json::Object(all)
 }
 
@@ -265,6 +270,16 @@ parsed!(
     r"^/|\$\{",
     "A JSON pointer (RFC 6901) into a body.",
     Pointer::default()
+);
+
+parsed!(
+    Weight,
+    "weight",
+    "a weight",
+    "1 of 10",
+    r"^\s*[0-9]+ of [0-9]+\s*$|\$\{",
+    "How many of all pods are the canary's: \"1 of 10\".",
+    Weight { pods: 0, of: 1 }
 );
 
 impl Field for Matchers {

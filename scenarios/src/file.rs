@@ -7,6 +7,7 @@
 mod advice;
 mod ask;
 mod check;
+mod deployment;
 mod effects;
 mod fault;
 mod item;
@@ -103,6 +104,7 @@ struct File {
     phases: Vec<phase::Read>,
     workloads: Vec<Item<crate::plan::Workload>>,
     faults: Vec<Item<crate::plan::Fault>>,
+    deployments: Vec<Item<crate::plan::Deployment>>,
     safety: crate::plan::Safety,
     probes: Vec<Item<crate::plan::Probe>>,
     effects: Vec<Item<crate::plan::Effects>>,
@@ -244,6 +246,11 @@ fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links, purpose: 
         faults: table.tables("fault", "Something that is broken on purpose.", |table| {
             item::read(table, "fault", settings, links, fault::read)
         }),
+        deployments: table.tables(
+            "deployment",
+            "What is updated, canaried and rolled back while the run goes on.",
+            |table| item::read(table, "deployment", settings, links, deployment::read),
+        ),
         safety: table
             .opt_table("safety", "How far the faults may go.", |table| safety::read(table, links))
             .unwrap_or_default(),
@@ -305,7 +312,7 @@ impl File {
             effects: item::keep(self.effects, &out, &mut left_out),
             checks: item::keep(self.checks, &out, &mut left_out),
             advice: item::keep(self.advice, &out, &mut left_out),
-            deployments: Vec::new(),
+            deployments: item::keep(self.deployments, &out, &mut left_out),
             left_out,
         };
         // Where the faults alone are carried out, their command line casts the roles.
@@ -339,8 +346,8 @@ impl File {
             optional.map(|item| (item.kind.to_owned(), item.name.value.clone()))
         }
         let means = of(&self.probes).chain(of(&self.effects)).chain(of(&self.workloads));
-        let means = means.chain(of(&self.faults)).chain(of(&self.checks));
-        means.chain(of(&self.advice)).collect()
+        let means = means.chain(of(&self.faults)).chain(of(&self.deployments));
+        means.chain(of(&self.checks)).chain(of(&self.advice)).collect()
     }
 
     /// The items that needed the lab for roles alone that somebody plays.
@@ -370,6 +377,7 @@ impl File {
         }
         of(&self.workloads, &mut see);
         of(&self.faults, &mut see);
+        of(&self.deployments, &mut see);
         of(&self.probes, &mut see);
         of(&self.effects, &mut see);
         of(&self.checks, &mut see);
@@ -394,7 +402,11 @@ fn prune(plan: &mut Plan) {
     let workload = |name: &str| plan.workloads.iter().any(|workload| workload.is_named(name));
     let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
     let checks = &plan.checks;
-    plan.safety.stop_if.retain(|name| checks.iter().any(|check| check.name == *name));
+    let is_kept = |name: &String| checks.iter().any(|check| check.name == *name);
+    plan.safety.stop_if.retain(is_kept);
+    for deployment in &mut plan.deployments {
+        deployment.roll_back_if.retain(is_kept);
+    }
     for check in &mut plan.checks {
         let mut states = check.kind.statement();
         if states.workloads.iter().any(workload) {

@@ -36,9 +36,9 @@ pub use access::Access;
 pub use advice::Advice;
 pub use ask::Ask;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
-pub use deployment::{Afterwards, Change, Deployment, Orchestrator};
+pub use deployment::{Afterwards, Change, Deployment, Orchestrator, Step};
 pub use effects::{Effects, EffectsSource, Listing};
-pub use fault::{After, Amount, Fault, FaultKind, Pick, Preference};
+pub use fault::{After, AfterLoad, AfterStep, Amount, Fault, FaultKind, Pick, Preference};
 pub use left_out::{Cause, LeftOut, skipped};
 pub use phase::{Phase, Timeline};
 pub use pods::PodRoles;
@@ -201,6 +201,12 @@ impl Plan {
     pub fn count_of_workload<'a>(&self, series: &'a str) -> Option<(&'a str, &'a str)> {
         let parts = series.rsplit_once('.');
         parts.filter(|(workload, _)| self.workloads.iter().any(|known| known.is_named(workload)))
+    }
+
+    /// Whether a series' first part is the name of a deployment, or of a canary of one.
+    #[must_use]
+    pub fn has_deployment(&self, name: &str) -> bool {
+        self.deployments.iter().any(|deployment| deployment.names().any(|own| own == name))
     }
 
     /// The phases as spans of time since the start of the first one.

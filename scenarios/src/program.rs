@@ -81,13 +81,13 @@ impl From<Program> for Written {
 impl Program {
     /// A program and its arguments, in which nothing is replaced.
     pub fn literal<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Self {
-        Self::Words(words.into_iter().map(|word| literal(word.as_ref())).collect())
+        Self::Words(words.into_iter().map(|word| Template::literal(word.as_ref())).collect())
     }
 
     /// A text for `sh -c`, in which nothing is replaced.
     #[must_use]
     pub fn literal_shell(text: &str) -> Self {
-        Self::Shell(literal(text))
+        Self::Shell(Template::literal(text))
     }
 
     /// Its words, or the text.
@@ -136,10 +136,6 @@ impl Program {
             }
         }
     }
-}
-
-fn literal(text: &str) -> Template {
-    Template::new(text.replace("${", "$${"))
 }
 
 /// As somebody would type it, its addresses left open.

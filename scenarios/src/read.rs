@@ -42,6 +42,8 @@ pub(crate) struct Table<'a, 's> {
     known: Vec<Known>,
     /// The tables of which exactly one must be there.
     one_of: Vec<&'static str>,
+    /// How much could not be read before this table.
+    losses: usize,
     /// Problems of a key that is missing, with the key of the file that may be meant for it:
     /// where nobody asks for that, it is the mistake.
     meant: Vec<(String, Problem)>,
@@ -72,13 +74,15 @@ impl<T> At<T> {
 impl<'a, 's> Table<'a, 's> {
     pub(crate) fn new(context: &'a Context, source: &'a DeTable<'s>, span: Range<usize>) -> Self {
         let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
-        Self { context, source: Some(source), span, known, one_of, meant }
+        let losses = context.losses();
+        Self { context, source: Some(source), span, known, one_of, losses, meant }
     }
 
     /// A table of which only the shape is asked.
     pub(crate) fn described(context: &'a Context) -> Self {
         let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
-        Self { context, source: None, span: 0..0, known, one_of, meant }
+        let losses = context.losses();
+        Self { context, source: None, span: 0..0, known, one_of, losses, meant }
     }
 
     /// Whether this is a description, or goes on after a problem.

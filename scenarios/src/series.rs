@@ -80,6 +80,28 @@ pub const HOST: &[SeriesInfo] = &[
     host("disk", Unit::PerSecond, "bytes to and from disks"),
 ];
 
+const fn pods(name: &'static str, counter: bool, about: &'static str) -> SeriesInfo {
+    SeriesInfo { name: Cow::Borrowed(name), unit: Unit::Count, counter, paced: false, about }
+}
+
+/// How often the counts of a deployment are taken, in seconds.
+pub const DEPLOYMENT_EVERY: f64 = 0.5;
+
+/// The series of every deployment and of its canary, twice a second. Pods that were asked
+/// to end are not counted.
+pub const DEPLOYMENT: &[SeriesInfo] = &[
+    pods("replicas", false, "pods"),
+    pods("updated", false, "pods of the present template"),
+    pods("ready", false, "pods that are ready"),
+    pods("available", false, "pods that have been ready for long enough"),
+    pods("unavailable", false, "pods that are missing until all are available"),
+    pods(
+        "restarts",
+        true,
+        "restarts of containers since the run began, of all pods that were ever seen",
+    ),
+];
+
 /// The series of every workload: operations, each counted in the second in
 /// which it was *due*, so that a phase owns exactly the operations that came
 /// due in it.

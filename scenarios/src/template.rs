@@ -35,6 +35,12 @@ impl Template {
         Self(text.into())
     }
 
+    /// A text in which nothing is replaced.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        Self(text.replace("${", "$${"))
+    }
+
     /// The text with its placeholders.
     #[must_use]
     pub fn as_str(&self) -> &str {

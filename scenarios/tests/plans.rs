@@ -253,3 +253,136 @@ fn a_plan_without_shapes_reads() {
     workload["transport"]["http"].as_table_mut().unwrap().remove("retries");
     assert_eq!(plan_from_toml(&toml::to_string(&table).unwrap()).unwrap(), planned);
 }
+
+const DEPLOYMENT: &str = r#"
+name = "shop"
+title = "orders are updated"
+
+[params.new]
+default = "orders:2"
+
+[system]
+reference = "rolling-deploy"
+
+[system.targets.deployments]
+help = "the controller"
+schemes = ["http"]
+required = false
+
+[[phase]]
+name = "baseline"
+for = "10s"
+
+[[phase]]
+name = "rollout"
+for = "60s"
+
+[[workload]]
+name = "tick"
+rate = "5/s"
+phases = ["baseline", "rollout"]
+command = { run = "true" }
+
+[[fault]]
+name = "kill"
+phase = "rollout"
+after = { deployment = "orders", step = "to-new", updated = 2 }
+optional = true
+kill_process = { role = "orders" }
+
+[[deployment]]
+name = "orders"
+at = { control = "${target.deployments}" }
+canary = "orders-canary"
+images = { stable = "orders:1", new = "${new}" }
+roll_back_if = ["calm", "switched-off"]
+optional = true
+
+[[deployment.step]]
+name = "canary"
+phase = "baseline"
+weight = "1 of 4"
+within = "5s"
+
+[[deployment.step]]
+name = "to-new"
+phase = "rollout"
+set_image = "new"
+
+[[deployment.step]]
+name = "back"
+phase = "rollout"
+at = "30s"
+undo = "previous"
+overlaps = true
+within = "30s"
+
+[[check]]
+name = "calm"
+title = "no pod is restarted"
+absence = { series = "orders-canary.restarts", phases = ["rollout"] }
+optional = true
+
+[[check]]
+name = "switched-off"
+title = "nothing"
+enabled = "off"
+absence = { series = "orders.restarts", phases = ["rollout"] }
+
+[[check]]
+name = "ticks"
+title = "the clock ticks"
+ratio = { of = "tick.unsuccessful", to = "tick.due", phases = ["rollout"], max = "1%" }
+"#;
+
+#[test]
+fn a_deployment_is_planned_with_its_steps_and_reads_back() {
+    use scenarios::plan::{Afterwards, Change, Orchestrator};
+
+    let plan = plan("shop.toml", DEPLOYMENT, &Settings::default()).unwrap();
+    let [orders] = &plan.deployments[..] else { panic!("{:?}", plan.deployments) };
+    let Orchestrator::Control(address) = &orders.at else { panic!("{:?}", orders.at) };
+    assert_eq!(address.as_str(), "${target.deployments}");
+    assert_eq!(
+        (orders.after, &orders.roll_back_if[..]),
+        (Afterwards::Restore, &["calm".to_owned()][..])
+    );
+    assert_eq!(orders.names().collect::<Vec<_>>(), ["orders", "orders-canary"]);
+    let said: Vec<String> = orders.steps.iter().map(|step| orders.what(&step.change)).collect();
+    assert_eq!(
+        said,
+        [
+            "canary 1 of 4 with new (orders:2)",
+            "set image new (orders:2)",
+            "undo to the revision before"
+        ]
+    );
+    assert_eq!(orders.steps[2].change, Change::Undo { revision: None });
+    assert_eq!((orders.steps[1].within, orders.steps[2].overlaps), (Span::seconds(60), true));
+    let text = toml::to_string(&plan).unwrap();
+    assert_eq!(plan_from_toml(&text).unwrap(), plan);
+    let targets = [("deployments".to_owned(), "http://127.0.0.1:1".to_owned())].into();
+    let Orchestrator::Control(address) = orders.filled(&targets).unwrap().at else { panic!() };
+    assert_eq!(address.as_str(), "http://127.0.0.1:1");
+    assert!(orders.filled(&BTreeMap::new()).is_err());
+}
+
+/// What reads its series or waits for its steps goes with it.
+#[test]
+fn a_deployment_that_cannot_be_reached_takes_along_what_needs_it() {
+    let settings = Settings { targets: Some(BTreeSet::new()), ..Settings::default() };
+    let plan = plan("shop.toml", DEPLOYMENT, &settings).unwrap();
+    assert!(plan.deployments.is_empty() && plan.faults.is_empty());
+    let left: BTreeSet<String> =
+        plan.left_out.iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
+    let expected = ["check calm", "check switched-off", "deployment orders", "fault kill"];
+    assert_eq!(left, expected.map(str::to_owned).into());
+    // Where nothing says that it may be left out, there is no such run.
+    let strict =
+        DEPLOYMENT.replace("optional = true\n\n[[deployment.step]]", "\n[[deployment.step]]");
+    let told = scenarios::plan("shop.toml", &strict, &settings).unwrap_err().render(false);
+    assert!(
+        told.contains("there is no --target deployments, and deployment orders needs it"),
+        "{told}"
+    );
+}

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use chaos::{FaultError, Limits};
 use hosts::{Ground, Guard, GuardError};
 use scenarios::Plan;
-use scenarios::plan::{Access, Route, Transport, Workload};
+use scenarios::plan::{Access, Orchestrator, Route, Transport, Workload};
 use scenarios::template::{Template, TemplateError};
 use services::{AddressError, Host, Service};
 
@@ -156,6 +156,16 @@ fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted,
             |aim: &chaos::Aim| named(&format!("fault {} ({})", fault.name, aim.what), &aim.hosts);
         Ok(aims.iter().flat_map(of).collect())
     });
+    let deployments = plan.deployments.iter().flat_map(|deployment| {
+        let what = format!("deployment {}", deployment.name);
+        let address = match &deployment.at {
+            Orchestrator::Control(address) => Some(Access::Writes(address)),
+            // A cluster has a guard of its own, which asks it.
+            Orchestrator::Kubernetes { .. } | Orchestrator::Commands { .. } => None,
+        };
+        let accesses = address.into_iter().chain(deployment.at.programs().map(Access::Runs));
+        accesses.map(move |access| written(&what, access, targets)).collect::<Vec<_>>()
+    });
     let probes = plan
         .probes
         .iter()
@@ -166,7 +176,7 @@ fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted,
     });
     let abort = plan.safety.on_abort.iter();
     let abort = abort.map(|run| written("on_abort", Access::Runs(run), targets));
-    loads.chain(faults).chain(probes).chain(effects).chain(abort).collect()
+    loads.chain(faults).chain(deployments).chain(probes).chain(effects).chain(abort).collect()
 }
 
 /// The hosts where a probe or a source of effects makes something or may do so.

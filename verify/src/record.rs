@@ -12,7 +12,7 @@ use reports::record::{
     SeriesRecord, TableRecord, WorkloadRecord,
 };
 use scenarios::plan::{Place, Plan, ProbeKind};
-use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
+use scenarios::series::{DEPLOYMENT, HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use crate::folder::Folder;
@@ -196,10 +196,15 @@ fn resent(history: &WorkloadHistory) -> Option<ResentRecord> {
 fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
     let workloads = plan.workloads.iter().map(|workload| (&workload.name, WORKLOAD.to_vec()));
     let probes = plan.probes.iter().map(|probe| (&probe.name, probe.kind.series()));
+    let deployments = plan.deployments.iter().flat_map(|deployment| {
+        std::iter::once(&deployment.name)
+            .chain(&deployment.canary)
+            .map(|name| (name, DEPLOYMENT.to_vec()))
+    });
     let mut records = Vec::new();
     let host = HOST_NAME.to_owned();
     let host = std::iter::once((&host, HOST.to_vec()));
-    for (owner, infos) in probes.chain(workloads).chain(host) {
+    for (owner, infos) in probes.chain(workloads).chain(deployments).chain(host) {
         for info in infos {
             let name = format!("{owner}.{}", info.name);
             let Some(samples) = history.samples.get(&name) else { continue };

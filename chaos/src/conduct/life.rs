@@ -1,12 +1,16 @@
 //! The life of one fault, from its place in the timetable to the whole system.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scenarios::plan::{After, AfterLoad, AfterStep};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{Acked, Entry, HANGS, Hands, Holding, Manner, Standing, Step, Tide, Watch};
+use super::{
+    Acked, Entry, HANGS, Hands, Holding, Manner, Standing, Step, StepSeen, Steps, Tide, Watch,
+};
 use crate::FaultError;
 
 /// Whoever interrupts a run waits so long for the system to be whole again.
@@ -18,6 +22,7 @@ pub(super) struct Life<H> {
     pub(super) entry: Entry,
     pub(super) zero: Instant,
     pub(super) acked: Option<Acked>,
+    pub(super) steps: Option<Steps>,
     pub(super) watch: Arc<dyn Watch>,
     pub(super) standing: Arc<Standing>,
     pub(super) tide: Arc<watch::Sender<Tide>>,
@@ -79,7 +84,16 @@ impl<H: Hands> Life<H> {
             why = self.ended() => return Err(why),
             () = sleep_until(self.zero + planned.at) => {}
         }
-        let Some(after) = &planned.fault.after else { return Ok(()) };
+        match &planned.fault.after {
+            None => Ok(()),
+            Some(After::Load(after)) => self.loaded(after).await,
+            Some(After::Step(after)) => self.stepped(after).await,
+        }
+    }
+
+    /// Waits until so many operations are acknowledged.
+    async fn loaded(&self, after: &AfterLoad) -> Result<(), String> {
+        let planned = &self.entry.planned;
         let Some(mut acked) = self.acked.clone() else {
             return Err(format!("nobody counts the operations of {:?} here", after.workload));
         };
@@ -98,6 +112,35 @@ impl<H: Hands> Life<H> {
             reached = reached => reached.map(|_| ()).map_err(|_| short("the load ended", &seen)),
             () = sleep_until(self.zero + planned.until) => {
                 Err(short(&format!("phase {} ended", planned.fault.phase), &seen))
+            }
+        }
+    }
+
+    /// Waits until a step of a deployment is as far as is asked for.
+    async fn stepped(&self, after: &AfterStep) -> Result<(), String> {
+        let AfterStep { deployment, step, updated } = after;
+        let planned = &self.entry.planned;
+        let what = format!("step {step} of {deployment}");
+        let Some(mut steps) = self.steps.clone() else {
+            return Err(format!("nobody takes {what} here"));
+        };
+        let short = |why: &str| match updated {
+            None => format!("{why} before {what} was done"),
+            Some(pods) => format!("{why} before {what} had made {pods} pods new"),
+        };
+        let key = (deployment.clone(), step.clone());
+        let is_decided = |known: &BTreeMap<_, StepSeen>| {
+            known.get(&key).is_some_and(|seen| seen.decides(*updated).is_some())
+        };
+        tokio::select! {
+            biased;
+            why = self.ended() => Err(short(&why)),
+            decided = steps.wait_for(is_decided) => {
+                let seen = decided.ok().and_then(|known| known.get(&key)?.decides(*updated));
+                seen.unwrap_or_else(|| Err("ended".to_owned())).map_err(|why| format!("{what} {why}"))
+            }
+            () = sleep_until(self.zero + planned.until) => {
+                Err(short(&format!("phase {} ended", planned.fault.phase)))
             }
         }
     }

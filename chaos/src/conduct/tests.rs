@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use proptest::prelude::*;
 use scenarios::plan::fault::Victims;
-use scenarios::plan::{After, Fault, FaultKind, Pick};
+use scenarios::plan::{After, AfterLoad, AfterStep, Fault, FaultKind, Pick};
 use scenarios::units::Span;
 
 use super::*;
@@ -179,8 +179,14 @@ fn carry_out(
         let notes = Arc::new(Notes::default());
         let entries =
             manners.iter().enumerate().map(|(index, one)| entry(index, one, None)).collect();
-        let setting =
-            Setting { zero, seed: 1, allowed: Vec::new(), acked: None, watch: notes.clone() };
+        let setting = Setting {
+            zero,
+            seed: 1,
+            allowed: Vec::new(),
+            acked: None,
+            steps: None,
+            watch: notes.clone(),
+        };
         let mut running = start(entries, &fake, setting);
         let baton = running.baton();
         if let Some((at, take_back)) = stop {
@@ -301,12 +307,12 @@ fn triggered(acked: u32, at: u64, until: u64, load_ends: u64) -> (Vec<(u64, Deed
             deeds: Arc::default(),
         };
         let notes = Arc::new(Notes::default());
-        let after = After { workload: "publish".to_owned(), acked };
+        let after = After::Load(AfterLoad { workload: "publish".to_owned(), acked });
         let mut entry = entry(0, &manners, Some(after));
         entry.planned.until = Duration::from_millis(until);
         let (counts, seen) = watch::channel(BTreeMap::new());
-        let setting =
-            Setting { zero, seed: 1, allowed: Vec::new(), acked: Some(seen), watch: notes.clone() };
+        let (acked, watch) = (Some(seen), notes.clone());
+        let setting = Setting { zero, seed: 1, allowed: Vec::new(), acked, steps: None, watch };
         let mut running = start(vec![entry], &fake, setting);
         let baton = running.baton();
         tokio::spawn(async move {
@@ -341,6 +347,65 @@ fn a_fault_that_the_load_never_reaches_says_why() {
         };
         assert!(told.starts_with(why), "{told}");
         assert!(told.contains("of 10000 operations of publish acknowledged"), "{told}");
+    }
+}
+
+/// A fault that waits for a step of a deployment, of which this is seen at these times.
+fn after_a_step(updated: Option<u32>, seen: Vec<(u64, StepSeen)>) -> (Vec<(u64, Deed)>, Vec<Step>) {
+    let manners = Manners { at: 100, lasts: 10, victims: 1, takes: [0; 4], fails: None };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let zero = Instant::now();
+        let fake = Fake {
+            manners: Arc::new(vec![manners.clone()]),
+            limits: Arc::default(),
+            begun: zero,
+            deeds: Arc::default(),
+        };
+        let notes = Arc::new(Notes::default());
+        let (deployment, step) = ("web".to_owned(), "to-new".to_owned());
+        let key = (deployment.clone(), step.clone());
+        let mut entry =
+            entry(0, &manners, Some(After::Step(AfterStep { deployment, step, updated })));
+        entry.planned.until = Duration::from_secs(5);
+        let (told, steps) = watch::channel(BTreeMap::new());
+        let (steps, watch) = (Some(steps), notes.clone());
+        let setting = Setting { zero, seed: 1, allowed: Vec::new(), acked: None, steps, watch };
+        let mut running = start(vec![entry], &fake, setting);
+        tokio::spawn(async move {
+            for (at, seen) in seen {
+                tokio::time::sleep_until(zero + Duration::from_millis(at)).await;
+                told.send_modify(|steps| drop(steps.insert(key.clone(), seen)));
+            }
+            tokio::time::sleep_until(zero + Duration::from_secs(9)).await;
+        });
+        running.finish().await;
+        let deeds = fake.deeds.lock().unwrap().clone();
+        (deeds, notes.of("0"))
+    })
+}
+
+#[test]
+fn a_fault_waits_for_a_step_of_a_deployment() {
+    let new = |pods| StepSeen { confirmed: true, updated: Some(pods), ..StepSeen::default() };
+    let done = StepSeen { done: true, ..new(3) };
+    let seen = vec![(200, StepSeen::default()), (300, new(1)), (700, new(2)), (1_500, done)];
+    assert_eq!(after_a_step(Some(2), seen.clone()).0[0], (700, Deed::Injecting(0)));
+    assert_eq!(after_a_step(None, seen.clone()).0[0], (1_500, Deed::Injecting(0)));
+    let over = StepSeen { over: Some("was skipped".to_owned()), ..StepSeen::default() };
+    for (updated, seen, told) in [
+        (Some(4), seen, "step to-new of web was done with 3 new pods"),
+        (None, vec![(300, over)], "step to-new of web was skipped"),
+        (None, vec![(300, new(1))], "phase load ended before step to-new of web was done"),
+    ] {
+        let (deeds, notes) = after_a_step(updated, seen);
+        assert!(deeds.is_empty());
+        let why = told.to_owned();
+        assert_eq!(notes, [Step::Failed { manner: Manner::NotReached, why }]);
     }
 }
 

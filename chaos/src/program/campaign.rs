@@ -264,6 +264,7 @@ impl Campaign<'_> {
             seed: self.plan.seed,
             allowed: self.plan.safety.allowed.clone(),
             acked: None,
+            steps: None,
             watch: chronicle.clone(),
         };
         let mut running = conduct(self.entries, scene, setting);

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{IsTerminal, stderr};
 
 use chaos::conduct::Entry;
+use scenarios::plan::{After, AfterLoad, AfterStep};
 use scenarios::{Plan, Settings, plan_faults};
 
 use super::addresses;
@@ -65,10 +66,19 @@ fn plan(asked: &Run) -> Result<Plan, Trouble> {
     }
     for fault in &plan.faults {
         if let Some(after) = &fault.after {
+            let waits = match after {
+                After::Load(AfterLoad { workload, acked }) => {
+                    format!(
+                        "{acked} operations of workload {workload}, and chaos run offers no load"
+                    )
+                }
+                After::Step(AfterStep { deployment, step, .. }) => {
+                    format!("step {step} of deployment {deployment}, and chaos run takes no steps")
+                }
+            };
             return Err(Trouble::Usage(format!(
-                "fault {} waits for {} operations of workload {}, and chaos run offers no load: \
-                 run it with verify, or leave out its `after`",
-                fault.name, after.acked, after.workload
+                "fault {} waits for {waits}: run it with verify, or leave out its `after`",
+                fault.name
             )));
         }
     }

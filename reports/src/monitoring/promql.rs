@@ -55,7 +55,11 @@ impl Counter {
 pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
     let (owner, name) = series.rsplit_once('.').unwrap_or(("", series));
     let Some(probe) = plan.probes.iter().find(|probe| probe.name == owner) else {
-        let who = if owner == HOST_NAME { "the run's own host" } else { "the load generator" };
+        let who = match owner {
+            HOST_NAME => "the run's own host",
+            owner if plan.has_deployment(owner) => "the orchestrator",
+            _ => "the load generator",
+        };
         return Err(format!("{series} is seen by {who} alone"));
     };
     let unknown = || Err(format!("no exporter that is known here has {series}"));

@@ -68,12 +68,33 @@ pub struct DeploymentStep {
     /// Why it was never asked for, if it was left out when its time came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What set the same before it was done, so that it could not be done any more: a later
+    /// step, or `the rollback`. Nobody failed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
     /// What was seen when it was done or had failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_end: Option<DeploymentLook>,
     /// The same of the canary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary_at_end: Option<DeploymentLook>,
+}
+
+impl DeploymentStep {
+    /// Whether nothing more becomes of it: it was done, failed, skipped or superseded.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.done.is_some()
+            || self.failed.is_some()
+            || self.skipped.is_some()
+            || self.superseded_by.is_some()
+    }
+
+    /// Whether it was asked for and nothing has become of it yet.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.asked.is_some() && !self.is_over()
+    }
 }
 
 /// What an orchestrator said of a deployment at one look.

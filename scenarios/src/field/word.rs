@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{Field, Scalar};
 use crate::plan::check::{DeadLetters, Timed};
 use crate::plan::data::Order;
+use crate::plan::deployment::Afterwards;
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
 use crate::plan::probe::{Isolation, Uncommitted};
@@ -58,6 +59,8 @@ words!(AlarmOf, "alarm", AlarmOf::Memory,
     "memory" => AlarmOf::Memory, "disk" => AlarmOf::Disk);
 words!(StopSignal, "stop-signal", StopSignal::Term,
     "term" => StopSignal::Term, "int" => StopSignal::Int, "quit" => StopSignal::Quit);
+words!(Afterwards, "afterwards", Afterwards::Restore,
+    "restore" => Afterwards::Restore, "keep" => Afterwards::Keep);
 words!(Arrival, "arrival", Arrival::Uniform,
     "uniform" => Arrival::Uniform, "poisson" => Arrival::Poisson);
 words!(Late, "late", Late::Queue,

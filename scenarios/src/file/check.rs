@@ -3,6 +3,7 @@
 mod aggregate;
 mod canary;
 mod end_to_end;
+mod rollout;
 
 use super::links::{Kind, Links};
 use crate::plan::check::{
@@ -128,7 +129,7 @@ fn of_operations(
 }
 
 /// The kinds that look at what a system has done in the end.
-fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 5] {
+fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<CheckKind>); 6] {
     let order = table.opt_table("order", "Within a key, effects keep the order. A pair counts when the later operation was certainly sent after the earlier one had been answered: with max_in_flight = 1 and no duplicates every pair of a key; else those whose due times are whole seconds apart, by more than the longest response time of that second. A verdict needs at_least such pairs.", |t| {
         CheckKind::Order(order(t, links))
     });
@@ -142,12 +143,15 @@ fn later(table: &mut Table<'_, '_>, links: &Links) -> [(&'static str, Option<Che
     let equal = table.opt_table("equal", what, |t| CheckKind::Equal(equal(t, links)));
     let what = "The records of a source follow its JSON Schema: those of this run, or all where nothing says of which run they are.";
     let schema = table.opt_table("schema", what, |t| CheckKind::Schema(schema(t, links)));
+    let what = "The steps of a deployment are done in their time; then every pod runs what it is to run, is ready, and was not started again.";
+    let rollout = table.opt_table("rollout", what, |t| CheckKind::Rollout(rollout::read(t, links)));
     [
         ("order", order),
         ("drain", drain),
         ("recovery", recovery),
         ("equal", equal),
         ("schema", schema),
+        ("rollout", rollout),
     ]
 }
 

@@ -9,9 +9,9 @@ mod process;
 mod rabbitmq;
 mod redis;
 
-use super::links::{Kind, Links};
+use super::links::{Kind, Links, Wait};
 use crate::plan::fault::Victims;
-use crate::plan::{After, Fault, FaultKind, Pick};
+use crate::plan::{After, AfterLoad, AfterStep, Fault, FaultKind, Pick};
 use crate::read::{At, Table};
 use crate::units::Span;
 
@@ -23,13 +23,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Faul
     let phase = links.refer(Kind::Phase, phase_at.clone());
     let at = table.or_at("at", "When, counted from the start of the phase.", Span::default());
     links.within(&phase, at.clone());
-    let after = table.opt_table("after", "What the load must have done before, too.", |table| {
-        let workload = table.req_at::<String>("workload", "The workload whose operations count.");
-        After {
-            workload: links.refer(Kind::Workload, workload),
-            acked: table.req("acked", "How many of them must have been acknowledged."),
-        }
-    });
+    let about = "What the load must have done before, too, or a step of a deployment.";
+    let after = table.opt_table("after", about, |table| after(table, links, &phase));
     let heal_within = table.or(
         "heal_within",
         "How long the system may take to be whole again.",
@@ -38,6 +33,51 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Faul
     let nothing = Victims { role: String::new(), pick: Pick::ALL };
     let kind = read_kind(table, links, &phase_at).unwrap_or(FaultKind::KillProcess(nothing));
     Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, kind }
+}
+
+/// So many operations, or a step of a deployment: never both.
+fn after(table: &mut Table<'_, '_>, links: &Links, phase: &str) -> After {
+    let of_step = ["deployment", "step", "updated"].iter().any(|key| table.has(key));
+    let of_load = ["workload", "acked"].iter().any(|key| table.has(key));
+    if of_step && of_load {
+        let message = "a fault waits for operations or for a step, and this one for both";
+        let help = "give workload and acked, or deployment and step";
+        table.context.problem(Some(table.head()), message, Some(help.to_owned()));
+    }
+    let load = of_load || !(of_step || table.is_described());
+    // Each key is asked for in any case, so that all of them are known.
+    let text = |table: &mut Table<'_, '_>, key, help, needed: bool| match needed {
+        true => table.req_at::<String>(key, help),
+        false => {
+            let none = At { value: String::new(), span: 0..0 };
+            table.opt_at::<String>(key, help).unwrap_or(none)
+        }
+    };
+    let workload = text(table, "workload", "The workload whose operations count.", load);
+    let how_many = "How many of them must have been acknowledged.";
+    let acked = match load {
+        true => table.req("acked", how_many),
+        false => table.opt("acked", how_many).unwrap_or_default(),
+    };
+    let deployment = text(table, "deployment", "The deployment of which a step counts.", of_step);
+    let step = text(
+        table,
+        "step",
+        "The step that must be done before; with updated, be under way.",
+        of_step,
+    );
+    let updated = table.opt_at::<u32>(
+        "updated",
+        "How many pods must be new while the step is under way; 0 is as soon as the orchestrator has seen it.",
+    );
+    if !of_step {
+        let workload = links.refer(Kind::Workload, workload);
+        return After::Load(AfterLoad { workload, acked });
+    }
+    let deployment = links.refer(Kind::Deployment, deployment);
+    let (name, pods) = (step.value.clone(), updated.as_ref().map(|at| at.value));
+    links.wait(Wait { phase: phase.to_owned(), deployment: deployment.clone(), step, updated });
+    After::Step(AfterStep { deployment, step: name, updated: pods })
 }
 
 fn read_kind(table: &mut Table<'_, '_>, links: &Links, phase: &At<String>) -> Option<FaultKind> {

@@ -2,12 +2,14 @@
 //! resolved when everything has been read.
 
 mod resolve;
+mod steps;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::read::{At, Context};
 use crate::units::{Quantity, Span};
+pub(super) use steps::{Due, Wait};
 
 /// What a name must be the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub(super) enum Kind {
     /// A workload whose answers are compared.
     Compared,
     Fault,
+    Deployment,
     Effects,
     /// A source of effects that gives an order.
     Ordered,
@@ -77,6 +80,7 @@ pub(super) struct Links {
     links: RefCell<Vec<Link>>,
     moments: RefCell<Vec<Moment>>,
     orders: RefCell<Vec<Order>>,
+    steps: RefCell<steps::Steps>,
 }
 
 impl Links {

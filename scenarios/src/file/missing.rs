@@ -34,6 +34,7 @@ pub(super) fn report(context: &Context, file: &File, out: &BTreeMap<Key, Out>, p
     let mut stuck = of(&file.faults, out);
     if purpose == Purpose::Run {
         stuck.extend(of(&file.workloads, out));
+        stuck.extend(of(&file.deployments, out));
         stuck.extend(of(&file.checks, out));
     }
     let mut by_lack: BTreeMap<&Lack, Vec<&Stuck<'_>>> = BTreeMap::new();

@@ -3,10 +3,13 @@
 //! timeline of its own (ADR 17).
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::program::Program;
+use crate::template::{Template, TemplateError};
 use crate::units::Span;
 
 /// A deployment with its steps.
@@ -42,7 +45,7 @@ pub struct Deployment {
 #[serde(rename_all = "snake_case")]
 pub enum Orchestrator {
     /// The API of a controller such as the lab's: `http://127.0.0.1:PORT`.
-    Control(String),
+    Control(Template),
     /// A cluster.
     Kubernetes {
         /// The kubeconfig's context; empty for the current one.
@@ -63,6 +66,89 @@ pub enum Orchestrator {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Program>,
     },
+}
+
+impl Orchestrator {
+    /// What it is, in words: `the lab's controller`, `kubernetes staging/orders`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Control(_) => "a controller such as the lab's".to_owned(),
+            Self::Kubernetes { context, namespace } if context.is_empty() => {
+                format!("kubernetes {namespace}")
+            }
+            Self::Kubernetes { context, namespace } => format!("kubernetes {context}/{namespace}"),
+            Self::Commands { .. } => "commands".to_owned(),
+        }
+    }
+
+    /// The programs of the user's own that it is made of.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        let programs = match self {
+            Self::Commands { set_image, roll_back, status } => {
+                [Some(set_image), roll_back.as_ref(), status.as_ref()]
+            }
+            Self::Control(_) | Self::Kubernetes { .. } => [None; 3],
+        };
+        programs.into_iter().flatten()
+    }
+}
+
+impl Deployment {
+    /// Its name, and that of its canary.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name.as_str()).chain(self.canary.as_deref())
+    }
+
+    /// A step of it.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// What a step asks for, in words: `set image new (orders:2)`.
+    #[must_use]
+    pub fn what(&self, change: &Change) -> String {
+        let shown = |image: &String| match self.images.get(image) {
+            Some(reference) => format!("{image} ({reference})"),
+            None => image.clone(),
+        };
+        match change {
+            Change::SetImage { image } => format!("set image {}", shown(image)),
+            Change::Weight { pods: 0, of, .. } => format!("no canary, {of} of {of} stable"),
+            Change::Weight { pods, of, image } => {
+                format!("canary {} of {of} with {}", pods, shown(image))
+            }
+            Change::Scale { replicas } => format!("scale to {replicas}"),
+            Change::Pause => "pause".to_owned(),
+            Change::Resume => "resume".to_owned(),
+            Change::Restart => "restart".to_owned(),
+            Change::Undo { revision: None } => "undo to the revision before".to_owned(),
+            Change::Undo { revision: Some(revision) } => format!("undo to revision {revision}"),
+        }
+    }
+
+    /// The deployment with the addresses of its targets.
+    ///
+    /// # Errors
+    /// When a target that it names has no address.
+    pub fn filled(&self, targets: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let mut filled = self.clone();
+        match &mut filled.at {
+            Orchestrator::Control(address) => {
+                *address = Template::literal(&address.fill(targets)?);
+            }
+            Orchestrator::Commands { set_image, roll_back, status } => {
+                for program in [Some(set_image), roll_back.as_mut(), status.as_mut()] {
+                    if let Some(program) = program {
+                        *program = Program::literal(program.words(targets)?);
+                    }
+                }
+            }
+            Orchestrator::Kubernetes { .. } => {}
+        }
+        Ok(filled)
+    }
 }
 
 /// What becomes of a deployment when the run ends.
@@ -130,4 +216,84 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<u64>,
     },
+}
+
+impl Change {
+    /// Whether an earlier change that is not done yet cannot be done any more as soon as
+    /// this one is asked for, because it sets the same.
+    #[must_use]
+    pub const fn supersedes(&self, earlier: &Self) -> bool {
+        match earlier {
+            Self::SetImage { .. } | Self::Restart | Self::Undo { .. } => {
+                matches!(self, Self::SetImage { .. } | Self::Restart | Self::Undo { .. })
+            }
+            Self::Weight { .. } | Self::Scale { .. } => {
+                matches!(self, Self::Weight { .. } | Self::Scale { .. })
+            }
+            Self::Pause | Self::Resume => matches!(self, Self::Pause | Self::Resume),
+        }
+    }
+
+    /// Whether pods are replaced by those of another template, so that some of them are
+    /// new while others are not yet.
+    #[must_use]
+    pub const fn replaces_pods(&self) -> bool {
+        match self {
+            Self::SetImage { .. } | Self::Weight { .. } | Self::Restart | Self::Undo { .. } => true,
+            Self::Scale { .. } | Self::Pause | Self::Resume => false,
+        }
+    }
+}
+
+/// How many of a number of pods are the canary's: `1 of 10`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weight {
+    /// The canary's pods.
+    pub pods: u32,
+    /// The pods of both.
+    pub of: u32,
+}
+
+impl FromStr for Weight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} is no weight; write pods of all pods, such as \"1 of 10\"");
+        let (pods, of) = text.split_once(" of ").ok_or_else(wrong)?;
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
+        let weight = Self { pods: number(pods)?, of: number(of)? };
+        match weight {
+            Self { of: 0, .. } => Err("a weight of no pods at all is none".to_owned()),
+            Self { pods, of } if pods > of => Err(format!("{pods} pods cannot be some of {of}")),
+            weight => Ok(weight),
+        }
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.pods, self.of)
+    }
+}
+
+/// A revision to go back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Revision {
+    /// The one before.
+    #[default]
+    Previous,
+    /// That of a number.
+    Number(u64),
+}
+
+impl Revision {
+    /// Its number; none for the one before.
+    #[must_use]
+    pub const fn number(self) -> Option<u64> {
+        match self {
+            Self::Previous => None,
+            Self::Number(number) => Some(number),
+        }
+    }
 }

@@ -49,14 +49,38 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+/// A moment that something else decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum After {
+    /// The load does.
+    Load(AfterLoad),
+    /// A step of a deployment does.
+    Step(AfterStep),
+}
+
 /// A moment that the load decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct After {
+pub struct AfterLoad {
     /// The workload whose operations are counted.
     pub workload: String,
     /// How many of them must have been acknowledged.
     pub acked: u32,
+}
+
+/// A moment that a step of a deployment decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AfterStep {
+    /// The deployment.
+    pub deployment: String,
+    /// Its step.
+    pub step: String,
+    /// How many pods must be of the new template while the step is under way; without it,
+    /// the step must be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<u32>,
 }
 
 /// What a fault does.

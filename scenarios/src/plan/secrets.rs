@@ -45,6 +45,11 @@ impl Plan {
             names.extend([fault.name.as_str(), fault.kind.word()]);
             names.extend(fault.kind.role());
         }
+        for deployment in &self.deployments {
+            names.extend(deployment.names());
+            names.extend(deployment.images.keys().map(String::as_str));
+            names.extend(deployment.steps.iter().map(|step| step.name.as_str()));
+        }
         names.extend(self.probes.iter().map(|probe| probe.name.as_str()));
         names.extend(self.effects.iter().map(|effects| effects.name.as_str()));
         names.extend(self.checks.iter().map(|check| check.name.as_str()));

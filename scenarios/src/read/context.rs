@@ -105,6 +105,11 @@ impl Context {
         self.lost.set(self.lost.get() + 1);
     }
 
+    /// How often that was so.
+    pub(super) fn losses(&self) -> usize {
+        self.lost.get()
+    }
+
     /// Reads a table of an array and takes down whether something of it is lost.
     pub(super) fn table_of<T>(&self, key: &str, number: usize, read: impl FnOnce() -> T) -> T {
         let before = self.lost.get();

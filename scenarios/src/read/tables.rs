@@ -166,6 +166,43 @@ impl<'a, 's> Table<'a, 's> {
         what: &str,
         kinds: impl IntoIterator<Item = (&'static str, Option<T>)>,
     ) -> Option<T> {
+        let twice = |one: &str, two: &str| {
+            (
+                format!("a {what} has one kind, and this one has {one} and {two}"),
+                format!("put {two} into a [[{what}]] of its own"),
+            )
+        };
+        let none = |known: &str| {
+            (format!("this {what} has no kind"), format!("give one of the tables {known}"))
+        };
+        self.only(kinds, twice, none)
+    }
+
+    /// The one of these keys that is there; any other number of them is a problem, of
+    /// which `rule` says what is so: `a step asks for one thing`.
+    pub(crate) fn choice<T>(
+        &mut self,
+        what: &str,
+        rule: &str,
+        kinds: impl IntoIterator<Item = (&'static str, Option<T>)>,
+    ) -> Option<T> {
+        let twice = |one: &str, two: &str| {
+            (format!("{rule}, and this {what} has {one} and {two}"), format!("leave out {two}"))
+        };
+        let none = |known: &str| {
+            (format!("{rule}, and this {what} has none"), format!("give one of {known}"))
+        };
+        self.only(kinds, twice, none)
+    }
+
+    /// The one of these that is there; `twice` and `none` give message and help where there
+    /// is another number of them.
+    fn only<T>(
+        &mut self,
+        kinds: impl IntoIterator<Item = (&'static str, Option<T>)>,
+        twice: impl Fn(&str, &str) -> (String, String),
+        none: impl Fn(&str) -> (String, String),
+    ) -> Option<T> {
         let kinds: Vec<_> = kinds.into_iter().collect();
         self.one_of = kinds.iter().map(|(word, _)| *word).collect();
         let mut found: Vec<(&str, T)> =
@@ -178,16 +215,18 @@ impl<'a, 's> Table<'a, 's> {
         }
         match (&first, found.next()) {
             (Some((one, _)), Some((two, _))) => {
-                let message = format!("a {what} has one kind, and this one has {one} and {two}");
-                let help = Some(format!("put {two} into a [[{what}]] of its own"));
-                self.context.problem(Some(self.place_of(two)), message, help);
+                let (message, help) = twice(one, two);
+                self.context.problem(Some(self.place_of(two)), message, Some(help));
             }
+            // One that cannot be read has its own problem.
+            (None, _)
+                if self.context.losses() > self.losses
+                    && self.one_of.iter().any(|word| self.has(word)) => {}
             // A misspelt kind is an unknown key, which is reported as such.
             (None, _) if self.unknown().next().is_none() => {
                 self.context.lose();
-                let message = format!("this {what} has no kind");
-                let help = Some(format!("give one of the tables {}", self.one_of.join(", ")));
-                self.context.problem(Some(self.head()), message, help);
+                let (message, help) = none(&self.one_of.join(", "));
+                self.context.problem(Some(self.head()), message, Some(help));
             }
             _ => {}
         }

@@ -4,8 +4,17 @@
 use serde_json::{Map, Value as Json};
 
 /// Tables are listed in the order in which a file is usually written.
-const ORDER: [&str; 10] = [
-    "params", "system", "phase", "workload", "fault", "safety", "probe", "effects", "check",
+const ORDER: [&str; 11] = [
+    "params",
+    "system",
+    "phase",
+    "workload",
+    "fault",
+    "deployment",
+    "safety",
+    "probe",
+    "effects",
+    "check",
     "advice",
 ];
 
@@ -55,6 +64,7 @@ ratio = { of = "checkout.unsuccessful", to = "checkout.due", phases = ["load"], 
 - *Workloads* offer operations at a rate, each with an identity `run/workload/sequence`.
 - *Faults* break something at a time within a phase.
 - *Probes* sample series, named `PROBE.SERIES`. A workload gives series too, named `WORKLOAD.SERIES`, and every run has those of its host, named `host.SERIES`.
+- *Deployments* are updated, canaried and rolled back while the run goes on. Each gives series too, named `DEPLOYMENT.SERIES`, and so does its canary.
 - *Effects* say where it is read what the system did in the end.
 - *Checks* judge. Each has one kind, a table such as `bound` or `ratio`.
 - *Advice* says what to do about the system's size. No verdict goes by it.
@@ -411,6 +421,40 @@ shift_traffic = { url = "${target.weight}", to = "5%", until = "settle" }
 
 `GET` of that address answers with the new version's share in percent (`5`), `PUT` with such a number sets it and answers when it is in force, with the number or with nothing: a few lines in front of any balancer. With `--abort-on-fail` the run ends as soon as a check is certainly violated, the share is set back, and the program of `[safety] on_abort` is run, if there is one. At the end of each phase that canary checks judge, the report advises to promote, hold or roll back, with the reason, and a score of the checks that held: of errors, latency, traffic and saturation, and of all.
 
+## Deployments
+
+A deployment that is updated while a run goes on is neither load nor fault. It stands with its steps in a table of its own:
+
+```toml
+[[deployment]]
+name = "orders"
+at = { control = "${target.deployments}" }
+canary = "orders-canary"
+images = { stable = "orders:1", new = "orders:2" }
+roll_back_if = ["lag"]
+
+[[deployment.step]]
+name = "canary"
+phase = "rollout"
+weight = "1 of 4"
+within = "30s"
+
+[[deployment.step]]
+name = "to-new"
+phase = "rollout"
+at = "40s"
+set_image = "new"
+within = "60s"
+```
+
+Who orchestrates it stands in `at`: `control`, the API of a controller such as the lab's; `kubernetes`, a context and a namespace; or `commands`, programs of your own, which set images and nothing else. A step asks for exactly one thing. It waits until the step before it is done, unless it says `overlaps = true`; it is *confirmed* when the orchestrator has seen it, *done* when every pod is new and available and no old one is left, and *failed* when `within` is over, when the orchestrator gives it up (its progress deadline), or when it is refused. After a step that was not done the next ones are skipped, unless they overlap: let the `undo` of a rollout that may fail say so. A weight is a pair of counts, of which `0 of 4` takes the canary away.
+
+Before the first step what was there is written down, and whatever ends the run, it is set again: images, numbers of pods, and whether the deployment was paused. With `after = "keep"` it stays as the last step left it, if that was done. Nothing is set where somebody else has changed it meanwhile.
+
+When a check of `roll_back_if` is violated while the run goes on, the run says that it would roll back, and goes on. With `--act` the steps that are left are skipped, the image called `stable` and the numbers of pods from before are set, and the run goes on as well: that the rollback is done in time, and that the system recovers, is what is to be shown.
+
+A fault can wait for a step: `after = { deployment = "orders", step = "to-new", updated = 2 }` hits as soon as two pods are new. Without `updated` the step must be done.
+
 ## What does not exist yet
 
 A stream, its consumer group, a table, a queue, a topic or a collection that does not exist yet is empty: a working server says so. Of a group that does not exist yet every entry of its stream waits. Once it was there, its absence is no zero but a probe that cannot see. A check on something that never existed during the run is inconclusive and names it, as a name that is spelt wrong would hold everything. Of streams that are numbered, those that nothing was ever written to are only named among the warnings; so are Redis keys, which exist only while they have elements, and dead letters that are nowhere.
@@ -459,8 +503,11 @@ fn types(out: &mut String, schema: &Json) {
 fn series(out: &mut String) {
     out.push_str("\n## Series\n\n| of | series | unit | meaning |\n| --- | --- | --- | --- |\n");
     let probes = crate::plan::probe::KINDS.iter().map(|&(word, infos)| (word, infos));
-    let always =
-        [("workload", crate::series::WORKLOAD), (crate::series::HOST_NAME, crate::series::HOST)];
+    let always = [
+        ("workload", crate::series::WORKLOAD),
+        ("deployment", crate::series::DEPLOYMENT),
+        (crate::series::HOST_NAME, crate::series::HOST),
+    ];
     for (word, infos) in always.into_iter().chain(probes) {
         for info in infos {
             let unit = if info.counter { "counter" } else { info.unit.word() };

@@ -73,6 +73,22 @@ fn describe(plan: &Plan) -> String {
         (fault.name.clone(), format!("{}, {} into {}", fault.kind.word(), fault.at, fault.phase))
     });
     section("Faults", faults.collect());
+    for deployment in &plan.deployments {
+        let canary = deployment.canary.as_ref().map(|name| format!(", beside it {name}"));
+        let title = format!(
+            "Deployment {} ({}{})",
+            deployment.name,
+            deployment.at.words(),
+            canary.unwrap_or_default()
+        );
+        let steps = deployment.steps.iter().map(|step| {
+            let what = deployment.what(&step.change);
+            let overlaps = if step.overlaps { ", whatever became of the step before" } else { "" };
+            let when = format!("{} into {}, within {}", step.at, step.phase, step.within);
+            (step.name.clone(), format!("{what}, {when}{overlaps}"))
+        });
+        section(&title, steps.collect());
+    }
     let checks = plan.checks.iter().map(|check| {
         let warning = if check.severity == Severity::Warning { " (warns)" } else { "" };
         (check.name.clone(), format!("{}{warning}", check.title))

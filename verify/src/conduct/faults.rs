@@ -160,6 +160,7 @@ pub(super) fn start(
                 seed: plan.seed,
                 allowed: plan.safety.allowed.clone(),
                 acked: Some(acked),
+                steps: None,
                 watch: Arc::new(reporter),
             };
             Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })

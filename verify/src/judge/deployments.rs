@@ -75,6 +75,6 @@ fn failure(step: &DeploymentStep, free: f64, known: &DeploymentRecord) -> Option
     if late > LATE {
         return Some(format!("was asked for {} after its time", words::seconds(late)));
     }
-    let is_seen = step.confirmed.is_some() || step.done.is_some() || step.failed.is_some();
+    let is_seen = step.confirmed.is_some() || step.is_over();
     (!is_seen).then(|| "was asked for, and nobody saw that it was taken note of".to_owned())
 }

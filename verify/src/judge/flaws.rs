@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
+use scenarios::series::{DEPLOYMENT, HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use super::opinion::{Opinion, evidence};
@@ -143,6 +143,7 @@ impl Rule {
         let infos = match kind {
             Some(kind) => kind.series(),
             None if owner == HOST_NAME => HOST.to_vec(),
+            None if plan.has_deployment(owner) => DEPLOYMENT.to_vec(),
             None if plan.workloads.iter().any(|workload| workload.name == owner) => {
                 WORKLOAD.to_vec()
             }

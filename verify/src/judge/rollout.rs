@@ -6,7 +6,8 @@
 //! the step made were started again more often than is allowed. Restarts are counted where
 //! a step replaces all pods or those of the canary, because others had them before; every
 //! victim of a fault in `excused_by` that was injected meanwhile excuses one. A rollback
-//! that the run itself asked for is judged like a step. Inconclusive when a step was never
+//! that the run itself asked for is judged like a step; one that something else overtook
+//! is not, unless it is named. Inconclusive when a step was never
 //! asked for, because nobody answered, the run ended, or the deployment had been rolled
 //! back before; and when what was seen at the end of a step is not in the record, or the
 //! orchestrator tells no counts that pods could be judged by, which holds where only its
@@ -29,9 +30,20 @@ const SLACK: f64 = 0.5;
 /// What one step comes to.
 #[derive(Debug)]
 enum Outcome {
-    Done { took: f64 },
-    Broken { at: Option<f64>, why: String },
-    Unknown { why: String },
+    Done {
+        took: f64,
+    },
+    /// Something else set the same before it was done.
+    Superseded {
+        by: String,
+    },
+    Broken {
+        at: Option<f64>,
+        why: String,
+    },
+    Unknown {
+        why: String,
+    },
 }
 
 pub(super) fn judge(check: &Rollout, plan: &Plan, history: &History) -> Opinion {
@@ -80,6 +92,12 @@ impl Judged<'_> {
             let why = step.why.as_deref().unwrap_or("the run had ended before");
             return Outcome::Unknown { why: format!("it was never asked for: {why}") };
         };
+        if let Some(by) = &step.superseded_by {
+            return match self.check.steps.is_empty() {
+                true => Outcome::Superseded { by: by.clone() },
+                false => Outcome::Unknown { why: format!("{by} came before it was done") },
+            };
+        }
         if let Some(failed) = step.failed {
             if self.starved(asked, failed) > 0.0 {
                 return unknown("it failed while the host was starved");
@@ -287,13 +305,18 @@ fn state(look: &DeploymentLook) -> String {
 fn conclude(bound: &str, outcomes: &[(String, Outcome)]) -> Opinion {
     let mut told: Vec<Evidence> = Vec::new();
     let (mut broken, mut unknown, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut done, mut longest, mut since) = (0, 0.0_f64, None::<f64>);
+    let (mut done, mut superseded) = (0, 0_u64);
+    let (mut longest, mut since) = (0.0_f64, None::<f64>);
     for (name, outcome) in outcomes {
         let (seen, at) = match outcome {
             Outcome::Done { took } => {
                 done += 1;
                 longest = longest.max(*took);
                 (format!("done in {}", words::seconds(*took)), None)
+            }
+            Outcome::Superseded { by } => {
+                superseded += 1;
+                (format!("{by} came before it was done"), None)
             }
             Outcome::Broken { at, why } => {
                 since = since.or(*at);
@@ -308,7 +331,7 @@ fn conclude(bound: &str, outcomes: &[(String, Outcome)]) -> Opinion {
         };
         told.push(evidence(format!("step {name}"), seen, at));
     }
-    let of = words::plural(outcomes.len() as u64, "step");
+    let of = words::plural(outcomes.len() as u64 - superseded, "step");
     let measured = match done {
         0 => format!("0 of {of}"),
         _ => format!("{done} of {of}, the slowest in {}", words::seconds(longest)),

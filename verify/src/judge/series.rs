@@ -13,7 +13,7 @@ mod lifetimes;
 use std::collections::BTreeMap;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{HOST, HOST_NAME, WORKLOAD};
+use scenarios::series::{DEPLOYMENT, DEPLOYMENT_EVERY, HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
 use self::away::{Away, away, left};
@@ -77,10 +77,15 @@ impl<'a> Series<'a> {
         let infos = match planned {
             Some(probe) => probe.kind.series(),
             None if probe == HOST_NAME => HOST.to_vec(),
+            None if plan.has_deployment(probe) => DEPLOYMENT.to_vec(),
             None => WORKLOAD.to_vec(),
         };
         let info = infos.iter().find(|info| info.name == last);
-        let every = planned.map_or(1.0, |probe| probe.every.as_secs_f64());
+        let every = match planned {
+            Some(probe) => probe.every.as_secs_f64(),
+            None if plan.has_deployment(probe) => DEPLOYMENT_EVERY,
+            None => 1.0,
+        };
         let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
         let kind = planned.map(|probe| &probe.kind);
         let gap = usual_gap(samples, every, kind);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use scenarios::plan::effects::{KafkaTopic, OrderSource};
 use scenarios::plan::probe::{Kafka, Metric, Scraped};
-use scenarios::plan::{Ask, EffectsSource, Listing, Plan, ProbeKind, Transport};
+use scenarios::plan::{Ask, EffectsSource, Listing, Orchestrator, Plan, ProbeKind, Transport};
 use scenarios::template::Template;
 use services::{Address, AddressError, Service};
 
@@ -132,6 +132,12 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
             let (what, service) = (format!("{what}, order"), Service::Postgres);
             let wants = Wants::Query(&order.query);
             all.push(Look { what, service, address: &order.url, wants });
+        }
+    }
+    for deployment in &plan.deployments {
+        if let Orchestrator::Control(address) = &deployment.at {
+            let what = format!("deployment {}", deployment.name);
+            all.push(Look { what, service: Service::Http, address, wants: Wants::Nothing });
         }
     }
     for workload in &plan.workloads {

@@ -28,6 +28,10 @@ pub(super) fn missing(plan: &Plan) -> Vec<TargetError> {
             all.extend(programs.into_iter().map(|run| (what.clone(), run)));
         }
     }
+    for deployment in &plan.deployments {
+        let what = format!("deployment {}", deployment.name);
+        all.extend(deployment.at.programs().map(|run| (what.clone(), run)));
+    }
     all.extend(plan.safety.on_abort.iter().map(|run| ("on_abort".to_owned(), run)));
     let missing = all.into_iter().filter_map(|(what, run)| {
         let file = run.file().filter(|file| !program::is_there(file))?;

@@ -7,7 +7,7 @@ use crate::file::File;
 use crate::file::item::{Item, Out};
 use crate::nearest::nearest;
 use crate::read::{Context, nearest_help};
-use crate::series::{HOST, HOST_NAME, SeriesInfo, WORKLOAD};
+use crate::series::{DEPLOYMENT, HOST, HOST_NAME, SeriesInfo, WORKLOAD};
 use crate::units::Unit;
 
 /// A series that can be referred to, with what gives it.
@@ -111,6 +111,7 @@ impl Links {
             }
             if found.is_empty() {
                 self.check_moments(context, file, &out);
+                self.check_steps(context, file, &out);
                 return out;
             }
             out.extend(found);
@@ -186,6 +187,7 @@ impl Names {
         }
         names.enter(context, &file.workloads);
         names.enter(context, &file.faults);
+        names.enter(context, &file.deployments);
         names.enter(context, &file.probes);
         names.enter(context, &file.effects);
         names.enter(context, &file.checks);
@@ -234,6 +236,7 @@ impl Names {
                 found
             }
             Kind::Fault => self.find_item(context, "fault", "faults", link),
+            Kind::Deployment => self.find_item(context, "deployment", "deployments", link),
             Kind::Effects
             | Kind::Ordered
             | Kind::Tried
@@ -250,7 +253,9 @@ impl Names {
     /// The item that something is a part of by its name, where something of that is lost.
     fn flawed_owner(&self, name: &str) -> Option<Key> {
         let of = |kind: &str| (kind.to_owned(), prefix(name).to_owned());
-        [of("probe"), of("workload")].into_iter().find(|owner| self.flawed.contains(owner))
+        [of("probe"), of("workload"), of("deployment")]
+            .into_iter()
+            .find(|owner| self.flawed.contains(owner))
     }
 
     /// Whether an item was found of which nothing is lost.
@@ -338,8 +343,8 @@ impl Names {
             let live = known.filter(|name| !self.late_checks.contains_key(*name));
             let live: Vec<&str> = live.map(String::as_str).collect();
             let help = match live[..] {
-                [] => "no check of this file can stop a run".to_owned(),
-                _ => format!("checks that can stop a run: {}", live.join(", ")),
+                [] => "no check of this file says anything while the run goes on".to_owned(),
+                _ => format!("checks that do: {}", live.join(", ")),
             };
             context.problem(Some(link.name.span.clone()), message, Some(help));
         }
@@ -401,7 +406,11 @@ impl Names {
             return nearest_help(name, near, "series");
         }
         let prefixes: BTreeSet<&str> = all.iter().map(|other| self::prefix(other)).collect();
-        match nearest_help(prefix, prefixes, "series begin with the name of a probe or workload") {
+        match nearest_help(
+            prefix,
+            prefixes,
+            "series begin with the name of a probe, workload or deployment",
+        ) {
             Some(meant) if meant.starts_with("did you mean") => nearest_help(name, all, "series"),
             other => other,
         }
@@ -420,7 +429,10 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
     let workloads = file.workloads.iter().map(|item| (item.kind, &item.name, WORKLOAD.to_vec()));
     let probes = file.probes.iter().map(|item| (item.kind, &item.name, item.value.kind.series()));
     let mut prefixes = BTreeMap::new();
-    for (kind, name, infos) in workloads.chain(probes).filter(|(_, at, _)| !at.is_placeholder()) {
+    let deployments =
+        file.deployments.iter().map(|item| (item.kind, &item.name, DEPLOYMENT.to_vec()));
+    let all = workloads.chain(probes).chain(deployments);
+    for (kind, name, infos) in all.filter(|(_, at, _)| !at.is_placeholder()) {
         if name.value == HOST_NAME {
             let message =
                 format!("{HOST_NAME:?} is the name under which every run records its host");
@@ -431,7 +443,7 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
             && other != kind
         {
             let message =
-                format!("{:?} names a workload and a probe; their series would mix", name.value);
+                format!("{:?} names a {other} and a {kind}; their series would mix", name.value);
             context.problem(Some(name.span.clone()), message, None);
         }
         for info in infos {
@@ -446,6 +458,18 @@ fn series_of(context: &Context, file: &File) -> BTreeMap<String, Source> {
                 series
                     .insert(format!("{part}.{}", info.name), Source { info: info.clone(), owner });
             }
+        }
+    }
+    for item in file.deployments.iter().filter(|item| !item.name.is_placeholder()) {
+        let Some(canary) = &item.value.canary else { continue };
+        if let Some(other) = prefixes.get(canary) {
+            let message =
+                format!("{canary:?} names a {other} and a canary; their series would mix");
+            context.problem(Some(item.name.span.clone()), message, None);
+        }
+        for info in DEPLOYMENT {
+            let owner = (item.kind.to_owned(), item.name.value.clone());
+            series.insert(format!("{canary}.{}", info.name), Source { info: info.clone(), owner });
         }
     }
     for info in HOST {

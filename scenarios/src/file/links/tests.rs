@@ -34,6 +34,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Phase => "phase",
         Kind::Workload | Kind::Timed | Kind::Compared => "workload",
         Kind::Fault => "fault",
+        Kind::Deployment => "deployment",
         Kind::Effects
         | Kind::Ordered
         | Kind::Tried

@@ -92,6 +92,7 @@ fn breaking(plan: &Plan, journal: &std::path::Path, clock: Clock) -> Breaking {
         seed: plan.seed,
         allowed: Vec::new(),
         acked: None,
+        steps: None,
         watch: Arc::new(Silent),
     };
     Breaking::of(conduct(entries.collect(), &scene, setting))

@@ -10,6 +10,7 @@ use reports::record::{
 use scenarios::plan::check::{CheckKind, Rollout};
 use scenarios::plan::deployment::Step;
 use scenarios::plan::{Afterwards, Change, Deployment, Orchestrator};
+use scenarios::template::Template;
 use scenarios::units::Span;
 
 use super::scene::Scene;
@@ -58,6 +59,7 @@ fn done(name: &str, change: Change, due: f64) -> DeploymentStep {
         why: None,
         unasked: false,
         skipped: None,
+        superseded_by: None,
         at_end: None,
         canary_at_end: None,
     }
@@ -113,7 +115,7 @@ fn judged(record: DeploymentRecord, max_restarts: u64) -> (Verdict, Verdict, Str
     let images = images.map(|(name, image)| (name.to_owned(), image.to_owned()));
     scene.plan.deployments.push(Deployment {
         name: "worker".to_owned(),
-        at: Orchestrator::Control("http://127.0.0.1:1".to_owned()),
+        at: Orchestrator::Control(Template::new("http://127.0.0.1:1")),
         canary: Some("worker-canary".to_owned()),
         container: String::new(),
         images: BTreeMap::from(images),

@@ -1,0 +1,162 @@
+//! `[[deployment]]`: what is updated, canaried and rolled back while a run goes on.
+
+mod step;
+
+use std::collections::BTreeMap;
+
+use super::is_name;
+use super::links::{Kind, Links};
+use crate::plan::{Afterwards, Deployment, Orchestrator};
+use crate::read::{At, Table};
+use crate::template::Template;
+use crate::units::Span;
+use step::Ground;
+
+pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Deployment {
+    let at = table.table("at", "Who orchestrates it.", orchestrator);
+    let canary = canary(table, name);
+    let container = table.opt_at::<String>(
+        "container",
+        "The container whose image is set, where its pods have several.",
+    );
+    if let Some(container) = &container
+        && !matches!(at, Orchestrator::Kubernetes { .. })
+    {
+        let help = Some("leave it out, or give at.kubernetes".to_owned());
+        let message = "only pods of a cluster have containers";
+        table.context.problem(Some(container.span.clone()), message, help);
+    }
+    let images = images(table);
+    let after = table.or(
+        "after",
+        "What becomes of it when the run ends: \"restore\", as it was before the first step, or \"keep\", as the last step left it if that was done.",
+        Afterwards::Restore,
+    );
+    let roll_back_if = table.list_or_empty(
+        "roll_back_if",
+        "Checks that are judged while the run goes on: when one is violated, the run says that it would roll back, and with --act does so: the steps that are left are skipped, and the stable image and the numbers of pods from before are set.",
+    );
+    let roll_back_if = links.refer_weakly(table.context, Kind::LiveCheck, roll_back_if);
+    let roll_back_within = table.or(
+        "roll_back_within",
+        "How long a rollback may take, from when it is asked for to when it is done.",
+        Span::seconds(300),
+    );
+    let mut deployment = Deployment {
+        name: name.to_owned(),
+        at,
+        canary,
+        container: container.map(|at| at.value).unwrap_or_default(),
+        images,
+        after,
+        roll_back_if,
+        roll_back_within,
+        steps: Vec::new(),
+    };
+    let ground = Ground::of(&deployment, table.has("images"));
+    let steps = table.some_tables(
+        "step",
+        "What is done to it, in the order of time.",
+        "a deployment goes by its steps; write [[deployment.step]] below it",
+        |table| step::read(table, &ground, links),
+    );
+    step::check_names(table.context, &steps);
+    deployment.steps = steps.into_iter().map(|step| step.value).collect();
+    deployment
+}
+
+/// Who orchestrates it: exactly one of the three.
+fn orchestrator(table: &mut Table<'_, '_>) -> Orchestrator {
+    let control = table
+        .opt_at::<Template>(
+            "control",
+            "The API of a controller such as the lab's: \"${target.deployments}\".",
+        )
+        .map(|at| Orchestrator::Control(at.value));
+    // The address of a target that is not given is none, and what needs it is left out.
+    let is_absent = control.is_none() && table.has("control");
+    if is_absent {
+        table.nothing_of(&["control"], "the address of its controller is not given");
+    }
+    let control = control.or_else(|| is_absent.then(|| Orchestrator::Control(Template::default())));
+    let kubernetes = table.opt_table("kubernetes", "A cluster.", |table| {
+        let context = "The kubeconfig's context; empty for the current one, or the cluster around.";
+        Orchestrator::Kubernetes {
+            context: table.or("context", context, String::new()),
+            namespace: table.req("namespace", "The namespace."),
+        }
+    });
+    let commands = table.opt_table(
+        "commands",
+        "Programs of your own, which set images and nothing else.",
+        |table| Orchestrator::Commands {
+            set_image: table.req(
+                "set_image",
+                "Sets the image that the environment gives in IMAGE, for the deployment in DEPLOYMENT.",
+            ),
+            roll_back: table.opt(
+                "roll_back",
+                "Goes back to the image from before; without it set_image sets the stable one.",
+            ),
+            status: table.opt(
+                "status",
+                "Ends with 0 as soon as the rollout is done; without it, it is done when set_image has ended.",
+            ),
+        },
+    );
+    let kinds = [("control", control), ("kubernetes", kubernetes), ("commands", commands)];
+    let two = "a deployment has one orchestrator";
+    table.choice("at", two, kinds).unwrap_or(Orchestrator::Control(Template::default()))
+}
+
+/// The name of the deployment beside it.
+fn canary(table: &mut Table<'_, '_>, name: &str) -> Option<String> {
+    let canary = table.opt_at::<String>(
+        "canary",
+        "The name of the deployment beside it, which runs the new version for a share of the work.",
+    )?;
+    let wrong = if !is_name(&canary.value) {
+        Some((
+            format!("{:?} is no name", canary.value),
+            "use small letters, digits and hyphens, at most 64, and no hyphen first".to_owned(),
+        ))
+    } else if canary.value == name {
+        let message = "a deployment cannot be its own canary".to_owned();
+        Some((message, format!("a canary is a deployment of its own, such as \"{name}-canary\"")))
+    } else {
+        None
+    };
+    if let Some((message, help)) = wrong {
+        table.context.problem(Some(canary.span), message, Some(help));
+    }
+    Some(canary.value)
+}
+
+fn images(table: &mut Table<'_, '_>) -> BTreeMap<String, String> {
+    let images = table.values::<String>(
+        "images",
+        "Images by the names that steps call them: { stable = \"orders:1\", new = \"orders:2\" }. A rollback sets the one that is called stable, or what was there before if none is.",
+    );
+    for (name, reference) in &images {
+        let wrong = if !is_name(name) {
+            format!("{name:?} is no name of an image")
+        } else if reference.trim().is_empty() {
+            format!("the image {name:?} is empty")
+        } else {
+            continue;
+        };
+        let help = Some("write images = { new = \"NAME:TAG\" }".to_owned());
+        table.context.problem(Some(table.place_of("images")), wrong, help);
+    }
+    images
+}
+
+/// A list of names for people: `a, b`.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// A value whose place is that of the table it was read from.
+fn placed<T>(table: &Table<'_, '_>, key: &str, value: T) -> At<T> {
+    At { value, span: table.place_of(key) }
+}
