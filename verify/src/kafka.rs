@@ -45,7 +45,6 @@ pub(crate) struct Access {
 
 /// Until when an answer is waited for.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "nobody is asked"))]
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {

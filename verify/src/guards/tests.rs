@@ -35,6 +35,7 @@ promql = { url = "http://192.0.2.1", query = "up", counter = false, unit = "coun
 rabbitmq_queues = { management = "http://192.0.2.1:15672", vhost = "/", queues = ["q"] }
 mongodb = { url = "mongodb://192.0.2.1/db", collection = "c", ask = { count = { filter = "{}" } }, timeout = "1s", counter = false, unit = "count" }
 redis_keys = { url = "redis://192.0.2.1", keys = ["k"] }
+kafka = { brokers = "192.0.2.1:9092", topics = ["t"], groups = ["g"], isolation = "read_committed", uncommitted = "unknown", settings = {} }
 command = { run = "curl ${target.far}", timeout = "1s", series = {} }
 "#;
 
@@ -51,6 +52,7 @@ redis_stream = { url = "redis://192.0.2.1", stream = "s", field = "id" }
 redis_key = { url = "redis://192.0.2.1", key = "k", identity = "/id" }
 mongodb = { url = "mongodb://192.0.2.1/db", collection = "c", ask = { find = {} }, timeout = "1s", identity = "field:id" }
 amqp_queue = { url = "amqp://192.0.2.1", queue = "q", timeout = "1s", identity = "message_id" }
+kafka_topic = { brokers = "192.0.2.1:9092", topic = "t", isolation = "read_committed", timeout = "1s", settings = {}, identity = "/id" }
 ndjson = { file = "/var/far" }
 http = { url = "http://192.0.2.1" }
 command = { run = "curl ${target.far}", timeout = "1s", identity = "/id" }
