@@ -90,7 +90,8 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
-    let order = Order { run, plan, targets, again, secrets, doubts, keep: args.keep };
+    let order =
+        Order { run, plan, targets, again, secrets, doubts, keep: args.keep, act: args.act };
     let result = execute(&order, &folder, &progress);
     progress.finish();
     let interrupted = match result {
@@ -336,6 +337,9 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     }
     if args.abort_on_fail {
         words.push("--abort-on-fail".to_owned());
+    }
+    if args.act {
+        words.push("--act".to_owned());
     }
     words.extend(["--seed".to_owned(), plan.seed.to_string()]);
     let quote = |word: String| {
