@@ -290,6 +290,8 @@ fn probe(
             observer.event(Event::Warning { text });
         }
         let prober = Prober::new(probe, &standing.targets, processes, observer.clone())?;
+        let of_pods = probe.kind.role().is_some_and(|role| plan.runs_as_pods(role));
+        let prober = if of_pods { prober.of_pods() } else { prober };
         probes.spawn(prober.run(stopped.clone()));
     }
     probes.spawn(Prober::of_host(processes, observer.clone()).run(stopped.clone()));
