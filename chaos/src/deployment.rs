@@ -111,12 +111,12 @@ impl Port {
     /// asked.
     pub async fn guard(
         self,
-        before: &Look,
         journal: Arc<Journal>,
         _limits: Arc<Limits>,
         _lasts: Duration,
     ) -> Result<Guarded, FaultError> {
-        Ok(Guarded::new(self, before.clone(), journal))
+        let before = self.look().await?;
+        Ok(Guarded::new(self, before, journal))
     }
 
     fn not_yet(&self) -> FaultError {

@@ -209,6 +209,13 @@ impl Plan {
         self.deployments.iter().any(|deployment| deployment.names().any(|own| own == name))
     }
 
+    /// Whether the processes of a role of the lab are the pods of a deployment that the run
+    /// updates, so that they come and go: there a deployment is the role of its pods.
+    #[must_use]
+    pub fn runs_as_pods(&self, role: &str) -> bool {
+        self.place == Place::Lab && self.has_deployment(role)
+    }
+
     /// The phases as spans of time since the start of the first one.
     #[must_use]
     pub fn timeline(&self) -> Timeline {

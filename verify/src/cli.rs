@@ -96,6 +96,10 @@ pub struct RunArgs {
     /// stable version has all of the traffic again, and the scenario's on_abort is run
     #[arg(long)]
     pub abort_on_fail: bool,
+    /// Rolls a deployment back when a check of its roll_back_if is violated, and goes on; without
+    /// it the run only says that it would
+    #[arg(long)]
+    pub act: bool,
     /// The folder that gets the run's folder
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
     pub out: PathBuf,

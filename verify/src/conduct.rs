@@ -3,6 +3,8 @@
 //! Load, faults, probes and taps run side by side and tell the conductor what
 //! they see; the [`scribe`] alone writes it down. Nothing here judges.
 
+mod breaches;
+mod deployments;
 pub(crate) mod faults;
 mod load;
 pub(crate) mod roles;
@@ -65,6 +67,8 @@ pub struct Order {
     pub doubts: Vec<String>,
     /// Whether the lab's scratch folder is kept.
     pub keep: bool,
+    /// Whether a deployment is rolled back where that is advised.
+    pub act: bool,
 }
 
 /// Why a run could not be conducted.
@@ -194,8 +198,12 @@ async fn perform(
     let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
     let secrets = writer.secrets().clone();
-    let mut breaking = faults::start(plan, standing, folder, &secrets, &observer, acked)?;
+    let scene = faults::scene(plan, standing, folder, &secrets, &observer);
+    let deploying = deployments::start(plan, standing, &scene, &observer, order.act);
+    let waits = (acked, deploying.steps());
+    let mut breaking = faults::start(plan, standing, &scene, &observer, waits)?;
     let mut stops = Stops::start(plan, folder)?;
+    let mut breaches = deployments::breaches(plan, folder)?;
     let scribe = Scribe::new(writer, plan, timeline.end());
     let seconds = loads.seconds();
     let directing = async {
@@ -204,11 +212,14 @@ async fn perform(
             () = direct(plan, clock, &observer, &loads, progress, [cancel, &ending]) => {}
             () = count(plan, &loads, &counts) => {}
             () = stops.watch(&mut breaking, &observer, &ending) => {}
+            () = deploying.watch(&mut breaches) => {}
         }
         if ending.is_cancelled() {
             progress.step("a stop condition is met: taking back what was broken");
+            deploying.take_back("a stop condition was met");
         }
-        drop(stops);
+        drop((stops, breaches));
+        deploying.end("the run ended first", cancel);
         breaking.end("the run ended first", cancel);
         loads.stop(Duration::from_secs_f64(clock.now().max(0.0)));
         if ending.is_cancelled()
@@ -227,6 +238,7 @@ async fn perform(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         breaking.finish(cancel).await;
+        deploying.finish(cancel).await;
         progress.step("reading the effects until the system is quiet");
         let reports = tokio::task::spawn_blocking(move || loads.reports()).await;
         let reports = reports
@@ -278,6 +290,8 @@ fn probe(
             observer.event(Event::Warning { text });
         }
         let prober = Prober::new(probe, &standing.targets, processes, observer.clone())?;
+        let of_pods = probe.kind.role().is_some_and(|role| plan.runs_as_pods(role));
+        let prober = if of_pods { prober.of_pods() } else { prober };
         probes.spawn(prober.run(stopped.clone()));
     }
     probes.spawn(Prober::of_host(processes, observer.clone()).run(stopped.clone()));

@@ -22,8 +22,9 @@ mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chaos::deployment::Port;
 use futures_util::future::{join, join_all};
-use scenarios::plan::{Fault, Plan, ProbeKind, Route, Transport};
+use scenarios::plan::{Deployment, Fault, Orchestrator, Plan, ProbeKind, Route, Transport};
 use services::{Service, Trouble};
 
 use crate::targets::{TargetError, service_of};
@@ -100,9 +101,13 @@ pub async fn reach(
     });
     let looks = look::all(plan).into_iter().map(|look| seen(look, targets));
     let selectors = plan.faults.iter().map(|fault| selected(fault, targets));
-    let (troubles, (seen, (doubts, clusters))) = join(
+    let deployed = plan.deployments.iter().map(|deployment| deployed(plan, deployment, targets));
+    let (troubles, ((seen, deployed), (doubts, clusters))) = join(
         join_all(addresses),
-        join(join_all(looks), join(join_all(selectors), clusters::look(plan))),
+        join(
+            join(join_all(looks), join_all(deployed)),
+            join(join_all(selectors), clusters::look(plan)),
+        ),
     )
     .await;
     let mut troubles: Vec<TargetError> = troubles.into_iter().flatten().collect();
@@ -110,7 +115,8 @@ pub async fn reach(
     troubles.extend(programs::missing(plan));
     let mut warnings = Vec::new();
     let clusters = clusters.into_iter().map(|(what, found)| (what, false, found));
-    for (what, by_target, found) in seen.into_iter().flatten().chain(clusters) {
+    let deployed = deployed.into_iter().flatten();
+    for (what, by_target, found) in seen.into_iter().flatten().chain(deployed).chain(clusters) {
         match found {
             Found::Doubt(text) => warnings.push(format!("{what}: {text}")),
             // That an address does not answer, or refuses us, was told of it.
@@ -170,6 +176,30 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
             Some((look.what, by_target, Found::Doubt(doubt)))
         }
     }
+}
+
+/// Why a deployment cannot be looked at, if so. Programs of the user's own are not run.
+async fn deployed(
+    plan: &Plan,
+    deployment: &Deployment,
+    targets: &BTreeMap<String, String>,
+) -> Option<(String, bool, Found)> {
+    if matches!(deployment.at, Orchestrator::Commands { .. }) {
+        return None;
+    }
+    let filled = deployment.filled(targets).ok()?;
+    let http = chaos::http_client().ok()?;
+    let limits = chaos::Limits::default().within(Vec::new(), plan.safety.allowed.clone());
+    let looked = async { Port::new(&filled, &http, &limits).await?.look().await };
+    let what = format!("deployment {}", deployment.name);
+    let found = match tokio::time::timeout(LIMIT, looked).await {
+        Ok(Ok(_)) => return None,
+        // An address that does not answer is told of by itself.
+        Ok(Err(chaos::FaultError::Unreachable { .. })) => return None,
+        Ok(Err(error)) => Found::Unusable(error.to_string()),
+        Err(_) => Found::Doubt(format!("could not be looked at within {} s", LIMIT.as_secs())),
+    };
+    Some((what, true, found))
 }
 
 /// What is to be told of a fault that would hit nobody now.

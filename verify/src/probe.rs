@@ -178,6 +178,16 @@ impl Prober {
         Ok(Self { observer, every: probe.every.0, kind })
     }
 
+    /// The same for a role whose processes are the pods of a deployment that the run
+    /// updates.
+    #[must_use]
+    pub fn of_pods(mut self) -> Self {
+        if let Kind::Process(probe) = &mut self.kind {
+            probe.let_pass();
+        }
+        self
+    }
+
     /// The probe of the host, which every run has.
     #[must_use]
     pub fn of_host(processes: Option<&Processes>, observer: Observer) -> Self {

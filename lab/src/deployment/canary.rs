@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::controller::{Action, Deployment, MOST, Seen};
+use super::setting::{OfCanary, Setting};
 use super::spec::{Refusal, Request, Spec};
 use super::status::Status;
 
@@ -108,6 +109,37 @@ impl Track {
         Ok(self.weigh(pods, now)? || renewed)
     }
 
+    /// Sets everything that a setting names, or nothing; whether that changes anything.
+    ///
+    /// # Errors
+    /// [`Refusal::Changed`] if something newer was asked of either, and those of
+    /// [`Track::ask`] and [`Track::set_canary`].
+    pub fn set(&mut self, setting: &Setting, now: Duration) -> Result<bool, Refusal> {
+        let Setting { generation, image, replicas, paused, canary, .. } = setting;
+        let OfCanary { generation: of_canary, image: its_image, pods } =
+            canary.clone().unwrap_or_default();
+        for (own, seen) in [(&self.stable, *generation), (&self.canary, of_canary)] {
+            if seen.is_some_and(|seen| seen != own.generation()) {
+                let how = format!("is at generation {} now", own.generation());
+                return Err(Refusal::Changed { name: own.name().to_owned(), how });
+            }
+        }
+        let total = replicas.unwrap_or(self.total);
+        self.fits(pods.unwrap_or(self.weight), total)?;
+        let mut changed = std::mem::replace(&mut self.total, total) != total;
+        let images = [(&mut self.stable, image.as_ref()), (&mut self.canary, its_image.as_ref())];
+        for (own, image) in images {
+            if let Some(image) = image.cloned() {
+                changed |= own.ask(&Request::SetImage { image }, now)?;
+            }
+        }
+        if let Some(paused) = paused {
+            let request = if *paused { Request::Pause } else { Request::Resume };
+            changed |= self.stable.ask(&request, now)?;
+        }
+        Ok(self.weigh(pods.unwrap_or(self.weight), now)? || changed)
+    }
+
     fn weigh(&mut self, pods: u32, now: Duration) -> Result<bool, Refusal> {
         self.fits(pods, self.total)?;
         let before = std::mem::replace(&mut self.weight, pods);
@@ -161,7 +193,8 @@ impl Track {
 
     /// What both are now, the stable one first.
     pub fn status(&self, now: Duration) -> [Status; 2] {
-        [self.stable.status(now), self.canary.status(now)]
+        let (stable, canary) = (self.stable.status(now), self.canary.status(now));
+        [stable, canary].map(|status| Status { total: self.total, ..status })
     }
 }
 

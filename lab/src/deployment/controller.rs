@@ -124,6 +124,11 @@ impl Deployment {
         self.replicas
     }
 
+    /// Which version of what is asked for this is.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// What the pods are to run.
     pub fn image(&self) -> &str {
         &self.template.image
@@ -359,12 +364,14 @@ impl Deployment {
         });
         Status {
             name: self.spec.name.clone(),
+            uid: String::new(),
             generation: self.generation,
             observed_generation: self.observed,
             image: self.template.image.clone(),
             revision: self.sets.last().map_or(0, |set| set.revision),
             paused: self.paused,
             desired: self.replicas,
+            total: self.replicas,
             replicas,
             updated,
             ready,

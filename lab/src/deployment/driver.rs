@@ -18,7 +18,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use crate::deployment::Request;
+use crate::deployment::{Request, Setting};
 use crate::deployment::manifest::Workload;
 use crate::keeper::wire::{Command, Event};
 use crate::reference::diary::Diary;
@@ -57,6 +57,7 @@ enum News {
 enum Asked {
     Request(Request),
     Canary { pods: u32, image: Option<String> },
+    Set(Setting),
 }
 
 /// Runs deployments until the keeper ends; gives an exit code.

@@ -151,6 +151,14 @@ pub enum Refusal {
         /// The most.
         most: u32,
     },
+    /// It is another one than was meant, or something newer was asked of it.
+    #[error("{name} {how}")]
+    Changed {
+        /// The deployment.
+        name: String,
+        /// What is other than was meant.
+        how: String,
+    },
     /// A canary cannot have more pods than there are.
     #[error("the canary of {name} cannot have {asked} pods: there are {replicas} in all")]
     Weight {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// Its name.
     pub name: String,
+    /// What tells it from another one of its name, of another controller; empty where it
+    /// has no process.
+    #[serde(default)]
+    pub uid: String,
     /// Which version of what is asked for this is; it grows with every request.
     pub generation: u64,
     /// The version that the controller has seen.
@@ -19,6 +23,8 @@ pub struct Status {
     pub paused: bool,
     /// How many pods there are to be.
     pub desired: u32,
+    /// How many pods it and its canary are to have together.
+    pub total: u32,
     /// How many there are.
     pub replicas: u32,
     /// How many are of the present template.

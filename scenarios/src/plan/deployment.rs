@@ -69,11 +69,11 @@ pub enum Orchestrator {
 }
 
 impl Orchestrator {
-    /// What it is, in words: `the lab's controller`, `kubernetes staging/orders`.
+    /// What it is, in words: `a controller`, `kubernetes staging/orders`.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::Control(_) => "a controller such as the lab's".to_owned(),
+            Self::Control(_) => "a controller".to_owned(),
             Self::Kubernetes { context, namespace } if context.is_empty() => {
                 format!("kubernetes {namespace}")
             }

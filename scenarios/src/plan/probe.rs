@@ -205,6 +205,26 @@ impl ProbeKind {
     pub const WORDS: &'static [&'static str] = Self::VARIANTS;
 
     /// The role whose processes it looks at, if it looks at those of a role.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::Process { role } => Some(role),
+            Self::Logs { role, .. } => role.as_deref(),
+            Self::Rabbitmq { .. }
+            | Self::Pods { .. }
+            | Self::Health { .. }
+            | Self::RedisStreams { .. }
+            | Self::Sql { .. }
+            | Self::Prometheus { .. }
+            | Self::Promql { .. }
+            | Self::RabbitmqQueues { .. }
+            | Self::Mongodb { .. }
+            | Self::RedisKeys { .. }
+            | Self::Command { .. } => None,
+        }
+    }
+
+    /// The role whose processes it looks at, if it looks at those of a role.
     pub fn role_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Process { role } => Some(role),

@@ -33,3 +33,18 @@ fn killed_after_the_load() {
     let left = aftermath(&Moment::Event(r#""event":"workload-ended""#), "1s");
     assert!(left.recheck.is_some());
 }
+
+/// The lab ends with `verify`, and its controller and pods with it; the watchdog, which
+/// holds the undo, finds nobody to set anything at, and ends as well.
+#[test]
+fn killed_while_a_deployment_is_updated() {
+    let _machine = Machine::acquire().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rolling.toml");
+    std::fs::write(&file, crate::deployments::updated()).unwrap();
+    let moment = Moment::Event(r#""event":"deployment-changed""#);
+    let line = ["--scenario", file.to_str().unwrap()];
+    let left = kill(&moment, Profile::from_environment(), &line).unwrap();
+    assert!(!left.was_over, "the moment never came");
+    assert_eq!(left.recheck, Some(Verdict::Inconclusive));
+}

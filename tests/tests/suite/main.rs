@@ -7,6 +7,7 @@ mod broker;
 mod canary;
 mod cluster;
 mod commands;
+mod deployments;
 mod detection;
 mod external;
 mod ingest;

@@ -8,6 +8,7 @@ use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::targets::Given;
 use scenarios::{Plan, Selector, Settings};
+use serde_json::json;
 
 use super::source;
 use crate::cli::RunArgs;
@@ -90,7 +91,8 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
-    let order = Order { run, plan, targets, again, secrets, doubts, keep: args.keep };
+    let order =
+        Order { run, plan, targets, again, secrets, doubts, keep: args.keep, act: args.act };
     let result = execute(&order, &folder, &progress);
     progress.finish();
     let interrupted = match result {
@@ -143,8 +145,7 @@ fn dry_run(
     })
     .map_err(Failure::environment)??;
     let secrets = plan.secrets(&BTreeMap::new());
-    for preview in &previews {
-        let line = if args.json { preview.value().to_string() } else { preview.text() };
+    for line in timetable(plan, &previews, args.json) {
         super::print(format!("{}\n", secrets.hide(&line)).as_bytes())?;
     }
     if previews.is_empty() && !args.json {
@@ -152,6 +153,40 @@ fn dry_run(
     }
     let lands = previews.iter().all(Preview::lands);
     Ok(if lands { exit::HELD } else { exit::INCONCLUSIVE })
+}
+
+/// The faults and the steps of deployments, in the order of time; for programs or people.
+fn timetable(plan: &Plan, previews: &[Preview], as_json: bool) -> Vec<String> {
+    let faults = previews.iter().map(|preview| {
+        let value = preview.value();
+        let at = value["at"].as_f64().unwrap_or_default();
+        (at, if as_json { value.to_string() } else { preview.text() })
+    });
+    let timeline = plan.timeline();
+    let steps = plan.deployments.iter().flat_map(|deployment| {
+        deployment.steps.iter().map(|step| {
+            let begin = timeline.span(&step.phase).map_or_else(Default::default, |span| span.0);
+            let at = (begin + step.at.0).as_secs_f64();
+            let (name, what) = (&deployment.name, deployment.what(&step.change));
+            let line = if as_json {
+                let within = step.within.as_secs_f64();
+                json!({
+                    "state": "planned", "dry_run": true, "deployment": name, "step": step.name,
+                    "what": what, "at": at, "within": within, "overlaps": step.overlaps,
+                })
+                .to_string()
+            } else {
+                format!(
+                    "{at:8.3} s  {} (step of {name}) {what}\n            within    {}",
+                    step.name, step.within
+                )
+            };
+            (at, line)
+        })
+    });
+    let mut lines: Vec<(f64, String)> = faults.chain(steps).collect();
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Does something on a runtime of its own. Threads of it that still wait for
@@ -336,6 +371,9 @@ fn again(args: &RunArgs, pairs: &[String], plan: &Plan, secrets: &Secrets) -> St
     }
     if args.abort_on_fail {
         words.push("--abort-on-fail".to_owned());
+    }
+    if args.act {
+        words.push("--act".to_owned());
     }
     words.extend(["--seed".to_owned(), plan.seed.to_string()]);
     let quote = |word: String| {

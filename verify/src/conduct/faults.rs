@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chaos::conduct::{Acked, Conduct, Entry, Manner, Preview, Setting, Step, Watch, conduct};
+use chaos::conduct::{
+    Acked, Conduct, Entry, Manner, Preview, Setting, Step, Steps, Watch, conduct,
+};
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
 use reports::record::FaultRecord;
 use scenarios::Plan;
@@ -138,10 +140,9 @@ fn outside(what: &str) -> FaultError {
 pub(super) fn start(
     plan: &Plan,
     standing: &Standing,
-    folder: &Folder,
-    secrets: &Secrets,
+    scene: &Result<Scene, String>,
     observer: &Observer,
-    acked: Acked,
+    (acked, steps): (Acked, Steps),
 ) -> Result<Breaking, ConductError> {
     let timetable = chaos::expand(&plan.faults, &plan.timeline(), plan.seed)
         .map_err(|error| ConductError::Timetable(error.to_string()))?;
@@ -150,7 +151,7 @@ pub(super) fn start(
         observer.event(Event::FaultPlanned { fault: fault.clone() });
     }
     let reporter = Reporter { observer: observer.clone(), records: Mutex::new(records) };
-    match scene(plan, standing, folder, secrets, observer) {
+    match scene {
         Ok(scene) => {
             let entry = |planned| Entry::new(planned, &standing.targets);
             let entries = timetable.into_iter().map(entry).collect();
@@ -160,20 +161,22 @@ pub(super) fn start(
                 seed: plan.seed,
                 allowed: plan.safety.allowed.clone(),
                 acked: Some(acked),
-                steps: None,
+                steps: Some(steps),
                 watch: Arc::new(reporter),
             };
-            Ok(Breaking { running: Some(conduct(entries, &scene, setting)) })
+            Ok(Breaking { running: Some(conduct(entries, scene, setting)) })
         }
         Err(why) => {
-            let failed = Step::Failed { manner: Manner::NotLanded, why };
+            let failed = Step::Failed { manner: Manner::NotLanded, why: why.clone() };
             timetable.iter().for_each(|planned| reporter.see(planned, &failed));
             Ok(Breaking { running: None })
         }
     }
 }
 
-fn scene(
+/// Where the faults and the deployments of a plan are carried out, and what is written down
+/// of it.
+pub(super) fn scene(
     plan: &Plan,
     standing: &Standing,
     folder: &Folder,

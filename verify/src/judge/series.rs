@@ -102,7 +102,7 @@ impl<'a> Series<'a> {
             trouble: history.troubles.get(probe).map(String::as_str),
             flaw: flaw.map(|flaw| flaw.why.as_str()),
             ended: ended(kind, probe, history),
-            lifetimes: lifetimes(kind, last),
+            lifetimes: lifetimes(plan, kind, last),
             siblings: siblings(plan, planned),
             told: told(planned, last, history),
             away: away(plan, history, kind, gap, UNBROKEN * gap),

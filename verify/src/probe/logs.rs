@@ -1,7 +1,7 @@
 //! Log lines: those that contain one of the texts, or have the fields that are
 //! asked for, are counted, and the first ones kept as evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -35,13 +35,16 @@ impl Source {
         Self::Role(lab, role.to_owned())
     }
 
-    /// The files with the labels of their series.
-    fn files(&self) -> Vec<(String, PathBuf)> {
+    /// The files with the labels of their series. What a process wrote at its end is read
+    /// although the lab has forgotten it: `known` are those that were read before.
+    fn files<'a>(&self, known: impl Iterator<Item = &'a String>) -> Vec<(String, PathBuf)> {
         match self {
             Self::File(path) => vec![(path.display().to_string(), path.clone())],
             Self::Role(lab, role) => {
                 let processes = lab.processes().into_iter().filter(|p| p.role == *role);
-                processes.map(|p| (p.name.clone(), lab.log(&p.name))).collect()
+                let names: BTreeSet<String> =
+                    processes.map(|process| process.name).chain(known.cloned()).collect();
+                names.into_iter().map(|name| (name.clone(), lab.log(&name))).collect()
             }
         }
     }
@@ -128,7 +131,7 @@ impl Logs {
     }
 
     pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
-        let files = self.source.files();
+        let files = self.source.files(self.tails.keys());
         if files.is_empty() {
             return Err("there is no process whose log could be read".to_owned());
         }

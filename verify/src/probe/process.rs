@@ -3,6 +3,8 @@
 //! own, each one that is seen in the place of the one before is one, and one between
 //! two looks is not seen. How those ended nobody knows.
 //!
+//! Where a deployment of the plan runs the role, its processes are pods, which come and go.
+//!
 //! How busy a process is follows from two samples of the same one: at the first, and at the
 //! first after a restart, it is unknown.
 
@@ -72,6 +74,8 @@ pub(super) struct Process {
     role: String,
     /// How many there were at the first look: each is followed to the end.
     first: Option<usize>,
+    /// Whether they are the pods of a deployment, which come and go.
+    pass: bool,
     /// What each had used at the last look.
     used: BTreeMap<String, Used>,
 }
@@ -98,7 +102,14 @@ impl Used {
 
 impl Process {
     pub(super) fn new(processes: Processes, role: &str) -> Self {
-        Self { processes, role: role.to_owned(), first: None, used: BTreeMap::new() }
+        let (role, used) = (role.to_owned(), BTreeMap::new());
+        Self { processes, role, first: None, pass: false, used }
+    }
+
+    /// The processes are the pods of a deployment: more of them than at first are no
+    /// strangers, and one that ends is followed by another.
+    pub(super) fn let_pass(&mut self) {
+        self.pass = true;
     }
 
     pub(super) fn sample(&mut self, observer: &ProbeObserver) -> Result<(), String> {
@@ -108,6 +119,7 @@ impl Process {
             return Err(format!("no process plays the role {:?}", self.role));
         }
         let first = *self.first.get_or_insert(states.len());
+        let first = if self.pass { states.len() } else { first };
         for State { name, running, restarts, crashes } in states.iter().take(first) {
             observer.labelled(at, "restarts", name, *restarts as f64);
             if let Some(crashes) = crashes {
@@ -125,7 +137,7 @@ impl Process {
                 }
             }
         }
-        match states.len() - first {
+        match states.len().saturating_sub(first) {
             0 => Ok(()),
             more => Err(format!(
                 "{more} more processes play the role {:?} than when the run began, and are not watched",

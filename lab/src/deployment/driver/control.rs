@@ -66,7 +66,7 @@ struct Canary {
 
 impl Service for Control {
     const ROUTES: &'static str = "GET /health, GET /metrics, GET /deployments, GET /deployments/NAME, \
-        GET /deployments/NAME/metrics, POST /deployments/NAME/{rollout|set_image|pause|resume|undo|scale|canary}";
+        GET /deployments/NAME/metrics, POST /deployments/NAME/{rollout|set_image|pause|resume|undo|scale|canary|set}";
 
     fn routes() -> Router<Arc<Self>> {
         Router::new()
@@ -102,6 +102,7 @@ fn read(verb: &str, body: &[u8]) -> Option<Result<Asked, String>> {
             let canary = body_of(body).map(|Canary { pods, image }| Asked::Canary { pods, image });
             return Some(canary);
         }
+        "set" => return Some(body_of(body).map(Asked::Set)),
         _ => return None,
     };
     Some(asked.map(Asked::Request))
@@ -138,6 +139,9 @@ impl Control {
         }
         match replied.await {
             Ok(Ok(changed)) => this.told(&name, Some(changed)),
+            Ok(Err(refusal @ Refusal::Changed { .. })) => {
+                refuse(StatusCode::PRECONDITION_FAILED, &refusal.to_string())
+            }
             Ok(Err(refusal)) => refuse(StatusCode::CONFLICT, &refusal.to_string()),
             Err(_) => unknown(&name),
         }

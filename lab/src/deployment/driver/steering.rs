@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use machine::process::Pinned;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
@@ -32,6 +33,8 @@ pub(super) struct Steering {
     tell: watch::Sender<Vec<Status>>,
     began: Instant,
     lives: u64,
+    /// Tells this controller from every other one on this machine.
+    identity: String,
 }
 
 /// A deployment with what it takes to run its pods.
@@ -78,7 +81,9 @@ impl Steering {
         };
         let lines = workloads.into_iter().map(line).collect();
         let (pods, began) = (BTreeMap::new(), Instant::now());
-        Self { lines, pods, folder, inbox, tell, began, lives: 0 }
+        let pid = std::process::id();
+        let identity = Pinned::of(pid).map_or_else(|| pid.to_string(), |own| own.to_string());
+        Self { lines, pods, folder, inbox, tell, began, lives: 0, identity }
     }
 
     /// Keeps the deployments as they are to be until the keeper ends.
@@ -253,8 +258,14 @@ impl Steering {
     fn ask(&mut self, order: Order) -> Option<Reply> {
         let Order { name, asked, reply } = order;
         let now = self.now();
+        let uid = self.uid(&name);
         let line = self.lines.iter_mut().find(|line| line.track.is_named(&name))?;
         let answer = match &asked {
+            Asked::Set(setting) if setting.uid.as_ref().is_some_and(|meant| *meant != uid) => {
+                let how = format!("is another one than was meant, {uid}");
+                Err(Refusal::Changed { name: name.clone(), how })
+            }
+            Asked::Set(setting) => line.track.set(setting, now),
             Asked::Request(request) => line.track.ask(&name, request, now),
             Asked::Canary { pods, image } => line.track.set_canary(image.as_deref(), *pods, now),
         };
@@ -276,7 +287,12 @@ impl Steering {
         Ok(())
     }
 
+    fn uid(&self, name: &str) -> String {
+        format!("{name}/{}", self.identity)
+    }
+
     fn with_addresses(&self, mut status: Status) -> Status {
+        status.uid = self.uid(&status.name);
         for pod in &mut status.pods {
             let life = self.pods.get(&pod.name);
             pod.url = life.map(|life| format!("http://{}", life.port.address()));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chaos::conduct::{Entry, Setting, Step, conduct};
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
@@ -12,6 +13,8 @@ use scenarios::{Settings, plan};
 
 use super::*;
 use crate::clock::Clock;
+use crate::conduct::breaches::Watch;
+use crate::folder::follow::Follower;
 use crate::folder::write::Writer;
 use crate::history::Sample;
 use crate::observe::Observed;

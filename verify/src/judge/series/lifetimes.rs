@@ -19,8 +19,12 @@ pub(super) enum Lifetimes<'a> {
 }
 
 /// How long the labels of a series live, by what is probed.
-pub(super) fn lifetimes<'a>(kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
+pub(super) fn lifetimes<'a>(plan: &Plan, kind: Option<&'a ProbeKind>, last: &str) -> Lifetimes<'a> {
+    let is_of_pods = kind.and_then(role).is_some_and(|role| plan.runs_as_pods(role));
     match kind {
+        Some(ProbeKind::Process { .. }) if is_of_pods => Lifetimes::Passing,
+        // Their logs stay.
+        Some(ProbeKind::Logs { .. }) if is_of_pods => Lifetimes::Staying,
         Some(ProbeKind::RedisStreams { streams, .. })
             if !last.starts_with("total_") && !last.starts_with("max_") =>
         {
