@@ -220,6 +220,7 @@ impl ProbeKind {
             | Self::RabbitmqQueues { .. }
             | Self::Mongodb { .. }
             | Self::RedisKeys { .. }
+            | Self::Kafka(_)
             | Self::Command { .. } => None,
         }
     }
