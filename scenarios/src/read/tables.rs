@@ -11,6 +11,9 @@ use super::{At, Table, kind_of};
 use crate::field::Field;
 
 impl<'a, 's> Table<'a, 's> {
+    /// What stands in an array of tables, of which each has a kind.
+    const MANY: [&'static str; 4] = ["fault", "probe", "effects", "check"];
+
     /// A table inside this one that must be there.
     pub(crate) fn table<T>(
         &mut self,
@@ -178,12 +181,25 @@ impl<'a, 's> Table<'a, 's> {
         }
         match (&first, found.next()) {
             (Some((one, _)), Some((two, _))) => {
-                let message = format!("a {what} has one kind, and this one has {one} and {two}");
-                let help = Some(format!("put {two} into a [[{what}]] of its own"));
+                let (message, help) = match Self::MANY.contains(&what) {
+                    true => (
+                        format!("a {what} has one kind, and this one has {one} and {two}"),
+                        Some(format!("put {two} into a [[{what}]] of its own")),
+                    ),
+                    // The others stand alone in their table.
+                    false => (
+                        format!("the table {what} has one kind, and this one has {one} and {two}"),
+                        Some(format!("leave out {one} or {two}")),
+                    ),
+                };
                 self.context.problem(Some(self.place_of(two)), message, help);
             }
-            // A misspelt kind is an unknown key, which is reported as such.
-            (None, _) if self.unknown().next().is_none() => {
+            // A misspelt kind is an unknown key, which is reported as such, and one that
+            // is there and could not be read was reported, too.
+            (None, _)
+                if self.unknown().next().is_none()
+                    && !self.one_of.iter().any(|word| self.has(word)) =>
+            {
                 self.context.lose();
                 let message = format!("this {what} has no kind");
                 let help = Some(format!("give one of the tables {}", self.one_of.join(", ")));
