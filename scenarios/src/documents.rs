@@ -53,6 +53,14 @@ pub enum DocumentError {
         /// Its name.
         name: String,
     },
+    /// A text where a field is meant.
+    #[error("{stage} takes a field, which begins with a dollar: write \"${field}\"")]
+    NoField {
+        /// What takes it: `stage 2, $unwind,`.
+        stage: String,
+        /// What was given.
+        field: String,
+    },
     /// A value of another type that is not written as it must be.
     #[error("{name} is not written so; write {example}")]
     Value {
@@ -68,6 +76,8 @@ const WRITING: [&str; 2] = ["$out", "$merge"];
 /// The stages that give an order to what comes behind them: documents are sorted, or
 /// the elements of a list come one after the other.
 const ORDERING: [&str; 2] = ["$sort", "$unwind"];
+/// What adds up a field of each document of a group.
+const ADDING: [&str; 2] = ["$sum", "$avg"];
 /// The stages behind which there is no order.
 const MIXING: [&str; 9] = [
     "$group",
@@ -184,6 +194,32 @@ fn check(value: &Value) -> Result<(), DocumentError> {
     }
 }
 
+/// Sees that what a stage takes as a field is one, and no text that stands for itself.
+fn fields(number: usize, name: &str, value: &Value) -> Result<(), DocumentError> {
+    let taken = match name {
+        "$unwind" => value.as_str().or_else(|| value.get("path")?.as_str()),
+        "$sortByCount" => value.as_str(),
+        _ => None,
+    };
+    let no_field = |of: &str, field: &str| DocumentError::NoField {
+        stage: format!("stage {number}, {of},"),
+        field: field.to_owned(),
+    };
+    if let Some(field) = taken.filter(|field| !field.starts_with('$')) {
+        return Err(no_field(name, field));
+    }
+    let Some(groups) = value.as_object().filter(|_| name == "$group") else { return Ok(()) };
+    // The sum of a text is 0, and its average nothing.
+    for (operator, field) in groups.values().filter_map(Value::as_object).flatten() {
+        if let Some(field) = field.as_str().filter(|field| !field.starts_with('$'))
+            && ADDING.contains(&operator.as_str())
+        {
+            return Err(no_field(operator, field));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a text is the beginning of an instant: the server reads the rest.
 fn is_instant(text: &str) -> bool {
     let shape = "dddd-dd-ddTdd:dd";
@@ -220,6 +256,7 @@ impl FromStr for Pipeline {
             if WRITING.contains(&name.as_str()) {
                 return Err(DocumentError::Writes { number, name: name.clone() });
             }
+            fields(number, name, &stage[name])?;
         }
         Ok(Self(text.to_owned()))
     }
@@ -304,11 +341,27 @@ mod tests {
             (r#"[{"$match":{},"$limit":1}]"#, "stage 1 must be"),
             (r#"[{"$match":{}},{"$out":"other"}]"#, "stage 2 is $out, which writes"),
             (r#"[{"$merge":{"into":"other"}}]"#, "stage 1 is $merge, which writes"),
+            (
+                r#"[{"$match":{}},{"$unwind":"orders"}]"#,
+                "stage 2, $unwind, takes a field, which begins with a dollar: write \"$orders\"",
+            ),
+            (r#"[{"$unwind":{"path":"a.b"}}]"#, "write \"$a.b\""),
+            (r#"[{"$sortByCount":"user"}]"#, "stage 1, $sortByCount, takes a field"),
+            (
+                r#"[{"$group":{"_id":"$user","n":{"$sum":"amount"}}}]"#,
+                "stage 1, $sum, takes a field, which begins with a dollar: write \"$amount\"",
+            ),
         ] {
             let error = text.parse::<Pipeline>().unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");
         }
-        assert_eq!("[]".parse::<Pipeline>().unwrap(), Pipeline::default());
+        for text in [
+            "[]",
+            r#"[{"$unwind":{"path":"$a","preserveNullAndEmptyArrays":true}}]"#,
+            r#"[{"$group":{"_id":"all","n":{"$sum":1},"m":{"$sum":"$n"},"l":{"$push":"x"}}}]"#,
+        ] {
+            assert_eq!(text.parse::<Pipeline>().unwrap().as_str(), text);
+        }
     }
 
     #[test]

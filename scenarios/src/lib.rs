@@ -10,6 +10,7 @@ pub mod documents;
 mod field;
 pub mod file;
 pub mod locator;
+mod mistake;
 pub mod nearest;
 pub mod plan;
 pub mod pointer;
@@ -26,6 +27,7 @@ pub mod template;
 pub mod units;
 
 pub use file::{Settings, plan, plan_faults, plan_from_toml};
+pub use mistake::Mistake;
 pub use plan::Plan;
 pub use problem::{Problem, Problems};
 pub use selector::Selector;

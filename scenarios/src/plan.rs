@@ -51,6 +51,7 @@ pub use shape::Shape;
 pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
 
+use crate::mistake::Mistake;
 use crate::units::Span;
 
 /// The version of the plan's own format, raised when a reader of old plans
@@ -125,20 +126,34 @@ impl Plan {
     /// Takes in the JSON Schemas that the plan names; `read` gives the text of a file.
     ///
     /// # Errors
-    /// Every one that cannot be read, a line each.
+    /// Every one that cannot be read.
     pub fn read_schemas(
         &mut self,
         mut read: impl FnMut(&str) -> Result<String, String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Vec<Mistake>> {
         let mut wrong = Vec::new();
-        for schema in self.schemas_mut() {
+        let workloads = self
+            .workloads
+            .iter_mut()
+            .map(|workload| ("workload", workload.name.clone(), workload.schema.as_mut()));
+        let effects = self
+            .effects
+            .iter_mut()
+            .map(|effects| ("effects", effects.name.clone(), effects.schema.as_mut()));
+        for (kind, name, schema) in workloads.chain(effects) {
+            let Some(schema) = schema else { continue };
             match read(&schema.file) {
                 Ok(text) => schema.text = text,
-                Err(why) => wrong.push(format!("schema {}: {why}", schema.file)),
+                Err(why) => wrong.push(Mistake {
+                    kind,
+                    name,
+                    keys: vec!["schema"],
+                    why: format!("schema {}: {why}", schema.file),
+                    help: None,
+                }),
             }
         }
-        wrong.dedup();
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// The JSON Schemas of its workloads and its sources of effects.

@@ -42,11 +42,11 @@ pub(crate) struct Table<'a, 's> {
     known: Vec<Known>,
     /// The tables of which exactly one must be there.
     one_of: Vec<&'static str>,
-    /// How much could not be read before this table.
-    losses: usize,
     /// Problems of a key that is missing, with the key of the file that may be meant for it:
     /// where nobody asks for that, it is the mistake.
     meant: Vec<(String, Problem)>,
+    /// The keys that are there and could not be read, which was reported.
+    mistaken: BTreeSet<String>,
 }
 
 /// A value with its place, which later checks across tables point at.
@@ -73,16 +73,14 @@ impl<T> At<T> {
 
 impl<'a, 's> Table<'a, 's> {
     pub(crate) fn new(context: &'a Context, source: &'a DeTable<'s>, span: Range<usize>) -> Self {
-        let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
-        let losses = context.losses();
-        Self { context, source: Some(source), span, known, one_of, losses, meant }
+        Self { source: Some(source), span, ..Self::described(context) }
     }
 
     /// A table of which only the shape is asked.
     pub(crate) fn described(context: &'a Context) -> Self {
         let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
-        let losses = context.losses();
-        Self { context, source: None, span: 0..0, known, one_of, losses, meant }
+        let mistaken = BTreeSet::new();
+        Self { context, source: None, span: 0..0, known, one_of, meant, mistaken }
     }
 
     /// Whether this is a description, or goes on after a problem.
@@ -162,7 +160,9 @@ impl<'a, 's> Table<'a, 's> {
         if self.is_described() {
             return;
         }
-        if keys.iter().any(|key| self.has(key)) {
+        if keys.iter().any(|key| self.mistaken.contains(*key)) {
+            // What is wrong with it is the mistake.
+        } else if keys.iter().any(|key| self.has(key)) {
             self.context.unusable(why);
         } else {
             let message = format!("this table needs {}", keys.join(" or "));
@@ -219,6 +219,7 @@ impl<'a, 's> Table<'a, 's> {
         self.know(key, false, help, T::schema());
         let value = self.lookup(key)?;
         let absent = Cell::new(false);
+        let problems = self.context.problem_count();
         let read = self.context.forgiving(|| {
             if let DeValue::String(text) = value.get_ref()
                 && self.context.expand(text, &value.span(), T::KEEPS_TARGETS, &absent)?.is_empty()
@@ -230,6 +231,9 @@ impl<'a, 's> Table<'a, 's> {
             }
             self.scalar(value, &absent).filter(|_| !absent.get())
         });
+        if self.context.problem_count() > problems {
+            self.mistaken.insert(key.to_owned());
+        }
         Some(At { value: read?, span: value.span() })
     }
 

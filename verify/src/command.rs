@@ -18,7 +18,7 @@ use std::path::Path;
 use reports::Record;
 use reports::format::{Format, Options, render as draw};
 use scenarios::redact::Secrets;
-use scenarios::{Plan, Settings, suite};
+use scenarios::{Mistake, Plan, Problems, Settings, suite};
 
 use crate::exit::Failure;
 use crate::files;
@@ -57,15 +57,14 @@ fn pairs(set: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 /// Plans a scenario.
 fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
-    let mut plan = scenarios::plan(&source.file, &source.text, settings).map_err(|problems| {
-        let shown = problems.render(wants_color(&std::io::stderr()));
-        Failure::rendered(shown.trim_end().to_owned())
-    })?;
+    let planned = scenarios::plan(&source.file, &source.text, settings);
+    let mut plan = planned.map_err(|problems| rendered(&problems))?;
+    let of_file = |mistakes| mistaken(source, settings, mistakes);
     if let Some(shipped) = source.shipped {
         let read = |file: &str| {
             suite::file(shipped, file).map(str::to_owned).ok_or("it is not shipped".to_owned())
         };
-        plan.read_schemas(read).map_err(Failure::usage)?;
+        plan.read_schemas(read).map_err(of_file)?;
     }
     let folder = Path::new(&source.file).parent().unwrap_or(Path::new(""));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -73,9 +72,20 @@ fn plan(source: &Source, settings: &Settings) -> Result<Plan, Failure> {
     if source.shipped.is_none() {
         let name = plan.name.clone();
         let read = plan.read_schemas(|file| files::schema(Path::new(file), &name));
-        read.map_err(|why| Failure::usage(format!("{}: {why}", source.file)))?;
+        read.map_err(of_file)?;
     }
     Ok(plan)
+}
+
+/// Mistakes with the lines of the scenario that they are about.
+fn mistaken(source: &Source, settings: &Settings, mistakes: Vec<Mistake>) -> Failure {
+    rendered(&Problems::of(&source.file, &source.text, settings, mistakes))
+}
+
+/// Problems of a scenario, as standard error shows them.
+fn rendered(problems: &Problems) -> Failure {
+    let shown = problems.render(wants_color(&std::io::stderr()));
+    Failure::rendered(shown.trim_end().to_owned())
 }
 
 /// Plans a scenario to show it, without the secrets that are written out in it.

@@ -29,6 +29,7 @@ use crate::event::Event;
 use crate::folder::{Folder, FolderError, write::Writer};
 use crate::guards::GuardsError;
 use crate::observe::Observer;
+use crate::preflight::Warning;
 use crate::probe::{ProbeError, Prober, Processes};
 use crate::progress::Progress;
 use crate::setup::{SetupError, Standing};
@@ -131,9 +132,11 @@ pub async fn conduct(
         seconds: begun.elapsed().as_secs_f64(),
     };
     let told = writer.event(ready).and_then(|()| {
-        order.doubts.iter().chain(&standing.warnings).try_for_each(|text| {
-            progress.warning(text);
-            writer.event(Event::Warning { text: text.clone() })
+        let doubts = order.doubts.iter().cloned().map(Warning::from);
+        doubts.chain(standing.warnings.iter().cloned()).try_for_each(|warning| {
+            progress.warning(&warning.text);
+            let Warning { text, awaited_by } = warning;
+            writer.event(Event::Warning { text, awaited_by })
         })
     });
     let performed = match told {
@@ -287,7 +290,7 @@ fn probe(
     for probe in &plan.probes {
         if let ProbeKind::Rabbitmq { metrics: None, .. } = probe.kind {
             let text = STALE.replace("{probe}", &probe.name);
-            observer.event(Event::Warning { text });
+            observer.event(Event::Warning { text, awaited_by: Vec::new() });
         }
         let prober = Prober::new(probe, &standing.targets, processes, observer.clone())?;
         let of_pods = probe.kind.role().is_some_and(|role| plan.runs_as_pods(role));

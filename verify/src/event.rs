@@ -140,6 +140,10 @@ pub enum Event {
     Warning {
         /// The text.
         text: String,
+        /// Who looks at what it says is not there yet: where all of them saw it, there is
+        /// nothing to warn of any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        awaited_by: Vec<Reader>,
     },
     /// The program of `[safety] on_abort` was run, or should have been.
     AbortRan {
@@ -258,6 +262,16 @@ pub struct Written {
     pub samples: u64,
     /// Intervals of `latency.hlog`.
     pub latencies: u64,
+}
+
+/// Who looks at something that may not be there yet, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reader {
+    /// A probe.
+    Probe(String),
+    /// A source of effects.
+    Effects(String),
 }
 
 /// Whether a part of a source could be read.

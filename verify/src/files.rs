@@ -2,6 +2,7 @@
 //! that bodies and records have to follow.
 
 mod sample;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +13,7 @@ use loadgen::payload::Payload;
 use loadgen::{Arrival, Data, Schedule, Segment, Shape, Transport};
 use scenarios::plan::Workload;
 use scenarios::plan::data::Order;
-use scenarios::{Plan, suite};
+use scenarios::{Mistake, Plan, suite};
 
 use crate::conduct::windows;
 use crate::contract;
@@ -59,18 +60,25 @@ pub(crate) fn schema(path: &Path, scenario: &str) -> Result<String, String> {
 }
 
 /// Sees that the files of all workloads are there, have the columns that are
-/// asked for, and rows enough, that schemas are some, and that what is sent follows them.
+/// asked for, and rows enough, that schemas are some, that what is sent follows them, and
+/// that it has what values are to be made of.
 /// Gives what is probably not meant so.
 ///
 /// # Errors
-/// Everything that is wrong, a line each.
-pub(crate) fn check(plan: &Plan) -> Result<Vec<String>, String> {
+/// Everything that is wrong.
+pub(crate) fn check(plan: &Plan) -> Result<Vec<String>, Vec<Mistake>> {
     let (mut doubts, mut wrong) = (Vec::new(), Vec::new());
     for workload in &plan.workloads {
         let of = |why: String| format!("workload {}: {why}", workload.name);
         match examine(plan, workload) {
             Ok(found) => doubts.extend(found.into_iter().map(of)),
-            Err(why) => wrong.push(of(why)),
+            Err(Wrong { keys, why }) => wrong.push(Mistake {
+                kind: "workload",
+                name: workload.name.clone(),
+                keys,
+                why: of(why),
+                help: None,
+            }),
         }
     }
     for effects in &plan.effects {
@@ -80,41 +88,72 @@ pub(crate) fn check(plan: &Plan) -> Result<Vec<String>, String> {
                 let found = contract.iter().flat_map(|(_, doubts)| doubts.iter().cloned());
                 doubts.extend(found.map(of));
             }
-            Err(why) => wrong.push(of(why)),
+            Err(why) => wrong.push(Mistake {
+                kind: "effects",
+                name: effects.name.clone(),
+                keys: vec!["schema"],
+                why: of(why),
+                help: None,
+            }),
         }
     }
-    if wrong.is_empty() { Ok(doubts) } else { Err(wrong.join("\n")) }
+    // A workload that is wrong by itself has no bodies.
+    if wrong.is_empty() {
+        wrong.extend(values::mistakes(plan));
+    }
+    if wrong.is_empty() { Ok(doubts) } else { Err(wrong) }
 }
 
-fn examine(plan: &Plan, workload: &Workload) -> Result<Vec<String>, String> {
-    // What the addresses are is of no interest here.
-    let targets: BTreeMap<String, String> =
-        plan.system.targets.keys().map(|key| (key.clone(), "x".to_owned())).collect();
+/// What is wrong with a workload, and where it stands there.
+struct Wrong {
+    keys: Vec<&'static str>,
+    why: String,
+}
+
+impl Wrong {
+    fn at(keys: &[&'static str], why: impl ToString) -> Self {
+        Self { keys: keys.to_vec(), why: why.to_string() }
+    }
+}
+
+/// What the addresses are is of no interest here.
+fn any_targets(plan: &Plan) -> BTreeMap<String, String> {
+    plan.system.targets.keys().map(|key| (key.clone(), "x".to_owned())).collect()
+}
+
+fn examine(plan: &Plan, workload: &Workload) -> Result<Vec<String>, Wrong> {
+    let targets = any_targets(plan);
+    let word = workload.transport.word();
     let transport = Transport::from_plan(&workload.transport, &targets);
-    let transport = transport.map_err(|error| error.to_string())?;
+    let transport = transport.map_err(|error| Wrong::at(&[word], error))?;
     let shape = Shape::from_plan(workload, plan.seed);
-    let (transport, shape) =
-        filled(workload, transport, shape).map_err(|error| error.to_string())?;
+    let (transport, shape) = filled(workload, transport, shape).map_err(|error| {
+        let is_body = workload.body_file.as_deref().is_some_and(|file| error.shown == file);
+        Wrong::at(if is_body { &["body_file"] } else { &["data", "file"] }, error)
+    })?;
     for text in transport.texts() {
-        Payload::plain(text, &shape).map_err(|error| error.to_string())?;
+        Payload::plain(text, &shape).map_err(|error| Wrong::at(&[word], error))?;
     }
     let once = shape.data.as_ref().filter(|data| data.order() == Order::Once);
     if let Some(data) = once {
         let segments = windows(plan, workload).into_iter().map(Segment::from);
-        let schedule = Schedule::of(segments, Arrival::Uniform).map_err(|e| e.to_string())?;
+        let schedule = Schedule::of(segments, Arrival::Uniform);
+        let schedule = schedule.map_err(|error| Wrong::at(&["rate"], error))?;
         if schedule.total() > data.rows() {
-            return Err(format!(
+            let why = format!(
                 "{} has {} rows for {} operations, and each is to have one of its own; give more \
                  rows, or write order = \"in-turn\"",
                 data.shown(),
                 data.rows(),
                 schedule.total()
-            ));
+            );
+            return Err(Wrong::at(&["data", "file"], why));
         }
     }
     let mut doubts = Vec::new();
     if let Some(schema) = &workload.schema {
-        doubts = sample::follow(schema, workload, &transport, shape, &targets)?;
+        doubts = sample::follow(schema, workload, &transport, shape, &targets)
+            .map_err(|why| Wrong::at(&["schema"], why))?;
     }
     if workload.data.is_none() && workload.body_file.is_none() && workload.schema.is_none() {
         return Ok(doubts);
@@ -152,7 +191,7 @@ mod tests {
         };
         let mut plan = scenarios::plan("s", &source, &Settings::default()).unwrap();
         plan.anchor(folder.path());
-        check(&plan)
+        check(&plan).map_err(|wrong| wrong[0].why.clone())
     }
 
     const ITEM: &str = r#"{"type":"object","required":["clientMessageId"],"properties":{"content":{"maxLength":9}}}"#;
@@ -166,7 +205,7 @@ mod tests {
         let settings = Settings { set: set.into(), ..Settings::default() };
         let mut plan = scenarios::plan("s", &source, &settings).unwrap();
         plan.read_schemas(|_| Ok(schema.to_owned())).unwrap();
-        check(&plan)
+        check(&plan).map_err(|wrong| wrong[0].why.clone())
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub struct History {
     pub advised: Vec<RollBackAdvice>,
     /// Log lines that matched, by probe, in order; the first few thousand.
     pub lines: BTreeMap<String, Vec<Line>>,
-    /// Why a probe has no samples, or fewer than it should, by probe.
-    pub troubles: BTreeMap<String, String>,
+    /// Why a probe has no samples, or fewer than it should, by probe, in order of time.
+    pub troubles: BTreeMap<String, Vec<Trouble>>,
     /// Whether the run was ended before its time.
     pub interrupted: bool,
     /// The check that ended it before its time, if one did.
@@ -62,6 +62,15 @@ pub struct History {
     /// Stretches `[from, to)` of whole seconds in which operations that failed by
     /// time alone do not count, for the same reason.
     pub slow: Vec<(f64, f64)>,
+}
+
+/// Why a probe could not see, told when it began or when the reason changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trouble {
+    /// When, in seconds; `None` in the set-up.
+    pub at: Option<f64>,
+    /// Why.
+    pub why: String,
 }
 
 /// A process that started or ended.

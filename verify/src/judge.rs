@@ -53,6 +53,7 @@ mod schema;
 mod series;
 mod so_far;
 mod speed;
+mod standstill;
 mod starvation;
 mod steps;
 mod summary;

@@ -27,6 +27,7 @@ use futures_util::future::{join, join_all};
 use scenarios::plan::{Deployment, Fault, Orchestrator, Plan, ProbeKind, Route, Transport};
 use services::{Service, Trouble};
 
+use crate::event::Reader;
 use crate::targets::{TargetError, service_of};
 use look::{Look, Wants};
 
@@ -38,11 +39,28 @@ const LIMIT: Duration = Duration::from_secs(4);
 /// How many names are told where one is missing.
 const NAMED: usize = 5;
 
+/// Something that the reader of the report should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The text.
+    pub text: String,
+    /// Who looks at what it says is not there yet.
+    pub awaited_by: Vec<Reader>,
+}
+
+impl From<String> for Warning {
+    fn from(text: String) -> Self {
+        Self { text, awaited_by: Vec::new() }
+    }
+}
+
 /// What a look has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Found {
     /// There is something to tell; the run can go on.
     Doubt(String),
+    /// It is not there, and may come to be.
+    Absent(String),
     /// It cannot be used.
     Wrong(Trouble),
     /// It cannot be used, in words.
@@ -88,7 +106,7 @@ pub fn programs(plan: &Plan) -> Result<(), TargetError> {
 pub async fn reach(
     plan: &Plan,
     targets: &BTreeMap<String, String>,
-) -> Result<Vec<String>, TargetError> {
+) -> Result<Vec<Warning>, TargetError> {
     let management = management_keys(plan);
     let led = led_by_other_ways(plan);
     let addresses = targets.iter().filter(|(key, _)| !led.contains(*key)).map(|(key, text)| {
@@ -113,12 +131,15 @@ pub async fn reach(
     let mut troubles: Vec<TargetError> = troubles.into_iter().flatten().collect();
     let are_reached = troubles.is_empty();
     troubles.extend(programs::missing(plan));
-    let mut warnings = Vec::new();
-    let clusters = clusters.into_iter().map(|(what, found)| (what, false, found));
+    let mut told = Told::default();
+    let by_none = |(what, found)| Seen { what, reader: None, by_target: false, found };
+    let clusters = clusters.into_iter().map(by_none);
     let deployed = deployed.into_iter().flatten();
-    for (what, by_target, found) in seen.into_iter().flatten().chain(deployed).chain(clusters) {
+    let all = seen.into_iter().flatten().chain(deployed).chain(clusters);
+    for Seen { what, reader, by_target, found } in all {
         match found {
-            Found::Doubt(text) => warnings.push(format!("{what}: {text}")),
+            Found::Doubt(text) => told.add(what, None, text),
+            Found::Absent(text) => told.add(what, reader, text),
             // That an address does not answer, or refuses us, was told of it.
             Found::Wrong(Trouble::Unreachable { .. } | Trouble::Credentials { .. })
                 if by_target && !are_reached => {}
@@ -128,11 +149,47 @@ pub async fn reach(
             Found::Unusable(why) => troubles.push(TargetError::Unusable { what, why }),
         }
     }
-    warnings.extend(doubts.into_iter().flatten());
-    // Of several endpoints each lacks the same.
-    let mut known = BTreeSet::new();
-    warnings.retain(|warning| known.insert(warning.clone()));
+    let mut warnings = told.warnings();
+    warnings.extend(doubts.into_iter().flatten().map(Warning::from));
     TargetError::all(troubles).map_or(Ok(warnings), Err)
+}
+
+/// What is to be told: of the same thing once, whoever looks at it.
+#[derive(Default)]
+struct Told(Vec<(Vec<String>, Warning)>);
+
+impl Told {
+    fn add(&mut self, what: String, reader: Option<Reader>, text: String) {
+        let index = self.0.iter().position(|(_, known)| known.text == text);
+        let index = index.unwrap_or_else(|| {
+            self.0.push((Vec::new(), text.into()));
+            self.0.len() - 1
+        });
+        let (whats, warning) = &mut self.0[index];
+        // Of several endpoints each lacks the same.
+        if !whats.contains(&what) {
+            whats.push(what);
+        }
+        warning.awaited_by.extend(reader);
+    }
+
+    fn warnings(self) -> Vec<Warning> {
+        let whole = |(whats, warning): (Vec<String>, Warning)| Warning {
+            text: format!("{}: {}", whats.join(", "), warning.text),
+            ..warning
+        };
+        self.0.into_iter().map(whole).collect()
+    }
+}
+
+/// What a look has found.
+struct Seen {
+    /// Who looked: `probe lag`.
+    what: String,
+    reader: Option<Reader>,
+    /// Whether its address is that of a target.
+    by_target: bool,
+    found: Found,
 }
 
 async fn answers(service: Service, text: &str) -> Result<(), Trouble> {
@@ -142,9 +199,8 @@ async fn answers(service: Service, text: &str) -> Result<(), Trouble> {
     tokio::time::timeout(LIMIT, look).await.map_err(late)?
 }
 
-/// What a look has found, if anything: at what, and whether its address is that of
-/// a target.
-async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(String, bool, Found)> {
+/// What a look has found, if anything.
+async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<Seen> {
     let text = look.address.fill(targets).ok()?;
     let by_target = !look.address.targets().is_empty();
     let looked = async {
@@ -169,13 +225,11 @@ async fn seen(look: Look<'_>, targets: &BTreeMap<String, String>) -> Option<(Str
             Wants::Metrics(metrics) => metrics::look(&text, metrics).await,
         }
     };
-    match tokio::time::timeout(LIMIT, looked).await {
-        Ok(found) => Some((look.what, by_target, found.err()?)),
-        Err(_) => {
-            let doubt = format!("could not be looked at within {} s", LIMIT.as_secs());
-            Some((look.what, by_target, Found::Doubt(doubt)))
-        }
-    }
+    let found = match tokio::time::timeout(LIMIT, looked).await {
+        Ok(found) => found.err()?,
+        Err(_) => Found::Doubt(format!("could not be looked at within {} s", LIMIT.as_secs())),
+    };
+    Some(Seen { what: look.what, reader: look.reader, by_target, found })
 }
 
 /// Why a deployment cannot be looked at, if so. Programs of the user's own are not run.
@@ -183,7 +237,7 @@ async fn deployed(
     plan: &Plan,
     deployment: &Deployment,
     targets: &BTreeMap<String, String>,
-) -> Option<(String, bool, Found)> {
+) -> Option<Seen> {
     if matches!(deployment.at, Orchestrator::Commands { .. }) {
         return None;
     }
@@ -199,7 +253,7 @@ async fn deployed(
         Ok(Err(error)) => Found::Unusable(error.to_string()),
         Err(_) => Found::Doubt(format!("could not be looked at within {} s", LIMIT.as_secs())),
     };
-    Some((what, true, found))
+    Some(Seen { what, reader: None, by_target: true, found })
 }
 
 /// What is to be told of a fault that would hit nobody now.

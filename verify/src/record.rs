@@ -15,6 +15,7 @@ use scenarios::plan::{Place, Plan, ProbeKind};
 use scenarios::series::{DEPLOYMENT, HOST, HOST_NAME, WORKLOAD};
 use scenarios::units::Unit;
 
+use crate::event::Reader;
 use crate::folder::Folder;
 use crate::folder::read::Told;
 use crate::history::{History, Sample, WorkloadHistory};
@@ -78,19 +79,9 @@ fn run(folder: &Folder, told: &Told) -> Run {
 /// What was said during the run, and what never was there in it.
 fn warnings(told: &Told) -> Vec<String> {
     let mut warnings = told.facts.warnings.clone();
-    for ((owner, thing), what) in &told.history.never_there {
-        let is_key =
-            told.plan.probes.iter().any(|probe| {
-                probe.name == *owner && matches!(probe.kind, ProbeKind::RedisKeys { .. })
-            });
-        warnings.push(if is_key {
-            format!("{what}, which probe {owner} looks at, was never seen to have an element.")
-        } else if thing.is_empty() {
-            format!("Probe {owner}: {what} never existed during the run.")
-        } else {
-            format!("{what}, which probe {owner} looks at, never existed during the run.")
-        });
-    }
+    let has_come = |readers: &[Reader]| readers.iter().all(|reader| saw(reader, &told.history));
+    warnings.retain(|text| !told.facts.awaited.get(text).is_some_and(|by| has_come(by)));
+    warnings.extend(never_there(told));
     if !told.facts.has_ended && told.facts.record >= 3 {
         let text = "The run did not come to its end, so nothing says whether samples.csv is as it was written.";
         warnings.push(text.to_owned());
@@ -108,6 +99,42 @@ fn warnings(told: &Told) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// What never was there, each once, whoever looks at it.
+fn never_there(told: &Told) -> impl Iterator<Item = String> {
+    let mut all: BTreeMap<(&str, bool, &str), Vec<&str>> = BTreeMap::new();
+    for ((owner, _), what) in &told.history.never_there {
+        let probe = told.plan.probes.iter().find(|probe| probe.name == *owner);
+        let kind = probe.map(|probe| &probe.kind);
+        let is_key = matches!(kind, Some(ProbeKind::RedisKeys { .. }));
+        // Each query has a table of its own.
+        let apart = if matches!(kind, Some(ProbeKind::Sql { .. })) { owner } else { "" };
+        all.entry((what, is_key, apart)).or_default().push(owner);
+    }
+    all.into_iter().map(|((what, is_key, _), owners)| {
+        let (probes, look) =
+            if owners.len() == 1 { ("probe", "looks") } else { ("probes", "look") };
+        let never = match is_key {
+            true => "was never seen to have an element",
+            false => "never existed during the run",
+        };
+        format!("{what}, which {probes} {} {look} at, {never}.", owners.join(", "))
+    })
+}
+
+/// Whether what somebody looks at was there in the end.
+fn saw(reader: &Reader, history: &History) -> bool {
+    match reader {
+        Reader::Probe(name) => {
+            let begin = format!("{name}.");
+            !history.never_there.keys().any(|(owner, _)| owner == name)
+                && history.samples.keys().any(|series| series.starts_with(&begin))
+        }
+        Reader::Effects(name) => {
+            matches!(history.effects.get(name), Some(Ok(seen)) if seen.absent.is_empty())
+        }
+    }
 }
 
 /// How the host fared over the phases, where that was recorded.
@@ -366,3 +393,6 @@ mod tests {
         assert!(thinned.is_sorted_by(|a, b| a.0 <= b.0));
     }
 }
+
+#[cfg(test)]
+mod warned;

@@ -13,7 +13,7 @@ use scenarios::plan::Fault;
 
 use crate::conduct::roles;
 use crate::guards::{self, GuardsError};
-use crate::preflight;
+use crate::preflight::{self, Warning};
 use crate::probe::Processes;
 use crate::signal::Cancel;
 use crate::targets::TargetError;
@@ -124,7 +124,7 @@ pub struct Standing {
     /// What the brokers are.
     pub brokers: Vec<String>,
     /// What may be missing there, for people.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Holds the lab's ports until the end.
     running: Option<Running>,
 }
@@ -240,9 +240,10 @@ impl Standing {
 }
 
 /// What is to be known of the faults before they happen.
-fn doubts(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<String> {
+fn doubts(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Warning> {
     let doubt = |fault: &Fault| {
-        Some(format!("fault {}: {}", fault.name, chaos::doubt(&fault.kind, targets)?))
+        let text = format!("fault {}: {}", fault.name, chaos::doubt(&fault.kind, targets)?);
+        Some(Warning::from(text))
     };
     plan.faults.iter().filter_map(doubt).collect()
 }

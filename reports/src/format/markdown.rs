@@ -53,6 +53,9 @@ fn head(out: &mut String, record: &Record) -> Result {
     for advice in text::advised(record) {
         writeln!(out, "\n> Advice: {}", inline(&advice))?;
     }
+    if let Some(rest) = text::not_advised(record) {
+        writeln!(out, "\n> Advice: {}", inline(&rest))?;
+    }
     for warning in &record.warnings {
         writeln!(out, "\n> Note: {}", inline(warning))?;
     }

@@ -43,6 +43,10 @@ fn head(page: &mut Page, record: &Record) {
         page.blank();
         page.hanging("", "Advice:", Style::new().bold(), 8, &advice);
     }
+    if let Some(rest) = text::not_advised(record) {
+        page.blank();
+        page.hanging("", "Advice:", Style::new().bold(), 8, &rest);
+    }
 }
 
 /// The colour of a standing; its word is always written beside it.

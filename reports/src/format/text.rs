@@ -305,6 +305,19 @@ pub(super) fn advised(record: &Record) -> impl Iterator<Item = String> {
     given.map(|advice| format!("{}: {} ({})", advice.name, advice.say, advice.because()))
 }
 
+/// `scale-up, scale-down not given; add-consumers unknown`, of what is not advised;
+/// nothing where all is.
+pub(super) fn not_advised(record: &Record) -> Option<String> {
+    let of = |state: AdviceState| {
+        let names = record.advised.iter().filter(|advice| advice.state == state);
+        let names: Vec<&str> = names.map(|advice| advice.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{} {}", names.join(", "), state.words()))
+    };
+    let parts = [AdviceState::NotGiven, AdviceState::Unknown].into_iter().filter_map(of);
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
 /// `hold · score 92: errors 100, latency 75 · …`.
 pub(super) fn step(step: &StepRecord) -> String {
     format!("{} · {} · {}", step.advice.words(), step.scores(), step.why)

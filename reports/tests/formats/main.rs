@@ -83,7 +83,9 @@ fn advice_is_said_where_it_is_given() {
     for format in [Format::Terminal, Format::Markdown] {
         let text = text(&record, format);
         assert!(text.contains("follow scale-up") && text.contains("median 1,200"), "{text}");
-        assert!(!text.contains("scale-down") && !text.contains("follow move"), "{text}");
+        // What is not advised is named, in a line.
+        assert!(text.contains("Advice: scale-down not given; move unknown"), "{text}");
+        assert!(!text.contains("follow scale-down") && !text.contains("follow move"), "{text}");
     }
     let page = text(&record, Format::Html);
     for told in ["follow scale-down", "not given", "follow move", "unknown", "no samples of x"] {

@@ -93,6 +93,15 @@ impl Limit {
         }
     }
 
+    /// What a figure nearest to it is of all of them, in words.
+    #[must_use]
+    pub const fn least_word(self) -> &'static str {
+        match self {
+            Self::Above(_) => "at least",
+            Self::Below(_) => "at most",
+        }
+    }
+
     /// `above` or `below`.
     #[must_use]
     pub const fn word(self) -> &'static str {

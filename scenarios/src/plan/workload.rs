@@ -198,6 +198,18 @@ pub enum Transport {
 impl Transport {
     /// The words of all kinds.
     pub const WORDS: &'static [&'static str] = Self::VARIANTS;
+
+    /// Its key in the file.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Amqp(_) => "amqp",
+            Self::Redis(_) => "redis",
+            Self::Kafka(_) => "kafka",
+            Self::Command(_) => "command",
+        }
+    }
 }
 
 /// HTTP requests. The body is a payload template: `@{id}`, `@{seq}`, `@{run}`

@@ -100,14 +100,14 @@ impl Context {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// How many problems were taken down.
+    pub(super) fn problem_count(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
     /// Says that something of the file could not be read, whatever it would have meant.
     pub(super) fn lose(&self) {
         self.lost.set(self.lost.get() + 1);
-    }
-
-    /// How often that was so.
-    pub(super) fn losses(&self) -> usize {
-        self.lost.get()
     }
 
     /// Reads a table of an array and takes down whether something of it is lost.

@@ -11,6 +11,9 @@ use super::{At, Table, kind_of};
 use crate::field::Field;
 
 impl<'a, 's> Table<'a, 's> {
+    /// What stands in an array of tables, of which each has a kind.
+    const MANY: [&'static str; 4] = ["fault", "probe", "effects", "check"];
+
     /// A table inside this one that must be there.
     pub(crate) fn table<T>(
         &mut self,
@@ -166,11 +169,16 @@ impl<'a, 's> Table<'a, 's> {
         what: &str,
         kinds: impl IntoIterator<Item = (&'static str, Option<T>)>,
     ) -> Option<T> {
-        let twice = |one: &str, two: &str| {
-            (
+        let twice = |one: &str, two: &str| match Self::MANY.contains(&what) {
+            true => (
                 format!("a {what} has one kind, and this one has {one} and {two}"),
                 format!("put {two} into a [[{what}]] of its own"),
-            )
+            ),
+            // The others stand alone in their table.
+            false => (
+                format!("the table {what} has one kind, and this one has {one} and {two}"),
+                format!("leave out {one} or {two}"),
+            ),
         };
         let none = |known: &str| {
             (format!("this {what} has no kind"), format!("give one of the tables {known}"))
@@ -218,12 +226,12 @@ impl<'a, 's> Table<'a, 's> {
                 let (message, help) = twice(one, two);
                 self.context.problem(Some(self.place_of(two)), message, Some(help));
             }
-            // One that cannot be read has its own problem.
+            // A misspelt kind is an unknown key, which is reported as such, and one that
+            // is there and could not be read was reported, too.
             (None, _)
-                if self.context.losses() > self.losses
-                    && self.one_of.iter().any(|word| self.has(word)) => {}
-            // A misspelt kind is an unknown key, which is reported as such.
-            (None, _) if self.unknown().next().is_none() => {
+                if self.unknown().next().is_none()
+                    && !self.one_of.iter().any(|word| self.has(word)) =>
+            {
                 self.context.lose();
                 let (message, help) = none(&self.one_of.join(", "));
                 self.context.problem(Some(self.head()), message, Some(help));

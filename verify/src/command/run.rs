@@ -69,7 +69,8 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     };
     preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
         .map_err(Failure::usage)?;
-    let doubts = files::check(&plan).map_err(Failure::usage)?;
+    let doubts = files::check(&plan);
+    let doubts = doubts.map_err(|mistakes| super::mistaken(&source, &settings, mistakes))?;
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;

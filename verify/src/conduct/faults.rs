@@ -187,11 +187,11 @@ pub(super) fn scene(
     let journal = Journal::open(folder.journal(), &run).map_err(|error| error.to_string());
     let journal = journal.map(|journal| journal.hiding(secrets.clone()));
     if let Err(error) = &journal {
-        observer.event(Event::Warning { text: error.clone() });
+        observer.event(Event::Warning { text: error.clone(), awaited_by: Vec::new() });
     }
     let waits = observer.clone();
     let limits = limits(plan).undo_within(UNDO_WITHIN).telling(move |text| {
-        waits.event(Event::Warning { text: text.to_owned() });
+        waits.event(Event::Warning { text: text.to_owned(), awaited_by: Vec::new() });
     });
     scene_of(standing, journal?, limits)
 }

@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use loadgen::{Fate, IdentityRef, Ledger};
 use scenarios::locator::Record;
 use scenarios::plan::effects::Aggregate;
+use scenarios::plan::effects::aggregate::Function;
 use serde_json::Value as Json;
 
-use super::offered::Offered;
+pub(crate) use self::function::{NoPart, Part};
+use super::offered::{Offered, Operations};
 use crate::history::{Aggregates, ValueFinding};
 
 /// The longest name of a key that is kept.
@@ -148,25 +150,11 @@ impl<'a> Reader<'a> {
     }
 
     /// What an operation gives to the value: the same whenever it is sent.
-    fn part(
-        &self,
-        function: &scenarios::plan::effects::aggregate::Function,
-        (workload, sequence): (u16, u64),
-    ) -> Result<function::Part, String> {
+    fn part(&self, function: &Function, (workload, sequence): (u16, u64)) -> Result<Part, String> {
         let workload = self.workloads.get(usize::from(workload)).copied().unwrap_or_default();
         let identity = IdentityRef { run: &self.offered.run, workload, sequence };
         let operations = self.offered.workloads.get(workload);
-        let read = |time| {
-            let body = operations.and_then(|operations| operations.body(identity, time));
-            let body = body.ok_or_else(|| format!("the bodies of {workload} are no JSON"))?;
-            function::Part::of(function, &body)
-        };
-        // Times that have as many digits.
-        let (one, other) = (read(1_700_000_000_000)?, read(1_800_000_000_000)?);
-        if one == other {
-            return Ok(one);
-        }
-        Err(format!("what {workload} sends there depends on when it is sent"))
+        part(function, operations, identity).map_err(|why| why.to_string())
     }
 
     /// What was read.
@@ -174,6 +162,24 @@ impl<'a> Reader<'a> {
     pub fn finish(self) -> Aggregates {
         self.told
     }
+}
+
+/// What an operation gives to a value: the same whenever it is sent.
+///
+/// # Errors
+/// Why it gives nothing.
+pub(crate) fn part(
+    function: &Function,
+    operations: Option<&Operations>,
+    identity: IdentityRef<'_>,
+) -> Result<Part, NoPart> {
+    let read = |time| {
+        let body = operations.and_then(|operations| operations.body(identity, time));
+        Part::of(function, &body.ok_or_else(|| NoPart::NoJson(identity.workload.to_owned()))?)
+    };
+    // Times that have as many digits.
+    let (one, other) = (read(1_700_000_000_000)?, read(1_800_000_000_000)?);
+    if one == other { Ok(one) } else { Err(NoPart::Timed(identity.workload.to_owned())) }
 }
 
 #[cfg(test)]

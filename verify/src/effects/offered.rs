@@ -57,7 +57,13 @@ impl Offered {
 }
 
 impl Operations {
-    fn of(plan: &Plan, workload: &Workload, targets: &BTreeMap<String, String>) -> Option<Self> {
+    /// Those of a workload of a plan; nothing where its transport or its files cannot be
+    /// understood.
+    pub(crate) fn of(
+        plan: &Plan,
+        workload: &Workload,
+        targets: &BTreeMap<String, String>,
+    ) -> Option<Self> {
         let transport = Transport::from_plan(&workload.transport, targets).ok()?;
         let shape = Shape::from_plan(workload, plan.seed);
         let schedule = schedule(plan, workload, &shape).ok()?;

@@ -12,15 +12,17 @@ use serde_json::{Map, Value};
 use crate::contract::Contract;
 
 /// Bodies that are looked at.
-const BODIES: usize = 48;
+pub(super) const BODIES: usize = 48;
 /// Bodies of poison that are looked at.
 const POISONED: usize = 16;
 /// The operations among which they are looked for.
-const OPERATIONS: u64 = 200_000;
+pub(super) const OPERATIONS: u64 = 200_000;
 /// The most characters of a body that are shown.
 const SHOWN: usize = 200;
 /// A time such as operations are sent at, in milliseconds since 1970.
-const TIME: u64 = 1_764_201_600_000;
+pub(super) const TIME: u64 = 1_764_201_600_000;
+/// A run's identity such as there are.
+pub(super) const RUN: &str = "0a1b2c3d";
 
 /// The contract of a schema, with what of it is probably not meant as it is written.
 pub(super) fn contract(schema: &SchemaFile) -> Result<(Contract, Vec<String>), String> {
@@ -49,7 +51,7 @@ pub(super) fn follow(
     let wrong = |error: PayloadError| error.to_string();
     let body = Body::of(transport, &shape).map_err(wrong)?;
     let render = |body: &Body, shape: &Shape, sequence| {
-        let identity = IdentityRef { run: "0a1b2c3d", workload: &workload.name, sequence };
+        let identity = IdentityRef { run: RUN, workload: &workload.name, sequence };
         body.render(&Fields { identity, time: TIME, shape })
     };
     let sound = (0..OPERATIONS).filter(|&sequence| !shape.is_poison(sequence));
@@ -139,7 +141,7 @@ impl Body {
 }
 
 /// A body, shortly.
-fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     match text.char_indices().nth(SHOWN) {
         _ if text.is_empty() => "empty".to_owned(),

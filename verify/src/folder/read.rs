@@ -16,7 +16,7 @@ use std::path::Path;
 use scenarios::Plan;
 
 use super::{Folder, FolderError, digest};
-use crate::event::{WorkloadSummary, Written};
+use crate::event::{Reader, WorkloadSummary, Written};
 use crate::history::{Flaw, History};
 
 pub(super) use events::apply;
@@ -52,6 +52,8 @@ pub struct Facts {
     pub brokers: Vec<String>,
     /// What the reader of the report should know.
     pub warnings: Vec<String>,
+    /// Who looks at what such a text says is not there yet.
+    pub awaited: BTreeMap<String, Vec<Reader>>,
     /// What each workload did.
     pub workloads: BTreeMap<String, WorkloadSummary>,
     /// Where effects were read, by source.

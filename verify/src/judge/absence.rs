@@ -58,7 +58,7 @@ pub(super) fn judge(check: &Absence, plan: &Plan, history: &History) -> Opinion 
             "{}, and nobody knows in which phase, or whether it did",
             rose_between(&series, &rise)
         );
-        Opinion::inconclusive(&bound, series.explain(&why))
+        Opinion::inconclusive(&bound, series.explain(&why, Span { from: rise.from, to: rise.at }))
     } else if let Some(fall) = rises::unexplained_fall(&series, &window) {
         Opinion::inconclusive(&bound, fall.says(&series))
     } else {

@@ -126,9 +126,10 @@ fn of_series(name: &str, condition: &Condition, plan: &Plan, history: &History) 
             let (limit, word) = (show(condition.limit.value().value), condition.limit.word());
             let told = match longest {
                 Some(Stretch { from, nearest, .. }) => format!(
-                    "{word} {limit} for {} from {} on, {} at the nearest",
+                    "{word} {limit} for {} from {} on, {} {} throughout",
                     words::seconds(seconds),
                     words::seconds(from),
+                    condition.limit.least_word(),
                     show(nearest)
                 ),
                 None => format!("never {word} {limit}"),

@@ -131,7 +131,7 @@ fn decide(
     }
     if series.within(before).is_empty() {
         let reason = format!("{} has no sample just before {}", series.name, words::seconds(start));
-        return Opinion::inconclusive(bound, series.explain(&reason));
+        return Opinion::inconclusive(bound, series.explain(&reason, before));
     }
     let silent = series.silence(judged);
     if silent > series.may_miss(judged) {
@@ -142,14 +142,14 @@ fn decide(
             words::seconds(end - start),
             words::seconds(start)
         );
-        return Opinion::inconclusive(bound, series.explain(&reason));
+        return Opinion::inconclusive(bound, series.explain(&reason, judged));
     }
     // From one label's breach the silence of another takes nothing away.
     let is_seen_above = course.last.values().any(|&(at, value)| {
         value > check.to.value && until - at <= series.unbroken() && at <= until
     });
     if let Some(why) = series.lost_label(judged).filter(|_| !is_seen_above) {
-        return Opinion::inconclusive(bound, series.explain(&why));
+        return Opinion::inconclusive(bound, series.explain(&why, judged));
     }
     if lasting > 0.0
         && course.drained.is_some_and(|drained| {
@@ -158,7 +158,7 @@ fn decide(
         })
     {
         let reason = format!("{} is not seen all the time that it must stay there", series.name);
-        return Opinion::inconclusive(bound, series.explain(&reason));
+        return Opinion::inconclusive(bound, series.explain(&reason, judged));
     }
     if let Some(drained) = course.drained {
         let took = drained - start;
@@ -176,12 +176,7 @@ fn decide(
         .map(|(&label, &(_, value))| (label, value))
         .filter(|&(_, value)| value > check.to.value)
         .collect();
-    let worst = over.iter().map(|&(_, value)| value).fold(f64::NEG_INFINITY, f64::max);
-    let seen = if over.is_empty() {
-        "it did not stay there".to_owned()
-    } else {
-        format!("{} after {}", words::show(unit, worst), words::seconds(last.min(until) - start))
-    };
+    let seen = worst(&over, series, last.min(until) - start);
     if last < until - series.unbroken() {
         let why = format!(
             "The run ended {} after that, before the time was up: let the last phase be longer, or the time shorter.",
@@ -208,4 +203,13 @@ fn decide(
         .map(|sample| json!({ "at": sample.at, "label": &*sample.label, "value": sample.value }));
     let rows = Rows::Listed(rows.collect());
     Opinion::violated(bound, seen, why).since(Some(until)).evidence(told).rows(rows)
+}
+
+/// The greatest level of those that are too high, with its label, after so many seconds.
+fn worst(over: &[(&str, f64)], series: &Series<'_>, seconds: f64) -> String {
+    let Some((label, value)) = over.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else {
+        return "it did not stay there".to_owned();
+    };
+    let of = if label.is_empty() { String::new() } else { format!(" of {label}") };
+    format!("{}{of} after {}", words::show(series.unit, *value), words::seconds(seconds))
 }

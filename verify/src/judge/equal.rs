@@ -107,12 +107,13 @@ fn of_probe(
             sorted.inside.extend(starting);
             late = ending.iter().map(|rise| rise.amount).sum();
             if let Some(rise) = sorted.doubtful.first() {
-                return Err(series.explain(&format!(
+                let reason = format!(
                     "{} rose between {} and {}, and nobody knows in which phase",
                     series.name,
                     words::seconds(rise.from),
                     words::seconds(rise.at)
-                )));
+                );
+                return Err(series.explain(&reason, Span { from: rise.from, to: rise.at }));
             }
             let begun = begun_again(series, plan, history);
             let inside =
@@ -129,24 +130,29 @@ fn of_probe(
                 (Some(first), Some(last))
                     if (series.from_zero || first <= 0.0) && last >= end - 1e-3 => {}
                 (Some(first), Some(_)) if !series.from_zero && first > 0.0 => {
-                    return Err(series.explain(&format!(
+                    let reason = format!(
                         "{} has no sample from before the run began, its first is at {}",
                         series.name,
                         words::seconds(first)
-                    )));
+                    );
+                    return Err(series.explain(&reason, Span { from: 0.0, to: first }));
                 }
                 (Some(_), Some(last)) => {
-                    return Err(series.explain(&format!(
+                    let reason = format!(
                         "{} has no sample from behind the last phase, its last is at {}",
                         series.name,
                         words::seconds(last)
-                    )));
+                    );
+                    return Err(series.explain(&reason, Span { from: last, to: end }));
                 }
-                _ => return Err(series.explain(&format!("{} has no samples", series.name))),
+                _ => {
+                    let reason = format!("{} has no samples", series.name);
+                    return Err(series.explain(&reason, Span { from: 0.0, to: end }));
+                }
             }
             let whole = Span { from: first.unwrap_or(0.0).max(0.0), to: end };
             if let Some(why) = series.lost_label(whole) {
-                return Err(series.explain(&why));
+                return Err(series.explain(&why, whole));
             }
             (rises::of(series), begun_again(series, plan, history))
         }

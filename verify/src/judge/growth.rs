@@ -62,15 +62,15 @@ fn weigh(check: &Growth, plan: &Plan, history: &History) -> Result<Weighed, Stri
     if let Some(why) = series.shortage(&Window::of(plan, history, &[&check.baseline]), 0) {
         return Err(why);
     }
-    let before = level(&series, &series.levels(baseline), &check.baseline)?;
+    let before = level(&series, &series.levels(baseline), &check.baseline, baseline)?;
     let all = series.levels(until);
     if all.last().is_none_or(|&(at, _)| until.to - at > series.unbroken()) {
         let reason = format!("{} has no samples at the end of phase {}", series.name, check.until);
-        return Err(series.explain(&reason));
+        return Err(series.explain(&reason, until));
     }
     let quarter = until.to - until.seconds() / 4.0;
     let start = all.partition_point(|&(at, _)| at < quarter).min(all.len().saturating_sub(ENOUGH));
-    let after = level(&series, &all[start..], &check.until)?;
+    let after = level(&series, &all[start..], &check.until, until)?;
     let meanwhile = Span { from: baseline.to, to: until.to };
     let mut operations = 0.0;
     for workload in &check.workloads {
@@ -87,19 +87,28 @@ fn weigh(check: &Growth, plan: &Plan, history: &History) -> Result<Weighed, Stri
     Ok(Weighed { before, after, operations, baseline, until })
 }
 
-fn level(series: &Series<'_>, samples: &[(f64, f64)], phase: &str) -> Result<f64, String> {
+fn level(
+    series: &Series<'_>,
+    samples: &[(f64, f64)],
+    phase: &str,
+    span: Span,
+) -> Result<f64, String> {
     let values: Vec<f64> = samples.iter().map(|&(_, value)| value).collect();
     if values.len() < FEWEST {
         let found = words::plural(values.len() as u64, "sample");
-        return Err(series.explain(&format!(
+        let reason = format!(
             "{} has {found} where phase {phase} is measured, and a level needs {FEWEST}",
             series.name
-        )));
+        );
+        return Err(series.explain(&reason, span));
     }
     match median(&values).filter(|level| level.is_finite() && values.iter().all(|v| v.is_finite()))
     {
         Some(level) => Ok(level),
-        None => Err(series.explain(&format!("{} is not a number in phase {phase}", series.name))),
+        None => {
+            let reason = format!("{} is not a number in phase {phase}", series.name);
+            Err(series.explain(&reason, span))
+        }
     }
 }
 

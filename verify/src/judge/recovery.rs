@@ -259,9 +259,8 @@ fn hole(series: &Series<'_>, span: Span) -> Option<String> {
     let silent = series.silence(span);
     if silent > 0.0 {
         let silent = words::seconds(silent);
-        return Some(
-            series.explain(&format!("{} has no samples for {silent} after the fault", series.name)),
-        );
+        let reason = format!("{} has no samples for {silent} after the fault", series.name);
+        return Some(series.explain(&reason, span));
     }
-    series.lost_label(span).map(|why| series.explain(&why))
+    series.lost_label(span).map(|why| series.explain(&why, span))
 }

@@ -9,6 +9,7 @@
 mod away;
 mod ended;
 mod lifetimes;
+mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use self::ended::ended;
 use self::lifetimes::{Lifetimes, lifetimes, siblings, told};
 use super::window::{Span, Window};
 use super::words;
-use crate::history::{History, Sample};
+use crate::history::{History, Sample, Trouble};
 use crate::stats::median::median;
 
 /// A run of samples may be this many usual gaps apart and still be unbroken.
@@ -51,7 +52,8 @@ pub(super) struct Series<'a> {
     /// The usual time between two rounds of samples, in seconds.
     pub(super) gap: f64,
     probe: &'a str,
-    trouble: Option<&'a str>,
+    /// Why its probe could not see, in order of time.
+    troubles: &'a [Trouble],
     flaw: Option<&'a str>,
     lifetimes: Lifetimes<'a>,
     /// The series that have the same labels.
@@ -99,7 +101,7 @@ impl<'a> Series<'a> {
             from_zero: is_own_count(kind, last),
             gap,
             probe,
-            trouble: history.troubles.get(probe).map(String::as_str),
+            troubles: history.troubles.get(probe).map_or(&[][..], Vec::as_slice),
             flaw: flaw.map(|flaw| flaw.why.as_str()),
             ended: ended(kind, probe, history),
             lifetimes: lifetimes(plan, kind, last),
@@ -167,25 +169,27 @@ impl<'a> Series<'a> {
         for (phase, span) in &window.phases {
             let within = self.within(*span);
             if within.is_empty() && !self.is_away(*span) {
-                return Some(
-                    self.explain(&format!("{} has no sample in phase {phase}", self.name)),
-                );
+                let reason = format!("{} has no sample in phase {phase}", self.name);
+                return Some(self.explain(&reason, *span));
             }
             if let Some(sample) = within.iter().find(|sample| !sample.value.is_finite()) {
                 let at = words::seconds(sample.at);
-                return Some(self.explain(&format!("{} is not a number at {at}", self.name)));
+                let moment = Span { from: sample.at, to: sample.at };
+                let reason = format!("{} is not a number at {at}", self.name);
+                return Some(self.explain(&reason, moment));
             }
             let silent = self.silence(*span);
             if silent > self.may_miss(*span) {
-                return Some(self.explain(&format!(
+                let reason = format!(
                     "{} has no samples for {} of the {} of phase {phase}",
                     self.name,
                     words::seconds(silent),
                     words::seconds(span.seconds())
-                )));
+                );
+                return Some(self.explain(&reason, *span));
             }
             if let Some(why) = self.lost_label(*span) {
-                return Some(self.explain(&format!("{why} in phase {phase}")));
+                return Some(self.explain(&format!("{why} in phase {phase}"), *span));
             }
         }
         let rounds = self.rounds(window);
@@ -196,8 +200,8 @@ impl<'a> Series<'a> {
                 words::plural(rounds, "sample"),
                 window.names()
             );
-            match self.trouble {
-                Some(_) => self.explain(&reason),
+            match window.spans.iter().find(|&&span| self.trouble(span).is_some()) {
+                Some(&span) => self.explain(&reason, span),
                 None if self.stretches => {
                     format!("{reason}; let it last longer, with --duration")
                 }
@@ -209,17 +213,6 @@ impl<'a> Series<'a> {
     /// What is damaged about it, if anything is.
     pub(super) fn flaw(&self) -> Option<String> {
         self.flaw.map(|flaw| format!("{} is damaged in the record: {flaw}", self.name))
-    }
-
-    /// Adds what the probe said, and what to do.
-    pub(super) fn explain(&self, reason: &str) -> String {
-        match (self.trouble, &self.ended) {
-            (Some(trouble), _) => format!("{reason}. Probe {} said: {trouble}", self.probe),
-            (None, Some(ended)) => format!("{reason}; {ended}"),
-            (None, None) => {
-                format!("{reason}; see that probe {} reaches what it reads", self.probe)
-            }
-        }
     }
 
     /// How long a probe may be silent within a span.

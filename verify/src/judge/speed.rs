@@ -39,7 +39,8 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
     let (least, most) = (sorted.least() + shift, sorted.most() + shift);
     let watched: f64 = window.spans.iter().map(|&span| watched(&series, span)).sum();
     let shortage = series.shortage(&window, FEWEST).or_else(|| {
-        (watched <= 0.0).then(|| series.explain(&format!("{} has no two samples", series.name)))
+        let reason = || format!("{} has no two samples", series.name);
+        (watched <= 0.0).then(|| series.explain(&reason(), window.whole()))
     });
     // What was seen is the least that there was.
     let proven =

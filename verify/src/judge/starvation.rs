@@ -11,6 +11,9 @@
 //! What was delayed must be caught up with, so as much time again behind each
 //! stretch belongs to it; whole seconds, because counts have no others.
 //!
+//! What did not fall by anything is no matter of pace, where more time does not show
+//! that it does after all ([`super::standstill`]).
+//!
 //! A check that states that its demand has to do with pace
 //! ([`scenarios::plan::check::Pace`]) and is violated is judged once more without
 //! these stretches: samples and seconds in them do not count, and what must happen
@@ -23,7 +26,7 @@
 //! what is excusable in each kind of check.
 
 use reports::record::Verdict;
-use scenarios::plan::check::{After, Figure, Pace};
+use scenarios::plan::check::{After, Drain, Figure, Pace};
 use scenarios::plan::{Check, CheckKind, Plan};
 use scenarios::series::HOST_NAME;
 use scenarios::units;
@@ -31,6 +34,7 @@ use scenarios::units;
 use super::drain;
 use super::opinion::Opinion;
 use super::series::Series;
+use super::standstill::{self, Standstill};
 use super::words;
 use crate::history::{History, Sample};
 
@@ -97,20 +101,45 @@ pub(super) fn excused(check: &Check, plan: &Plan, history: &History, opinion: Op
     if apart.is_empty() {
         return opinion;
     }
-    let is_violated = |check: &Check, history: &History| {
-        super::weigh_whole(check, plan, history).verdict == Verdict::Violated
-    };
+    let weigh = |check: &Check, history: &History| super::weigh_whole(check, plan, history).verdict;
+    let is_violated = |check: &Check, history: &History| weigh(check, history) == Verdict::Violated;
     let stays = match longer(check, history, &apart) {
-        Some(longer) => is_violated(&longer, history),
+        Some(longer) => match weigh(&longer, history) {
+            Verdict::Violated => true,
+            Verdict::Held => false,
+            Verdict::Inconclusive => {
+                let CheckKind::Drain(drain) = &check.kind else { return pace(opinion, &starved) };
+                match standstill::of(drain, plan, history, &apart) {
+                    Some(standstill) => return stood_still(opinion, drain, &standstill),
+                    None => false,
+                }
+            }
+        },
         None => {
             let slow = || History { slow: apart.clone(), ..history.clone() };
             (counts_operations(check, plan) && is_violated(check, &slow()))
                 || is_violated(check, &without(check, history, apart.clone()))
         }
     };
-    if stays {
-        return opinion;
-    }
+    if stays { opinion } else { pace(opinion, &starved) }
+}
+
+/// A breach that is no matter of pace, although the host was starved beside it.
+fn stood_still(opinion: Opinion, drain: &Drain, standstill: &Standstill<'_>) -> Opinion {
+    let of = match standstill.label {
+        "" => drain.series.clone(),
+        label => format!("{} of {label}", drain.series),
+    };
+    let why = format!(
+        "{} The host was starved, but {of} did not fall by anything in {} in which it was not, and no load was due: that is no matter of pace.",
+        opinion.why,
+        words::seconds(standstill.seconds)
+    );
+    Opinion { why, ..opinion }
+}
+
+/// A breach that may be one of the host's pace.
+fn pace(opinion: Opinion, starved: &[(f64, f64)]) -> Opinion {
     let seconds: f64 = starved.iter().map(|(from, to)| to - from).sum();
     let (first, _) = starved[0];
     let why = format!(

@@ -21,6 +21,7 @@ mod schema;
 mod scraped;
 mod series;
 mod so_far;
+mod standstill;
 mod starvation;
 mod together;
 mod trends;

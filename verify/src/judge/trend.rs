@@ -86,7 +86,8 @@ pub(super) fn judge(check: &Trend, plan: &Plan, history: &History) -> Opinion {
     };
     let points = series.levels(span);
     let Some(course) = Course::of(&points, span, check.confidence.0) else {
-        return inconclusive(series.explain(&format!("{} has too few samples", check.series)));
+        let reason = format!("{} has too few samples", check.series);
+        return inconclusive(series.explain(&reason, span));
     };
     let show = |value: f64| words::show(series.unit, value);
     let rise = words::signed(series.unit, course.rise());

@@ -99,6 +99,12 @@ impl Window {
         self
     }
 
+    /// From the start of the first span to the end of the last one.
+    pub(super) fn whole(&self) -> Span {
+        let from = self.spans.first().map_or(0.0, |span| span.from);
+        Span { from, to: self.spans.last().map_or(from, |span| span.to) }
+    }
+
     /// The length of all spans in seconds.
     pub(super) fn seconds(&self) -> f64 {
         self.spans.iter().map(|span| span.seconds()).sum()

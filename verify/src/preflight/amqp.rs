@@ -47,7 +47,7 @@ pub(super) async fn queue(url: &str, queue: &str) -> Result<(), Found> {
                 "queue {queue:?} has {count} consumers now; it can be read when it has none"
             ))),
         },
-        Err(error) if is_missing(&error) => Err(Found::Doubt(format!(
+        Err(error) if is_missing(&error) => Err(Found::Absent(format!(
             "queue {queue:?} does not exist (yet) at {}",
             address.shown()
         ))),

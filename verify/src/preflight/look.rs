@@ -9,10 +9,14 @@ use scenarios::plan::{Ask, EffectsSource, Listing, Orchestrator, Plan, ProbeKind
 use scenarios::template::Template;
 use services::{Address, AddressError, Service};
 
+use crate::event::Reader;
+
 /// A place that is read, or published to.
 pub(super) struct Look<'a> {
     /// For people: `probe lag`.
     pub(super) what: String,
+    /// Who it is, where something that is missing may come to be seen by it.
+    pub(super) reader: Option<Reader>,
     /// Whose address it must be.
     pub(super) service: Service,
     /// The address.
@@ -70,7 +74,8 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
     for probe in &plan.probes {
         let what = format!("probe {}", probe.name);
         let mut add = |service, address, wants| {
-            all.push(Look { what: what.clone(), service, address, wants });
+            let reader = Some(Reader::Probe(probe.name.clone()));
+            all.push(Look { what: what.clone(), reader, service, address, wants });
         };
         match &probe.kind {
             ProbeKind::Rabbitmq { metrics, management } => {
@@ -118,20 +123,22 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
     }
     for effects in &plan.effects {
         let what = format!("effects {}", effects.name);
+        let reader = || Some(Reader::Effects(effects.name.clone()));
         match &effects.source {
             EffectsSource::AmqpTap { url, exchange, .. } => {
                 let wants = Wants::Exchange { exchange, queue: None };
-                all.push(Look { what: what.clone(), service: Service::Amqp, address: url, wants });
+                let (what, reader) = (what.clone(), reader());
+                all.push(Look { what, reader, service: Service::Amqp, address: url, wants });
             }
-            EffectsSource::Listing(listing) => all.extend(listed(what.clone(), listing)),
+            EffectsSource::Listing(listing) => all.extend(listed(what.clone(), reader(), listing)),
         }
         if let Some(dead) = &effects.dead {
-            all.extend(listed(format!("{what}, dead letters"), dead));
+            all.extend(listed(format!("{what}, dead letters"), reader(), dead));
         }
         if let Some(OrderSource::Query(order)) = &effects.order {
             let (what, service) = (format!("{what}, order"), Service::Postgres);
             let wants = Wants::Query(&order.query);
-            all.push(Look { what, service, address: &order.url, wants });
+            all.push(Look { what, reader: reader(), service, address: &order.url, wants });
         }
     }
     for deployment in &plan.deployments {
@@ -148,7 +155,8 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
                 let is_queue = exchange.is_empty() && !amqp.routing_key.contains("@{");
                 let queue = is_queue.then(|| amqp.routing_key.clone());
                 let wants = Wants::Exchange { exchange, queue };
-                all.push(Look { what, service: Service::Amqp, address: &amqp.url, wants });
+                let (service, reader) = (Service::Amqp, None);
+                all.push(Look { what, reader, service, address: &amqp.url, wants });
             }
             // The load sees to these by itself, or makes what is missing.
             Transport::Http(_)
@@ -160,7 +168,7 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
     all
 }
 
-fn listed(what: String, listing: &Listing) -> Option<Look<'_>> {
+fn listed(what: String, reader: Option<Reader>, listing: &Listing) -> Option<Look<'_>> {
     let (service, address, wants) = match listing {
         Listing::Sql { url, query, .. } => (Service::Postgres, url, Wants::Query(query)),
         Listing::RedisStream { url, stream, .. } => {
@@ -180,5 +188,5 @@ fn listed(what: String, listing: &Listing) -> Option<Look<'_>> {
         Listing::Http { url, .. } => (Service::Http, url, Wants::Nothing),
         Listing::Ndjson { .. } | Listing::Command { .. } => return None,
     };
-    Some(Look { what, service, address, wants })
+    Some(Look { what, reader, service, address, wants })
 }

@@ -45,5 +45,5 @@ pub(super) async fn look(
         ),
         false => there_are(collection, known.iter().map(String::as_str), NAMED),
     };
-    Err(Found::Doubt(format!("collection {collection} does not exist (yet); {there}")))
+    Err(Found::Absent(format!("collection {collection} does not exist (yet); {there}")))
 }

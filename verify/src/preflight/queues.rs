@@ -32,7 +32,7 @@ pub(super) async fn look(url: &str, vhost: &str, queues: &[String]) -> Result<()
         .collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let there = there_are(first, names(), NAMED);
-    Err(Found::Doubt(match missing.as_slice() {
+    Err(Found::Absent(match missing.as_slice() {
         [one] => format!("queue {one} does not exist (yet); {there}"),
         many => format!("queues {} do not exist (yet); {there}", many.join(", ")),
     }))

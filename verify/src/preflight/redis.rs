@@ -33,6 +33,7 @@ pub(super) async fn streams(
             kind => return Err(wrong_kind(stream, kind, "a stream")),
         }
     }
+    let has_groups = doubts.is_empty();
     if let Some(first) = absent.first() {
         let known = known_streams(&mut server).await?;
         let there = there_are(first, known.iter().map(String::as_str), NAMED);
@@ -42,7 +43,11 @@ pub(super) async fn streams(
         };
         doubts.push(format!("{what}; {there}"));
     }
-    if doubts.is_empty() { Ok(()) } else { Err(Found::Doubt(doubts.join("; "))) }
+    match doubts.join("; ") {
+        _ if doubts.is_empty() => Ok(()),
+        text if has_groups => Err(Found::Absent(text)),
+        text => Err(Found::Doubt(text)),
+    }
 }
 
 /// Looks at a key. One that is not there is empty.

@@ -34,7 +34,7 @@ pub(super) async fn look(url: &str, query: &str) -> Result<(), Found> {
                 Ok(_) => there_are(&name, tables.iter().map(String::as_str), NAMED),
                 Err(trouble) => format!("its tables could not be listed: {trouble}"),
             };
-            Err(Found::Doubt(format!("{said} (yet); {there}")))
+            Err(Found::Absent(format!("{said} (yet); {there}")))
         }
         Err(Unprepared::Wrong(said)) => {
             Err(Found::Unusable(format!("PostgreSQL cannot carry out the query: {said}")))

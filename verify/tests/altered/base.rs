@@ -103,7 +103,7 @@ impl Writing<'_> {
         tell(&mut writer, Event::Absent { probe: probe.clone(), thing: thing.clone(), what });
         tell(&mut writer, Event::Appeared { probe, thing });
         let text = "something to know".to_owned();
-        tell(&mut writer, Event::Warning { text });
+        tell(&mut writer, Event::Warning { text, awaited_by: Vec::new() });
         for (name, told) in &done {
             writer.ledger(name, &told.ledger).unwrap();
             if told.compared.is_some() {

@@ -13,12 +13,13 @@ use scenarios::units::{Span, Unit};
 use verify::effects::dead::DeadLetters;
 use verify::effects::listing::{List, OrderOf, Spec};
 use verify::effects::offered::Offered;
+use verify::event::Reader;
 use verify::history::Seen;
 use verify::mongodb::clock_of;
-use verify::preflight::{addresses, reach};
+use verify::preflight::{self, addresses};
 use verify::signal::Cancel;
 
-use crate::preflight::{at, plan};
+use crate::preflight::{at, plan, reach};
 use crate::support::{Watch, lab, patience};
 
 const USERS: u64 = 60;
@@ -208,6 +209,23 @@ async fn what_is_wrong_with_a_database_is_told_before_the_run() {
             "probe stored: collection user_embedings does not exist (yet); there are: user_embeddings"
         ]
     );
+    // One thing that is missing is one warning, whoever looks at it.
+    let source = |rest: &str| {
+        format!("mongodb = {{ url = \"${{target.documents}}\", collection = \"later\", {rest} }}")
+    };
+    let several = plan(&format!(
+        "[[probe]]\nname = \"depth\"\n{}\n[[probe]]\nname = \"age\"\n{}\n[[effects]]\nname = \"done\"\n{}",
+        source("count = '{}'"),
+        source("count = '{\"done\":true}'"),
+        source("identity = \"/id\""),
+    ));
+    let told = preflight::reach(&several, &at("documents", url)).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let begin = "probe depth, probe age, effects done: collection later does not exist (yet)";
+    assert!(told[0].text.starts_with(begin), "{told:?}");
+    let reader = |name: &str| Reader::Probe(name.to_owned());
+    let awaited = [reader("depth"), reader("age"), Reader::Effects("done".to_owned())];
+    assert_eq!(told[0].awaited_by, awaited);
     let elsewhere = "database = \"embedings\", collection = \"user_embeddings\", count = '{}'";
     let told = look(url, elsewhere).await.unwrap();
     assert!(told[0].contains("the database embedings has no collections"), "{told:?}");

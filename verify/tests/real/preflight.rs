@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use lab::{Postgres, PostgresOptions, RabbitMq, RabbitMqOptions, Redis, RedisOptions};
-use verify::preflight::{addresses, reach};
+use verify::preflight::{self, addresses};
 use verify::targets::TargetError;
 
 use crate::support::{lab, patience};
@@ -94,6 +94,15 @@ ratio = {{ of = "orders.unsuccessful", to = "orders.due", phases = ["load"], max
     // Every item, also those that no check reads.
     plan.left_out.clear();
     plan
+}
+
+/// The texts of what may be missing.
+pub(crate) async fn reach(
+    plan: &scenarios::Plan,
+    targets: &BTreeMap<String, String>,
+) -> Result<Vec<String>, TargetError> {
+    let warnings = preflight::reach(plan, targets).await?;
+    Ok(warnings.into_iter().map(|warning| warning.text).collect())
 }
 
 pub(crate) fn at(key: &str, url: &str) -> BTreeMap<String, String> {

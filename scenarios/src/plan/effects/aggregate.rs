@@ -51,6 +51,19 @@ pub enum Function {
     Embedding(Embedding),
 }
 
+impl Function {
+    /// Its key in the file.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Sum(_) => "sum",
+            Self::Min(_) => "min",
+            Self::Max(_) => "max",
+            Self::Embedding(_) => "embedding",
+        }
+    }
+}
+
 /// A sum of vectors, each drawn from a text of its body, that fade with their
 /// age: with T the latest time, *Σ weight · e(text) · exp(−decay · (T − time))*.
 ///

@@ -3,6 +3,7 @@
 //! outcome is unknown.
 
 use scenarios::plan::effects::aggregate::{Embedding, Function};
+use scenarios::pointer::Pointer;
 use serde_json::Value as Json;
 
 use crate::history::ValueFinding;
@@ -13,9 +14,26 @@ const CHOICES: usize = 16;
 /// The same of vectors.
 const VECTOR_CHOICES: usize = 5;
 
+/// Why an operation gives nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoPart {
+    /// Its body is no JSON.
+    #[error("the bodies of {0} are no JSON")]
+    NoJson(String),
+    /// There is no number.
+    #[error("a body has no number at {0}")]
+    Number(Pointer),
+    /// There is no text.
+    #[error("a body has no text at {0}")]
+    Text(Pointer),
+    /// It is another one each time it is sent.
+    #[error("what {0} sends there depends on when it is sent")]
+    Timed(String),
+}
+
 /// What an operation gives.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// A number.
     Number(f64),
     /// A vector that is drawn from a text, with its weight and its time in
@@ -25,10 +43,10 @@ pub(super) enum Part {
 
 impl Part {
     /// That of an operation with this body.
-    pub(super) fn of(function: &Function, body: &Json) -> Result<Self, String> {
-        let number = |pointer: &scenarios::pointer::Pointer| {
+    pub(super) fn of(function: &Function, body: &Json) -> Result<Self, NoPart> {
+        let number = |pointer: &Pointer| {
             let found = pointer.find(body).and_then(Json::as_f64);
-            found.ok_or_else(|| format!("a body has no number at {}", pointer.as_str()))
+            found.ok_or_else(|| NoPart::Number(pointer.clone()))
         };
         match function {
             Function::Sum(of) | Function::Min(of) | Function::Max(of) => {
@@ -36,7 +54,7 @@ impl Part {
             }
             Function::Embedding(Embedding { of, weight, time, .. }) => {
                 let text = of.find(body).and_then(Json::as_str);
-                let text = text.ok_or_else(|| format!("a body has no text at {}", of.as_str()))?;
+                let text = text.ok_or_else(|| NoPart::Text(of.clone()))?;
                 Ok(Self::Vector {
                     text: text.to_owned(),
                     weight: number(weight)?,
@@ -266,8 +284,9 @@ mod tests {
     #[test]
     fn what_a_body_does_not_have_is_an_error() {
         let body = json!({ "amount": "7", "id": 3 });
-        assert!(Part::of(&sum(), &body).unwrap_err().contains("no number at /amount"));
-        let why = Part::of(&Function::Embedding(embedding()), &body).unwrap_err();
+        let why = |function: &Function| Part::of(function, &body).unwrap_err().to_string();
+        assert!(why(&sum()).contains("no number at /amount"));
+        let why = why(&Function::Embedding(embedding()));
         assert!(why.contains("no text at /id"), "{why}");
     }
 

@@ -5,7 +5,9 @@ use reports::record::PhaseRecord;
 use super::lines::whole_lines;
 use super::{Facts, Folder};
 use crate::event::{Event, Stamped};
-use crate::history::{Aggregates, Conformity, Dead, DeadTries, Flaw, History, Order, Seen, Turn};
+use crate::history::{
+    Aggregates, Conformity, Dead, DeadTries, Flaw, History, Order, Seen, Trouble, Turn,
+};
 
 /// The file, as a flaw names it.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -95,7 +97,7 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             }
         }
         Event::ProbeTrouble { probe, why } => {
-            history.troubles.insert(probe, why);
+            history.troubles.entry(probe).or_default().push(Trouble { at: stamped.at, why });
         }
         Event::Absent { probe, thing, what } => {
             history.never_there.insert((probe, thing), what);
@@ -109,7 +111,12 @@ pub(in crate::folder) fn apply(stamped: Stamped, facts: &mut Facts, history: &mu
             history.stopped = Some(stop);
         }
         Event::AbortRan { error } => abort_ran(error, facts, history),
-        Event::Warning { text } => facts.warnings.push(text),
+        Event::Warning { text, awaited_by } => {
+            if !awaited_by.is_empty() {
+                facts.awaited.insert(text.clone(), awaited_by);
+            }
+            facts.warnings.push(text);
+        }
         Event::WorkloadEnded { workload, summary } => {
             facts.workloads.insert(workload, *summary);
         }

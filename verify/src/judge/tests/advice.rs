@@ -61,7 +61,7 @@ fn a_series_must_lie_beyond_for_all_of_the_time() {
     let steadily = || series(DEPTH, above(1_000.0), Some(10));
     let (is_met, measured) = met(&mut peak(12.0, 23.0), steadily());
     assert_eq!(is_met, Some(true), "{measured}");
-    assert!(measured.contains("from 12.1 s on, 1,500 at the nearest"), "{measured}");
+    assert!(measured.contains("from 12.1 s on, at least 1,500 throughout"), "{measured}");
     let (is_met, measured) = met(&mut peak(12.0, 21.0), steadily());
     assert_eq!(is_met, Some(false), "{measured}");
     assert_eq!(met(&mut peak(0.0, 0.0), steadily()).1, "never above 1,000");

@@ -277,7 +277,7 @@ fn every_label_must_drain_and_stay() {
         |_| Some(7.0),
     );
     let finding = scene.find(drain(After::Phase("faults".to_owned()), 0.0, 8));
-    assert_eq!((finding.verdict, finding.measured.as_str()), (Violated, "7 after 8 s"));
+    assert_eq!((finding.verdict, finding.measured.as_str()), (Violated, "7 of b after 8 s"));
     assert_eq!(finding.evidence.len(), 1);
     // It touches the level and rises again.
     let bounce = |at: f64| Some(if (49.0..50.0).contains(&at) { 0.0 } else { 7.0 });

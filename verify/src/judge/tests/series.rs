@@ -7,7 +7,7 @@ use scenarios::plan::check::{Absence, Bound, CheckKind, Growth, Speed, Trend};
 use scenarios::units::{Quantity, Rate, Share, Span};
 
 use super::scene::{ALL, Scene, names};
-use crate::history::Line;
+use crate::history::{Line, Trouble};
 
 fn bound(lasting: Option<u64>) -> CheckKind {
     CheckKind::Bound(Bound {
@@ -70,9 +70,27 @@ fn no_data_never_passes_a_bound() {
     let finding = Scene::new().find(bound(None));
     assert_eq!(finding.verdict, Inconclusive);
     let mut silent = channels(|at| (at < 37.0).then_some(4.0));
-    silent.history.troubles.insert("broker".to_owned(), "connection refused".to_owned());
+    let trouble = |at: f64, why: &str| Trouble { at: Some(at), why: why.to_owned() };
+    let said = |silent: &mut Scene, troubles: Vec<Trouble>| {
+        silent.history.troubles.insert("broker".to_owned(), troubles);
+    };
+    said(&mut silent, vec![trouble(36.8, "connection refused")]);
     let finding = silent.find(bound(None));
     assert_eq!(finding.verdict, Inconclusive);
+    assert!(finding.why.contains("connection refused"), "{}", finding.why);
+    // What it said long before, and saw again after, explains nothing.
+    said(&mut silent, vec![trouble(12.0, "no such queue")]);
+    let finding = silent.find(bound(None));
+    assert!(!finding.why.contains("no such queue"), "{}", finding.why);
+    assert!(finding.why.contains("see that probe broker reaches"), "{}", finding.why);
+    // What it said before the phase explains it, where it saw nothing since.
+    let mut gone = channels(|at| (at < 20.0).then_some(4.0));
+    said(&mut gone, vec![trouble(20.1, "connection refused"), trouble(59.9, "no such host")]);
+    let mut late = bound(None);
+    if let CheckKind::Bound(bound) = &mut late {
+        bound.phases = names(&["faults"]);
+    }
+    let finding = gone.find(late);
     assert!(finding.why.contains("connection refused"), "{}", finding.why);
     // A proof stands in spite of the silence.
     let mut proven = channels(|at| (at < 37.0).then_some(if at > 30.0 { 99.0 } else { 4.0 }));
