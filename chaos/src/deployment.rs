@@ -236,3 +236,6 @@ fn see_no_secret(plan: &Deployment) -> Result<(), FaultError> {
         .to_owned();
     Err(FaultError::Setting { what, why })
 }
+
+#[cfg(test)]
+mod tests;
