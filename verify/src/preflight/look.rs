@@ -144,7 +144,8 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
     for deployment in &plan.deployments {
         if let Orchestrator::Control(address) = &deployment.at {
             let what = format!("deployment {}", deployment.name);
-            all.push(Look { what, service: Service::Http, address, wants: Wants::Nothing });
+            let wants = Wants::Nothing;
+            all.push(Look { what, reader: None, service: Service::Http, address, wants });
         }
     }
     for workload in &plan.workloads {
