@@ -16,6 +16,7 @@ pub const ALL: &[Shipped] = &[
     Shipped { name: "canary", source: include_str!("../suite/canary.toml") },
     Shipped { name: "channel-leak", source: include_str!("../suite/channel-leak.toml") },
     Shipped { name: "idempotent-ingest", source: include_str!("../suite/idempotent-ingest.toml") },
+    Shipped { name: "rolling-deploy", source: include_str!("../suite/rolling-deploy.toml") },
     Shipped { name: "worker-queue", source: include_str!("../suite/worker-queue.toml") },
 ];
 
