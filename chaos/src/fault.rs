@@ -52,6 +52,7 @@ use crate::undo::Undo;
 use crate::{FaultError, World};
 use victims::Victims;
 
+pub(crate) use aims::at;
 pub use aims::{Aim, Front, aims, aims_behind, aims_of_programs, fronts, hosts_of, through};
 pub(crate) use burner::hidden as burner;
 #[cfg(feature = "kubernetes")]

@@ -162,6 +162,56 @@ impl Grip {
         self.write()
     }
 
+    /// Writes down one more holder of a thing, before all others because it has set nothing
+    /// yet, and gives what was there before the first of them. This is there now.
+    ///
+    /// # Errors
+    /// When it may not be on the disk, or what is there is no record.
+    pub(crate) fn join_first(
+        &mut self,
+        thing: &str,
+        mut holder: Holder,
+        now: &str,
+    ) -> io::Result<String> {
+        if self.is_damaged {
+            let why = "it is damaged, so nobody knows who holds this beside; see with chaos \
+                       recover --list that nothing is open, and remove it";
+            return Err(io::Error::new(ErrorKind::InvalidData, why));
+        }
+        let record = &mut self.record;
+        let before = match record
+            .before
+            .take()
+            .filter(|_| record.holders.iter().any(|holder| holder.set.as_deref() == Some(now)))
+        {
+            Some(before) => before,
+            None => now.to_owned(),
+        };
+        if record.others(&holder.by).next().is_none() {
+            // What killed programs have left is this one's to take back now.
+            record.holders.clear();
+        }
+        thing.clone_into(&mut record.thing);
+        record.before = Some(before.clone());
+        holder.set = Some(before.clone());
+        record.holders.retain(|other| other.by != holder.by);
+        record.holders.insert(0, holder);
+        self.write()?;
+        Ok(before)
+    }
+
+    /// Writes down what a holder has set now, which makes it the latest of all.
+    ///
+    /// # Errors
+    /// When it may not be on the disk.
+    pub(crate) fn raise(&mut self, by: &str, set: &str) -> io::Result<()> {
+        let Some(place) = self.record.place(by) else { return Ok(()) };
+        let mut holder = self.record.holders.remove(place);
+        holder.set = Some(set.to_owned());
+        self.record.holders.push(holder);
+        self.write()
+    }
+
     /// Writes down who takes it back should the program not.
     ///
     /// # Errors

@@ -40,6 +40,7 @@ mod world;
 
 use std::ffi::OsString;
 
+pub use deployment::aims_of_deployment;
 pub use error::FaultError;
 #[cfg(feature = "kubernetes")]
 pub use fault::at_cluster;

@@ -1,6 +1,7 @@
 //! What takes a fault back, as a value that can be written down before the
 //! fault exists and carried out by another program later.
 
+mod deployment;
 mod file;
 pub(crate) mod held;
 mod node;
@@ -123,6 +124,12 @@ pub enum Undo {
         /// What was altered.
         alteration: Box<crate::kubernetes::Alteration>,
     },
+    /// A deployment and its canary get back what was desired of them, as far as steps of
+    /// a plan or other faults have set it.
+    Deployment {
+        /// Which one, and what it had.
+        deployment: Box<crate::deployment::Restoration>,
+    },
     /// A thing that other faults may hold as well is taken back as far as they
     /// do not.
     Held {
@@ -220,6 +227,14 @@ pub enum UndoError {
         /// The new version's share before, in percent.
         share: String,
     },
+    /// A deployment could not be given back what it had.
+    #[error("deployment {name} was not set back: {reason}")]
+    Deployment {
+        /// The deployment.
+        name: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// A program failed.
     #[error("{command:?} did not take it back: {reason}")]
     Program {
@@ -271,6 +286,7 @@ impl Undo {
             | Self::RestoreFile { .. }
             | Self::SetNode { .. }
             | Self::SetWeight { .. }
+            | Self::Deployment { .. }
             | Self::Run { .. } => true,
             Self::Held { undo, .. } => undo.needs_watchdog(),
             #[cfg(feature = "kubernetes")]
@@ -290,6 +306,21 @@ impl Undo {
     /// else could is ended first.
     pub(crate) fn is_for_one(&self) -> bool {
         matches!(self.alone(), Self::StartProcesses { .. })
+    }
+
+    /// Whether it is taken back as soon as the program that has it in hand has ended,
+    /// whatever time is left.
+    pub(crate) fn ends_with_its_program(&self) -> bool {
+        matches!(self, Self::Deployment { .. })
+    }
+
+    /// Its parts in things that several faults can hold.
+    fn holds(&self) -> Vec<&Hold> {
+        match self {
+            Self::Held { hold, .. } => vec![hold],
+            Self::Deployment { deployment } => deployment.holds().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether there is nothing left to take back.
@@ -347,10 +378,11 @@ impl Undo {
     /// Lets go of a thing that was taken back in another way or never changed, and
     /// says which fault holds it still.
     pub(crate) async fn let_go(&self) -> Result<Option<String>, UndoError> {
-        match self {
-            Self::Held { hold, .. } => held::let_go(hold).await,
-            _ => Ok(None),
+        let mut left_to = None;
+        for hold in self.holds() {
+            left_to = left_to.or(held::let_go(hold).await?);
         }
+        Ok(left_to)
     }
 
     /// Takes the fault back, once, and says what was done.
@@ -360,6 +392,7 @@ impl Undo {
     pub async fn perform(&self) -> Result<Undone, UndoError> {
         match self {
             Self::Held { hold, undo } => held::perform(hold, undo).await,
+            Self::Deployment { deployment } => deployment::restore(deployment).await,
             alone => Ok(alone.perform_alone().await?.into()),
         }
     }
@@ -392,7 +425,7 @@ impl Undo {
             Self::Kubernetes { alteration } => {
                 Ok(alteration.undo(crate::kubernetes::Limits::default()).await?)
             }
-            Self::Held { undo, .. } => Ok(Box::pin(undo.perform()).await?.how),
+            Self::Held { .. } | Self::Deployment { .. } => Ok(Box::pin(self.perform()).await?.how),
             Self::Run { command, folder } => {
                 let shown = command.to_string();
                 let failed = |reason| UndoError::Program { command: shown.clone(), reason };

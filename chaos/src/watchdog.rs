@@ -148,7 +148,7 @@ fn watch(lasts: Duration) -> u8 {
     let _ = input.read_to_end(&mut Vec::new());
     let begun = Instant::now();
     while let Some(left) = lasts.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
-        if undo.is_moot() && !owner.is_alive() {
+        if (undo.is_moot() || undo.ends_with_its_program()) && !owner.is_alive() {
             break;
         }
         thread::park_timeout(left.min(Duration::from_millis(250)));

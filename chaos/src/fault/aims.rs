@@ -142,7 +142,7 @@ fn named(service: Stated, address: &str) -> Service {
     }
 }
 
-fn at(service: Service, text: &str) -> Result<Aim, FaultError> {
+pub(crate) fn at(service: Service, text: &str) -> Result<Aim, FaultError> {
     let hosts = service.hosts(text).map_err(address)?;
     Ok(Aim { what: format!("{} at {}", service.about().name, redact(text)), hosts })
 }

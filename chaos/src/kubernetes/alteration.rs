@@ -7,7 +7,7 @@
 //! resourceVersion). Whatever somebody else has set meanwhile is left alone; that
 //! includes the count of pods of an autoscaler.
 
-mod template;
+pub(super) mod template;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -43,7 +43,7 @@ impl Undo {
             };
             let left = within().saturating_sub(begun.elapsed());
             if left.is_zero() || !error.may_pass() {
-                if let Self::Held { hold, .. } = self {
+                for hold in self.holds() {
                     held::give_up(hold).await;
                 }
                 let (spent, source) = (begun.elapsed(), Box::new(error));
@@ -86,6 +86,7 @@ impl UndoError {
             Self::Start { .. }
             | Self::Program { .. }
             | Self::Proxy { .. }
+            | Self::Deployment { .. }
             | Self::Weight { .. } => true,
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes(error) => error.may_pass_in_time(),

@@ -18,8 +18,8 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use crate::deployment::{Request, Setting};
 use crate::deployment::manifest::Workload;
+use crate::deployment::{Request, Setting};
 use crate::keeper::wire::{Command, Event};
 use crate::reference::diary::Diary;
 use crate::reference::server;

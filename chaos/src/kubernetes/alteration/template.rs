@@ -30,17 +30,20 @@ pub(super) fn revisions(deployment: &Value, sets: &[Value]) -> Result<(String, S
 
 /// The ReplicaSet of a Deployment's present template. Its revision would name it,
 /// too, but is written later.
-pub(super) fn holder<'a>(deployment: &Value, sets: &'a [Value]) -> Option<&'a Value> {
+pub(in crate::kubernetes) fn holder<'a>(
+    deployment: &Value,
+    sets: &'a [Value],
+) -> Option<&'a Value> {
     let present = template(deployment);
     sets.iter().find(|set| template(set) == present)
 }
 
-pub(super) fn name(object: &Value) -> String {
+pub(in crate::kubernetes) fn name(object: &Value) -> String {
     object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A template without what the controller adds.
-pub(super) fn template(object: &Value) -> Value {
+pub(in crate::kubernetes) fn template(object: &Value) -> Value {
     let mut template = object["spec"]["template"].clone();
     if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
         labels.remove(TEMPLATE_HASH);
@@ -48,7 +51,7 @@ pub(super) fn template(object: &Value) -> Value {
     template
 }
 
-pub(super) fn annotations(deployment: &Value, set: &Value) -> Value {
+pub(in crate::kubernetes) fn annotations(deployment: &Value, set: &Value) -> Value {
     let of =
         |object: &Value| object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
     let its_own = |key: &str| ITS_OWN.contains(&key);
