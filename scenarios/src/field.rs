@@ -16,6 +16,7 @@ use crate::plan::deployment::{Afterwards, Revision, Weight};
 use crate::plan::fault::{AlarmOf, StopSignal};
 use crate::plan::probe::exporter::Exporter;
 use crate::plan::probe::matchers::{Matchers, MatchersError};
+use crate::plan::probe::{Isolation, Uncommitted};
 use crate::plan::route::{ConnectTo, Resolve};
 use crate::plan::shape::{Again, KeyDist, Sizes};
 use crate::plan::workload::{Acks, Arrival, Late, Statuses};
@@ -119,6 +120,8 @@ pub(crate) fn definitions() -> Json {
     enter::<Timed>(&mut all);
     enter::<Tries>(&mut all);
     enter::<Exporter>(&mut all);
+    enter::<Isolation>(&mut all);
+    enter::<Uncommitted>(&mut all);
     enter::<Matchers>(&mut all);
     enter::<Afterwards>(&mut all);
     enter::<Weight>(&mut all);

@@ -99,6 +99,28 @@ fn shipped_scenarios_match_the_schema() {
 }
 
 #[test]
+fn every_reference_within_the_schema_leads_to_a_definition() {
+    fn references<'a>(schema: &'a Json, found: &mut Vec<&'a str>) {
+        match schema {
+            Json::Object(object) => {
+                found.extend(object.get("$ref").and_then(Json::as_str));
+                object.values().for_each(|inner| references(inner, found));
+            }
+            Json::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+    let schema = schema();
+    let mut found = Vec::new();
+    references(&schema, &mut found);
+    assert!(found.len() > 100, "{} references", found.len());
+    for reference in found {
+        let is_there = schema.pointer(reference.trim_start_matches('#')).is_some();
+        assert!(is_there, "{reference} leads nowhere");
+    }
+}
+
+#[test]
 fn the_schema_refuses_what_the_reader_refuses() {
     let schema = schema();
     let refused = |from: &str, to: &str| {

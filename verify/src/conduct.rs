@@ -205,6 +205,8 @@ async fn perform(
     let deploying = deployments::start(plan, standing, &scene, &observer, order.act);
     let waits = (acked, deploying.steps());
     let mut breaking = faults::start(plan, standing, &scene, &observer, waits)?;
+    // It tells the scribe, who waits until nobody has anything to tell any more.
+    drop(scene);
     let mut stops = Stops::start(plan, folder)?;
     let mut breaches = deployments::breaches(plan, folder)?;
     let scribe = Scribe::new(writer, plan, timeline.end());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use scenarios::plan::deployment::{Afterwards, Step};
+use scenarios::template::Template;
 use scenarios::units::Span;
 use serde_json::{Value, json};
 
@@ -139,7 +140,7 @@ fn plan(url: &str, changes: &[Change]) -> Deployment {
     };
     Deployment {
         name: "worker".to_owned(),
-        at: Orchestrator::Control(scenarios::template::Template::literal(url)),
+        at: Orchestrator::Control(Template::literal(url)),
         canary: Some("worker-canary".to_owned()),
         container: String::new(),
         images: BTreeMap::from([

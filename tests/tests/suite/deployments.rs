@@ -179,7 +179,7 @@ const CANARY: &str = r#"
 name = "to-new"
 phase = "rollout"
 weight = "1 of 2"
-within = "40s"
+within = "20s"
 
 [[deployment.step]]
 name = "later"
@@ -191,7 +191,9 @@ within = "5s"
 
 fn short(sandbox: &Sandbox, more: &[&str]) -> History {
     let file = scenario(sandbox, CANARY, "roll_back_if = [\"never-new\"]");
-    let text = std::fs::read_to_string(&file).unwrap().replace("90s", "30s").replace("80s", "20s");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("\"90s\"", "\"30s\"").replace("\"80s\"", "\"22s\"");
+    let text = text.replace("step = \"to-new\", updated = 1", "step = \"later\"");
     sandbox.file("rolling.toml", &(text + BREACH)).unwrap();
     let line = [&["--scenario", file.as_str()], more].concat();
     verify(sandbox, &line);

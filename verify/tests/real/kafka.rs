@@ -179,7 +179,10 @@ async fn what_is_not_there_is_told_before_the_load_with_the_nearest(broker: &Bro
     assert!(fine.is_empty(), "{fine:?}");
     let told = looked(&broker.address, "\"event\"", "\"worker\"").await.unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].text.contains("topic event does not exist (yet); there are: events"), "{told:?}");
+    assert!(
+        told[0].text.contains("topic event does not exist (yet); there are: events"),
+        "{told:?}"
+    );
     assert!(told[0].text.contains("group worker does not exist (yet); there are:"), "{told:?}");
     assert!(told[0].text.contains("workers"), "{told:?}");
     // A look makes no topic, and nobody there ends the run.
