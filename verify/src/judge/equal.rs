@@ -11,7 +11,7 @@
 //! bound by more. Inconclusive when a count is a lower bound and could be what
 //! it should (unless the check compares lower bounds as they are, and they are
 //! within the tolerance), when what rose across the end of a phase would make them
-//! agree, when samples are missing, or when nothing much was counted. Evidence: each count.
+//! agree, or after it where the host was starved before, when samples are missing, or when nothing much was counted. Evidence: each count.
 
 use scenarios::plan::Plan;
 use scenarios::plan::check::Equal;
@@ -22,6 +22,7 @@ use super::counts::Counts;
 use super::opinion::{Opinion, evidence};
 use super::rises;
 use super::series::Series;
+use super::starvation;
 use super::window::{Span, Window};
 use super::words;
 use crate::history::History;
@@ -106,6 +107,16 @@ fn of_probe(
             let (starting, ending): (Vec<_>, Vec<_>) = sorted.edge.into_iter().partition(starts);
             sorted.inside.extend(starting);
             late = ending.iter().map(|rise| rise.amount).sum();
+            if is_starved(window, history) {
+                // What a host kept from being counted in time comes later.
+                let end = window.spans.iter().map(|span| span.to).fold(f64::MIN, f64::max);
+                let rises = rises::of(series);
+                late += rises
+                    .iter()
+                    .filter(|rise| rise.from >= end)
+                    .map(|rise| rise.amount)
+                    .sum::<f64>();
+            }
             if let Some(rise) = sorted.doubtful.first() {
                 let reason = format!(
                     "{} rose between {} and {}, and nobody knows in which phase",
@@ -160,6 +171,13 @@ fn of_probe(
     // Where it began again, what is certain is the lower bound.
     let value = rises.iter().map(|rise| rise.least).sum();
     Ok(Count { name: String::new(), value, at_least: !resets.is_empty(), late })
+}
+
+/// Whether the host was starved within the phases.
+fn is_starved(window: &Window, history: &History) -> bool {
+    let reached = starvation::reached(history);
+    let overlaps = |span: &Span| reached.iter().any(|&(from, to)| from < span.to && span.from < to);
+    window.spans.iter().any(overlaps)
 }
 
 /// When the process behind a counter was seen to have begun again: the probe

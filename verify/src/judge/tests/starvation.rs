@@ -4,7 +4,7 @@ use loadgen::Fate;
 use proptest::prelude::*;
 use reports::record::Verdict::{self, Held, Inconclusive, Violated};
 use scenarios::plan::check::{
-    Absence, After, Bound, CheckKind, Drain, Latency, Ratio, Recovery, Speed,
+    Absence, After, Bound, CheckKind, Drain, Equal, Latency, Ratio, Recovery, Speed,
 };
 use scenarios::units::{Quantity, Rate, Share, Span};
 
@@ -396,4 +396,34 @@ proptest! {
             prop_assert_eq!(host.without_host().find(check).verdict, plain);
         }
     }
+}
+
+/// Of 50 operations a second that were acknowledged in load, as many as are said to have
+/// been counted late are counted only at a time behind it.
+fn counted_late(late: f64, at: f64) -> Scene {
+    let value = move |now: f64| {
+        let counted = 50.0 * (now.clamp(8.0, 36.0) - 8.0);
+        Some(if now < at { (counted - late).max(0.0) } else { counted })
+    };
+    Scene::new().good_workload("publish").sampled("broker.messages_acknowledged", value)
+}
+
+#[test]
+fn what_a_starved_host_counts_later_does_not_disagree() {
+    let check = || {
+        CheckKind::Equal(Equal {
+            counts: vec!["publish.acked".to_owned(), "broker.messages_acknowledged".to_owned()],
+            phases: names(&["load"]),
+            tolerance: Share(0.001),
+            at_least: 1,
+            lower_bounds: false,
+        })
+    };
+    let starved = |at: u64| (30..33).contains(&at);
+    let late = counted_late(90.0, 44.0);
+    assert_eq!(late.clone_scene().find(check()).verdict, Violated, "a quiet host");
+    let finding = late.host(starved).find(check());
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    let never = counted_late(90.0, f64::INFINITY).host(starved).find(check());
+    assert_eq!(never.verdict, Violated, "{}", never.why);
 }
