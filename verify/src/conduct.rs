@@ -230,13 +230,7 @@ async fn perform(
         if ending.is_cancelled()
             && let Some(program) = &plan.safety.on_abort
         {
-            tokio::select! {
-                () = abort(program, &standing.targets, &observer, progress) => {}
-                () = cancel.cancelled() => {
-                    let error = Some("it was cut off".to_owned());
-                    observer.event(Event::AbortRan { error });
-                }
-            }
+            abort_unless_cut_off(program, &standing.targets, &observer, progress, cancel).await;
         }
         progress.step("waiting for the last answers");
         while !loads.are_finished() {
@@ -278,6 +272,23 @@ async fn perform(
         writer.event(event)?;
     }
     Ok(())
+}
+
+/// Runs what is to be run when a stop condition is met, unless somebody cuts that off.
+async fn abort_unless_cut_off(
+    program: &Program,
+    targets: &BTreeMap<String, String>,
+    observer: &Observer,
+    progress: &Progress,
+    cancel: &Cancel,
+) {
+    tokio::select! {
+        () = abort(program, targets, observer, progress) => {}
+        () = cancel.cancelled() => {
+            let error = Some("it was cut off".to_owned());
+            observer.event(Event::AbortRan { error });
+        }
+    }
 }
 
 /// Begins to look at the system and the host, until it is stopped.

@@ -139,10 +139,9 @@ impl Deployment {
                 *address = Template::literal(&address.fill(targets)?);
             }
             Orchestrator::Commands { set_image, roll_back, status } => {
-                for program in [Some(set_image), roll_back.as_mut(), status.as_mut()] {
-                    if let Some(program) = program {
-                        *program = Program::literal(program.words(targets)?);
-                    }
+                let programs = [Some(set_image), roll_back.as_mut(), status.as_mut()];
+                for program in programs.into_iter().flatten() {
+                    *program = Program::literal(program.words(targets)?);
                 }
             }
             Orchestrator::Kubernetes { .. } => {}

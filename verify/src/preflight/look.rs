@@ -141,13 +141,7 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
             all.push(Look { what, reader: reader(), service, address: &order.url, wants });
         }
     }
-    for deployment in &plan.deployments {
-        if let Orchestrator::Control(address) = &deployment.at {
-            let what = format!("deployment {}", deployment.name);
-            let wants = Wants::Nothing;
-            all.push(Look { what, reader: None, service: Service::Http, address, wants });
-        }
-    }
+    all.extend(controllers(plan));
     for workload in &plan.workloads {
         let what = format!("workload {}", workload.name);
         match &workload.transport {
@@ -167,6 +161,16 @@ pub(super) fn all(plan: &Plan) -> Vec<Look<'_>> {
         }
     }
     all
+}
+
+/// The controllers of deployments that have an address.
+fn controllers(plan: &Plan) -> impl Iterator<Item = Look<'_>> {
+    plan.deployments.iter().filter_map(|deployment| {
+        let Orchestrator::Control(address) = &deployment.at else { return None };
+        let what = format!("deployment {}", deployment.name);
+        let (service, wants) = (Service::Http, Wants::Nothing);
+        Some(Look { what, reader: None, service, address, wants })
+    })
 }
 
 fn listed(what: String, reader: Option<Reader>, listing: &Listing) -> Option<Look<'_>> {
