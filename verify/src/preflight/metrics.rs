@@ -30,7 +30,10 @@ pub(super) async fn look(url: &str, metrics: &BTreeMap<String, Metric>) -> Resul
     if !wrong.is_empty() {
         return Err(Found::Unusable(wrong.join("; ")));
     }
-    let doubts: Vec<String> = found.into_iter().filter_map(doubtful).collect();
+    // Several may be read of one metric.
+    let mut doubts: Vec<String> = found.into_iter().filter_map(doubtful).collect();
+    doubts.sort();
+    doubts.dedup();
     if doubts.is_empty() { Ok(()) } else { Err(Found::Doubt(doubts.join("; "))) }
 }
 
@@ -207,7 +210,8 @@ mod tests {
             ["metric http_request_duration_seconds_count has no label status_code (yet); there \
               are: code"]
         );
-        let other = told(Exporter::OpenTelemetry);
+        let mut other = told(Exporter::OpenTelemetry);
+        other.dedup();
         assert_eq!(
             other,
             ["there is no metric http_server_request_duration_seconds_count (yet); there are: \
