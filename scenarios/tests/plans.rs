@@ -39,6 +39,22 @@ fn every_variant_is_caught_by_checks_of_the_right_severity() {
     }
 }
 
+/// Vectors of every user are compared, also of those with a single event, unless they
+/// are said to be other ones.
+#[test]
+fn vectors_of_the_worker_queue_are_compared_unless_they_are_other_ones() {
+    let shipped = suite::find("worker-queue").unwrap();
+    let compared = |values: &str| -> Vec<bool> {
+        let set = BTreeMap::from([("values".to_owned(), values.to_owned())]);
+        let settings = Settings { set, ..Settings::default() };
+        let plan = plan(shipped.name, shipped.source, &settings).unwrap();
+        let aggregates = plan.effects.iter().filter_map(|effects| effects.aggregate.as_ref());
+        aggregates.map(|aggregate| aggregate.value.is_some()).collect()
+    };
+    assert_eq!(compared("on"), [true, true]);
+    assert_eq!(compared("off"), [false, false]);
+}
+
 #[test]
 fn a_shipped_scenario_is_found_or_the_nearest_is_named() {
     assert_eq!(suite::find("channel-leak").unwrap().name, "channel-leak");

@@ -316,7 +316,7 @@ verify --scenario orders.toml --target shop=http://127.0.0.1:8080
 `verify lint` and every run refuse an address that its reader cannot read, such as `sqlite://` in a table `sql`. A run with targets then looks, before any load and at everything at once, for some seconds at most:
 
 - Nobody answers, a login is refused, an exchange of a tap or workload does not exist, a Redis key is of another kind, MongoDB cannot carry out what it is asked, or PostgreSQL cannot carry out a query (it is prepared, not run: a column that is not there, a syntax error): the run ends, and all of it is told.
-- A table, stream, group, queue, topic, collection or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing. A histogram without a bucket of exactly the bound that is asked for ends the run.
+- A table, stream, group, queue, topic, collection or metric is not there: a warning with the nearest names of what there is, because the system may make it later. A key of Redis that is not there is empty, and a metric with `absent_is_zero` may be missing, unless it is asked for with labels: then others would have its name, and while it never is there in a run the checks that read it are inconclusive. A histogram without a bucket of exactly the bound that is asked for ends the run.
 - A fault whose selector (`matching`) would hit nobody now: a warning with the nearest candidates, because a client may connect later.
 
 ## Poison, retries and errors
@@ -348,7 +348,7 @@ title = "every document follows the contract"
 schema = { source = "documents", at_least = 100 }
 ```
 
-Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned. One without an identity is of this run in the lab; elsewhere such records are judged where none shows an identity, and make the check inconclusive where others do and they depart from the contract. The schema becomes part of the plan, so that a run can be judged anywhere.
+Judged are the records of this run. Those of other runs are not, nor are dead letters and what the load itself poisoned. One without an identity is of this run in the lab; elsewhere such records are judged where none shows an identity, and make the check inconclusive where others do and they depart from the contract. Where a source has an `aggregate`, its records are of this run by their key, by that of any aggregate of the scenario; those of other keys are somebody else's, but in the lab. The schema becomes part of the plan, so that a run can be judged anywhere.
 
 With a `schema` of its own a workload is looked at before the load: some dozen of the bodies that it will send must follow, or the run does not begin (`verify lint` looks as well), and poison that follows is a warning.
 

@@ -2,7 +2,9 @@
 //!
 //! Records of another run are somebody else's, and those of operations that the load itself
 //! poisoned break the contract on purpose: neither is looked at. Where nothing says of which
-//! run a record is, it is counted apart.
+//! run a record is, it is counted apart. A record that many operations came to together is
+//! of this run by its key; one of another key is somebody else's, but for the lab, where
+//! nobody else writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +12,9 @@ use std::sync::Arc;
 use loadgen::Shape;
 use scenarios::Plan;
 use scenarios::locator::Record;
-use scenarios::plan::Effects;
+use scenarios::plan::{Effects, Place};
 
+use super::aggregate::Names;
 use crate::contract::Contract;
 use crate::history::{Conformity, Departure, Tally};
 
@@ -27,6 +30,10 @@ pub struct Inspector {
     run: String,
     /// The workloads that offer poison.
     poisoned: BTreeMap<String, Shape>,
+    /// How the keys of this run's records are written, where they have keys.
+    keys: Option<Vec<Names>>,
+    /// Where the run is.
+    place: Place,
 }
 
 impl Inspector {
@@ -42,11 +49,33 @@ impl Inspector {
         let shape =
             |w: &scenarios::plan::Workload| (w.name.clone(), Shape::from_plan(w, plan.seed));
         let poisoned = poisoned.map(shape).collect();
-        Ok(Some(Self { contract: Arc::new(contract), run: run.to_owned(), poisoned }))
+        // Another source may read other keys of the same records.
+        let keys = effects.aggregate.as_ref().map(|_| {
+            let all = plan.effects.iter().filter_map(|effects| effects.aggregate.as_ref());
+            all.map(|aggregate| Names::of(&aggregate.keys, run)).collect()
+        });
+        Ok(Some(Self {
+            contract: Arc::new(contract),
+            run: run.to_owned(),
+            poisoned,
+            keys,
+            place: plan.place,
+        }))
     }
 
     /// Takes down a record, with the text that was found where the identity is looked for.
     pub fn take(&self, text: Option<&str>, record: &dyn Record, found: &mut Conformity) {
+        if let (Some(keys), Some(text)) = (&self.keys, text) {
+            let tally = match keys.iter().any(|names| names.key(text).is_some()) {
+                true => &mut found.own,
+                false if self.place == Place::Lab => &mut found.unnamed,
+                false => {
+                    found.foreign += 1;
+                    return;
+                }
+            };
+            return self.hold(Some(text), &record.document().unwrap_or_default(), tally);
+        }
         let identity = text.and_then(|text| loadgen::identity::parse(text.as_bytes()));
         let tally = match identity {
             Some(id) if id.run != self.run => {
@@ -92,7 +121,26 @@ mod tests {
             contract: Arc::new(Contract::new(&schema.to_string()).unwrap()),
             run: "r".to_owned(),
             poisoned: [("bad".to_owned(), poisoned)].into(),
+            keys: None,
+            place: Place::Targets,
         }
+    }
+
+    #[test]
+    fn a_record_of_another_key_is_somebody_elses_but_in_the_lab() {
+        let names = ["@{run}-user-@{key}", "@{run}-smoke-@{key}"];
+        let keys = Some(names.map(|keys| Names::of(keys, "r")).to_vec());
+        let found = |place| {
+            let inspector = Inspector { keys: keys.clone(), place, ..inspector() };
+            let mut found = Conformity::default();
+            for text in [Some("r-user-1"), Some("r-smoke-7"), Some("r0-user-1"), Some("bob"), None]
+            {
+                inspector.take(text, &"{}", &mut found);
+            }
+            (found.own.invalid, found.unnamed.invalid, found.foreign)
+        };
+        assert_eq!(found(Place::Targets), (2, 1, 2));
+        assert_eq!(found(Place::Lab), (2, 3, 0));
     }
 
     #[test]

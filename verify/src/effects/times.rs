@@ -2,12 +2,13 @@
 //! each was due, from the times that stand in the records.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use loadgen::{Fate, Histogram, Ledger};
 use roaring::RoaringTreemap;
 
 use super::offered::{Offered, Operations};
+use crate::clock;
 use crate::history::{EffectTimes, TimedSecond, Times};
 
 /// Takes down times.
@@ -30,6 +31,9 @@ struct Workload<'a> {
     /// The most by which an effect came before its operation was due, in
     /// microseconds.
     earliest: u64,
+    /// The most by which an effect's time lies behind that of its reading, in
+    /// microseconds.
+    latest: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -57,6 +61,7 @@ impl<'a> Reader<'a> {
                 untimed: 0,
                 early: 0,
                 earliest: 0,
+                latest: 0,
             };
             Some((name.as_str(), workload))
         };
@@ -84,7 +89,11 @@ impl<'a> Reader<'a> {
             return;
         };
         let due_at = micros(self.offered.zero + due);
-        let took = at.saturating_sub(self.offset).saturating_sub(due_at);
+        let at = at.saturating_sub(self.offset);
+        let took = at.saturating_sub(due_at);
+        // What is read was written before.
+        let now = micros(clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default());
+        workload.latest = workload.latest.max(at.saturating_sub(now).max(0).unsigned_abs());
         if took < 0 {
             workload.early += 1;
             workload.earliest = workload.earliest.max(took.unsigned_abs());
@@ -115,6 +124,7 @@ impl<'a> Reader<'a> {
                 untimed: workload.untimed,
                 early: workload.early,
                 earliest_us: workload.earliest,
+                latest_us: workload.latest,
             };
             (name.to_owned(), told)
         });

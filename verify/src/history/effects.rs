@@ -73,6 +73,9 @@ pub struct EffectTimes {
     pub early: u64,
     /// The most by which one did, in microseconds.
     pub earliest_us: u64,
+    /// The most by which the time of one lies behind that of its reading, in microseconds.
+    #[serde(default)]
+    pub latest_us: u64,
 }
 
 /// The operations that were due in one second.

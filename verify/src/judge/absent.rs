@@ -2,7 +2,8 @@
 //!
 //! What does not exist yet is empty, and what has nothing in it breaks no bound.
 //! But of a name that nobody has nothing can be held: a check that reads what
-//! never came to be is inconclusive, whatever its figures are. One of several
+//! never came to be is inconclusive, whatever its figures are. A metric that is 0 while
+//! it is not there is one of these if it is asked for with labels. One of several
 //! that are numbered, of which others were there, may have had nothing to do, and
 //! a key of Redis is only there while it has elements: these are only told.
 
@@ -20,7 +21,7 @@ pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<Strin
     }
     let states = kind.statement();
     states.series().find_map(|series| {
-        let (probe, _) = series.rsplit_once('.')?;
+        let (probe, name) = series.rsplit_once('.')?;
         let planned = plan.probes.iter().find(|planned| planned.name == probe)?;
         if let ProbeKind::RedisKeys { .. } = planned.kind {
             return None;
@@ -33,7 +34,7 @@ pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<Strin
         let missing: Vec<&str> = history
             .never_there
             .iter()
-            .filter(|((owner, _), _)| owner == probe)
+            .filter(|((owner, thing), _)| owner == probe && is_read(&planned.kind, name, thing))
             .filter(|((_, label), _)| !has_sibling(history, probe, label))
             .map(|(_, what)| what.as_str())
             .collect();
@@ -45,6 +46,16 @@ pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<Strin
             )
         })
     })
+}
+
+/// Whether a series is read of a thing: of the metrics of an endpoint each has its own.
+fn is_read(kind: &ProbeKind, series: &str, thing: &str) -> bool {
+    match kind {
+        ProbeKind::Prometheus { metrics, .. } => {
+            metrics.get(series).is_none_or(|metric| metric.shown() == thing)
+        }
+        _ => true,
+    }
 }
 
 /// Whether another one of the same name with another number was there.

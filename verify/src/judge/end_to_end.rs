@@ -11,8 +11,9 @@
 //! The times are told by whoever writes the records. Where it is known how their
 //! clock compares with that of the run's machine, they are corrected, and what is
 //! left of the error widens the bound both ways: where it decides, there is no
-//! verdict. An effect before its operation was due proves that the clocks differ,
-//! and then there is none either, unless even that much does not matter.
+//! verdict. An effect before its operation was due proves that the clocks differ, and
+//! so does one that is of later than its reading; then there is none either, unless
+//! even that much does not matter.
 //!
 //! Inconclusive with fewer operations than prove anything of the quantile (59 for
 //! 95 %), with effects whose record has no time where those decide, and without
@@ -82,6 +83,8 @@ struct Times {
     error: u64,
     /// By how much more every time may be too short, in microseconds.
     early: u64,
+    /// By how much more every time may be too long, in microseconds.
+    late: u64,
     /// Why what has no effect may still have one, if it may.
     blind: Option<String>,
     /// What is known of the clocks.
@@ -119,14 +122,37 @@ impl Times {
         seconds.sort_by_key(|second| second.second);
         let early = told.iter().map(|told| told.earliest_us).max().unwrap_or(0);
         let (error, clock) = clock_of_records(timing);
+        // How far a clock is ahead that is ahead nobody knows; but nothing takes less
+        // than no time.
+        let late = told.iter().map(|told| told.latest_us).max().unwrap_or(0);
+        let all = told.iter().flat_map(|told| &told.seconds).flat_map(|s| s.times.counts());
+        let least = all.map(|&(value, _)| value).min().unwrap_or(0);
+        let late = if late > error { late.max(least) } else { 0 };
         Ok(Self {
             seconds,
             untimed: told.iter().map(|told| told.untimed).sum(),
             error,
             early: early.saturating_sub(error),
+            late,
             blind: seen.blind.clone(),
             clock,
         })
+    }
+
+    /// What proves that the clocks differ, if something does.
+    fn clocks_differ(&self) -> Option<String> {
+        let show = |by: u64| words::show(Unit::Seconds, (by + self.error) as f64 / 1e6);
+        match (self.early, self.late) {
+            (0, 0) => None,
+            (0, late) => Some(format!(
+                "Some are of later than they were read, so the clocks differ, by up to {}.",
+                show(late)
+            )),
+            (early, _) => Some(format!(
+                "Effects came up to {} before their operations were due, so the clocks differ.",
+                show(early)
+            )),
+        }
     }
 
     fn acked(&self) -> u64 {
@@ -155,10 +181,13 @@ impl Times {
             return Opinion::inconclusive(bound, why);
         }
         let below = |limit: u64| merged.count_between(0, limit);
-        let sure = below(max.saturating_sub(self.error + self.early));
+        // A time before its operation was due counts as 0, which no time is then known
+        // to be.
+        let sure = max.checked_sub(self.error + self.early).map_or(0, below);
         let missing = acked.saturating_sub(merged.len());
         let without = if self.blind.is_some() { missing } else { missing.min(self.untimed) };
-        let most = (below(max.saturating_add(self.error)) + without).min(acked);
+        let latest = max.saturating_add(self.error).saturating_add(self.late);
+        let most = (below(latest) + without).min(acked);
         let rank = (quantile * acked as f64 - 1e-9).ceil() as u64;
         let measured = match rank <= merged.len() && rank > 0 {
             true => {
@@ -178,11 +207,8 @@ impl Times {
         if sure >= rank {
             Opinion::held(bound, measured, why)
         } else if most >= rank {
-            let doubt = if self.early > 0 {
-                format!(
-                    "Effects came up to {} before their operations were due, so the clocks differ.",
-                    words::show(Unit::Seconds, (self.early + self.error) as f64 / 1e6)
-                )
+            let doubt = if let Some(doubt) = self.clocks_differ() {
+                doubt
             } else if let Some(blind) = &self.blind {
                 format!("{blind}.")
             } else if without > 0 {
@@ -198,7 +224,7 @@ impl Times {
 
     fn too_late(&self, bound: &str, measured: String, why: String, max: u64) -> Opinion {
         let late = |second: &TimedSecond| {
-            let limit = max.saturating_add(self.error);
+            let limit = max.saturating_add(self.error).saturating_add(self.late);
             let quick = second.times.counts().iter().filter(|(value, _)| *value <= limit);
             second.acked.saturating_sub(quick.map(|(_, count)| count).sum())
         };
@@ -237,7 +263,8 @@ impl Times {
         let measured = words::show(Unit::Seconds, least as f64 / 1e6);
         let limit = min.saturating_sub(self.error + self.early);
         let soon = if limit == 0 { 0 } else { merged.count_between(0, limit - 1) };
-        let sure = merged.count_between(0, min.saturating_add(self.error).saturating_sub(1));
+        let sure = min.saturating_add(self.error).saturating_add(self.late);
+        let sure = merged.count_between(0, sure.saturating_sub(1));
         let sooner = match (soon, sure) {
             (0, 0) => "none was".to_owned(),
             (0, some) => format!("{} may have been", words::count(some)),
@@ -261,7 +288,9 @@ impl Times {
             Opinion::violated(bound, measured, why).since(since).evidence(shown)
         } else if sure > 0 || self.untimed > 0 {
             let doubt = match self.untimed {
-                0 => "It hangs on the error of the clocks.".to_owned(),
+                0 => self
+                    .clocks_differ()
+                    .unwrap_or_else(|| "It hangs on the error of the clocks.".to_owned()),
                 some => format!("{} have no time.", words::plural(some, "dead letter")),
             };
             Opinion::doubtful(bound, measured, format!("{why} {doubt}"))

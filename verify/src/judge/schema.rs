@@ -3,7 +3,8 @@
 //! Broken by more records than `max_invalid` that depart from it; one that is no JSON does.
 //! Judged are the records of this run. Those without an identity are of this run in the lab,
 //! where nobody else writes, unless they may be what the load sent for poison. Elsewhere
-//! they are judged only where the source shows no identity of any run at all. Those of
+//! they are judged only where the source shows no identity of any run at all. A record of
+//! an aggregate has its key for an identity. Those of
 //! operations that the load itself poisoned break the contract on purpose and are not looked
 //! at, nor are dead letters. Evidence: the first of them, with the place in the record and
 //! what is wrong there.

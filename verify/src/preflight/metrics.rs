@@ -30,7 +30,10 @@ pub(super) async fn look(url: &str, metrics: &BTreeMap<String, Metric>) -> Resul
     if !wrong.is_empty() {
         return Err(Found::Unusable(wrong.join("; ")));
     }
-    let doubts: Vec<String> = found.into_iter().filter_map(doubtful).collect();
+    // Several may be read of one metric.
+    let mut doubts: Vec<String> = found.into_iter().filter_map(doubtful).collect();
+    doubts.sort();
+    doubts.dedup();
     if doubts.is_empty() { Ok(()) } else { Err(Found::Doubt(doubts.join("; "))) }
 }
 
@@ -49,11 +52,13 @@ fn doubtful(found: Found) -> Option<String> {
 }
 
 /// What is to be told of a metric. What stands at 0 while it is not there may be
-/// missing, but not a label that its samples would have.
+/// missing, but not a label that its samples would have, nor its name where samples with
+/// other labels would have it.
 fn doubt(metric: &Metric, samples: &[Sample<'_>]) -> Option<Found> {
     let (name, filter) = (metric.shown(), metric.selects().filter());
     let named: Vec<&Sample<'_>> = samples.iter().filter(|sample| sample.name == name).collect();
-    if named.is_empty() && !metric.absent_is_zero {
+    let may_be_absent = metric.absent_is_zero && filter.needed().next().is_none();
+    if named.is_empty() && !may_be_absent {
         return Some(Found::Doubt(no_metric(metric, &name, samples)));
     }
     if let Some(label) = missing_label(&filter, named.iter().copied()) {
@@ -164,6 +169,11 @@ mod tests {
         assert_eq!(doubt(&errors("code=~\"5..\""), &samples), None);
         let told = doubt(&errors("status=~\"5..\""), &samples).and_then(doubtful).unwrap();
         assert_eq!(told, "metric orders_total has no label status (yet); there are: code");
+        let misspelt = Metric { metric: "order_total".to_owned(), ..errors("code=~\"5..\"") };
+        let told = doubt(&misspelt, &samples).and_then(doubtful).unwrap();
+        assert_eq!(told, "there is no metric order_total (yet); there are: orders_total");
+        let unlabelled = Metric { metric: "failures_total".to_owned(), ..errors("") };
+        assert_eq!(doubt(&unlabelled, &samples), None);
     }
 
     #[test]
@@ -200,7 +210,8 @@ mod tests {
             ["metric http_request_duration_seconds_count has no label status_code (yet); there \
               are: code"]
         );
-        let other = told(Exporter::OpenTelemetry);
+        let mut other = told(Exporter::OpenTelemetry);
+        other.dedup();
         assert_eq!(
             other,
             ["there is no metric http_server_request_duration_seconds_count (yet); there are: \

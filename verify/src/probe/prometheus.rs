@@ -10,7 +10,8 @@
 //!
 //! A metric that an endpoint does not show is unknown, unless the scenario says
 //! that it stands at 0; where its name is there and a label that the scenario asks
-//! for is on none of its samples, nobody counts what is asked for. While one of the endpoints does not answer there are no
+//! for is on none of its samples, nobody counts what is asked for. So it is where labels
+//! are asked for and the name itself never is there: others would have it. While one of the endpoints does not answer there are no
 //! values at all: part of a sum is not the sum.
 
 pub(crate) mod histogram;
@@ -28,6 +29,7 @@ use self::histogram::Histogram;
 use self::processes::Processes;
 use self::rising::{Rising, Shown};
 pub(crate) use self::text::{Sample, parse};
+use super::presence::Presence;
 use crate::observe::ProbeObserver;
 
 /// The longest text that an endpoint may give.
@@ -40,6 +42,7 @@ pub(super) struct Prometheus {
     endpoints: Vec<Endpoint>,
     readers: Vec<Reader>,
     resets: u64,
+    presence: Presence,
     /// The time of the last round in which every endpoint answered.
     last_round: Option<f64>,
 }
@@ -61,6 +64,8 @@ struct Reader {
     filter: Filter,
     /// Whether the samples of this round cannot be read as the scenario has it.
     is_unread: bool,
+    /// Whether its name has been there.
+    is_there: bool,
     state: State,
 }
 
@@ -89,6 +94,7 @@ impl Prometheus {
             name: metric.shown(),
             filter: metric.selects().filter(),
             is_unread: false,
+            is_there: false,
             state: match metric.read {
                 MetricRead::Gauge => State::Gauge,
                 MetricRead::Counter => State::counter(None),
@@ -103,6 +109,7 @@ impl Prometheus {
             endpoints: urls.into_iter().map(endpoint).collect(),
             readers: metrics.iter().map(reader).collect(),
             resets: 0,
+            presence: Presence::default(),
             last_round: None,
         })
     }
@@ -128,6 +135,7 @@ impl Prometheus {
         }
         if texts.iter().all(Result::is_ok) {
             for reader in &mut self.readers {
+                reader.tell_presence(observer, &mut self.presence);
                 reader.send(observer, &mut round, self.last_round);
             }
             observer.value(at, "resets", self.resets as f64);
@@ -203,8 +211,9 @@ impl Reader {
         samples: &[Sample<'_>],
         round: &mut Round,
     ) -> bool {
-        let Self { series, metric, name, filter, is_unread, state } = self;
+        let Self { series, metric, name, filter, is_unread, is_there, state } = self;
         let named = samples.iter().filter(|sample| sample.name == name.as_str());
+        *is_there |= named.clone().next().is_some();
         if let Some(label) = missing_label(filter, named.clone()) {
             let name = &metric.metric;
             round.troubles.push(format!("no sample of {name} has a label {label}"));
@@ -259,6 +268,20 @@ impl Reader {
                 });
                 histogram.take(source, buckets)
             }
+        }
+    }
+
+    /// Says whether the name has been there, where its absence is taken for 0 and
+    /// samples with other labels would have it.
+    fn tell_presence(&self, observer: &ProbeObserver, presence: &mut Presence) {
+        let expects = self.metric.absent_is_zero && self.filter.needed().next().is_some();
+        match self.is_there {
+            true => presence.found(observer, &self.name),
+            false if expects => {
+                let what = format!("metric {}", self.name);
+                presence.is_to_come(observer, &self.name, &what);
+            }
+            false => {}
         }
     }
 

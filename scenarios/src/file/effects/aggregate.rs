@@ -36,6 +36,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, records: Option<&Records>) -> Aggr
 }
 
 fn value(table: &mut Table<'_, '_>) -> Option<Value> {
+    let enabled = table.or("enabled", "\"off\" leaves it out.", true);
     let at = table.req("at", "Where the value stands in a record: a JSON pointer.");
     let help = "By what share of the greatest number of the right value it may be off.";
     let tolerance = table.or("tolerance", help, Share(1e-6));
@@ -57,5 +58,6 @@ fn value(table: &mut Table<'_, '_>) -> Option<Value> {
         ("max", max.map(Function::Max)),
         ("embedding", embedding.map(Function::Embedding)),
     ];
-    Some(Value { at, tolerance, is: table.one_of("value", kinds)? })
+    let is = table.one_of("value", kinds)?;
+    enabled.then_some(Value { at, tolerance, is })
 }

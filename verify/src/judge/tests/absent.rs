@@ -2,9 +2,11 @@
 
 use reports::record::Verdict::{Held, Inconclusive};
 use scenarios::plan::check::{Bound, CheckKind};
+use scenarios::plan::probe::matchers::Matchers;
+use scenarios::plan::probe::{Metric, MetricRead};
 use scenarios::plan::{Probe, ProbeKind};
 use scenarios::template::Template;
-use scenarios::units::Quantity;
+use scenarios::units::{Quantity, Unit};
 
 use super::scene::{Scene, names};
 
@@ -75,4 +77,31 @@ fn a_key_is_there_only_while_it_has_elements() {
     let mut scene = scene(kind, "it.length");
     STREAMS.iter().for_each(|key| lack(&mut scene, key));
     assert_eq!(scene.find(bound("it.length")).verdict, Held);
+}
+
+#[test]
+fn a_metric_that_nobody_shows_is_not_zero() {
+    let metric = |name: &str| Metric {
+        metric: name.to_owned(),
+        labels: [("status".to_owned(), "failed".to_owned())].into(),
+        matchers: Matchers::default(),
+        by: None,
+        read: MetricRead::Counter,
+        unit: Unit::Count,
+        absent_is_zero: true,
+        waits: false,
+    };
+    let metrics = [("failed", "done_total"), ("refused", "asked_total")];
+    let metrics = metrics.map(|(series, name)| (series.to_owned(), metric(name)));
+    let kind =
+        ProbeKind::Prometheus { urls: vec![Template::new("http://h")], metrics: metrics.into() };
+    let mut scene = scene(kind, "it.failed").labelled("it.refused", "", |_| Some(0.0));
+    assert_eq!(scene.find(bound("it.failed")).verdict, Held);
+    let what = "metric done_total".to_owned();
+    scene.history.never_there.insert(("it".to_owned(), "done_total".to_owned()), what);
+    let finding = scene.find(bound("it.failed"));
+    assert_eq!(finding.verdict, Inconclusive);
+    assert!(finding.why.contains("metric done_total never existed"), "{}", finding.why);
+    // Another metric of the same endpoint is there.
+    assert_eq!(scene.find(bound("it.refused")).verdict, Held);
 }

@@ -276,6 +276,38 @@ fn what_is_given_up_too_soon_is_violated() {
     assert_eq!(timed(|_| None, |_| ()).find(check()).verdict, Inconclusive);
 }
 
+#[test]
+fn a_clock_that_is_an_hour_behind_makes_nothing_quick() {
+    let behind = |timing: &mut Timing| {
+        let told = timing.workloads.get_mut("events").unwrap();
+        (told.early, told.earliest_us) = (1_000, 3_590 * SECOND);
+    };
+    let finding = timed(|_| Some(0), behind).find(within(30));
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("the clocks differ"), "{}", finding.why);
+}
+
+#[test]
+fn times_of_later_than_their_reading_prove_that_the_clocks_differ() {
+    let ahead = |by: u64| {
+        move |timing: &mut Timing| {
+            timing.workloads.get_mut("events").unwrap().latest_us = by * SECOND;
+        }
+    };
+    let not_before = || times(TimeBound::NotBefore(Span::seconds(5)));
+    // At once, by a clock that is an hour ahead.
+    let finding = timed(|_| Some(3_600 * SECOND), ahead(3_590)).find(not_before());
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    assert!(finding.why.contains("later than they were read"), "{}", finding.why);
+    let finding = timed(|_| Some(3_600 * SECOND), ahead(3_590)).find(within(30));
+    assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
+    // Nothing takes less than no time, so that it is ahead by 12 s at most.
+    let late = |seq: u64| Some(if seq % 100 == 7 { 12 } else { 60 } * SECOND);
+    assert_eq!(timed(late, ahead(10)).find(not_before()).verdict, Inconclusive);
+    assert_eq!(timed(late, ahead(10)).find(within(30)).verdict, Violated);
+    assert_eq!(timed(late, ahead(10)).find(within(50)).verdict, Inconclusive);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     /// The longer everything takes, the worse the verdict.
