@@ -55,6 +55,12 @@ pub struct Record {
     pub effects: Vec<EffectsRecord>,
     /// One for each fault, in the order of their times.
     pub faults: Vec<FaultRecord>,
+    /// What became of each deployment that the run has updated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentRecord>,
+    /// What said that a deployment should be rolled back, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roll_backs: Vec<RollBackAdvice>,
     /// The phases as they really were.
     pub phases: Vec<PhaseRecord>,
     /// The series, thinned for drawing; the full figures stand in `samples.csv`.

@@ -44,6 +44,8 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         workloads: workloads(told),
         effects: judgement.effects,
         faults: history.faults.clone(),
+        deployments: history.deployments.clone(),
+        roll_backs: history.advised.clone(),
         phases: history.phases.clone(),
         series: series(plan, history),
         tables: tables(plan, history),

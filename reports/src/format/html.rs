@@ -9,6 +9,7 @@ mod advised;
 mod axis;
 mod chart;
 mod checks;
+mod deployments;
 mod effects;
 mod escape;
 mod faults;
@@ -46,6 +47,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     load::write(out, record)?;
     effects::write(out, record)?;
     faults::write(out, record)?;
+    deployments::write(out, record)?;
     about::write_series(out, record)?;
     about::write_tables(out, record)?;
     about::write_skipped(out, record)?;
@@ -121,6 +123,7 @@ fn contents(out: &mut String, record: &Record) -> Result {
         ("load", "Load", !record.workloads.is_empty()),
         ("effects", "Effects", !record.effects.is_empty()),
         ("faults", "Faults", !record.faults.is_empty()),
+        ("deployments", "Deployments", !record.deployments.is_empty()),
         ("series", "Series", !record.series.is_empty()),
         ("tables", "Tables", !record.tables.is_empty()),
         ("skipped", "Skipped", !record.left_out.is_empty()),

@@ -33,6 +33,7 @@ fn write(out: &mut String, record: &Record) -> Result {
     load(out, record)?;
     effects(out, record)?;
     faults(out, record)?;
+    deployments(out, record)?;
     skipped(out, record)?;
     about(out, record)
 }
@@ -203,6 +204,15 @@ fn faults(out: &mut String, record: &Record) -> Result {
         row
     });
     unfold(out, "Faults", rows)
+}
+
+fn deployments(out: &mut String, record: &Record) -> Result {
+    let rows = text::deployments(record).into_iter();
+    unfold(
+        out,
+        "Deployments",
+        rows.map(|(name, text)| format!("{}: {}", code(&name), inline(&text))),
+    )
 }
 
 fn skipped(out: &mut String, record: &Record) -> Result {

@@ -1,8 +1,8 @@
 //! Words and figures as every rendering writes them.
 
 use crate::record::{
-    AdviceState, AnswersRecord, Evidence, FaultRecord, Finding, Joined, Outage, Record, StepRecord,
-    WorkloadRecord,
+    AdviceState, AnswersRecord, DeploymentStep, Evidence, FaultRecord, Finding, Joined, Outage,
+    Record, RollBackAdvice, Rollback, StepRecord, WorkloadRecord,
 };
 use scenarios::plan::Place;
 use scenarios::units::Unit;
@@ -145,6 +145,77 @@ pub(super) fn joined(joined: &Joined) -> String {
 
 /// A fault that is over only so many seconds after its injection has lasted.
 const LASTING: f64 = 5.0;
+
+/// What became of a step of a deployment: `set image new (w:2), asked for at 16.1s, done in
+/// 4.2s`.
+pub(super) fn deployed(step: &DeploymentStep) -> String {
+    let DeploymentStep { what, asked, done, failed, .. } = step;
+    let Some(asked) = asked.filter(|_| !step.unasked) else {
+        let why = step.skipped.as_ref().or(step.why.as_ref());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        return format!("{what}, never asked for{why}");
+    };
+    let end = match (done, failed, &step.superseded_by) {
+        (Some(done), ..) => format!("done in {}", latency(done - asked)),
+        (None, Some(failed), _) => {
+            let why = step.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("failed at {}{why}", moment(*failed))
+        }
+        (None, None, Some(by)) => format!("overtaken by {by}"),
+        (None, None, None) => "not done when the run ended".to_owned(),
+    };
+    format!("{what}, asked for at {}, {end}", moment(asked))
+}
+
+/// How a deployment was rolled back by the run itself.
+pub(super) fn rolled_back(rollback: &Rollback) -> String {
+    let asked = moment(rollback.asked);
+    let end = match (rollback.done, &rollback.why) {
+        (Some(done), _) => format!("done in {}", latency(done - rollback.asked)),
+        (None, Some(why)) => format!("not done: {why}"),
+        (None, None) => "not done when the run ended".to_owned(),
+    };
+    format!("asked for at {asked}, {end}")
+}
+
+/// That a check said that a deployment should be rolled back.
+pub(super) fn roll_back(advice: &RollBackAdvice) -> String {
+    let since = advice.since.map(|since| format!(", broken since {}", moment(since)));
+    let acted = match advice.acted {
+        true => "it was rolled back",
+        false => "it was not, as the run was not told to with --act",
+    };
+    format!(
+        "advised at {} by {}{}: {}; {acted}",
+        moment(advice.at),
+        advice.check,
+        since.unwrap_or_default(),
+        advice.why.trim_end_matches('.')
+    )
+}
+
+/// What became of deployments, a row each: what it is about, and the text.
+pub(super) fn deployments(record: &Record) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for deployment in &record.deployments {
+        let name = &deployment.name;
+        for step in &deployment.steps {
+            rows.push((format!("{name} {}", step.name), deployed(step)));
+        }
+        if let Some(rollback) = &deployment.rolled_back {
+            rows.push((format!("{name} rollback"), rolled_back(rollback)));
+        }
+        let problem = deployment.restored.as_ref().and_then(|restored| restored.problem.as_ref());
+        rows.extend(
+            problem.map(|why| (format!("{name} at the end"), format!("NOT restored: {why}"))),
+        );
+    }
+    let advised = record.roll_backs.iter();
+    rows.extend(
+        advised.map(|advice| (format!("{} roll back?", advice.deployment), roll_back(advice))),
+    );
+    rows
+}
 
 /// What became of a fault: `at 40s, landed at 40.2s, healed in 1.6s`, and of one that
 /// lasts `at 40s, landed at 40.2s, over at 1m40s, healed 1.6s later`.

@@ -281,6 +281,8 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         workloads: vec![],
         effects: vec![],
         faults: vec![],
+        deployments: vec![],
+        roll_backs: vec![],
         phases: vec![
             phase("warm-up", 0.0, 10.0),
             phase("baseline", 10.0, 30.0),

@@ -59,6 +59,8 @@ pub fn record(
         workloads: both(before, now),
         effects: Vec::new(),
         faults: Vec::new(),
+        deployments: Vec::new(),
+        roll_backs: Vec::new(),
         phases: history.phases.clone(),
         series: comparison.series.into_iter().map(thinned).collect(),
         tables: vec![runs(baseline, run)],

@@ -24,6 +24,7 @@ pub(super) fn write(page: &mut Page, record: &Record) {
     section(page, "Effects", effects.map(|e| (e.check.clone(), text::joined(&e.joined))));
     let faults = record.faults.iter();
     section(page, "Faults", faults.map(|fault| (fault.name.clone(), course(fault))));
+    section(page, "Deployments", text::deployments(record).into_iter());
     let left_out = record.left_out.iter();
     section(
         page,
