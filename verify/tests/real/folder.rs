@@ -148,7 +148,8 @@ fn seen() -> Seen {
     }
     let clock = CLOCK;
     let second = TimedSecond { second: 5, acked: 2, times: Times::from_counts(vec![(900, 2)]) };
-    let times = EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0 };
+    let times =
+        EffectTimes { seconds: vec![second], untimed: 1, early: 0, earliest_us: 0, latest_us: 0 };
     let value = Some(ValueFinding::Wrong("it is 3 instead of 4".to_owned()));
     let told = Aggregated { count: Some(4.0), value, ..Aggregated::default() };
     let mut tries = DeadTries::default();
