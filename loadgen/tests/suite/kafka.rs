@@ -160,9 +160,11 @@ fn a_broker_that_dies_and_comes_back_is_an_outage_and_nothing_is_lost() {
     let report = complete(running.wait().unwrap());
     let totals = report.totals;
     assert!(totals.indeterminate > 0, "{totals:?}");
-    assert_eq!(report.outages.len(), 1, "{:?}", report.outages);
-    assert!(!report.outages[0].open, "{:?}", report.outages);
-    assert!(report.outages[0].operations > 0);
+    // What had waited for long may be given up just after the first record that came
+    // through, which is an outage of its own.
+    assert!(report.outages.iter().all(|outage| !outage.open), "{:?}", report.outages);
+    let struck: u64 = report.outages.iter().map(|outage| outage.operations).sum();
+    assert!(struck > 0, "{:?}", report.outages);
     // Every acknowledged record is there; of the unknown ones some may be.
     let stored = broker.stored("events");
     let (count, most) = (stored.len() as u64, totals.acked + totals.indeterminate);

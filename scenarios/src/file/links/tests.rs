@@ -6,18 +6,24 @@ use toml::de::DeTable;
 
 use super::*;
 use crate::file::{Purpose, Settings, read};
-use crate::plan::Check;
+use crate::plan::{Check, CheckKind};
 use crate::read::Table;
 
 type Referred = BTreeSet<(&'static str, String)>;
 
 fn stated(check: &Check) -> Referred {
     let mut kind = check.kind.clone();
+    // It goes with its deployment, so that nobody asks for that.
+    let deployment = match &kind {
+        CheckKind::Rollout(rollout) => vec![rollout.deployment.clone()],
+        _ => Vec::new(),
+    };
     let states = kind.statement();
     let named = |what, names: Vec<&str>| {
         names.into_iter().map(move |name| (what, name.to_owned())).collect::<Vec<_>>()
     };
     [
+        named("deployment", deployment.iter().map(String::as_str).collect()),
         named("phase", states.phases.iter().collect()),
         named("series", states.series().collect()),
         named("workload", states.workloads.iter().collect()),
@@ -86,5 +92,5 @@ fn a_check_states_exactly_what_its_table_refers_to() {
             assert_eq!(stated(&check.value), told, "{}", check.value.name);
         }
     }
-    assert_eq!(kinds.len(), 17, "only {kinds:?} were seen");
+    assert_eq!(kinds.len(), 18, "only {kinds:?} were seen");
 }
