@@ -19,7 +19,7 @@ title = "workers are updated"
 reference = "rolling-deploy"
 replicas = 2
 
-[system.targets.service]
+[system.targets.ingester]
 help = "takes events"
 schemes = ["http"]
 
@@ -39,7 +39,7 @@ for = "90s"
 name = "event"
 rate = "10/s"
 phases = ["baseline", "rollout"]
-http = { url = "${target.service}/events", body = '{"event_id":"@{id}","account":"@{key}","object":"object-@{seq}","occurred_at":1}' }
+http = { url = "${target.ingester}/events", body = '{"event_id":"@{id}","account":"@{key}","object":"object-@{seq}","occurred_at":1}' }
 keys = 20
 
 [[probe]]
