@@ -6,7 +6,7 @@ mod broker;
 mod records;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use scenarios::plan::ProbeKind;
 use scenarios::plan::probe::{Isolation, Kafka, Uncommitted};
@@ -218,7 +218,6 @@ async fn a_broker_that_dies_is_unknown_and_seen_again_when_it_is_back() {
     broker.hang();
     watch.forget();
     watch.until("that it hangs", |watch| watch.troubles.first().cloned()).await;
-    let begun = Instant::now();
-    watch.end().await;
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    // Without a limit it would wait until somebody ends the broker.
+    tokio::time::timeout(Duration::from_secs(120), watch.end()).await.unwrap();
 }
