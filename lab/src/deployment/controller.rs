@@ -79,7 +79,6 @@ pub struct Deployment {
     /// The oldest first.
     pods: Vec<Pod>,
     pods_made: u64,
-    restarted: u64,
     killed: u64,
     sets_made: u32,
     /// The desired number that the sizes were last made for, and the most pods for it.
@@ -101,7 +100,6 @@ impl Deployment {
             sets: Vec::new(),
             pods: Vec::new(),
             pods_made: 0,
-            restarted: 0,
             killed: 0,
             sets_made: 0,
             sized_for: (0, 0),
@@ -226,7 +224,6 @@ impl Deployment {
         }
         for pod in &mut self.pods {
             if pod.takes_restart(now) {
-                self.restarted += 1;
                 actions.push(Action::Restart { pod: pod.name.clone() });
             }
             if pod.takes_kill(now) {
@@ -378,7 +375,6 @@ impl Deployment {
             available,
             unavailable: self.replicas.saturating_sub(available),
             restarts: self.pods.iter().map(|pod| pod.restarts).sum(),
-            restarts_ever: self.restarted,
             killed_ever: self.killed,
             conditions: vec![self.is_available(available), self.is_progressing()],
             pods: self.pods.iter().map(|pod| self.pod(pod, now)).collect(),

@@ -37,10 +37,6 @@ pub struct Status {
     pub unavailable: u32,
     /// How often pods that are there have been restarted.
     pub restarts: u32,
-    /// How often pods have been restarted since the deployment began, those that are gone
-    /// included.
-    #[serde(default)]
-    pub restarts_ever: u64,
     /// How many pods did not end within their grace period, and were killed.
     #[serde(default)]
     pub killed_ever: u64,

@@ -154,6 +154,14 @@ pub struct PodRecord {
     pub last_end: Option<String>,
 }
 
+impl PodRecord {
+    /// Whether it was asked to end and was still there.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.phase == "Terminating"
+    }
+}
+
 /// How a deployment was rolled back while the run went on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollback {

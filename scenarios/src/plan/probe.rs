@@ -207,21 +207,11 @@ impl ProbeKind {
     /// The role whose processes it looks at, if it looks at those of a role.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
+        // What [`Self::role_mut`] says of every kind.
         match self {
             Self::Process { role } => Some(role),
             Self::Logs { role, .. } => role.as_deref(),
-            Self::Rabbitmq { .. }
-            | Self::Pods { .. }
-            | Self::Health { .. }
-            | Self::RedisStreams { .. }
-            | Self::Sql { .. }
-            | Self::Prometheus { .. }
-            | Self::Promql { .. }
-            | Self::RabbitmqQueues { .. }
-            | Self::Mongodb { .. }
-            | Self::RedisKeys { .. }
-            | Self::Kafka(_)
-            | Self::Command { .. } => None,
+            _ => None,
         }
     }
 

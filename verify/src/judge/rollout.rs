@@ -13,7 +13,9 @@
 //! orchestrator tells no counts that pods could be judged by, which holds where only its
 //! word was asked for. Measured is the longest time that a step took. Evidence: each step.
 
-use reports::record::{DeploymentLook, DeploymentRecord, DeploymentStep, Evidence, PodRecord};
+use reports::record::{
+    DeploymentLook, DeploymentRecord, DeploymentStep, Evidence, PodRecord, Rollback,
+};
 use scenarios::plan::check::Rollout;
 use scenarios::plan::{Change, Deployment, Orchestrator, Plan};
 use serde_json::json;
@@ -26,6 +28,8 @@ use crate::history::History;
 /// The clock of the record and the one by which a step is given up are read one after
 /// the other, so much apart at most, in seconds.
 const SLACK: f64 = 0.5;
+
+const NOBODY: &str = "nobody knows why";
 
 /// What one step comes to.
 #[derive(Debug)]
@@ -84,7 +88,6 @@ struct Judged<'a> {
 
 impl Judged<'_> {
     fn step(&self, step: &DeploymentStep) -> Outcome {
-        let unknown = |why: &str| Outcome::Unknown { why: why.to_owned() };
         if let Some(why) = &step.skipped {
             return Outcome::Unknown { why: format!("it was left out: {why}") };
         }
@@ -98,65 +101,59 @@ impl Judged<'_> {
                 false => Outcome::Unknown { why: format!("{by} came before it was done") },
             };
         }
-        if let Some(failed) = step.failed {
-            if self.starved(asked, failed) > 0.0 {
-                return unknown("it failed while the host was starved");
-            }
-            let why = step.why.as_deref().unwrap_or("nobody knows why");
-            let seen = step.at_end.as_ref().map(state).unwrap_or_default();
-            return Outcome::Broken { at: Some(failed), why: format!("it failed: {why}{seen}") };
-        }
-        let Some(done) = step.done else {
-            return unknown("the run ended before it was done, or had to be");
-        };
-        let took = done - asked;
-        if took - self.starved(asked, done) > step.within + SLACK {
-            let (took, within) = (words::seconds(took), words::seconds(step.within));
-            let why = format!("it took {took}, and {within} are allowed");
-            return Outcome::Broken { at: Some(done), why };
-        }
-        let counts = Looks { stable: step.at_end.as_ref(), canary: step.canary_at_end.as_ref() };
-        let wrong = self.seen(&step.change, &counts).or_else(|| {
-            let restarts = counts.restarts(&step.change);
-            self.restarted(restarts, asked, done)
-        });
-        match wrong {
-            Some(Wrong::Broken(why)) => Outcome::Broken { at: Some(done), why },
-            Some(Wrong::Unknown(why)) => Outcome::Unknown { why },
-            None => Outcome::Done { took },
-        }
+        let looks = Looks { stable: step.at_end.as_ref(), canary: step.canary_at_end.as_ref() };
+        let (within, done, failed) = (step.within, step.done, step.failed);
+        let end = End { asked, within, done, failed, why: step.why.as_deref(), looks };
+        self.outcome(&end, |done| {
+            let restarts = looks.restarts(&step.change);
+            self.seen(&step.change, &looks).or_else(|| self.restarted(restarts, asked, done))
+        })
     }
 
     fn rollback(&self) -> Option<Outcome> {
         let rollback = self.record.rolled_back.as_ref()?;
-        let why = || rollback.why.clone().unwrap_or_else(|| "nobody knows why".to_owned());
-        Some(match (rollback.done, rollback.failed) {
-            _ if rollback.unasked => {
-                Outcome::Unknown { why: format!("it could not be asked for: {}", why()) }
+        let why = rollback.why.as_deref();
+        if rollback.unasked {
+            let why = format!("it could not be asked for: {}", why.unwrap_or(NOBODY));
+            return Some(Outcome::Unknown { why });
+        }
+        let Rollback { asked, within, done, failed, .. } = *rollback;
+        let (stable, canary) = (rollback.at_end.as_ref(), rollback.canary_at_end.as_ref());
+        let looks = Looks { stable, canary };
+        let end = End { asked, within, done, failed, why, looks };
+        Some(self.outcome(&end, |_| {
+            let image = self.image("stable");
+            let of_canary = || mistaken(looks.canary?, None, None);
+            self.told(&looks, |stable| mistaken(stable, image, None).or_else(of_canary))
+        }))
+    }
+
+    /// What became of something that was asked for; `wrong` says what is wrong with the
+    /// pods where it was done in time.
+    fn outcome(&self, end: &End<'_>, wrong: impl FnOnce(f64) -> Option<Wrong>) -> Outcome {
+        let unknown = |why: &str| Outcome::Unknown { why: why.to_owned() };
+        if let Some(failed) = end.failed {
+            if self.starved(end.asked, failed) > 0.0 {
+                return unknown("it failed while the host was starved");
             }
-            (Some(done), None)
-                if done - rollback.asked - self.starved(rollback.asked, done)
-                    <= rollback.within + SLACK =>
-            {
-                Outcome::Done { took: done - rollback.asked }
-            }
-            (Some(done), None) => {
-                let took = words::seconds(done - rollback.asked);
-                let within = words::seconds(rollback.within);
-                let why = format!("it took {took}, and {within} are allowed");
-                Outcome::Broken { at: Some(done), why }
-            }
-            (_, Some(failed)) if self.starved(rollback.asked, failed) > 0.0 => {
-                Outcome::Unknown { why: "it failed while the host was starved".to_owned() }
-            }
-            (_, Some(failed)) => {
-                Outcome::Broken { at: Some(failed), why: format!("it failed: {}", why()) }
-            }
-            (None, None) => {
-                let why = "the run ended before it was done, or had to be".to_owned();
-                Outcome::Unknown { why }
-            }
-        })
+            let why = end.why.unwrap_or(NOBODY);
+            let seen = end.looks.stable.map(state).unwrap_or_default();
+            return Outcome::Broken { at: Some(failed), why: format!("it failed: {why}{seen}") };
+        }
+        let Some(done) = end.done else {
+            return unknown("the run ended before it was done, or had to be");
+        };
+        let took = done - end.asked;
+        if took - self.starved(end.asked, done) > end.within + SLACK {
+            let (took, within) = (words::seconds(took), words::seconds(end.within));
+            let why = format!("it took {took}, and {within} are allowed");
+            return Outcome::Broken { at: Some(done), why };
+        }
+        match wrong(done) {
+            Some(Wrong::Broken(why)) => Outcome::Broken { at: Some(done), why },
+            Some(Wrong::Unknown(why)) => Outcome::Unknown { why },
+            None => Outcome::Done { took },
+        }
     }
 
     /// For how much of a time the host was starved, where that is not to be held against
@@ -166,29 +163,48 @@ impl Judged<'_> {
         stretches.map(|&(begin, end)| (end.min(to) - begin.max(from)).max(0.0)).sum()
     }
 
-    /// What is wrong with the pods after a step that is said to be done.
-    fn seen(&self, change: &Change, counts: &Looks<'_>) -> Option<Wrong> {
-        if matches!(self.planned.at, Orchestrator::Commands { .. }) {
-            // Its word is all that there is.
-            return None;
+    /// The image that a deployment's plan calls so.
+    fn image(&self, name: &str) -> Option<&str> {
+        self.planned.images.get(name).map(String::as_str)
+    }
+
+    /// What `judged` finds in the look at the deployment. Programs of the user's own tell
+    /// nothing of pods: their word is all that there is.
+    fn told(
+        &self,
+        looks: &Looks<'_>,
+        judged: impl FnOnce(&DeploymentLook) -> Option<Wrong>,
+    ) -> Option<Wrong> {
+        match (&self.planned.at, looks.stable) {
+            (Orchestrator::Commands { .. }, _) => None,
+            (_, Some(stable)) => judged(stable),
+            (_, None) => Some(Wrong::Unknown("what was seen then is not in the record".to_owned())),
         }
-        let Some(stable) = counts.stable else {
-            return Some(Wrong::Unknown("what was seen then is not in the record".to_owned()));
-        };
-        let images = &self.planned.images;
-        let of = |name: &str| images.get(name).map(String::as_str);
+    }
+
+    /// What is wrong with the pods after a step that is said to be done.
+    fn seen(&self, change: &Change, looks: &Looks<'_>) -> Option<Wrong> {
+        self.told(looks, |stable| self.seen_in(change, stable, looks))
+    }
+
+    fn seen_in(
+        &self,
+        change: &Change,
+        stable: &DeploymentLook,
+        looks: &Looks<'_>,
+    ) -> Option<Wrong> {
         match change {
             Change::Pause if !stable.paused => Some(Wrong::Broken("it is not paused".to_owned())),
             // Pods of both images may be there, and stay.
             Change::Pause => None,
             Change::Resume if stable.paused => Some(Wrong::Broken("it is still paused".to_owned())),
-            Change::SetImage { image } => mistaken(stable, of(image), None),
-            Change::Scale { replicas } => mistaken(stable, None, self.share(*replicas, counts)),
-            Change::Weight { pods, of: all, image } => match counts.canary {
+            Change::SetImage { image } => mistaken(stable, self.image(image), None),
+            Change::Scale { replicas } => mistaken(stable, None, self.share(*replicas, looks)),
+            Change::Weight { pods, of: all, image } => match looks.canary {
                 None if *pods == 0 => mistaken(stable, None, Some((*all).into())),
                 None => Some(Wrong::Unknown("nothing of the canary is in the record".to_owned())),
                 Some(canary) => {
-                    let image = of(image).filter(|_| *pods > 0);
+                    let image = self.image(image).filter(|_| *pods > 0);
                     let rest = u64::from(all.saturating_sub(*pods));
                     mistaken(canary, image, Some((*pods).into()))
                         .or_else(|| mistaken(stable, None, Some(rest)))
@@ -199,8 +215,8 @@ impl Judged<'_> {
     }
 
     /// How many pods the stable deployment has of all of them, where a canary has some.
-    fn share(&self, replicas: u32, counts: &Looks<'_>) -> Option<u64> {
-        let canary = match counts.canary {
+    fn share(&self, replicas: u32, looks: &Looks<'_>) -> Option<u64> {
+        let canary = match looks.canary {
             Some(canary) => canary.counts.as_ref()?.desired,
             None => 0,
         };
@@ -230,7 +246,18 @@ enum Wrong {
     Unknown(String),
 }
 
+/// What became of a step or a rollback that was asked for.
+struct End<'a> {
+    asked: f64,
+    within: f64,
+    done: Option<f64>,
+    failed: Option<f64>,
+    why: Option<&'a str>,
+    looks: Looks<'a>,
+}
+
 /// What was seen of a deployment and its canary at the end of a step.
+#[derive(Clone, Copy)]
 struct Looks<'a> {
     stable: Option<&'a DeploymentLook>,
     canary: Option<&'a DeploymentLook>,
@@ -253,7 +280,7 @@ impl Looks<'_> {
 
 /// The pods that are not being ended.
 fn staying(look: &DeploymentLook) -> impl Iterator<Item = &PodRecord> {
-    look.pods.iter().filter(|pod| pod.phase != "Terminating")
+    look.pods.iter().filter(|pod| !pod.is_ending())
 }
 
 /// Why a deployment is not what it is to be, if so: the image that its pods are to run, if

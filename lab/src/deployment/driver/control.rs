@@ -238,24 +238,10 @@ fn page(statuses: &[Status]) -> Page {
             restarts.count(&labels, pod.restarts.into());
         }
     }
-    // What nobody else counts: pods that are gone take their figures with them.
-    let counters: [(&str, &str, Of); 2] = [
-        (
-            "lab_deployment_restarts_total",
-            "How often pods were started again, those that are gone included.",
-            |status| status.restarts_ever,
-        ),
-        (
-            "lab_deployment_pods_killed_total",
-            "Pods that did not end within their grace period.",
-            |status| status.killed_ever,
-        ),
-    ];
-    for (name, help, of) in counters {
-        let mut counter = page.counter(name, help);
-        for status in statuses {
-            counter.count(&[("deployment", &status.name)], of(status));
-        }
+    let help = "Pods that did not end within their grace period.";
+    let mut killed = page.counter("lab_deployment_pods_killed_total", help);
+    for status in statuses {
+        killed.count(&[("deployment", &status.name)], status.killed_ever);
     }
     page
 }

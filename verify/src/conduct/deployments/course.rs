@@ -166,11 +166,9 @@ impl Course {
         }
     }
 
-    /// Takes note of a look; whether that changed anything. What was seen before a request
-    /// was answered says nothing of it.
-    pub(super) fn see(&mut self, seen: Seen, now: f64) -> bool {
+    /// Takes note of a look. What was seen before a request was answered says nothing of it.
+    pub(super) fn see(&mut self, seen: Seen, now: f64) {
         let Seen { begun, look } = seen;
-        let before = self.record.clone();
         for (place, step) in self.record.steps.iter_mut().enumerate() {
             let Some(taken) = self.taken[place].filter(|taken| begun >= taken.at) else { continue };
             if !step.is_under_way() || !is_seen(&look, &taken.asked) {
@@ -201,15 +199,13 @@ impl Course {
             }
         }
         self.last = Some(look);
-        self.record != before
     }
 
-    /// Gives up what has taken too long; whether there was any.
-    pub(super) fn expire(&mut self, now: f64) -> bool {
+    /// Gives up what has taken too long.
+    pub(super) fn expire(&mut self, now: f64) {
         let seen = self.last.as_ref().map(record::both).unwrap_or_default();
         let state =
             self.last.as_ref().map_or_else(|| "nothing was seen of it".to_owned(), record::said);
-        let mut expired = false;
         let is_late = |asked: f64, within: f64| now >= asked + within;
         for step in self.record.steps.iter_mut().filter(|step| step.is_under_way()) {
             if !step.asked.is_some_and(|asked| is_late(asked, step.within)) {
@@ -219,7 +215,6 @@ impl Course {
             step.failed = Some(now);
             step.why = Some(format!("it was not {what} within {:.0} s: {state}", step.within));
             (step.at_end, step.canary_at_end) = seen.clone();
-            expired = true;
         }
         if let Some(rollback) =
             self.record.rolled_back.as_mut().filter(|rollback| is_open(rollback))
@@ -229,21 +224,15 @@ impl Course {
             rollback.why =
                 Some(format!("it was not done within {:.0} s: {state}", rollback.within));
             (rollback.at_end, rollback.canary_at_end) = seen;
-            expired = true;
         }
-        expired
     }
 
-    /// Skips the steps that were not asked for yet; whether there were any.
-    pub(super) fn skip_rest(&mut self, why: &str) -> bool {
-        let mut skipped = false;
-        for step in &mut self.record.steps {
-            if step.asked.is_none() && !step.is_over() {
-                step.skipped = Some(why.to_owned());
-                skipped = true;
-            }
+    /// Skips the steps that were not asked for yet.
+    pub(super) fn skip_rest(&mut self, why: &str) {
+        let steps = self.record.steps.iter_mut();
+        for step in steps.filter(|step| step.asked.is_none() && !step.is_over()) {
+            step.skipped = Some(why.to_owned());
         }
-        skipped
     }
 
     /// A rollback is asked for: what is under way cannot be done any more, and nothing more

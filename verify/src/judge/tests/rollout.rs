@@ -203,7 +203,7 @@ fn a_step_that_failed_or_took_too_long_is_violated_and_one_without_a_word_is_not
 
 #[test]
 fn a_rollback_of_the_run_itself_is_judged_and_what_it_left_out_is_meant() {
-    let rolled_back = |done: Option<f64>, failed| {
+    let rolled_back = |done: Option<f64>, failed, at_end: &DeploymentLook| {
         let mut record = rolled_out();
         for step in &mut record.steps[1..] {
             (step.asked, step.confirmed, step.done) = (None, None, None);
@@ -217,15 +217,19 @@ fn a_rollback_of_the_run_itself_is_judged_and_what_it_left_out_is_meant() {
             failed,
             why: None,
             unasked: false,
-            at_end: None,
-            canary_at_end: None,
+            at_end: Some(at_end.clone()),
+            canary_at_end: Some(look("w:2", 0)),
         });
         judged(record, 0)
     };
-    let (check, taken, why) = rolled_back(Some(25.0), None);
+    let whole = look("w:1", 6);
+    let (check, taken, why) = rolled_back(Some(25.0), None, &whole);
     assert_eq!((check, taken), (Inconclusive, Held), "the steps left out are unknown: {why}");
-    assert_eq!(rolled_back(Some(29.0), None).0, Violated, "9 s of 8 s");
-    assert_eq!(rolled_back(None, Some(28.0)).0, Violated, "it failed");
+    assert_eq!(rolled_back(Some(29.0), None, &whole).0, Violated, "9 s of 8 s");
+    assert_eq!(rolled_back(None, Some(28.0), &whole).0, Violated, "it failed");
+    let (check, _, why) = rolled_back(Some(25.0), None, &look("w:2", 6));
+    assert_eq!(check, Violated, "it runs the new version still");
+    assert!(why.contains("w:2, not w:1"), "{why}");
 }
 
 proptest! {
