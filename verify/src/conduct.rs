@@ -202,8 +202,9 @@ async fn perform(
     let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
     let secrets = writer.secrets().clone();
-    let scene = faults::scene(plan, standing, folder, &secrets, &observer);
-    let deploying = deployments::start(plan, standing, &scene, &observer, order.act);
+    let wanted = deployments::Wanted::default();
+    let scene = faults::scene(plan, standing, folder, &secrets, &observer, &wanted);
+    let deploying = deployments::start(plan, standing, &scene, &observer, &wanted, order.act);
     let waits = (acked, deploying.steps());
     let mut breaking = faults::start(plan, standing, &scene, &observer, waits)?;
     // It tells the scribe, who waits until nobody has anything to tell any more.
