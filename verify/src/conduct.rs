@@ -265,7 +265,17 @@ async fn perform(
     written?;
     settled?;
 
-    for (workload, report) in reports? {
+    write_down(plan, writer, reports?, seen)
+}
+
+/// Writes down what the load came to, and what it came to in the system.
+fn write_down(
+    plan: &Plan,
+    writer: &mut Writer,
+    reports: Vec<(String, load::Report)>,
+    seen: Vec<sources::Read>,
+) -> Result<(), ConductError> {
+    for (workload, report) in reports {
         writer.ledger(&workload, &report.ledger)?;
         if let Some(answers) = &report.answers {
             writer.answers(&workload, answers.guilty(report.ledger.run(), &workload))?;

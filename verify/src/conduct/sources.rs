@@ -46,7 +46,7 @@ enum Kind {
 }
 
 /// What was read: the event to write, the source's name and what it saw.
-type Read = (Event, String, Option<Seen>);
+pub(super) type Read = (Event, String, Option<Seen>);
 
 impl Sources {
     /// Opens every source. One that cannot be opened is no error here: the
