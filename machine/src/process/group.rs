@@ -24,7 +24,7 @@ pub(crate) fn only_within_groups(processes: &mut [Stat], roots: &[u32]) {
     };
     let own: BTreeSet<_> = below(processes, roots).into_iter().filter_map(group).collect();
     for process in processes.iter_mut().filter(|process| process.yields) {
-        process.yields = group(process.pid).is_some_and(|group| own.iter().all(|of| *of == group));
+        process.yields = own.len() == 1 && group(process.pid).is_some_and(|of| own.contains(&of));
     }
 }
 

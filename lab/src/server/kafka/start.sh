@@ -8,7 +8,7 @@ run() {
     command=$1
     shift
     $command "$java" -Xmx512m -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError \
-        -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+        -XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
         -Djava.awt.headless=true -Djava.io.tmpdir="$PWD/tmp" \
         -Dlog4j2.configurationFile="$PWD/log4j2.properties" -cp "$jars/*" "$@"
 }
