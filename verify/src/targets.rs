@@ -145,7 +145,12 @@ pub fn check(
         let has = |given: &str| schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(given));
         match service.address(text) {
             Err(unread) => wrong.push(error(unread.reason, service)),
-            Ok(address) if !schemes.is_empty() && !has(address.scheme.name) => {
+            // One without a scheme, such as host:port of Kafka, is read as what it may be.
+            Ok(address)
+                if !(schemes.is_empty()
+                    || address.scheme.name.is_empty()
+                    || has(address.scheme.name)) =>
+            {
                 let why = format!("its scheme must be {}", schemes.join(" or "));
                 let meant = schemes.iter().find_map(|scheme| Service::of_scheme(scheme));
                 wrong.push(error(why, meant.unwrap_or(service)));
@@ -208,6 +213,9 @@ mod tests {
         let told = checked(&["kubernetes"], "https://ann:hunter22@cluster/orders").unwrap_err();
         assert!(told.contains("--target it=") && told.contains("CONTEXT/NAMESPACE"), "{told}");
         assert!(!told.contains("hunter22"), "{told}");
+        assert_eq!(checked(&["kafka"], "h:9092,i:9092").unwrap(), "h:9092,i:9092");
+        let told = checked(&["kafka"], "http://h").unwrap_err();
+        assert!(told.contains("its scheme must be kafka"), "{told}");
         let told = checked(&["http"], "staging/orders").unwrap_err();
         assert!(!told.contains("CONTEXT"), "{told}");
     }
