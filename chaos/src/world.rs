@@ -18,6 +18,12 @@ pub trait World: Send + Sync {
         true
     }
 
+    /// How many processes of a role are to be there, where its orchestrator adds and removes
+    /// some by itself, as while pods are replaced. Else as many are as before a fault.
+    fn wanted(&self, _role: &str) -> Option<usize> {
+        None
+    }
+
     /// How a process of a role is started again that was ended, where it is for
     /// us to do: then nobody else does, and it stays down until then.
     fn starting(&self, _role: &str) -> Option<Starting> {

@@ -4,6 +4,7 @@
 //! Functions that take only an id say what is true of whoever has it now.
 
 mod below;
+mod group;
 mod stat;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::field;
 pub use below::end_everything_below;
+pub(crate) use group::only_within_groups;
 pub use stat::{Stat, below};
 
 /// One process for ever.

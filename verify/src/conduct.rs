@@ -5,6 +5,7 @@
 
 mod breaches;
 mod deployments;
+mod drains;
 pub(crate) mod faults;
 mod load;
 pub(crate) mod roles;
@@ -201,8 +202,9 @@ async fn perform(
     let mut loads = waiting.start(clock)?;
     let (counts, acked) = watch::channel(BTreeMap::new());
     let secrets = writer.secrets().clone();
-    let scene = faults::scene(plan, standing, folder, &secrets, &observer);
-    let deploying = deployments::start(plan, standing, &scene, &observer, order.act);
+    let wanted = deployments::Wanted::default();
+    let scene = faults::scene(plan, standing, folder, &secrets, &observer, &wanted);
+    let deploying = deployments::start(plan, standing, &scene, &observer, &wanted, order.act);
     let waits = (acked, deploying.steps());
     let mut breaking = faults::start(plan, standing, &scene, &observer, waits)?;
     // It tells the scribe, who waits until nobody has anything to tell any more.
@@ -246,16 +248,22 @@ async fn perform(
             reports.iter().flatten().map(|(name, report)| (name.as_str(), &report.ledger));
         let targets = &standing.targets;
         let offered = Offered::of(plan, &order.run, targets, clock.zero_wall());
-        let seen = sources.finish(&ledgers.collect(), &offered, cancel).await;
+        let ledgers = ledgers.collect();
+        let hurry = if ending.is_cancelled() { &ending } else { cancel };
+        let (seen, settled) = tokio::join!(
+            sources.finish(&ledgers, &offered, cancel),
+            drains::settle(plan, folder, clock, progress, hurry),
+        );
         stop.send_replace(true);
         while probes.join_next().await.is_some() {}
         followers.shutdown().await;
         drop(observer);
-        (reports, seen)
+        (reports, seen, settled)
     };
-    let (written, (reports, seen)) =
+    let (written, (reports, seen, settled)) =
         tokio::join!(scribe.write(observed, seconds, cancel), directing);
     written?;
+    settled?;
 
     for (workload, report) in reports? {
         writer.ledger(&workload, &report.ledger)?;

@@ -192,7 +192,8 @@ impl Victims {
         Ok(())
     }
 
-    /// Waits until the role has as many running processes as before. What the
+    /// Waits until the role has as many running processes as before, or as are wanted where
+    /// that are fewer: what a rollout had too many goes by itself. What the
     /// world shows may be a moment old, so a victim that it still shows does not
     /// count. `None` where nobody starts them again.
     pub(super) async fn replaced(
@@ -206,12 +207,13 @@ impl Victims {
         let patience = Patience::new(within, LOOK_EVERY);
         loop {
             let running = self.others(world);
-            let (before, role) = (self.before, &self.role);
+            let wanted = world.wanted(&self.role).unwrap_or(self.before);
+            let (before, role) = (self.before.min(wanted), &self.role);
             let seen = match running > before {
                 true => format!("{running} processes of {role:?} run, and {before} did before"),
                 false => format!("{running} of {before} processes of {role:?} run"),
             };
-            if running >= self.before {
+            if running >= before {
                 return Ok(Some(seen));
             }
             if !patience.pause().await {

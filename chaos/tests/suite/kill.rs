@@ -85,6 +85,23 @@ async fn a_role_that_nobody_restarts_is_not_healed() {
     assert_eq!(states(&scene).last().unwrap(), "failed");
 }
 
+/// A pod of a rollout that was one too many is not started again.
+#[tokio::test]
+async fn as_many_as_are_wanted_make_a_role_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    for (wanted, healed) in [(2, Some("2 of 2")), (3, None), (5, None)] {
+        let scene = scene(Replicas::wanted(wanted), &folder);
+        let order = order("service", Pick::count(1), Duration::from_millis(50));
+        let injected = inject(&order, &scene).await.unwrap();
+        injected.confirm().await.unwrap();
+        match (injected.heal().await, healed) {
+            (Ok(seen), Some(told)) => assert!(seen.seen.is_some_and(|seen| seen.contains(told))),
+            (Err(error), None) => assert!(error.to_string().contains("2 of 3"), "{error}"),
+            (heal, _) => panic!("{wanted} wanted: {:?}", heal.err()),
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_same_seed_kills_the_same_replica() {
     let folder = tempfile::tempdir().unwrap();

@@ -62,12 +62,22 @@ impl Drop for Sleeper {
 pub(crate) struct Replicas {
     sleepers: Mutex<Vec<Sleeper>>,
     restarts: bool,
+    wanted: Option<usize>,
 }
 
 impl Replicas {
     pub(crate) fn start(restarts: bool) -> Arc<Self> {
+        Self::of(restarts, None)
+    }
+
+    /// Nobody replaces the dead ones, and somebody wants so many of them.
+    pub(crate) fn wanted(pods: usize) -> Arc<Self> {
+        Self::of(false, Some(pods))
+    }
+
+    fn of(restarts: bool, wanted: Option<usize>) -> Arc<Self> {
         let sleepers = (0..3).map(|_| Sleeper::start()).collect();
-        Arc::new(Self { sleepers: Mutex::new(sleepers), restarts })
+        Arc::new(Self { sleepers: Mutex::new(sleepers), restarts, wanted })
     }
 }
 
@@ -82,6 +92,10 @@ impl World for Replicas {
         // The dead are listed too, as in a snapshot that is a moment old.
         let named = sleepers.iter().enumerate().map(|(i, s)| s.process(&format!("service-{i}")));
         named.filter(|_| role == "service").collect()
+    }
+
+    fn wanted(&self, _: &str) -> Option<usize> {
+        self.wanted
     }
 
     fn may_hit(&self, _: &Process) -> Result<(), FaultError> {

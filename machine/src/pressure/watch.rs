@@ -34,7 +34,8 @@ impl Watch {
         let stall = |path: &str| read(path).and_then(|text| Stall::parse(&text).ok());
         // The processes first: what they use while they are walked through is
         // then foreign to nobody.
-        let family = process::all().ok().map(|processes| {
+        let family = process::all().ok().map(|mut processes| {
+            process::only_within_groups(&mut processes, roots);
             let mut family = Family::of(processes, roots, self.page);
             family.own_io = family.own.iter().map(|&pid| io_of(pid)).sum();
             family.own_threads = turns_of(family.own.iter().copied());

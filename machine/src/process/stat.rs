@@ -35,8 +35,8 @@ pub struct Stat {
     pub pages: u64,
     /// Whether it is a thread of the kernel.
     pub is_kernel: bool,
-    /// Whether it only runs where nobody else wants a processor, so that nobody
-    /// waits for it.
+    /// Whether it only runs where nobody else of its group wants a processor, so that
+    /// nobody there waits for it.
     pub yields: bool,
 }
 

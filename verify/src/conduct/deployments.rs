@@ -8,6 +8,7 @@ mod course;
 mod eye;
 mod life;
 mod record;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::setup::Standing;
 use crate::signal::Cancel;
 use course::Course;
 use life::Life;
+pub(super) use wanted::Wanted;
 
 /// How far the run is, for all deployments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub(super) fn start(
     standing: &Standing,
     scene: &Result<Scene, String>,
     observer: &Observer,
+    wanted: &Wanted,
     act: bool,
 ) -> Deploying {
     let (tide, tides) = watch::channel(Tide::Going);
@@ -90,6 +93,7 @@ pub(super) fn start(
             tide: tides.clone(),
             advice,
             told: Arc::clone(&told),
+            wanted: wanted.clone(),
             lasts,
             act,
             last: course.record().clone(),

@@ -14,6 +14,7 @@ use scenarios::Plan;
 use scenarios::redact::Secrets;
 use services::Host;
 
+use super::deployments::Wanted;
 use super::{ConductError, LabHandle};
 use crate::event::Event;
 use crate::folder::Folder;
@@ -70,14 +71,15 @@ impl Breaking {
 /// The lab's processes as candidates.
 struct LabWorld {
     lab: LabHandle,
+    wanted: Wanted,
     /// Every host and port at which something of the lab listens.
     listens: Vec<Host>,
 }
 
 impl LabWorld {
-    fn new(lab: LabHandle, targets: &BTreeMap<String, String>) -> Self {
+    fn new(lab: LabHandle, wanted: Wanted, targets: &BTreeMap<String, String>) -> Self {
         let listens = targets.values().filter_map(|address| chaos::hosts_of(address).ok());
-        Self { lab, listens: listens.flatten().collect() }
+        Self { lab, wanted, listens: listens.flatten().collect() }
     }
 }
 
@@ -90,6 +92,10 @@ impl World for LabWorld {
                 Some(Process { name, pid: process.pid?, start_time })
             })
             .collect()
+    }
+
+    fn wanted(&self, role: &str) -> Option<usize> {
+        self.wanted.pods(role)
     }
 
     /// Only the lab's own, however a candidate was found.
@@ -182,6 +188,7 @@ pub(super) fn scene(
     folder: &Folder,
     secrets: &Secrets,
     observer: &Observer,
+    wanted: &Wanted,
 ) -> Result<Scene, String> {
     let run = folder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
     let journal = Journal::open(folder.journal(), &run).map_err(|error| error.to_string());
@@ -193,7 +200,7 @@ pub(super) fn scene(
     let limits = limits(plan).undo_within(UNDO_WITHIN).telling(move |text| {
         waits.event(Event::Warning { text: text.to_owned(), awaited_by: Vec::new() });
     });
-    scene_of(standing, journal?, limits)
+    scene_of(standing, journal?, limits, wanted.clone())
 }
 
 /// Whoever waits for a verdict waits so long for a fault to be taken back. A watchdog
@@ -206,9 +213,14 @@ fn limits(plan: &Plan) -> Limits {
 }
 
 /// Where the faults of a plan are carried out.
-fn scene_of(standing: &Standing, journal: Journal, limits: Limits) -> Result<Scene, String> {
+fn scene_of(
+    standing: &Standing,
+    journal: Journal,
+    limits: Limits,
+    wanted: Wanted,
+) -> Result<Scene, String> {
     let world: Arc<dyn World> = match (&standing.lab, &standing.roles) {
-        (Some(lab), _) => Arc::new(LabWorld::new(lab.clone(), &standing.targets)),
+        (Some(lab), _) => Arc::new(LabWorld::new(lab.clone(), wanted, &standing.targets)),
         (None, Some(roles)) => Arc::clone(roles) as Arc<dyn World>,
         (None, None) => return Err("there is no system whose faults could be injected".to_owned()),
     };
@@ -234,7 +246,7 @@ pub(crate) async fn preview(
     };
     // Nothing is injected, and so nothing written down.
     let journal = Journal::open("/dev/null", "dry-run").map_err(|error| error.to_string())?;
-    let scene = scene_of(standing, journal, limits(plan))?;
+    let scene = scene_of(standing, journal, limits(plan), Wanted::default())?;
     let mut previews = Vec::new();
     for planned in timetable {
         previews.push(Preview::of(&Entry::new(planned, &standing.targets), &scene).await);

@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 
 use reports::record::Evidence;
-use scenarios::plan::Plan;
 use scenarios::plan::check::{After, Drain};
+use scenarios::plan::{Check, CheckKind, Plan};
 use serde_json::json;
 
 use super::anomalies::Rows;
@@ -36,6 +36,18 @@ pub(super) fn judge(check: &Drain, plan: &Plan, history: &History) -> Opinion {
         Ok(start) => decide(check, &series, history, &bound, start, lasting),
     };
     opinion.drawn(&check.series, Some(check.to.value))
+}
+
+/// Until when what a check wants drained may still be seen to drain, in seconds; nothing
+/// where it has, where what that is counted from has not been, and for checks of other kinds.
+#[must_use]
+pub(crate) fn drains_until(check: &Check, plan: &Plan, history: &History) -> Option<f64> {
+    let CheckKind::Drain(check) = &check.kind else { return None };
+    let start = start(&check.after, history).ok()?;
+    let lasting = check.lasting.map_or(0.0, scenarios::units::Span::as_secs_f64);
+    let series = Series::of(plan, history, &check.series);
+    let has = course(check, &series, start, lasting).drained.is_some();
+    (!has).then(|| start + check.within.as_secs_f64() + lasting)
 }
 
 fn name(after: &After) -> String {

@@ -82,7 +82,9 @@ where
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "3000")
         .set("heartbeat.interval.ms", "500")
-        .set("fetch.wait.max.ms", "50")
+        // A few events at once: a request for each would be most of what the broker does.
+        .set("fetch.min.bytes", "16384")
+        .set("fetch.wait.max.ms", "100")
         .set("queued.max.messages.kbytes", "1024");
     StreamConsumer::from_config_and_context(&config, context).map_err(|error| error.to_string())
 }

@@ -3,10 +3,12 @@
 set -euf
 java=$1 jars=$2
 run() {
-    # The statistics of JVMs would stand in the temporary folder for ever.
+    # The statistics of JVMs would stand in the temporary folder for ever. In the minutes of
+    # a run the optimising compiler takes more of a small host than its code gives back.
     command=$1
     shift
     $command "$java" -Xmx512m -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError \
+        -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
         -Djava.awt.headless=true -Djava.io.tmpdir="$PWD/tmp" \
         -Dlog4j2.configurationFile="$PWD/log4j2.properties" -cp "$jars/*" "$@"
 }

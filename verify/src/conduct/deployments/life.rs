@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::course::{Course, Seen};
-use super::{Met, Tide, Told, eye};
+use super::{Met, Tide, Told, Wanted, eye};
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::judge::Breach;
@@ -26,6 +26,7 @@ pub(super) struct Life {
     pub(super) tide: watch::Receiver<Tide>,
     pub(super) advice: mpsc::UnboundedReceiver<Met>,
     pub(super) told: Arc<Told>,
+    pub(super) wanted: Wanted,
     /// After so long its watchdog takes it back in any case.
     pub(super) lasts: Duration,
     /// Whether it is rolled back where that is advised.
@@ -124,6 +125,7 @@ impl Life {
     fn see(&mut self, seen: &mut watch::Receiver<Option<Seen>>) {
         let seen = seen.borrow_and_update().clone();
         if let Some(seen) = seen {
+            self.wanted.see(&seen.look);
             self.course.see(seen, self.now());
             let told = self.course.told();
             self.told.send_if_modified(|known| {

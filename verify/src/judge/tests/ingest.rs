@@ -13,10 +13,10 @@ use scenarios::plan::check::{
 use scenarios::template::Template;
 use scenarios::units::{Quantity, Share, Span, Unit};
 
-use super::scene::{Scene, names};
+use super::scene::{Scene, check, names};
 use crate::effects::order::Reader;
 use crate::history::{Dead, Order, Seen, SeenWorkload};
-use crate::judge::judge;
+use crate::judge::{drains_until, judge};
 
 const GOOD: (Fate, u64) = (Fate::Acked, 3_000);
 
@@ -267,6 +267,28 @@ fn a_backlog_drains_in_time() {
     let late = |at: f64| (!(48.0..57.0).contains(&at)).then_some(if at < 48.0 { 9.0 } else { 0.0 });
     assert_eq!(ready(late).find(drain(phase(), 0.0, 10)).verdict, Inconclusive);
     assert_eq!(Scene::new().find(drain(phase(), 0.0, 10)).verdict, Inconclusive);
+}
+
+/// A run goes on until there is telling, and no longer.
+#[test]
+fn what_may_still_drain_is_waited_for_as_long_as_it_may() {
+    let kind = |after, lasting: Option<u64>| {
+        let CheckKind::Drain(drain) = drain(after, 0.0, 30) else { unreachable!() };
+        CheckKind::Drain(Drain { lasting: lasting.map(Span::seconds), ..drain })
+    };
+    let until =
+        |scene: &Scene, kind| drains_until(&check("drains", kind), &scene.plan, &scene.history);
+    let phase = || After::Phase("faults".to_owned());
+    let (full, empty) = (ready(|_| Some(7.0)), ready(|at| Some(if at < 50.0 { 7.0 } else { 0.0 })));
+    assert_eq!(until(&full, kind(phase(), None)), Some(48.0 + 30.0));
+    assert_eq!(until(&full, kind(phase(), Some(5))), Some(48.0 + 30.0 + 5.0));
+    assert_eq!(until(&empty, kind(phase(), Some(5))), None);
+    // It must stay so for longer than has been seen.
+    assert_eq!(until(&empty, kind(phase(), Some(15))), Some(48.0 + 30.0 + 15.0));
+    assert_eq!(until(&Scene::new(), kind(phase(), None)), Some(48.0 + 30.0), "no sample yet");
+    // What never was, and what says nothing of draining, is not waited for.
+    assert_eq!(until(&full, kind(After::Fault("none".to_owned()), None)), None);
+    assert_eq!(until(&full, dead_letters(DeadLetters::None)), None);
 }
 
 #[test]

@@ -66,10 +66,14 @@ impl ConsumerContext for Lanes {
         }
     }
 
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let Rebalance::Assign(list) = rebalance else { return };
         let assigned = partitions(list);
         Diary.info("partitions_assigned", &format!("{assigned:?}"));
+        // One that this worker had before, and was paused when it was revoked, still is.
+        if let Err(error) = consumer.resume(list) {
+            Diary.error("not_resumed", &error.to_string());
+        }
         let mut open = self.lock();
         for partition in assigned {
             open.entry(partition).or_default();
