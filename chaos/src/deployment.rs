@@ -68,7 +68,7 @@ pub struct Port {
 pub fn aims_of_deployment(deployment: &Deployment) -> Result<Vec<Aim>, FaultError> {
     match &deployment.at {
         Orchestrator::Control(url) => Ok(vec![at(HTTP, &url.fill(&BTreeMap::new())?)?]),
-        Orchestrator::Kubernetes { .. } | Orchestrator::Commands { .. } => Ok(Vec::new()),
+        Orchestrator::Kubernetes(_) | Orchestrator::Commands { .. } => Ok(Vec::new()),
     }
 }
 
@@ -96,6 +96,12 @@ impl Port {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.plan.name
+    }
+
+    /// Whether a look tells how many pods there are, and how they fare.
+    #[must_use]
+    pub fn tells_pods(&self) -> bool {
+        self.plan.at.tells_pods()
     }
 
     /// What the deployment and its canary are now.

@@ -16,6 +16,7 @@ mod missing;
 mod params;
 mod phase;
 mod probe;
+mod prune;
 mod role;
 mod route;
 mod safety;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 use toml::de::DeTable;
 
-use crate::plan::{PLAN_VERSION, Place, Plan};
+use crate::plan::{Deployment, PLAN_VERSION, Place, Plan};
 use crate::problem::{Problem, Problems};
 use crate::program::Program;
 use crate::read::{At, Context, Table};
@@ -104,7 +105,7 @@ struct File {
     phases: Vec<phase::Read>,
     workloads: Vec<Item<crate::plan::Workload>>,
     faults: Vec<Item<crate::plan::Fault>>,
-    deployments: Vec<Item<crate::plan::Deployment>>,
+    deployments: Vec<Item<Deployment>>,
     safety: crate::plan::Safety,
     probes: Vec<Item<crate::plan::Probe>>,
     effects: Vec<Item<crate::plan::Effects>>,
@@ -322,7 +323,8 @@ impl File {
         {
             wrong.into_iter().for_each(|why| context.problem(None, why, None));
         }
-        prune(&mut plan);
+        prune::steps(&mut plan, &out);
+        prune::lists(&mut plan);
         plan.set_ends();
         if settings.abort_on_fail && !plan.stop_at_once() {
             let message = "--abort-on-fail: only the end of the run decides about the checks of this scenario";
@@ -393,27 +395,6 @@ impl File {
             let message = format!("--duration {duration}: give whole seconds, at least one");
             context.problem(None, message, None);
         }
-    }
-}
-
-/// Takes what is left out of the lists of the checks that stay. A list of which
-/// nothing would remain is kept: its check has no data and says so.
-fn prune(plan: &mut Plan) {
-    let workload = |name: &str| plan.workloads.iter().any(|workload| workload.is_named(name));
-    let fault = |name: &str| plan.faults.iter().any(|fault| fault.name == name);
-    let checks = &plan.checks;
-    let is_kept = |name: &String| checks.iter().any(|check| check.name == *name);
-    plan.safety.stop_if.retain(is_kept);
-    for deployment in &mut plan.deployments {
-        deployment.roll_back_if.retain(is_kept);
-    }
-    for check in &mut plan.checks {
-        let mut states = check.kind.statement();
-        if states.workloads.iter().any(workload) {
-            states.workloads.retain(workload);
-        }
-        // No fault is needed to excuse anything.
-        states.excused_by.retain(fault);
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Table<'a, 's> {
     known: Vec<Known>,
     /// The tables of which exactly one must be there.
     one_of: Vec<&'static str>,
+    /// The keys of which at least one must be there.
+    any_of: Vec<&'static str>,
     /// Problems of a key that is missing, with the key of the file that may be meant for it:
     /// where nobody asks for that, it is the mistake.
     meant: Vec<(String, Problem)>,
@@ -78,9 +80,9 @@ impl<'a, 's> Table<'a, 's> {
 
     /// A table of which only the shape is asked.
     pub(crate) fn described(context: &'a Context) -> Self {
-        let (known, one_of, meant) = (Vec::new(), Vec::new(), Vec::new());
-        let mistaken = BTreeSet::new();
-        Self { context, source: None, span: 0..0, known, one_of, meant, mistaken }
+        let (known, one_of, any_of) = (Vec::new(), Vec::new(), Vec::new());
+        let (meant, mistaken) = (Vec::new(), BTreeSet::new());
+        Self { context, source: None, span: 0..0, known, one_of, any_of, meant, mistaken }
     }
 
     /// Whether this is a description, or goes on after a problem.
@@ -413,10 +415,11 @@ impl<'a, 's> Table<'a, 's> {
         let properties: Map<String, Json> =
             self.known.into_iter().map(|known| (known.key, known.schema)).collect();
         object.insert("properties".to_owned(), Json::Object(properties));
-        if !self.one_of.is_empty() {
-            let one_of: Vec<Json> =
-                self.one_of.iter().map(|word| json!({ "required": [word] })).collect();
-            object.insert("oneOf".to_owned(), json!(one_of));
+        for (word, keys) in [("oneOf", self.one_of), ("anyOf", self.any_of)] {
+            if !keys.is_empty() {
+                let keys: Vec<Json> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+                object.insert(word.to_owned(), json!(keys));
+            }
         }
         Json::Object(object)
     }

@@ -163,7 +163,10 @@ fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
     settings.set.retain(|name, _| known.params.contains_key(name));
     settings.targets = settings.targets.map(|optional| {
         let targets = known.system.targets.into_iter();
-        let given = targets.filter(|(key, target)| target.required || optional.contains(key));
+        // A deployment has one orchestrator.
+        let given = targets.filter(|(key, target)| {
+            target.required || optional.contains(key) || key == "deployments"
+        });
         given.map(|(key, _)| key).collect()
     });
     // What needs an address is switched off without it.

@@ -161,7 +161,7 @@ fn wanted(plan: &Plan, targets: &BTreeMap<String, String>) -> Vec<Result<Wanted,
         let address = match &deployment.at {
             Orchestrator::Control(address) => Some(Access::Writes(address)),
             // A cluster has a guard of its own, which asks it.
-            Orchestrator::Kubernetes { .. } | Orchestrator::Commands { .. } => None,
+            Orchestrator::Kubernetes(_) | Orchestrator::Commands { .. } => None,
         };
         let accesses = address.into_iter().chain(deployment.at.programs().map(Access::Runs));
         accesses.map(move |access| written(&what, access, targets)).collect::<Vec<_>>()

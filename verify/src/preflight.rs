@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use chaos::deployment::Port;
 use futures_util::future::{join, join_all};
-use scenarios::plan::{Deployment, Fault, Orchestrator, Plan, ProbeKind, Route, Transport};
+use scenarios::plan::{Deployment, Fault, Orchestrator, Plan, ProbeKind, Route, Target, Transport};
 use services::{Service, Trouble};
 
 use crate::event::Reader;
@@ -109,7 +109,11 @@ pub async fn reach(
 ) -> Result<Vec<Warning>, TargetError> {
     let management = management_keys(plan);
     let led = led_by_other_ways(plan);
-    let addresses = targets.iter().filter(|(key, _)| !led.contains(*key)).map(|(key, text)| {
+    // A cluster is looked at by what needs it.
+    let is_asked = |key: &String| {
+        !led.contains(key) && !plan.system.targets.get(key).is_some_and(Target::is_namespace)
+    };
+    let addresses = targets.iter().filter(|(key, _)| is_asked(key)).map(|(key, text)| {
         let declared = plan.system.targets.get(key).map_or(&[][..], |target| &target.schemes);
         let service = match management.contains(key) {
             true => Service::Management,

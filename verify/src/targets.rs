@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scenarios::plan::System;
+use scenarios::plan::{Namespace, System, Target};
 use scenarios::redact::redact_address;
 use scenarios::targets::{self, Given};
 use services::Service;
@@ -24,6 +24,16 @@ pub enum TargetError {
         why: String,
         /// One that would do.
         example: String,
+    },
+    /// No namespace of a cluster.
+    #[error("--target {key}={text}: {why}")]
+    Namespace {
+        /// The key.
+        key: String,
+        /// What was given, without a password.
+        text: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// A file of targets that cannot be used.
     #[error("--targets {path}: {why}")]
@@ -113,7 +123,18 @@ pub fn check(
 ) -> Result<BTreeMap<String, String>, TargetError> {
     let (mut checked, mut wrong) = (BTreeMap::new(), Vec::new());
     for (key, text) in targets {
-        let schemes = system.targets.get(key).map_or(&[][..], |target| &target.schemes);
+        let target = system.targets.get(key);
+        if target.is_some_and(Target::is_namespace) {
+            match text.parse::<Namespace>() {
+                Ok(_) => drop(checked.insert(key.clone(), text.clone())),
+                Err(why) => {
+                    let text = redact_address(text);
+                    wrong.push(TargetError::Namespace { key: key.clone(), text, why });
+                }
+            }
+            continue;
+        }
+        let schemes = target.map_or(&[][..], |target| &target.schemes);
         let service = service_of(text, schemes);
         let error = |why: String, service: Service| TargetError::NotAnAddress {
             key: key.clone(),
@@ -124,7 +145,12 @@ pub fn check(
         let has = |given: &str| schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(given));
         match service.address(text) {
             Err(unread) => wrong.push(error(unread.reason, service)),
-            Ok(address) if !schemes.is_empty() && !has(address.scheme.name) => {
+            // One without a scheme, such as host:port of Kafka, is read as what it may be.
+            Ok(address)
+                if !(schemes.is_empty()
+                    || address.scheme.name.is_empty()
+                    || has(address.scheme.name)) =>
+            {
                 let why = format!("its scheme must be {}", schemes.join(" or "));
                 let meant = schemes.iter().find_map(|scheme| Service::of_scheme(scheme));
                 wrong.push(error(why, meant.unwrap_or(service)));
@@ -162,4 +188,35 @@ pub(crate) fn service_of(text: &str, schemes: &[String]) -> Service {
 #[must_use]
 pub fn redact_all(targets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     targets.iter().map(|(key, url)| (key.clone(), redact_address(url))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(schemes: &[&str]) -> System {
+        let schemes = schemes.iter().map(|&scheme| scheme.to_owned()).collect();
+        let target = Target { help: "it".to_owned(), schemes, required: false };
+        System { targets: [("it".to_owned(), target)].into(), ..System::default() }
+    }
+
+    fn checked(schemes: &[&str], text: &str) -> Result<String, String> {
+        let given = [("it".to_owned(), text.to_owned())].into();
+        let checked = check(&system(schemes), &given).map_err(|error| error.to_string())?;
+        Ok(checked["it"].clone())
+    }
+
+    #[test]
+    fn a_namespace_of_a_cluster_is_no_address() {
+        assert_eq!(checked(&["kubernetes"], "staging/orders").unwrap(), "staging/orders");
+        assert_eq!(checked(&["http"], "http://h/").unwrap(), "http://h");
+        let told = checked(&["kubernetes"], "https://ann:hunter22@cluster/orders").unwrap_err();
+        assert!(told.contains("--target it=") && told.contains("CONTEXT/NAMESPACE"), "{told}");
+        assert!(!told.contains("hunter22"), "{told}");
+        assert_eq!(checked(&["kafka"], "h:9092,i:9092").unwrap(), "h:9092,i:9092");
+        let told = checked(&["kafka"], "http://h").unwrap_err();
+        assert!(told.contains("its scheme must be kafka"), "{told}");
+        let told = checked(&["http"], "staging/orders").unwrap_err();
+        assert!(!told.contains("CONTEXT"), "{told}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Deployments behind programs of the user's own: one sets the image that its environment
-//! gives in `IMAGE`, one goes back, one tells whether the rollout is done. How many pods
+//! gives in `IMAGE`, one goes back, one tells whether the rollout is done; `DEPLOYMENT` says
+//! of which. How many pods
 //! there are nobody says.
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use scenarios::plan::{Change, Deployment, Orchestrator};
+use scenarios::plan::{Deployment, Orchestrator};
 use scenarios::program::Program;
 
 use super::part::{Part, STABLE, Values};
@@ -17,6 +18,7 @@ use crate::leash::{Background, Leash};
 use crate::undo::program::{RUN_WITHIN, Ran, finish};
 
 const IMAGE: &str = "IMAGE";
+const DEPLOYMENT: &str = "DEPLOYMENT";
 
 /// A deployment that programs look after. Clones share what was asked.
 #[derive(Debug, Clone)]
@@ -62,12 +64,8 @@ impl Commands {
             return wrong("images".to_owned(), why);
         };
         for step in &plan.steps {
-            let can =
-                matches!(step.change, Change::SetImage { .. } | Change::Undo { revision: None });
-            if !can {
-                let why = "programs only set an image or go back to the one before; write \
-                           set_image or undo = \"previous\"";
-                return wrong(format!("step {:?}", step.name), why);
+            if let Some(why) = plan.at.cannot(&step.change) {
+                return wrong(format!("step {:?}", step.name), &why);
             }
         }
         let folder = std::env::current_dir().map_err(|source| FaultError::System {
@@ -184,7 +182,7 @@ impl Commands {
         let (program, arguments) =
             words.split_first().ok_or_else(|| failed("there is no program".to_owned()))?;
         let mut leash = Leash::new(program, Background::Stays);
-        leash.command().args(arguments).current_dir(&self.folder);
+        leash.command().args(arguments).current_dir(&self.folder).env(DEPLOYMENT, &self.name);
         if let Some(image) = image {
             leash.command().env(IMAGE, image);
         }

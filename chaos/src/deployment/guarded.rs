@@ -120,6 +120,10 @@ impl Guarded {
     /// # Errors
     /// Those of [`Guarded::ask`].
     pub async fn roll_back(&self) -> Result<Asked, FaultError> {
+        if !self.port.plan.at.tells_pods() {
+            // Programs of the user's own tell no values: one of them goes back.
+            return self.port.way.go_back(None).await;
+        }
         let asked = self.rolled_back();
         let parts: Vec<Part> = asked.keys().copied().collect();
         let mut grips = self.grips(&parts).await?;
@@ -139,15 +143,10 @@ impl Guarded {
             _ => kept.before.clone(),
         };
         let parts = self.restoration.parts.iter();
-        let mut all: Values = parts
+        parts
             .filter(|kept| kept.part != Part::Template)
             .map(|kept| (kept.part, value(kept)))
-            .collect();
-        if let Some(image) = stable.filter(|_| all.is_empty()) {
-            // Programs of the user's own tell no values.
-            all.insert(Part::Image, image.clone());
-        }
-        all
+            .collect()
     }
 
     /// The records of these parts, as far as faults can set them as well.

@@ -238,10 +238,10 @@ async fn another_controller_is_left_alone_and_one_that_ended_harms_nobody() {
 }
 
 #[tokio::test]
-async fn programs_set_what_the_environment_names_and_their_undo_sets_the_stable_one() {
+async fn programs_cannot_do_everything_and_tell_nothing_of_pods() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("image");
-    let sets = format!("printf %s \"$IMAGE\" > '{}'", file.display());
+    let sets = format!("printf '%s %s' \"$DEPLOYMENT\" \"$IMAGE\" > '{}'", file.display());
     let mut plan = plan("http://127.0.0.1:1", &[Change::Scale { replicas: 3 }]);
     plan.at = Orchestrator::Commands {
         set_image: scenarios::program::Program::literal_shell(&sets),
@@ -250,9 +250,10 @@ async fn programs_set_what_the_environment_names_and_their_undo_sets_the_stable_
     };
     let http = crate::http_client().unwrap();
     let error = Port::new(&plan, &http, &Limits::default()).await.err().unwrap().to_string();
-    assert!(error.contains("programs only set an image"), "{error}");
+    assert!(error.contains("no command does scale"), "{error}");
     plan.steps.clear();
     let port = Port::new(&plan, &http, &Limits::default()).await.unwrap();
+    assert!(!port.tells_pods());
     assert_eq!(port.look().await.unwrap().stable.counts, None);
     let Undo::Deployment { deployment } = port.undo().await.unwrap() else { panic!() };
     assert!(deployment.parts.is_empty());

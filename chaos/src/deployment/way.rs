@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::Client;
-use scenarios::plan::{Deployment, Orchestrator};
+use scenarios::plan::{Deployment, Namespace, Orchestrator};
 
 use super::commands::Commands;
 use super::control::Control;
@@ -69,8 +69,11 @@ impl Way {
                 let url = url.fill(&BTreeMap::new())?;
                 Ok(Self::Control(Control::new(&url, &plan.name, canary, http.clone())?))
             }
-            Orchestrator::Kubernetes { context, namespace } => {
-                kubernetes(plan, context, namespace, limits).await
+            Orchestrator::Kubernetes(place) => {
+                let wrong =
+                    |why| FaultError::Setting { what: format!("deployment {}", plan.name), why };
+                let place = place.fill(&BTreeMap::new())?.parse().map_err(wrong)?;
+                kubernetes(plan, place, limits).await
             }
             Orchestrator::Commands { .. } => Ok(Self::Commands(Commands::new(plan)?)),
         }
@@ -209,15 +212,15 @@ pub(super) fn is_indeterminate(error: &FaultError) -> bool {
 #[cfg(feature = "kubernetes")]
 async fn kubernetes(
     plan: &Deployment,
-    context: &str,
-    namespace: &str,
+    place: Namespace,
     limits: &Limits,
 ) -> Result<Way, FaultError> {
+    let Namespace { context, namespace } = place;
     let place = crate::kubernetes::Place {
         kubeconfig: None,
         merged: Vec::new(),
-        context: (!context.is_empty()).then(|| context.to_owned()),
-        namespace: namespace.to_owned(),
+        context: Some(context).filter(|context| !context.is_empty()),
+        namespace,
     };
     let requests = crate::kubernetes::Limits::default();
     let cluster = crate::kubernetes::Cluster::connect(&place, &limits.guard(), requests).await?;
@@ -226,7 +229,7 @@ async fn kubernetes(
 }
 
 #[cfg(not(feature = "kubernetes"))]
-async fn kubernetes(plan: &Deployment, _: &str, _: &str, _: &Limits) -> Result<Way, FaultError> {
+async fn kubernetes(plan: &Deployment, _: Namespace, _: &Limits) -> Result<Way, FaultError> {
     Err(FaultError::Setting {
         what: format!("deployment {}", plan.name),
         why: "this program was built without the feature kubernetes; build it with".to_owned(),

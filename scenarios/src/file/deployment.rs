@@ -1,5 +1,6 @@
 //! `[[deployment]]`: what is updated, canaried and rolled back while a run goes on.
 
+mod orchestrator;
 mod step;
 
 use std::collections::BTreeMap;
@@ -8,12 +9,15 @@ use super::is_name;
 use super::links::{Kind, Links};
 use crate::plan::{Afterwards, Deployment, Orchestrator};
 use crate::read::{At, Table};
-use crate::template::Template;
 use crate::units::Span;
 use step::Ground;
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Deployment {
-    let at = table.table("at", "Who orchestrates it.", orchestrator);
+    let at = table.table(
+        "at",
+        "Who orchestrates it: the one of these that the run gives.",
+        orchestrator::read,
+    );
     let canary = canary(table, name);
     let container = table.opt_at::<String>(
         "container",
@@ -63,50 +67,6 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Depl
     step::check_names(table.context, &steps);
     deployment.steps = steps.into_iter().map(|step| step.value).collect();
     deployment
-}
-
-/// Who orchestrates it: exactly one of the three.
-fn orchestrator(table: &mut Table<'_, '_>) -> Orchestrator {
-    let control = table
-        .opt_at::<Template>(
-            "control",
-            "The API of a controller such as the lab's: \"${target.deployments}\".",
-        )
-        .map(|at| Orchestrator::Control(at.value));
-    // The address of a target that is not given is none, and what needs it is left out.
-    let is_absent = control.is_none() && table.has("control");
-    if is_absent {
-        table.nothing_of(&["control"], "the address of its controller is not given");
-    }
-    let control = control.or_else(|| is_absent.then(|| Orchestrator::Control(Template::default())));
-    let kubernetes = table.opt_table("kubernetes", "A cluster.", |table| {
-        let context = "The kubeconfig's context; empty for the current one, or the cluster around.";
-        Orchestrator::Kubernetes {
-            context: table.or("context", context, String::new()),
-            namespace: table.req("namespace", "The namespace."),
-        }
-    });
-    let commands = table.opt_table(
-        "commands",
-        "Programs of your own, which set images and nothing else.",
-        |table| Orchestrator::Commands {
-            set_image: table.req(
-                "set_image",
-                "Sets the image that the environment gives in IMAGE, for the deployment in DEPLOYMENT.",
-            ),
-            roll_back: table.opt(
-                "roll_back",
-                "Goes back to the image from before; without it set_image sets the stable one.",
-            ),
-            status: table.opt(
-                "status",
-                "Ends with 0 as soon as the rollout is done; without it, it is done when set_image has ended.",
-            ),
-        },
-    );
-    let kinds = [("control", control), ("kubernetes", kubernetes), ("commands", commands)];
-    let two = "a deployment has one orchestrator";
-    table.choice("at", two, kinds).unwrap_or(Orchestrator::Control(Template::default()))
 }
 
 /// The name of the deployment beside it.

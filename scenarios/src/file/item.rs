@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::links::{Key, Links};
 use super::{Settings, is_name};
 use crate::plan::{Cause, LeftOut};
-use crate::read::{At, Part, Table};
+use crate::read::{At, Context, Part, Table};
 
 /// One `[[workload]]`, `[[fault]]`, `[[probe]]`, `[[effects]]` or `[[check]]`.
 pub(super) struct Item<T> {
@@ -50,8 +50,8 @@ pub(super) struct Out {
 /// What an item cannot do without.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lack {
-    /// An address, of one of these targets.
-    Address(BTreeSet<String>),
+    /// An address of one of these targets, or one of these parameters.
+    Given { targets: BTreeSet<String>, params: BTreeSet<String> },
     /// Something of a role.
     Part(Part),
     /// An item, itself or another one, with the reason why that is not there.
@@ -80,38 +80,31 @@ pub(super) fn read<T>(
     let described = table.is_described();
     let name = read_name(table, "Its name: small letters, digits and hyphens.");
     let enabled = table.or_at("enabled", "\"off\" leaves it out.", true);
-    let needs = table.opt_at::<String>(
+    let needs = table.list_or_empty::<String>(
         "needs",
-        "\"lab\" leaves it out of runs against a system of somebody's own.",
+        "What it cannot do without, and is left out without: \"lab\" leaves it out of runs against a system of somebody's own; DEPLOYMENT/STEP, of runs that leave out that step of that deployment.",
     );
     let optional = table.or(
         "optional",
         "Whether it is left out where the run cannot do it; otherwise there is no such run.",
         false,
     );
-    if let Some(needs) = &needs
-        && needs.value != "lab"
-    {
-        let help = Some("the only need that can be named is \"lab\"".to_owned());
-        table.context.problem(
-            Some(needs.span.clone()),
-            format!("unknown need {:?}", needs.value),
-            help,
-        );
-    }
     table.context.take_missed();
     table.context.take_forgiven();
     table.context.take_lab_only();
     table.context.take_unusable();
     table.context.take_parts();
+    table.context.take_unset();
     if !described {
         links.enter(kind, &name.value);
     }
+    let needs_lab = needed(table.context, needs, links);
     let value = read(table, &name.value, links);
     let missed = table.context.take_missed();
     let forgiven = table.context.take_forgiven();
     let lab_only = table.context.take_lab_only();
     let unusable = table.context.take_unusable();
+    let unset = table.context.take_unset();
     let (parts, unplayed) = table.context.take_parts();
     let mut lab = NeedsLab::No;
     let key = (kind.to_owned(), name.value.clone());
@@ -128,13 +121,13 @@ pub(super) fn read<T>(
         Some(asked("switched off".to_owned(), Cause::SwitchedOff))
     } else if let Some(why) = unusable {
         let mut out = unable(why);
-        if !forgiven.is_empty() {
-            out.lacks = [Lack::Address(forgiven)].into();
+        if !forgiven.is_empty() || !unset.is_empty() {
+            out.lacks = [Lack::Given { targets: forgiven, params: unset }].into();
         }
         Some(out)
     } else if settings.targets.is_none() {
         None
-    } else if needs.is_some() {
+    } else if needs_lab {
         let is_free = lab_only.is_none() && missed.is_empty() && unplayed.is_empty();
         let names_role = !parts.is_empty();
         lab = if names_role && is_free { NeedsLab::Freed } else { NeedsLab::Out { names_role } };
@@ -148,12 +141,36 @@ pub(super) fn read<T>(
         let addresses = missed.iter().map(|key| format!("there is no --target {key}=URL"));
         let roles = unplayed.iter().map(|part| format!("there is no {}", flag(part)));
         let why: Vec<String> = addresses.chain(roles).collect();
-        let addresses = missed.into_iter().map(|key| Lack::Address([key].into()));
+        let address = |key| Lack::Given { targets: BTreeSet::from([key]), params: BTreeSet::new() };
+        let addresses = missed.into_iter().map(address);
         let lacks = addresses.chain(unplayed.into_iter().map(Lack::Part)).collect();
         (!why.is_empty()).then(|| Out { lacks, ..unable(why.join(", ")) })
     };
     let switch = table.context.param_of(&enabled.span);
     Item { kind, name, value, out, optional, switch, lab }
+}
+
+/// Takes down the steps that an item needs; says whether it needs the lab.
+fn needed(context: &Context, needs: Vec<At<String>>, links: &Links) -> bool {
+    let mut lab = false;
+    for need in needs {
+        match need.value.split_once('/') {
+            None if need.value == "lab" => lab = true,
+            Some((deployment, step)) if is_name(deployment) && is_name(step) => {
+                let (deployment, step) = (deployment.to_owned(), step.to_owned());
+                links.needs_step(
+                    At { value: deployment, span: need.span.clone() },
+                    At { value: step, span: need.span },
+                );
+            }
+            _ => {
+                let help = "write \"lab\", or a step of a deployment as \"DEPLOYMENT/STEP\"";
+                let message = format!("unknown need {:?}", need.value);
+                context.problem(Some(need.span), message, Some(help.to_owned()));
+            }
+        }
+    }
+    lab
 }
 
 /// The option that gives what is asked of a role, in short.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::read::{At, Context};
 use crate::units::{Quantity, Span};
-pub(super) use steps::{Due, Wait};
+pub(super) use steps::{Due, Wait, step_key};
 
 /// What a name must be the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::item::{Item, Lack, Out};
 use super::links::Key;
 use super::{File, Purpose, Settings, role};
-use crate::plan::System;
 use crate::plan::check::OWN;
+use crate::plan::{System, Target};
 use crate::read::{Context, Part, nearest_help};
 
 /// An item that the run cannot do without, and cannot do.
@@ -43,18 +43,19 @@ pub(super) fn report(context: &Context, file: &File, out: &BTreeMap<Key, Out>, p
             by_lack.entry(lack).or_default().push(item);
         }
     }
+    let params = context.param_help();
     for (lack, items) in by_lack {
         // That it is required is said already.
         let is_required = |key| file.system.targets.get(key).is_some_and(|target| target.required);
         let is_told = match lack {
-            Lack::Address(keys) => keys.iter().any(is_required),
+            Lack::Given { targets, .. } => targets.iter().any(is_required),
             Lack::Part(Part::Played(role)) => {
                 file.system.roles.get(role).is_some_and(|role| role.required)
             }
             Lack::Part(Part::Started(_)) | Lack::Item(..) => false,
         };
         if !is_told {
-            let (message, help) = describe(lack, &items, &file.system);
+            let (message, help) = describe(lack, &items, &file.system, &params);
             context.problem(None, message, Some(help));
         }
     }
@@ -73,7 +74,12 @@ fn of<'a, T>(
 }
 
 /// What is missing and who needs it; what to give, or how to do without.
-fn describe(lack: &Lack, items: &[&Stuck<'_>], system: &System) -> (String, String) {
+fn describe(
+    lack: &Lack,
+    items: &[&Stuck<'_>],
+    system: &System,
+    params: &BTreeMap<String, String>,
+) -> (String, String) {
     let is_itself = |item: &&&Stuck<'_>| matches!(lack, Lack::Item((kind, name), _) if item.kind == kind && item.name == name);
     let itself = items.iter().any(|item| is_itself(&item));
     let others: Vec<String> = items
@@ -84,16 +90,21 @@ fn describe(lack: &Lack, items: &[&Stuck<'_>], system: &System) -> (String, Stri
     let verb = if others.len() == 1 { "needs" } else { "need" };
     let needed = format!("{} {verb} it", list(&others));
     let (message, give) = match lack {
-        Lack::Address(keys) => {
-            let options: Vec<String> = keys.iter().map(|key| format!("--target {key}")).collect();
-            let give = keys.iter().map(|key| {
+        Lack::Given { targets, params: unset } => {
+            let options = targets.iter().map(|key| format!("--target {key}"));
+            let of_params = unset.iter().map(|name| format!("--set {name}"));
+            let options: Vec<String> = options.chain(of_params).collect();
+            let give = targets.iter().map(|key| {
                 let target = system.targets.get(key);
-                let scheme = target.and_then(|target| target.schemes.first());
-                let scheme = scheme.map_or("http", String::as_str);
+                let shape = target.map_or_else(|| "http://…".to_owned(), Target::shape);
                 let help = target.map_or("", |target| target.help.as_str());
-                format!("--target {key}={scheme}://… ({help})")
+                format!("--target {key}={shape} ({help})")
             });
-            let give: Vec<String> = give.collect();
+            let of_params = unset.iter().map(|name| match params.get(name).map(String::as_str) {
+                None | Some("") => format!("--set {name}=…"),
+                Some(help) => format!("--set {name}=… ({help})"),
+            });
+            let give: Vec<String> = give.chain(of_params).collect();
             (
                 format!("there is no {}, and {needed}", options.join(" or ")),
                 Some(format!("give {}", give.join(" or "))),

@@ -75,7 +75,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
     let mut roles: BTreeMap<String, Role> =
         roles.into_iter().map(|(name, at)| (name, at.value)).collect();
     if !table.is_described() {
-        settle_targets(table, &targets, settings);
+        settle_targets(table, &targets, settings, reference.is_some());
         role::settle(table.context, &mut roles, settings, reference.is_some());
         settle_variant(table, &variants, settings);
     }
@@ -92,11 +92,21 @@ pub(super) fn read(table: &mut Table<'_, '_>, settings: &Settings, links: &Links
 
 /// Compares the addresses that the scenario declares with those that were
 /// given.
-fn settle_targets(table: &Table<'_, '_>, targets: &BTreeMap<String, Target>, settings: &Settings) {
+fn settle_targets(
+    table: &Table<'_, '_>,
+    targets: &BTreeMap<String, Target>,
+    settings: &Settings,
+    is_lab: bool,
+) {
     let context = table.context;
     let keys: BTreeSet<String> = targets.keys().cloned().collect();
     let absent = match &settings.targets {
         Some(given) => keys.difference(given).cloned().collect(),
+        // A lab is no cluster.
+        None if is_lab => {
+            let clusters = targets.iter().filter(|(_, target)| target.is_namespace());
+            clusters.map(|(key, _)| key.clone()).collect()
+        }
         None => BTreeSet::new(),
     };
     context.set_targets(keys, absent);
@@ -107,8 +117,7 @@ fn settle_targets(table: &Table<'_, '_>, targets: &BTreeMap<String, Target>, set
     }
     for (key, target) in targets {
         if target.required && !given.contains(key) {
-            let scheme = target.schemes.first().map_or("http", String::as_str);
-            let message = format!("this scenario needs --target {key}={scheme}://…");
+            let message = format!("this scenario needs --target {key}={}", target.shape());
             context.problem(None, message, Some(target.help.clone()));
         }
     }

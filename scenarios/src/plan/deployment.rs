@@ -46,16 +46,12 @@ pub struct Deployment {
 pub enum Orchestrator {
     /// The API of a controller such as the lab's: `http://127.0.0.1:PORT`.
     Control(Template),
-    /// A cluster.
-    Kubernetes {
-        /// The kubeconfig's context; empty for the current one.
-        context: String,
-        /// The namespace.
-        namespace: String,
-    },
+    /// A namespace of a cluster, `CONTEXT/NAMESPACE` ([`Namespace`](super::Namespace)).
+    Kubernetes(Template),
     /// Programs of the user's own.
     Commands {
-        /// Sets the image that the environment gives in `IMAGE`.
+        /// Sets the image that the environment gives in `IMAGE`, for the deployment in
+        /// `DEPLOYMENT`.
         set_image: Program,
         /// Goes back to the image from before; `set_image` with the image `stable` where
         /// there is none.
@@ -74,10 +70,7 @@ impl Orchestrator {
     pub fn words(&self) -> String {
         match self {
             Self::Control(_) => "a controller".to_owned(),
-            Self::Kubernetes { context, namespace } if context.is_empty() => {
-                format!("kubernetes {namespace}")
-            }
-            Self::Kubernetes { context, namespace } => format!("kubernetes {context}/{namespace}"),
+            Self::Kubernetes(place) => format!("kubernetes {}", place.as_str()),
             Self::Commands { .. } => "commands".to_owned(),
         }
     }
@@ -88,9 +81,28 @@ impl Orchestrator {
             Self::Commands { set_image, roll_back, status } => {
                 [Some(set_image), roll_back.as_ref(), status.as_ref()]
             }
-            Self::Control(_) | Self::Kubernetes { .. } => [None; 3],
+            Self::Control(_) | Self::Kubernetes(_) => [None; 3],
         };
         programs.into_iter().flatten()
+    }
+
+    /// Why it cannot do what a step asks for, if so.
+    #[must_use]
+    pub fn cannot(&self, change: &Change) -> Option<String> {
+        let can = match self {
+            Self::Control(_) | Self::Kubernetes(_) => true,
+            Self::Commands { .. } => {
+                matches!(change, Change::SetImage { .. } | Change::Undo { revision: None })
+            }
+        };
+        let word = change.word();
+        (!can).then(|| format!("commands set images, and no command does {word}"))
+    }
+
+    /// Whether it tells how many pods there are, and how they fare.
+    #[must_use]
+    pub const fn tells_pods(&self) -> bool {
+        !matches!(self, Self::Commands { .. })
     }
 }
 
@@ -135,8 +147,8 @@ impl Deployment {
     pub fn filled(&self, targets: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let mut filled = self.clone();
         match &mut filled.at {
-            Orchestrator::Control(address) => {
-                *address = Template::literal(&address.fill(targets)?);
+            Orchestrator::Control(place) | Orchestrator::Kubernetes(place) => {
+                *place = Template::literal(&place.fill(targets)?);
             }
             Orchestrator::Commands { set_image, roll_back, status } => {
                 let programs = [Some(set_image), roll_back.as_mut(), status.as_mut()];
@@ -144,7 +156,6 @@ impl Deployment {
                     *program = Program::literal(program.words(targets)?);
                 }
             }
-            Orchestrator::Kubernetes { .. } => {}
         }
         Ok(filled)
     }
@@ -218,6 +229,21 @@ pub enum Change {
 }
 
 impl Change {
+    /// The key of the language that asks for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::SetImage { .. } => "set_image",
+            Self::Weight { .. } => "weight",
+            Self::Scale { .. } => "scale",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Restart => "restart",
+            Self::Undo { revision: None } => "undo",
+            Self::Undo { revision: Some(_) } => "undo to a revision of a number",
+        }
+    }
+
     /// Whether an earlier change that is not done yet cannot be done any more as soon as
     /// this one is asked for, because it sets the same.
     #[must_use]

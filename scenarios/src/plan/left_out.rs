@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// `workload`, `fault`, `probe`, `effects`, `check` or `advice`.
+    /// `workload`, `fault`, `deployment`, `step`, `probe`, `effects`, `check` or `advice`.
     pub kind: String,
-    /// The item's name.
+    /// The item's name; that of a step is `DEPLOYMENT/STEP`.
     pub name: String,
     /// Why it is left out, and what would bring it in.
     pub why: String,
@@ -33,11 +33,11 @@ pub enum Cause {
 
 /// The kinds that are counted, in the order in which they are named. Probes and
 /// effects are means: without them it is a check that is missing.
-const COUNTED: [(&str, &str); 3] =
-    [("workload", "workloads"), ("fault", "faults"), ("check", "checks")];
+const COUNTED: [(&str, &str); 4] =
+    [("workload", "workloads"), ("fault", "faults"), ("step", "steps"), ("check", "checks")];
 
 impl LeftOut {
-    /// Whether reports count it: a workload, a fault or a check.
+    /// Whether reports count it: a workload, a fault, a step of a deployment or a check.
     #[must_use]
     pub fn is_counted(&self) -> bool {
         COUNTED.iter().any(|(kind, _)| *kind == self.kind)

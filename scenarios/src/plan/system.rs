@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{KUBERNETES, Role};
 
 /// The system under test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,23 @@ pub struct Target {
     pub schemes: Vec<String>,
     /// Whether a run against somebody's own system needs it.
     pub required: bool,
+}
+
+impl Target {
+    /// Whether it is a namespace of a cluster, `CONTEXT/NAMESPACE`, and no address.
+    #[must_use]
+    pub fn is_namespace(&self) -> bool {
+        self.schemes.iter().any(|scheme| scheme == KUBERNETES)
+    }
+
+    /// What a command line may give for it: `http://…`.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        match self.schemes.first() {
+            Some(scheme) if scheme == KUBERNETES => "CONTEXT/NAMESPACE".to_owned(),
+            scheme => format!("{}://…", scheme.map_or("http", String::as_str)),
+        }
+    }
 }
 
 /// A form of the reference system: the correct one, or one with a planted bug.

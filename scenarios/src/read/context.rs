@@ -64,6 +64,8 @@ pub(crate) struct Context {
     missed: RefCell<BTreeSet<String>>,
     /// Absent targets that it could do without.
     forgiven: RefCell<BTreeSet<String>>,
+    /// Empty parameters of which one would do as well.
+    unset: RefCell<BTreeSet<String>>,
     /// Who plays the roles; everybody does until it is known.
     cast: RefCell<Cast>,
     /// Every role that an item has named.
@@ -260,6 +262,17 @@ impl Context {
         let missed = self.missed.replace(before);
         self.forgiven.borrow_mut().extend(missed);
         result
+    }
+
+    /// Says that the parameter that the value at a place uses, and which is empty, would do
+    /// where the item being read has nothing to work with.
+    pub(crate) fn unset(&self, span: &Range<usize>) {
+        self.unset.borrow_mut().extend(self.param_of(span));
+    }
+
+    /// What [`Context::unset`] said since the last call.
+    pub(crate) fn take_unset(&self) -> BTreeSet<String> {
+        self.unset.take()
     }
 
     /// The absent targets that were named since the last call and not needed.

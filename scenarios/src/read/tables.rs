@@ -203,6 +203,19 @@ impl<'a, 's> Table<'a, 's> {
         self.only(kinds, twice, none)
     }
 
+    /// Says that at least one of these keys must be there, for the reason that `rule` gives
+    /// where none is.
+    pub(crate) fn any_of(&mut self, keys: &[&'static str], rule: &str) {
+        self.any_of = keys.to_vec();
+        let has_none = !keys.iter().any(|key| self.has(key));
+        // A misspelt key is reported as such.
+        if has_none && !self.is_described() && self.unknown().next().is_none() {
+            self.context.lose();
+            let help = format!("give one of {}", keys.join(", "));
+            self.context.problem(Some(self.head()), rule, Some(help));
+        }
+    }
+
     /// The one of these that is there; `twice` and `none` give message and help where there
     /// is another number of them.
     fn only<T>(

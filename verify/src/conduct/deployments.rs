@@ -76,9 +76,10 @@ pub(super) fn start(
     let (mut lives, mut advised) = (JoinSet::new(), Vec::new());
     let timeline = plan.timeline();
     for deployment in &plan.deployments {
+        let filled = deployment.filled(&standing.targets).map_err(|error| error.to_string());
         let orchestrator = match &deployment.at {
             Orchestrator::Control(_) if standing.lab.is_some() => "the lab's controller".to_owned(),
-            at => at.words(),
+            at => filled.as_ref().map_or(at, |filled| &filled.at).words(),
         };
         let course = Course::new(deployment, &timeline, orchestrator);
         observer.event(Event::DeploymentPlanned { deployment: course.record().clone() });
@@ -86,7 +87,6 @@ pub(super) fn start(
         advised.push((deployment.clone(), advise));
         let withins: Duration = deployment.steps.iter().map(|step| step.within.0).sum();
         let lasts = timeline.end() + withins + deployment.roll_back_within.0 + OVERDUE;
-        let filled = deployment.filled(&standing.targets).map_err(|error| error.to_string());
         let life = Life {
             ready: scene.clone().and_then(|scene| Ok((scene, filled?))),
             observer: observer.clone(),

@@ -6,7 +6,7 @@ use super::{listed, placed};
 use crate::file::item::read_name;
 use crate::file::links::{Due, Kind, Links};
 use crate::plan::deployment::{Revision, Weight};
-use crate::plan::{Change, Deployment, Orchestrator, Step};
+use crate::plan::{Cause, Change, Deployment, Orchestrator, Step};
 use crate::read::{At, Context, Table, nearest_help};
 use crate::units::Span;
 
@@ -15,7 +15,7 @@ pub(super) struct Ground {
     images: BTreeSet<String>,
     has_images: bool,
     has_canary: bool,
-    sets_images_only: bool,
+    at: Orchestrator,
 }
 
 impl Ground {
@@ -24,18 +24,32 @@ impl Ground {
             images: deployment.images.keys().cloned().collect(),
             has_images,
             has_canary: deployment.canary.is_some(),
-            sets_images_only: matches!(deployment.at, Orchestrator::Commands { .. }),
+            at: deployment.at.clone(),
         }
     }
 }
 
 pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) -> At<Step> {
     let name = read_name(table, "Its name: small letters, digits and hyphens.");
+    let enabled = table.or("enabled", "\"off\" leaves it out.", true);
+    let optional = table.or(
+        "optional",
+        "Whether it is left out where its orchestrator cannot take it; otherwise there is no such run.",
+        false,
+    );
     let phase_at = table.req_at("phase", "The phase in which it is due.");
     let phase = links.refer(Kind::Phase, phase_at.clone());
     let at = table.or_at("at", "When, counted from the start of the phase.", Span::default());
     links.within(&phase, at.clone());
     let change = change(table, ground);
+    if !enabled {
+        links.without_step(&name, "switched off".to_owned(), Cause::SwitchedOff);
+    } else if let Some(why) = ground.at.cannot(&change) {
+        match optional {
+            true => links.without_step(&name, why, Cause::Unable),
+            false => cannot(table, &change, why),
+        }
+    }
     let within = table.or_at(
         "within",
         "How long it may take, from when it is asked for to when it is done.",
@@ -65,6 +79,18 @@ pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) ->
     At { value: step, span: name.span }
 }
 
+/// Its orchestrator cannot take it, and the file does not say that it may go.
+fn cannot(table: &Table<'_, '_>, change: &Change, why: String) {
+    let key = match change {
+        Change::Undo { .. } => "undo",
+        other => other.word(),
+    };
+    let help = "write set_image or undo = \"previous\", or give at.control or at.kubernetes; optional = true leaves the step out";
+    if table.has(key) {
+        table.context.problem(Some(table.place_of(key)), why, Some(help.to_owned()));
+    }
+}
+
 /// What the step asks for: exactly one of them.
 fn change(table: &mut Table<'_, '_>, ground: &Ground) -> Change {
     let set_image = table.opt_at::<String>("set_image", "The image that all pods are to run, by its name among the images; they are replaced one after another.");
@@ -90,20 +116,6 @@ fn change(table: &mut Table<'_, '_>, ground: &Ground) -> Change {
         ("restart", restart.then_some(Change::Restart)),
         ("undo", undo),
     ];
-    let can = |change: &Change| {
-        matches!(change, Change::SetImage { .. } | Change::Undo { revision: None })
-    };
-    for (word, change) in &kinds {
-        if let Some(change) = change
-            && ground.sets_images_only
-            && !can(change)
-        {
-            let message = format!("commands set images, and no command does {word}");
-            let help =
-                "write set_image or undo = \"previous\", or give at.control or at.kubernetes";
-            table.context.problem(Some(table.place_of(word)), message, Some(help.to_owned()));
-        }
-    }
     table.choice("step", "a step asks for one thing", kinds).unwrap_or(Change::Restart)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::steps::{Group, counted};
 use super::{Key, Kind, Link, Links};
 use crate::file::File;
 use crate::file::item::{Item, Out};
@@ -71,6 +72,7 @@ impl Links {
     /// of a list that it refers to is not.
     pub(in crate::file) fn resolve(&self, context: &Context, file: &File) -> BTreeMap<Key, Out> {
         let names = Names::of(context, file);
+        let out_of_steps = self.outs_of_steps(file);
         // For each list: its owner, and what it names.
         let mut groups: BTreeMap<usize, List<'_>> = BTreeMap::new();
         let links = self.links.borrow();
@@ -79,6 +81,10 @@ impl Links {
             if link.weak {
                 continue;
             }
+            let target = target.map(|key| match link.kind {
+                Kind::Level | Kind::Counter => counted(key, &link.name.value, &out_of_steps),
+                _ => key,
+            });
             let group = groups.entry(link.group);
             let (_, targets) = group.or_insert_with(|| (link.owner.clone(), Vec::new()));
             targets.push((&link.name.value, target));
@@ -86,6 +92,9 @@ impl Links {
         self.check_orders(context, file);
         let optional = file.optional();
         let mut out = names.out;
+        for (key, why) in out_of_steps {
+            out.entry(key).or_insert(why);
+        }
         let freed = file.freed();
         for (owner, targets) in groups.values() {
             let refers =
@@ -94,11 +103,16 @@ impl Links {
                 out.remove(owner);
             }
         }
+        let mut all: Vec<Group> = self.groups_of_steps();
+        all.extend(groups.into_values().filter_map(|(owner, targets)| {
+            let of = targets.into_iter().map(|(name, key)| Some((name.to_owned(), key?)));
+            Some(Group { owner, of: of.collect::<Option<_>>()?, may: false })
+        }));
         // What is left out may be what something else refers to.
         loop {
             let mut found: BTreeMap<Key, Out> = BTreeMap::new();
-            for (owner, targets) in groups.values().filter(|(owner, _)| !out.contains_key(owner)) {
-                let gone = targets.iter().map(|(name, key)| Some((name, out.get(key.as_ref()?)?)));
+            for Group { owner, of, may } in all.iter().filter(|all| !out.contains_key(&all.owner)) {
+                let gone = of.iter().map(|(name, key)| Some((name, out.get(key)?)));
                 let Some(gone) = gone.collect::<Option<Vec<_>>>() else { continue };
                 let Some((name, first)) = gone.first() else { continue };
                 let out = found.entry(owner.clone()).or_insert_with(|| Out {
@@ -107,6 +121,7 @@ impl Links {
                     lacks: BTreeSet::new(),
                     may: optional.contains(owner),
                 });
+                out.may |= may;
                 out.lacks.extend(gone.iter().flat_map(|(_, gone)| gone.lacks.clone()));
             }
             if found.is_empty() {

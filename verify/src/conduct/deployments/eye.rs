@@ -17,12 +17,15 @@ use crate::observe::{Observed, Observer};
 
 /// How often it is looked at; every other look is a sample.
 const EVERY: Duration = Duration::from_millis((DEPLOYMENT_EVERY * 500.0) as u64);
+/// How often a program of the user's own is asked, which may be costly to start.
+const PROGRAM_EVERY: Duration = Duration::from_secs(1);
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks until nobody wants to know any more.
 pub(super) async fn watch(port: Port, observer: Observer, seen: watch::Sender<Option<Seen>>) {
-    let mut ticks = interval(EVERY);
+    let every = if port.tells_pods() { EVERY } else { PROGRAM_EVERY };
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut restarts = BTreeMap::<String, Restarts>::new();
     let (mut last_trouble, mut sampled) = (None, None::<Instant>);
