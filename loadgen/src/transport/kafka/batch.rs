@@ -92,3 +92,39 @@ impl Batch {
         self.ops.drain(..).zip(self.messages.drain(..).map(|message| code(message.err)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::feed::Sending;
+
+    #[test]
+    fn each_record_has_its_own_text_and_number() {
+        let mut batch = Batch::default();
+        for round in 0..2 {
+            let mut count = 0;
+            while batch.has_room() {
+                let op = Op { seq: count, due: Duration::ZERO, sending: Sending::Only };
+                let value = |op: &Op, out: &mut Vec<u8>| out.extend(vec![b'v'; op.seq as usize]);
+                let key = |op: &Op, out: &mut Vec<u8>| out.extend(vec![b'k'; op.seq as usize % 2]);
+                batch.add(op, value, key);
+                count += 1;
+            }
+            assert_eq!((batch.len(), count), (RECORDS, RECORDS as u64));
+            for (index, message) in batch.messages(7).iter().enumerate() {
+                assert_eq!(message._private.addr(), index + 7);
+                assert_eq!((message.len, message.key_len), (index, index % 2));
+                assert_eq!(message.key.is_null(), index % 2 == 0);
+            }
+            let apart = batch.messages(7).windows(2).all(|pair| {
+                pair[0].payload.addr() + pair[0].len + pair[0].key_len == pair[1].payload.addr()
+            });
+            assert!(apart, "round {round}");
+            let seqs: Vec<u64> = batch.drain().map(|(op, _)| op.seq).collect();
+            assert_eq!(seqs, (0..count).collect::<Vec<_>>());
+            assert!(batch.is_empty());
+        }
+    }
+}
