@@ -9,6 +9,10 @@
 //! of the last attempt: one before may have been written. A record has
 //! therefore failed only where every attempt must have ended the same way, such
 //! as one that is too large; all other errors leave it indeterminate.
+//!
+//! Idempotence has the broker leave out what is sent again, but not once a record
+//! has timed out: librdkafka then goes on in another epoch of the producer, and
+//! what it sends again is new to the broker, also of other records.
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,7 @@ pub(super) struct KafkaArgs {
     /// Whose answer acknowledges a record
     #[arg(long, value_enum, default_value_t)]
     acks: Acks,
-    /// Let the broker leave out what librdkafka sends again
+    /// Let the broker leave out what librdkafka sends again, unless a record timed out
     #[arg(long)]
     idempotence: bool,
     /// How long a record waits for others to travel with

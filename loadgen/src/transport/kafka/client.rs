@@ -224,8 +224,7 @@ impl ClientContext for Inbox {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        *self.said() = Said { trouble: Some(steady(reason)), code };
+        self.hear(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), reason);
     }
 }
 
