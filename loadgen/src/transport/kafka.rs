@@ -33,6 +33,8 @@ pub(crate) use backend::Target;
 pub(super) use backend::{consume, drive, files, led, setup};
 
 #[cfg(feature = "kafka")]
+mod batch;
+#[cfg(feature = "kafka")]
 mod bell;
 #[cfg(feature = "kafka")]
 mod client;
@@ -40,6 +42,8 @@ mod client;
 mod consumer;
 #[cfg(feature = "kafka")]
 mod fate;
+#[cfg(feature = "kafka")]
+mod returns;
 #[cfg(feature = "kafka")]
 mod session;
 #[cfg(feature = "kafka")]

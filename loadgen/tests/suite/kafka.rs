@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lab::KafkaOptions;
 use loadgen::transport::kafka::{Partitions, Security};
-use loadgen::{Job, Kafka, LoadError, Outage, Schedule, Transport};
+use loadgen::{Fate, Job, Kafka, LoadError, Outage, Schedule, Shape, Transport};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use scenarios::units::Rate;
@@ -59,6 +59,7 @@ fn a_broker_is_written_and_read_back() {
     every_kind_of_compression_is_understood(&broker);
     readers_lose_nothing_when_another_comes_and_goes(&broker);
     what_is_too_large_has_failed(&broker);
+    what_does_not_fit_at_once_keeps_its_order(&broker);
     a_topic_that_is_not_there_ends_the_run_before_the_load(&broker);
 }
 
@@ -130,6 +131,34 @@ fn what_is_too_large_has_failed(broker: &Broker) {
         assert_eq!(report.totals.failed, 50, "{:?}", report.errors);
         assert!(report.errors[0].0.contains("too large"), "{:?}", report.errors);
     }
+}
+
+/// A backlog of small records and of some that are too large, in a queue that takes a few
+/// at a time: what is handed over together is taken in part.
+fn what_does_not_fit_at_once_keeps_its_order(broker: &Broker) {
+    let settings = [
+        ("queue.buffering.max.kbytes", "16"),
+        ("message.max.bytes", "1000"),
+        ("enable.idempotence", "true"),
+    ];
+    let kafka = Kafka {
+        settings: settings.map(|(name, value)| set(name, value)).into(),
+        partitions: Some(Partitions { number: 1, replication: 1 }),
+        body: "@{seq} @{pad}".into(),
+        ..kafka(&broker.kafka.address, "crowded")
+    };
+    let shape = Shape { size: Some("50-1200".parse().unwrap()), ..Shape::default() };
+    let job = Job { connections: 1, shape, ..job(kafka, 20_000.0, SECOND / 5) };
+    let report = complete(start(job).wait().unwrap());
+    let totals = report.totals;
+    assert_eq!(totals.acked + totals.failed, 4_000, "{:?}", report.errors);
+    assert!(totals.acked > 1_000 && totals.failed > 100, "{totals:?}");
+    assert_eq!(report.errors.len(), 1, "{:?}", report.errors);
+    let values = broker.values("crowded");
+    let stored = values.iter().map(|value| value.split(' ').next().unwrap().parse().unwrap());
+    let stored: Vec<u64> = stored.collect();
+    let acked: Vec<u64> = report.ledger.of(Fate::Acked).iter().collect();
+    assert!(stored == acked, "{stored:?} of {acked:?}");
 }
 
 fn a_topic_that_is_not_there_ends_the_run_before_the_load(broker: &Broker) {

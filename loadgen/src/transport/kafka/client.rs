@@ -1,6 +1,5 @@
 //! Settings, topics and the life of a producer.
 
-use std::cell::RefCell;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use services::kafka::bootstrap;
 use services::{Address, Service, Trouble};
 
 use super::fate::{denied, steady};
+use super::returns::Returns;
 use super::session::{self, End};
 use super::{Kafka, Partitions, Security, consumer};
 use crate::backoff::Backoff;
@@ -192,15 +192,6 @@ struct Said {
     code: Option<RDKafkaErrorCode>,
 }
 
-/// A record that came back: its number, and the error if there was one.
-pub(super) type Delivery = (usize, Option<RDKafkaErrorCode>);
-
-thread_local! {
-    /// librdkafka gives deliveries to whoever polls, on the poller's thread:
-    /// no other thread ever sees them on their way to the session.
-    static DELIVERIES: RefCell<Vec<Delivery>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Inbox {
     /// What was last said about the connections.
     pub(super) fn trouble(&self) -> Option<String> {
@@ -218,24 +209,14 @@ impl Inbox {
         *self.said() = Said::default();
     }
 
+    /// Something is wrong with a connection.
+    pub(super) fn hear(&self, code: RDKafkaErrorCode, reason: &str) {
+        *self.said() = Said { trouble: Some(steady(reason)), code: Some(code) };
+    }
+
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes the records that have come back to this producer in exchange for an
-/// empty list.
-pub(super) fn deliveries(producer: &Producer, mut empty: Vec<Delivery>) -> Vec<Delivery> {
-    // One call serves one event, which may be another one than a batch.
-    let (mut before, mut quiet) = (0, 0);
-    while quiet < 2 {
-        producer.poll(Duration::ZERO);
-        let count = DELIVERIES.with_borrow(Vec::len);
-        quiet = if count == before { quiet + 1 } else { 0 };
-        before = count;
-    }
-    DELIVERIES.with_borrow_mut(|list| mem::swap(list, &mut empty));
-    empty
 }
 
 impl ClientContext for Inbox {
@@ -243,21 +224,16 @@ impl ClientContext for Inbox {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        *self.said() = Said { trouble: Some(steady(reason)), code };
+        self.hear(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), reason);
     }
 }
 
 impl ProducerContext<NoCustomPartitioner> for Inbox {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
-        let error = match result {
-            Ok(_) => None,
-            Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
-        };
-        DELIVERIES.with_borrow_mut(|list| list.push((number, error)));
-    }
+    // A session reads what comes back by itself. What a producer gives back
+    // when it is dropped has its fate already.
+    fn delivery(&self, _: &DeliveryResult<'_>, _: usize) {}
 }
 
 /// Asks the brokers that are given for all of the cluster, and judges where they
@@ -281,7 +257,9 @@ fn ask(producer: &Producer, target: &Target, topic: Option<&str>) -> Result<Meta
             Err(error) => error,
         };
         // It hands over what was said, and there are no records.
-        deliveries(producer, Vec::new());
+        if let Some(returns) = Returns::new(producer) {
+            returns.take(&mut Vec::new());
+        }
         if let Some(trouble) = producer.context().refusal(&target.at) {
             return Err(Unready::Denied(trouble));
         }

@@ -7,9 +7,11 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
+use super::batch::{Batch, RECORDS};
 use super::bell::Bell;
-use super::client::{self, Delivery, Producer, Target};
+use super::client::{self, Producer, Target};
 use super::fate::{denied, given_back, is_fatal};
+use super::returns::{Delivery, Returns};
 use super::topic::Topic;
 use crate::feed::Op;
 use crate::lane::Lane;
@@ -37,8 +39,16 @@ struct Slot {
     started: Duration,
 }
 
+impl Slot {
+    /// One whose record was not taken.
+    fn settled() -> Self {
+        Self { op: None, started: Duration::ZERO }
+    }
+}
+
 struct Session<'a> {
     producer: &'a Producer,
+    returns: &'a Returns<'a>,
     topic: Topic<'a>,
     target: &'a Target,
     lane: &'a Lane,
@@ -50,9 +60,11 @@ struct Session<'a> {
     under_way: usize,
     /// Slots before this one have none: where to look for what is overdue.
     overdue_from: usize,
-    /// An operation that did not fit into librdkafka's queue.
-    in_hand: Option<Op>,
+    /// Operations that were taken and not sent, such as those that did not
+    /// fit into librdkafka's queue.
+    in_hand: VecDeque<Op>,
     more: bool,
+    batch: Batch,
     key: Vec<u8>,
     body: Vec<u8>,
     header: Vec<u8>,
@@ -62,7 +74,10 @@ struct Session<'a> {
 
 /// Sends operations until there are no more or the producer is of no use.
 pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> End {
-    let bell = match Bell::new(producer) {
+    let Some(returns) = Returns::new(producer) else {
+        return End::Useless(Reason::Unreachable("librdkafka has no queue of events".to_owned()));
+    };
+    let bell = match Bell::new(&returns) {
         Ok(bell) => bell,
         Err(error) => return End::Useless(client::reason(&error.to_string())),
     };
@@ -72,6 +87,7 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
     };
     let mut session = Session {
         producer,
+        returns: &returns,
         topic,
         target,
         lane,
@@ -79,8 +95,9 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
         first: 0,
         under_way: 0,
         overdue_from: 0,
-        in_hand: None,
+        in_hand: VecDeque::new(),
         more: true,
+        batch: Batch::default(),
         key: Vec::new(),
         body: Vec::new(),
         header: Vec::new(),
@@ -94,14 +111,14 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
             session.give_up(&error);
             return End::Useless(Reason::Unreachable(error));
         }
-        if session.under_way == 0 && session.in_hand.is_none() {
+        if session.under_way == 0 && session.in_hand.is_empty() {
             if !session.more {
                 return End::NoMore;
             }
             // Settled records may still come back, and connections be lost,
             // without anybody asking.
             match lane.next().await {
-                Some(op) => session.put(op, lane.now()),
+                Some(op) => session.in_hand.push_back(op),
                 None => session.more = false,
             }
             continue;
@@ -113,7 +130,7 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
             }
         };
         match lane.limit(session.next_look(), event).await {
-            Some(Some(Some(op))) => session.put(op, lane.now()),
+            Some(Some(Some(op))) => session.in_hand.push_back(op),
             Some(Some(None)) => session.more = false,
             // Something has come back, or is overdue.
             Some(None) | None => {}
@@ -123,10 +140,14 @@ pub(super) async fn serve(producer: &Producer, target: &Target, lane: &Lane) -> 
 
 impl Session<'_> {
     fn has_room(&self) -> bool {
-        self.more
-            && self.in_hand.is_none()
-            && self.under_way < self.target.queue
-            && self.slots.len() < self.target.queue.saturating_mul(STRETCH)
+        self.more && self.in_hand.is_empty() && self.room() > 0
+    }
+
+    /// How many further records may be under way.
+    fn room(&self) -> usize {
+        let queue = self.target.queue;
+        let slots = queue.saturating_mul(STRETCH).saturating_sub(self.slots.len());
+        queue.saturating_sub(self.under_way).min(slots)
     }
 
     /// When to look even if the bell does not ring.
@@ -136,52 +157,121 @@ impl Session<'_> {
         overdue.min(self.lane.now() + LOOK)
     }
 
-    /// Takes what is due already.
+    /// Sends what is in hand and what is due already, as long as there is
+    /// room. What comes back meanwhile makes none, so that it ends.
     fn top_up(&mut self) {
-        let now = self.lane.now();
-        if let Some(op) = self.in_hand.take() {
-            self.put(op, now);
-        }
-        while self.has_room()
-            && let Some(op) = self.lane.try_next()
-        {
-            self.put(op, now);
+        let mut left = self.room();
+        loop {
+            // Once for a batch, before its operations are taken.
+            let now = self.lane.now();
+            let sent = if self.target.headers.is_empty() {
+                self.fill(left, now);
+                self.send(now)
+            } else {
+                self.send_with_headers(left, now)
+            };
+            left -= sent;
+            if sent == 0 {
+                return;
+            }
+            self.take_back();
+            if !self.in_hand.is_empty() || self.useless.is_some() {
+                return;
+            }
         }
     }
 
-    fn put(&mut self, op: Op, now: Duration) {
+    /// The next operation to send: one in hand, or else one that is due.
+    fn pick(&mut self) -> Option<Op> {
+        let due = || if self.more { self.lane.try_next() } else { None };
+        self.in_hand.pop_front().or_else(due)
+    }
+
+    /// Fills the batch, with at most so many records.
+    fn fill(&mut self, most: usize, now: Duration) {
         let (lane, target) = (self.lane, self.target);
-        self.body.clear();
-        lane.render_body(&target.body, &op, now, &mut self.body);
-        let number = self.first + self.slots.len();
-        if let Some(key) = &target.key {
-            self.key.clear();
-            lane.render(key, &op, now, &mut self.key);
+        while self.batch.len() < most
+            && self.batch.has_room()
+            && let Some(op) = self.pick()
+        {
+            let value = |op: &Op, out: &mut Vec<u8>| lane.render_body(&target.body, op, now, out);
+            let key = |op: &Op, out: &mut Vec<u8>| {
+                if let Some(key) = &target.key {
+                    lane.render(key, op, now, out);
+                }
+            };
+            self.batch.add(op, value, key);
         }
-        let key = target.key.as_ref().map(|_| self.key.as_slice());
-        let sent = if target.headers.is_empty() {
-            self.topic.send(target.partition, key, &self.body, number)
-        } else {
-            self.send_with_headers(&op, now, number)
-        };
-        match sent {
-            Ok(()) => {
+    }
+
+    /// Sends the batch; says how many records were in it.
+    fn send(&mut self, now: Duration) -> usize {
+        if self.batch.is_empty() {
+            return 0;
+        }
+        let (from, waiting) = (self.slots.len(), self.in_hand.len());
+        let mut batch = std::mem::take(&mut self.batch);
+        self.topic.send(self.target.partition, &mut batch, self.first + from);
+        let sent = batch.len();
+        for (index, (op, error)) in batch.drain().enumerate() {
+            self.sent(op, from + index, error, now);
+        }
+        self.batch = batch;
+        // What was not taken is older than what waits.
+        self.in_hand.rotate_left(waiting);
+        sent
+    }
+
+    /// An operation's record was taken for the slot at `index`, or was not.
+    fn sent(&mut self, op: Op, index: usize, error: Option<Code>, now: Duration) {
+        match error {
+            None => {
+                // Those before it that were not taken keep their places.
+                self.slots.resize_with(index, Slot::settled);
                 self.slots.push_back(Slot { op: Some(op), started: now });
                 self.under_way += 1;
             }
-            Err(Code::QueueFull) => self.in_hand = Some(op),
-            Err(code) if is_fatal(code) => {
-                self.in_hand = Some(op);
-                self.useless = Some(self.fatal(code));
+            Some(Code::QueueFull) => self.in_hand.push_back(op),
+            Some(code) if is_fatal(code) => {
+                self.in_hand.push_back(op);
+                if self.useless.is_none() {
+                    self.useless = Some(self.fatal(code));
+                }
             }
-            Err(code) => {
+            Some(code) => {
                 let answer = Answer::Failed(Reason::Unsendable(code.to_string()));
-                lane.settle_at(op, now, now, &answer);
+                self.lane.settle_at(op, now, now, &answer);
             }
         }
     }
 
-    fn send_with_headers(&mut self, op: &Op, now: Duration, number: usize) -> Result<(), Code> {
+    /// Sends records with headers, at most so many, one by one: librdkafka
+    /// takes no batches of them. Says how many there were.
+    fn send_with_headers(&mut self, most: usize, now: Duration) -> usize {
+        let (lane, target) = (self.lane, self.target);
+        let mut sent = 0;
+        while sent < most.min(RECORDS)
+            && let Some(op) = self.pick()
+        {
+            self.body.clear();
+            lane.render_body(&target.body, &op, now, &mut self.body);
+            if let Some(key) = &target.key {
+                self.key.clear();
+                lane.render(key, &op, now, &mut self.key);
+            }
+            let (index, waiting) = (self.slots.len(), self.in_hand.len());
+            let error = self.send_one(&op, now, self.first + index).err();
+            self.sent(op, index, error, now);
+            sent += 1;
+            if self.in_hand.len() > waiting {
+                self.in_hand.rotate_left(waiting);
+                break;
+            }
+        }
+        sent
+    }
+
+    fn send_one(&mut self, op: &Op, now: Duration, number: usize) -> Result<(), Code> {
         let target = self.target;
         let mut headers = OwnedHeaders::new_with_capacity(target.headers.len());
         for (name, value) in &target.headers {
@@ -205,7 +295,8 @@ impl Session<'_> {
 
     /// Settles what has come back, and what is overdue.
     fn take_back(&mut self) {
-        let mut list = client::deliveries(self.producer, std::mem::take(&mut self.deliveries));
+        let mut list = std::mem::take(&mut self.deliveries);
+        self.returns.take(&mut list);
         let now = self.lane.now();
         let mut delivered = false;
         for (number, error) in list.drain(..) {
@@ -287,7 +378,7 @@ impl Session<'_> {
                 self.lane.settle_at(op, slot.started, now, &answer);
             }
         }
-        if let Some(op) = self.in_hand.take() {
+        for op in self.in_hand.drain(..) {
             let answer = Answer::Failed(Reason::Unsendable(error.to_owned()));
             self.lane.settle_at(op, now, now, &answer);
         }

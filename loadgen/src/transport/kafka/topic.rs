@@ -3,7 +3,7 @@
 //! The safe wrapper looks the topic up by its name for every record, which
 //! costs as much as everything else that we do for one.
 
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -11,6 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
 use rdkafka_sys as sys;
 
+use super::batch::Batch;
 use super::client::Producer;
 
 /// `RD_KAFKA_PARTITION_UA`, which the bindings leave out.
@@ -38,39 +39,26 @@ impl<'a> Topic<'a> {
         Ok(Self { handle, producer: PhantomData })
     }
 
-    /// Hands a record over to librdkafka, which copies it and gives `number`
-    /// back with its delivery. Without a partition the key's hash tells it.
-    ///
-    /// # Errors
-    /// When the record was not taken; then it is not given back.
-    pub(super) fn send(
-        &self,
-        partition: Option<i32>,
-        key: Option<&[u8]>,
-        value: &[u8],
-        number: usize,
-    ) -> Result<(), RDKafkaErrorCode> {
-        let key = key.unwrap_or_default();
-        // No key is told from an empty one by the pointer.
-        let key_at = if key.is_empty() { ptr::null() } else { key.as_ptr() };
-        // SAFETY: the handle is valid until it is dropped. Both texts are
-        // copied within the call (`F_COPY`), which does not write to them. The
-        // number is never followed as a pointer: whoever takes deliveries
-        // reads it as a number again.
+    /// Hands records over to librdkafka, which copies them and gives the
+    /// numbers from `first` back with their deliveries. Without a partition
+    /// the key's hash tells it. What was not taken has an error and is not
+    /// given back; once its queue is full, librdkafka takes none of the rest.
+    pub(super) fn send(&self, partition: Option<i32>, batch: &mut Batch, first: usize) {
+        let messages = batch.messages(first);
+        // SAFETY: the handle is valid until it is dropped. The list is as long
+        // as is said. Values and keys are copied within the call (`F_COPY`),
+        // which does not write to them. The numbers are never followed as
+        // pointers: whoever takes deliveries reads them as numbers again.
         #[expect(unsafe_code, reason = "the wrapper has no handles of topics")]
-        let taken = unsafe {
-            sys::rd_kafka_produce(
+        unsafe {
+            sys::rd_kafka_produce_batch(
                 self.handle.as_ptr(),
                 partition.unwrap_or(ANY_PARTITION),
                 sys::RD_KAFKA_MSG_F_COPY,
-                value.as_ptr().cast_mut().cast::<c_void>(),
-                value.len(),
-                key_at.cast::<c_void>(),
-                key.len(),
-                ptr::without_provenance_mut::<c_void>(number),
-            )
-        };
-        if taken == 0 { Ok(()) } else { Err(last_error()) }
+                messages.as_mut_ptr(),
+                messages.len() as i32,
+            );
+        }
     }
 }
 

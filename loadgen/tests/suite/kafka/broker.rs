@@ -58,6 +58,15 @@ impl Broker {
 
     /// How often each value is in a topic.
     pub(crate) fn stored(&self, topic: &str) -> HashMap<String, u64> {
+        let mut values = HashMap::new();
+        for value in self.values(topic) {
+            *values.entry(value).or_default() += 1;
+        }
+        values
+    }
+
+    /// The values in a topic; those of each partition in their order.
+    pub(crate) fn values(&self, topic: &str) -> Vec<String> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.kafka.address)
             .set("group.id", "audit")
@@ -73,14 +82,13 @@ impl Broker {
             list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
         }
         consumer.assign(&list).unwrap();
-        let mut values = HashMap::new();
+        let mut values = Vec::new();
         let end = Instant::now() + PATIENCE;
         while left > 0 {
             assert!(Instant::now() < end, "{left} records cannot be read");
             if let Some(record) = consumer.poll(Duration::from_millis(100)) {
                 let record = record.unwrap();
-                let value = String::from_utf8(record.payload().unwrap().to_vec()).unwrap();
-                *values.entry(value).or_default() += 1;
+                values.push(String::from_utf8(record.payload().unwrap().to_vec()).unwrap());
                 left -= 1;
             }
         }
