@@ -18,6 +18,7 @@ mod own;
 mod reach;
 mod refusals;
 mod roles;
+mod rollouts;
 mod secrets;
 mod stops;
 mod strangers;

@@ -2,6 +2,7 @@
 
 mod alone;
 mod cases;
+mod deployment;
 mod ground;
 
 use chaos::kubernetes::KubernetesError;
