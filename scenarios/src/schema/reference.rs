@@ -455,7 +455,7 @@ A step asks for exactly one thing. It waits until the step before it is done, un
 
 Before the first step what was there is written down, and whatever ends the run, it is set again: images, numbers of pods, and whether the deployment was paused. With `after = "keep"` it stays as the last step left it, if that was done. Nothing is set where somebody else has changed it meanwhile.
 
-When a check of `roll_back_if` is violated while the run goes on, the run says that it would roll back, and goes on. With `--act` the steps that are left are skipped, the image called `stable` and the numbers of pods from before are set, and the run goes on as well: that the rollback is done in time, and that the system recovers, is what is to be shown.
+When a check of `roll_back_if` is violated while the run goes on, the run says that it would roll back, and goes on. With `--act` the steps that are left are skipped, the image called `stable` and the numbers of pods from before are set, and the run goes on as well: that the rollback is done in time, and that the system recovers, is what is to be shown. A check `rollout` may be named, too: it is violated as soon as a step is given up, or was not what it was to be when it was done.
 
 A fault can wait for a step: `after = { deployment = "orders", step = "to-new", updated = 2 }` hits as soon as two pods are new. Without `updated` the step must be done.
 

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reports::record::{PhaseRecord, Verdict};
+use reports::record::{DeploymentRecord, PhaseRecord, Verdict};
 use scenarios::plan::check::Pace;
 use scenarios::plan::{Check, CheckKind, Live, Plan, Statement};
 use scenarios::series::HOST_NAME;
@@ -78,7 +78,10 @@ pub(super) fn opinion(check: &Check, plan: &Plan, history: &History, to: f64) ->
 /// belongs to what is before the cut.
 fn known_to(states: &Statement<'_>, history: &History) -> Option<f64> {
     let of_workloads = states.workloads.iter().map(|workload| format!("{workload}.acked"));
-    let mut known = f64::INFINITY;
+    let mut known = match states.live {
+        Live::ByStep => last_told(&history.deployments)?,
+        Live::BySample | Live::BySecond | Live::No => f64::INFINITY,
+    };
     for series in states.series().map(str::to_owned).chain(of_workloads) {
         known = known.min(history.samples.get(&series)?.last()?.at);
     }
@@ -94,8 +97,41 @@ fn known_to(states: &Statement<'_>, history: &History) -> Option<f64> {
         _ if known.is_infinite() => None,
         Live::BySample => Some(known + BEHIND),
         Live::BySecond => Some(known.floor()),
+        Live::ByStep => Some(known),
         Live::No => None,
     }
+}
+
+/// When the last step of a deployment was done or failed.
+fn last_told(deployments: &[DeploymentRecord]) -> Option<f64> {
+    let ended = deployments.iter().flat_map(|deployment| {
+        let steps = deployment.steps.iter().flat_map(|step| [step.done, step.failed]);
+        let rollbacks = deployment.rolled_back.iter();
+        steps.chain(rollbacks.flat_map(|rollback| [rollback.done, rollback.failed])).flatten()
+    });
+    ended.max_by(f64::total_cmp)
+}
+
+/// What was known of a deployment at the cut.
+fn cut_deployment(whole: &DeploymentRecord, to: f64) -> DeploymentRecord {
+    let mut cut = whole.clone();
+    let is_later = |at: &mut f64| *at > to;
+    for step in &mut cut.steps {
+        let is_open =
+            step.done.take_if(is_later).is_some() | step.failed.take_if(is_later).is_some();
+        if is_open {
+            (step.why, step.at_end, step.canary_at_end) = (None, None, None);
+        }
+        step.confirmed.take_if(is_later);
+        step.asked.take_if(is_later);
+    }
+    cut.rolled_back.take_if(|rollback| rollback.asked > to);
+    if let Some(rollback) = &mut cut.rolled_back
+        && (rollback.done.take_if(is_later).is_some() | rollback.failed.take_if(is_later).is_some())
+    {
+        (rollback.why, rollback.at_end, rollback.canary_at_end) = (None, None, None);
+    }
+    cut
 }
 
 /// The plan of a run that ends at the cut, and its phases.
@@ -127,7 +163,7 @@ fn cut_history(
     let mut cut = History {
         phases,
         faults: history.faults.clone(),
-        deployments: history.deployments.clone(),
+        deployments: history.deployments.iter().map(|whole| cut_deployment(whole, to)).collect(),
         lines: history.lines.clone(),
         troubles: history.troubles.clone(),
         never_there: history.never_there.clone(),

@@ -32,7 +32,7 @@ impl Rollout {
             sources: Names::NONE,
             faults: Names::NONE,
             excused_by: Names::List(&mut self.excused_by),
-            live: Live::No,
+            live: Live::ByStep,
             pace: Pace::Always,
         }
     }

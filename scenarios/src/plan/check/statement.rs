@@ -75,6 +75,8 @@ pub enum Live {
     /// A breach is worth to stop for; counts belong to whole seconds, so it is
     /// judged up to the last whole one.
     BySecond,
+    /// A breach is final with what a step of a deployment came to.
+    ByStep,
 }
 
 impl<'a> Names<'a> {

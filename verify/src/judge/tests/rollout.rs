@@ -14,7 +14,7 @@ use scenarios::template::Template;
 use scenarios::units::Span;
 
 use super::scene::Scene;
-use crate::judge::judge;
+use crate::judge::{Breach, judge, so_far};
 
 use Verdict::{Held, Inconclusive, Violated};
 
@@ -99,8 +99,8 @@ fn rolled_out() -> DeploymentRecord {
     }
 }
 
-/// The verdicts of the check and of the steps' own, and why.
-fn judged(record: DeploymentRecord, max_restarts: u64) -> (Verdict, Verdict, String) {
+/// A run of this record, with the check `rolled-out` on it.
+fn scene(record: DeploymentRecord, max_restarts: u64) -> Scene {
     let mut scene = Scene::new().good_workload("publish");
     let planned = rolled_out().steps;
     let steps = planned.iter().map(|step| Step {
@@ -132,10 +132,22 @@ fn judged(record: DeploymentRecord, max_restarts: u64) -> (Verdict, Verdict, Str
         excused_by: Vec::new(),
     });
     scene.plan.checks.push(super::scene::check("rolled-out", kind));
+    scene
+}
+
+/// The verdicts of the check and of the steps' own, and why.
+fn judged(record: DeploymentRecord, max_restarts: u64) -> (Verdict, Verdict, String) {
+    let scene = scene(record, max_restarts);
     let judgement = judge(&scene.plan, &scene.history);
     let finding = |name: &str| judgement.findings.iter().find(|one| one.check == name).unwrap();
     let check = finding("rolled-out");
     (check.verdict, finding("steps-taken").verdict, check.why.clone())
+}
+
+/// What the check says of what is written so far.
+fn breach(record: DeploymentRecord) -> Option<Breach> {
+    let scene = scene(record, 0);
+    so_far(&scene.plan.checks[0], &scene.plan, &scene.history)
 }
 
 #[test]
@@ -232,7 +244,47 @@ fn a_rollback_of_the_run_itself_is_judged_and_what_it_left_out_is_meant() {
     assert!(why.contains("w:2, not w:1"), "{why}");
 }
 
+#[test]
+fn a_step_that_failed_is_a_breach_as_soon_as_it_is_told() {
+    let mut record = rolled_out();
+    for step in &mut record.steps[1..] {
+        (step.asked, step.confirmed, step.done) = (None, None, None);
+        (step.at_end, step.canary_at_end) = (None, None);
+    }
+    assert_eq!(breach(record.clone()), None, "what is still to come is no breach");
+    let step = &mut record.steps[0];
+    (step.done, step.failed) = (None, Some(19.0));
+    step.why = Some("the progress deadline is exceeded".to_owned());
+    let told = breach(record.clone()).unwrap();
+    assert_eq!((told.judged_to, told.since), (19.0, Some(19.0)));
+    assert!(told.why.contains("progress deadline"), "{}", told.why);
+    record.steps[0].failed = None;
+    assert_eq!(breach(record), None, "nothing came to an end yet");
+}
+
 proptest! {
+    /// A breach that was told while the run went on is in the verdict of the whole run,
+    /// and what lies after the cut does not make one.
+    #[test]
+    fn the_whole_run_is_no_better_than_what_was_told_of_it(
+        broken in 0_usize..4,
+        late in any::<bool>(),
+        to in 0.0_f64..40.0,
+    ) {
+        let mut record = rolled_out();
+        let step = &mut record.steps[broken];
+        let end = step.due + 11.0;
+        match late {
+            true => step.done = Some(end),
+            false => (step.done, step.failed) = (None, Some(end)),
+        }
+        let scene = scene(record.clone(), 0);
+        let check = &scene.plan.checks[0];
+        let seen = so_far::at(check, &scene.plan, &scene.history, to);
+        prop_assert_eq!(seen.is_some(), end <= to);
+        prop_assert_eq!(judged(record, 0).0, Violated);
+    }
+
     /// Taking knowledge away never makes a rollout that was done one that was not, and a
     /// record in which something is amiss never holds by it.
     #[test]
