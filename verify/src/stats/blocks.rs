@@ -15,6 +15,17 @@
 //! over blocks of one, two, four, … seconds, of which the greatest counts: what lasts
 //! longer than a block shows only between longer ones. Resemblance over more than an
 //! eighth of the window cannot be seen in it.
+//!
+//! Where blocks differ in size and little counts, X² goes by where the few happened to
+//! fall: a single one in a block of five tries among blocks of hundreds looks like a
+//! burst. It is divided by what that has added (Fletcher, *Estimating overdispersion when
+//! fitting a generalized linear model to sparse data*, Biometrika 99, 2012):
+//!
+//! ```text
+//! 1 + 1/G · Σ (1 − 2p) (kᵢ − nᵢp) / (nᵢ p (1 − p))
+//! ```
+//!
+//! which is 1 where all blocks are of one size.
 
 /// How many tries there were in a stretch of time, and how many were of the kind
 /// that is counted; or the sum of scores between 0 and 1.
@@ -52,7 +63,8 @@ pub fn design_effect(blocks: &[Block], least: f64) -> f64 {
     greatest
 }
 
-/// Pearson's X² of the blocks over its degrees of freedom; 0 where all tries agree.
+/// Pearson's X² of the blocks over its degrees of freedom, without what blocks of unlike
+/// size add to it; 0 where all tries agree.
 fn dispersion(blocks: &[Block]) -> f64 {
     let sum = total(blocks);
     let share = sum.of / sum.tries;
@@ -60,9 +72,14 @@ fn dispersion(blocks: &[Block]) -> f64 {
     if blocks.len() < 2 || !(share > 0.0 && share < 1.0) {
         return 0.0;
     }
-    let squares: f64 =
-        blocks.iter().map(|block| (block.of - block.tries * share).powi(2) / block.tries).sum();
-    squares / (share * (1.0 - share)) / (blocks.len() as f64 - 1.0)
+    let variance = share * (1.0 - share);
+    let off = |block: &&Block| block.of - block.tries * share;
+    let squares: f64 = blocks.iter().map(|block| off(&block).powi(2) / block.tries).sum();
+    let uneven: f64 = blocks.iter().map(|block| off(&block) / block.tries).sum();
+    let count = blocks.len() as f64;
+    // Above 0: no summand is as low as −1.
+    let added = 1.0 + (1.0 - 2.0 * share) * uneven / variance / count;
+    squares / variance / (count - 1.0) / added
 }
 
 #[cfg(test)]
@@ -104,6 +121,20 @@ mod tests {
     }
 
     #[test]
+    fn bursts_count_once_each_in_seconds_of_unlike_size_too() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let blocks: Vec<Block> = (0..400)
+            .map(|second| {
+                let size = [2, 20, 40][second % 3];
+                let bursts = binomial(&mut random, size, 0.05).of;
+                Block { tries: f64::from(5 * size), of: 5.0 * bursts }
+            })
+            .collect();
+        let effect = design_effect(&blocks, 1.0);
+        assert!((4.0..9.0).contains(&effect), "bursts of five: {effect}");
+    }
+
+    #[test]
     fn what_lasts_for_seconds_is_seen_between_longer_blocks() {
         let blocks: Vec<Block> = (0..64)
             .map(|second| Block {
@@ -126,6 +157,20 @@ mod tests {
     }
 
     proptest! {
+        /// One that counts resembles no other, in whatever block it fell.
+        #[test]
+        fn a_single_one_is_no_burst(
+            tries in prop::collection::vec(1_u16..500, 16..120),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let mut blocks: Vec<Block> = tries.iter()
+                .map(|&tries| Block { tries: f64::from(tries), of: 0.0 })
+                .collect();
+            place.get_mut(&mut blocks[..]).of = 1.0;
+            let effect = design_effect(&blocks, 1.0);
+            prop_assert!(effect < 1.2, "{effect}");
+        }
+
         /// Seconds without a try change nothing but the blocks that they pad.
         #[test]
         fn empty_seconds_are_not_calm_ones(counts in prop::collection::vec(0_u8..10, 8..40)) {
