@@ -74,8 +74,8 @@ fn dispersion(blocks: &[Block]) -> f64 {
     }
     let variance = share * (1.0 - share);
     let off = |block: &&Block| block.of - block.tries * share;
-    let squares: f64 = blocks.iter().map(|block| off(&block).powi(2) / block.tries).sum();
-    let uneven: f64 = blocks.iter().map(|block| off(&block) / block.tries).sum();
+    let squares: f64 = blocks.iter().map(|block| off(block).powi(2) / block.tries).sum();
+    let uneven: f64 = blocks.iter().map(|block| off(block) / block.tries).sum();
     let count = blocks.len() as f64;
     // Above 0: no summand is as low as −1.
     let added = 1.0 + (1.0 - 2.0 * share) * uneven / variance / count;
