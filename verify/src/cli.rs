@@ -33,6 +33,8 @@ Examples:
       show which of your own processes each fault would hit
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
+  verify operation latest 7f3a0c12/publish/412
+      tell the whole life of one operation
   verify compare runs/channel-leak-… runs/channel-leak-… --out compared
       judge a run against an earlier one of the same scenario
 
@@ -144,9 +146,20 @@ pub enum Command {
     },
     /// Judges a run again from its folder
     Recheck {
-        /// The run's folder
+        /// The run's folder, or `latest`
         run: PathBuf,
         /// Prints the record as JSON in place of the report
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tells the whole life of one operation: when it was due, sent and answered, what came of
+    /// it, what was broken meanwhile, and what the judge makes of it
+    Operation {
+        /// The run's folder, or `latest`
+        run: PathBuf,
+        /// The operation: RUN/WORKLOAD/NUMBER, as evidence has it, or WORKLOAD/NUMBER
+        id: String,
+        /// Prints it as JSON
         #[arg(long)]
         json: bool,
     },
@@ -154,7 +167,7 @@ pub enum Command {
     Compare(Compare),
     /// Draws a run again from its verdict.json
     Render {
-        /// The run's folder
+        /// The run's folder, or `latest`
         run: PathBuf,
         /// The format
         #[arg(long, value_name = "FORMAT", default_value = "terminal")]

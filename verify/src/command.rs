@@ -5,6 +5,7 @@ pub mod compare;
 pub mod export;
 pub mod lint;
 pub mod list;
+pub mod operation;
 pub mod provision;
 pub mod recheck;
 pub mod render;

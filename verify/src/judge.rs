@@ -51,6 +51,7 @@ mod rising;
 mod rollout;
 mod schema;
 mod series;
+mod single;
 mod so_far;
 mod speed;
 mod standstill;
@@ -77,6 +78,7 @@ pub use anomalies::Anomalies;
 pub(crate) use drain::drains_until;
 pub use end_to_end::clock_of_records;
 pub use join::{Join, join};
+pub use single::{Class, classes};
 pub use so_far::{Breach, so_far};
 pub use starvation::starved;
 

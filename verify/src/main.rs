@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         }
         Some(Command::Lint { files }) => command::lint::lint(&files),
         Some(Command::Recheck { run, json }) => command::recheck::recheck(&run, json),
+        Some(Command::Operation { run, id, json }) => {
+            command::operation::operation(&run, &id, json)
+        }
         Some(Command::Compare(asked)) => command::compare::compare(&asked),
         Some(Command::Render { run, format, output }) => {
             command::render::render(&run, &format, output.as_deref())

@@ -8,6 +8,7 @@ mod alteration;
 mod base;
 mod compared;
 mod files;
+mod operations;
 mod world;
 
 use std::collections::BTreeMap;
