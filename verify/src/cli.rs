@@ -6,6 +6,8 @@ use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
 use scenarios::units::{Rate, Share, Span};
 
+use crate::runs::moment::Age;
+
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
 /// kept its promises.
 #[derive(Debug, Parser)]
@@ -37,6 +39,8 @@ Examples:
       tell the whole life of one operation
   verify compare runs/channel-leak-… runs/channel-leak-… --out compared
       judge a run against an earlier one of the same scenario
+  verify list-runs
+      list the runs that there are; verify prune removes old ones
 
 Exit codes: 0 held, 1 violated, 2 usage, 3 inconclusive, 4 environment,
 130 interrupted."
@@ -165,6 +169,20 @@ pub enum Command {
     },
     /// Judges a run against an earlier one of the same scenario
     Compare(Compare),
+    /// Lists the runs that there are, the latest first, with what each came to
+    ListRuns {
+        /// The folder of the runs
+        #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
+        dir: PathBuf,
+        /// Only runs of this scenario
+        #[arg(long, value_name = "NAME")]
+        scenario: Option<String>,
+        /// Prints a JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes runs, but for the newest of each scenario and as many violated ones
+    Prune(Prune),
     /// Draws a run again from its verdict.json
     Render {
         /// The run's folder, or `latest`
@@ -225,6 +243,35 @@ pub struct Compare {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Prints the record as JSON in place of the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which runs are removed.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Never removed: a run that goes on, a folder with a file named keep, a folder that
+was renamed, and whatever is not the folder of a run.
+
+Example:
+  verify prune --keep 20 --older-than 30d --dry-run")]
+pub struct Prune {
+    /// How many of the newest runs of each scenario stay, and how many violated ones beside them
+    #[arg(long, value_name = "COUNT")]
+    pub keep: usize,
+    /// Removes only runs that are older than this: 12h, 30d, 26w
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<Age>,
+    /// Only runs of this scenario
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// The folder of the runs
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
+    pub dir: PathBuf,
+    /// Says what would be removed, and removes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Prints what was done as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -1,12 +1,21 @@
 //! The folder of all runs: which run is the latest, which there are, and which are removed.
 
+pub mod head;
+mod hold;
 mod latest;
+pub mod list;
+pub mod moment;
+pub mod name;
+pub mod prune;
 
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 use crate::folder::Folder;
 
+use list::Listing;
+
+pub use hold::{Held, goes_on, hold};
 pub use latest::{LATEST, point};
 
 /// Where runs are, if nobody says otherwise.
@@ -49,4 +58,21 @@ pub fn named(run: &Path) -> Result<Folder, Failure> {
         )));
     }
     Ok(found)
+}
+
+/// Where `latest` leads nowhere any more, makes it lead to the run that began last of those
+/// that came to a verdict, or takes it away where there is none.
+///
+/// # Errors
+/// When the link cannot be made or taken away.
+pub fn relink(runs: &Path, listing: &Listing) -> std::io::Result<()> {
+    let link = runs.join(LATEST);
+    if !link.is_symlink() || link.exists() {
+        return Ok(());
+    }
+    let last = listing.runs.iter().find(|run| run.head.is_some());
+    match last.and_then(|run| run.path.file_name()) {
+        Some(name) => latest::link(runs, Path::new(name)),
+        None => std::fs::remove_file(link),
+    }
 }

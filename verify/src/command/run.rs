@@ -90,6 +90,9 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     let time = clock::compact(clock::wall());
     let folder =
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
+    // So that nobody takes the folder away meanwhile. Where there are no locks, its files
+    // show that it goes on.
+    let _held = runs::hold(folder.path());
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
     let order =

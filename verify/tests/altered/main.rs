@@ -8,6 +8,7 @@ mod alteration;
 mod base;
 mod compared;
 mod files;
+mod history;
 mod operations;
 mod world;
 
