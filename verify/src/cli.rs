@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
+use loadgen::Worse;
 use scenarios::units::{Rate, Share, Span};
 
 use crate::runs::moment::Age;
@@ -39,6 +40,8 @@ Examples:
       tell the whole life of one operation
   verify compare runs/channel-leak-… runs/channel-leak-… --out compared
       judge a run against an earlier one of the same scenario
+  verify compare latest --last 10 --fail-if 'p99 worse by 10%'
+      judge a run against the median of those before it
   verify list-runs
       list the runs that there are; verify prune removes old ones
 
@@ -167,7 +170,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Judges a run against an earlier one of the same scenario
+    /// Judges a run against an earlier one of the same scenario, or against those before it
     Compare(Compare),
     /// Lists the runs that there are, the latest first, with what each came to
     ListRuns {
@@ -210,11 +213,33 @@ pub enum Command {
 
 /// Two runs, and how much worse the later one may be.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  verify compare runs/shop-… latest --fail-if 'p99 worse by 10%'
+  verify compare latest --last 10 --fail-if 'p99 worse by 10%' --fail-if 'checks worse'
+
+Figures of --fail-if: p50, p99 and any other percentile of the response time,
+typical, errors (by points of all operations) and checks, of all workloads or, as
+in publish.p99, of one; with --last p50, p95, p99, mean, max, rate, errors, checks.
+
+Exit codes: 0 not worse, 1 worse, 2 usage, 3 nobody can tell, 4 environment.")]
 pub struct Compare {
-    /// The folder of the earlier run
+    /// The folder of the earlier run; with --last that of the run that is judged; or `latest`
+    #[arg(value_name = "BASELINE")]
     pub baseline: PathBuf,
-    /// The folder of the later run
-    pub run: PathBuf,
+    /// The folder of the later run, or `latest`
+    #[arg(conflicts_with = "last")]
+    pub run: Option<PathBuf>,
+    /// Compares with the median of so many runs of its scenario before it, among which it lies
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["out", "phases", "quantiles"])]
+    pub last: Option<usize>,
+    /// Fails only if a figure is worse by more than this, such as 'p99 worse by 10%'; may be
+    /// repeated
+    #[arg(long = "fail-if", value_name = "CONDITION")]
+    pub fail_if: Vec<Worse>,
+    /// With --last: how many standard deviations from the median are noise
+    #[arg(long, value_name = "NUMBER", default_value_t = 3.0, requires = "last")]
+    pub noise: f64,
     /// How many points more of the operations may be unsuccessful
     #[arg(long, value_name = "SHARE", default_value = "1%")]
     pub more: Share,

@@ -7,6 +7,7 @@ pub mod lint;
 pub mod list;
 pub mod list_runs;
 pub mod operation;
+mod past;
 pub mod provision;
 pub mod prune;
 pub mod recheck;

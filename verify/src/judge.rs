@@ -43,6 +43,7 @@ mod load;
 mod opinion;
 mod order;
 mod overdue;
+pub mod past;
 mod poison;
 mod ratio;
 mod recovery;
@@ -81,7 +82,7 @@ pub use join::{Join, join};
 pub use single::{Class, classes};
 pub use so_far::{Breach, so_far};
 pub use starvation::starved;
-pub(crate) use words::{number, share};
+pub(crate) use words::{number, points, share};
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! `verify list-runs` and `prune` on many runs.
+//! `verify list-runs`, `prune` and `compare --last` on many runs.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -157,4 +157,42 @@ fn pruning_removes_old_runs_and_nothing_else() {
     let rest: Value = serde_json::from_str(&rest).unwrap();
     assert_eq!(rest["removed"].as_array().unwrap().len(), 2, "{rest}");
     assert!(rest["bytes"].as_u64() > Some(0), "{rest}");
+}
+
+#[test]
+fn a_run_is_held_against_those_before_it() {
+    let mut runs = Runs::new();
+    let p99s = [0.100, 0.102, 0.098, 0.101, 0.099];
+    p99s.iter().for_each(|p99| drop(runs.add("shop", "held", *p99)));
+    // Neither of another scenario nor in doubt: they do not count.
+    runs.add("other", "held", 9.0);
+    runs.add("shop", "inconclusive", 9.0);
+    let condition = ["--last", "10", "--fail-if", "publish.p99 worse by 5%"];
+    let judge = |runs: &Runs, name: &str, more: &[&str]| {
+        let path = format!("runs/{name}");
+        runs.verify(&[&["compare", &path][..], &condition, more].concat())
+    };
+    let same = runs.add("shop", "held", 0.103);
+    let told = text(&judge(&runs, &same, &[]), 0);
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("+3%; the median of 5 runs is 100ms, noise ±4.45%"), "{told}");
+    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+    let slow = runs.add("shop", "held", 0.2);
+    let told = text(&judge(&runs, &slow, &[]), 1);
+    assert!(told.contains("worse    publish: publish.p99 worse by 5%: 200ms, +"), "{told}");
+    // Within the noise: neither one nor the other.
+    text(&judge(&runs, &slow, &["--noise", "1000"]), 3);
+    text(&runs.verify(&["compare", &format!("runs/{slow}"), "--last", "3"]), 3);
+    let broken = runs.add("shop", "held", 0.1);
+    let path = runs.path().join(&broken).join("verdict.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    record["findings"][0]["verdict"] = "violated".into();
+    std::fs::write(path, record.to_string()).unwrap();
+    let broken = format!("runs/{broken}");
+    let checks = ["compare", &broken, "--last", "10", "--fail-if", "checks worse", "--json"];
+    let told: Value = serde_json::from_str(&text(&runs.verify(&checks), 1)).unwrap();
+    assert_eq!((&told["met"], &told["conditions"][0]["met"]), (&json!("yes"), &json!("yes")));
+    let wrong = ["compare", &broken, "--last", "10", "--fail-if", "p42 worse by 1%"];
+    assert!(text(&runs.verify(&wrong), 2).contains("have p50, p95, p99"));
+    assert!(text(&runs.verify(&["compare", &broken]), 2).contains("--last 10"));
 }
