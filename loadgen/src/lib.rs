@@ -55,6 +55,7 @@ pub mod threshold;
 mod tls;
 pub mod transport;
 mod worker;
+pub mod worse;
 
 pub use answers::{Answers, Compared};
 pub use book::{Resent, Retries};
@@ -81,3 +82,4 @@ pub use tally::{Part, Second, Tally};
 pub use threshold::{Kept, Threshold};
 pub use tls::Tls;
 pub use transport::{Amqp, Command, Compare, Http, HttpVersion, Kafka, Redis, Transport};
+pub use worse::Worse;

@@ -111,10 +111,12 @@ impl Sandbox {
         Run::start(&mut self.command(Program::Verify, arguments)?)
     }
 
-    /// The folders that runs have left, in the order of their names.
+    /// The folders that runs have left, in the order of their names, without the link to the
+    /// latest.
     #[must_use]
     pub fn runs(&self) -> Vec<PathBuf> {
         let mut runs = leftovers::entries(&self.out());
+        runs.retain(|path| !path.is_symlink());
         runs.sort();
         runs
     }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
+use loadgen::Worse;
 use scenarios::units::{Rate, Share, Span};
+
+use crate::runs::moment::Age;
 
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
 /// kept its promises.
@@ -33,8 +36,14 @@ Examples:
       show which of your own processes each fault would hit
   verify recheck runs/channel-leak-…
       judge a run again, without running anything
+  verify operation latest 7f3a0c12/publish/412
+      tell the whole life of one operation
   verify compare runs/channel-leak-… runs/channel-leak-… --out compared
       judge a run against an earlier one of the same scenario
+  verify compare latest --last 10 --fail-if 'p99 worse by 10%'
+      judge a run against the median of those before it
+  verify list-runs
+      list the runs that there are; verify prune removes old ones
 
 Exit codes: 0 held, 1 violated, 2 usage, 3 inconclusive, 4 environment,
 130 interrupted."
@@ -144,17 +153,42 @@ pub enum Command {
     },
     /// Judges a run again from its folder
     Recheck {
-        /// The run's folder
+        /// The run's folder, or `latest`
         run: PathBuf,
         /// Prints the record as JSON in place of the report
         #[arg(long)]
         json: bool,
     },
-    /// Judges a run against an earlier one of the same scenario
+    /// Tells the whole life of one operation: when it was due, sent and answered, what came of
+    /// it, what was broken meanwhile, and what the judge makes of it
+    Operation {
+        /// The run's folder, or `latest`
+        run: PathBuf,
+        /// The operation: RUN/WORKLOAD/NUMBER, as evidence has it, or WORKLOAD/NUMBER
+        id: String,
+        /// Prints it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Judges a run against an earlier one of the same scenario, or against those before it
     Compare(Compare),
+    /// Lists the runs that there are, the latest first, with what each came to
+    ListRuns {
+        /// The folder of the runs
+        #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
+        dir: PathBuf,
+        /// Only runs of this scenario
+        #[arg(long, value_name = "NAME")]
+        scenario: Option<String>,
+        /// Prints a JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes runs, but for the newest of each scenario and as many violated ones
+    Prune(Prune),
     /// Draws a run again from its verdict.json
     Render {
-        /// The run's folder
+        /// The run's folder, or `latest`
         run: PathBuf,
         /// The format
         #[arg(long, value_name = "FORMAT", default_value = "terminal")]
@@ -179,11 +213,33 @@ pub enum Command {
 
 /// Two runs, and how much worse the later one may be.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  verify compare runs/shop-… latest --fail-if 'p99 worse by 10%'
+  verify compare latest --last 10 --fail-if 'p99 worse by 10%' --fail-if 'checks worse'
+
+Figures of --fail-if: p50, p99 and any other percentile of the response time,
+typical, errors (by points of all operations) and checks, of all workloads or, as
+in publish.p99, of one; with --last p50, p95, p99, mean, max, rate, errors, checks.
+
+Exit codes: 0 not worse, 1 worse, 2 usage, 3 nobody can tell, 4 environment.")]
 pub struct Compare {
-    /// The folder of the earlier run
+    /// The folder of the earlier run; with --last that of the run that is judged; or `latest`
+    #[arg(value_name = "BASELINE")]
     pub baseline: PathBuf,
-    /// The folder of the later run
-    pub run: PathBuf,
+    /// The folder of the later run, or `latest`
+    #[arg(conflicts_with = "last")]
+    pub run: Option<PathBuf>,
+    /// Compares with the median of so many runs of its scenario before it, among which it lies
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["out", "phases", "quantiles"])]
+    pub last: Option<usize>,
+    /// Fails only if a figure is worse by more than this, such as 'p99 worse by 10%'; may be
+    /// repeated
+    #[arg(long = "fail-if", value_name = "CONDITION")]
+    pub fail_if: Vec<Worse>,
+    /// With --last: how many standard deviations from the median are noise
+    #[arg(long, value_name = "NUMBER", default_value_t = 3.0, requires = "last")]
+    pub noise: f64,
     /// How many points more of the operations may be unsuccessful
     #[arg(long, value_name = "SHARE", default_value = "1%")]
     pub more: Share,
@@ -212,6 +268,35 @@ pub struct Compare {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Prints the record as JSON in place of the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which runs are removed.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Never removed: a run that goes on, a folder with a file named keep, a folder that
+was renamed, and whatever is not the folder of a run.
+
+Example:
+  verify prune --keep 20 --older-than 30d --dry-run")]
+pub struct Prune {
+    /// How many of the newest runs of each scenario stay, and how many violated ones beside them
+    #[arg(long, value_name = "COUNT")]
+    pub keep: usize,
+    /// Removes only runs that are older than this: 12h, 30d, 26w
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<Age>,
+    /// Only runs of this scenario
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// The folder of the runs
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
+    pub dir: PathBuf,
+    /// Says what would be removed, and removes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Prints what was done as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -43,6 +43,7 @@ mod load;
 mod opinion;
 mod order;
 mod overdue;
+pub mod past;
 mod poison;
 mod ratio;
 mod recovery;
@@ -51,6 +52,7 @@ mod rising;
 mod rollout;
 mod schema;
 mod series;
+mod single;
 mod so_far;
 mod speed;
 mod standstill;
@@ -77,8 +79,10 @@ pub use anomalies::Anomalies;
 pub(crate) use drain::drains_until;
 pub use end_to_end::clock_of_records;
 pub use join::{Join, join};
+pub use single::{Class, classes};
 pub use so_far::{Breach, so_far};
 pub use starvation::starved;
+pub(crate) use words::{number, points, share};
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]

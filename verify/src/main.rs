@@ -20,6 +20,13 @@ fn main() -> ExitCode {
         }
         Some(Command::Lint { files }) => command::lint::lint(&files),
         Some(Command::Recheck { run, json }) => command::recheck::recheck(&run, json),
+        Some(Command::Operation { run, id, json }) => {
+            command::operation::operation(&run, &id, json)
+        }
+        Some(Command::ListRuns { dir, scenario, json }) => {
+            command::list_runs::list_runs(&dir, scenario.as_deref(), json)
+        }
+        Some(Command::Prune(asked)) => command::prune::prune(&asked),
         Some(Command::Compare(asked)) => command::compare::compare(&asked),
         Some(Command::Render { run, format, output }) => {
             command::render::render(&run, &format, output.as_deref())

@@ -7,5 +7,6 @@ pub mod median;
 pub mod normal;
 pub mod proportion;
 pub mod share;
+pub mod spread;
 pub mod theil_sen;
 pub mod wilcoxon;

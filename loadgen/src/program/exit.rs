@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use hosts::GuardError;
 use loadgen::LoadError;
 use loadgen::printable::lines;
+use loadgen::worse::Met;
 use scenarios::redact::{Secrets, redact};
 
 use super::Offered;
@@ -50,6 +51,16 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
         BROKEN_THRESHOLD
     } else {
         OFFERED
+    })
+}
+
+/// The code of a comparison: 1 where a later run is certainly worse than it may be, 3 where
+/// nobody can tell.
+pub(crate) fn of_condition(met: Met) -> ExitCode {
+    ExitCode::from(match met {
+        Met::No => OFFERED,
+        Met::Unknown => INCONCLUSIVE,
+        Met::Yes => BROKEN_THRESHOLD,
     })
 }
 

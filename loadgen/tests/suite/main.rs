@@ -6,6 +6,7 @@ mod amqp;
 mod answers;
 mod cluster;
 mod command;
+mod compared;
 mod connections;
 mod content;
 mod denied;

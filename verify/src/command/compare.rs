@@ -1,4 +1,5 @@
-//! `verify compare BASELINE RUN`: a run against an earlier one, without running anything.
+//! `verify compare BASELINE RUN`: a run against an earlier one, without running anything. With
+//! `--last` it is against the runs before it ([`super::past`]).
 
 use std::path::{Component, Path};
 
@@ -6,9 +7,9 @@ use crate::cli::Compare;
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
 use crate::folder::read::{self, Told};
-use crate::judge::compare::{Asked, Side, compare as judge};
+use crate::judge::compare::{Asked, Side, compare as judge, conditions, decide};
 use crate::record::comparison;
-use crate::report;
+use crate::{report, runs};
 
 /// Judges a run against an earlier one. Neither folder is written to.
 ///
@@ -16,17 +17,33 @@ use crate::report;
 /// When a folder is not one of a run, the two cannot be compared, or the reports cannot be
 /// written.
 pub fn compare(asked: &Compare) -> Result<u8, Failure> {
+    if let Some(last) = asked.last {
+        return super::past::compare(asked, last);
+    }
+    let Some(later) = &asked.run else {
+        return Err(Failure::usage(
+            "give the folders of two runs, the earlier one first; or --last 10, to compare one \
+             with those before it",
+        ));
+    };
     let question = question(asked)?;
-    let folders = [&asked.baseline, &asked.run].map(|path| Folder::at(path.as_path()));
+    let folders = [runs::named(&asked.baseline)?, runs::named(later)?];
     let place = asked.out.as_deref().map(|out| place(out, &folders)).transpose()?;
     let [baseline, run] = folders;
     let (before, now) = (told(&baseline)?, told(&run)?);
     let [stable, tested] =
         [&before, &now].map(|told| Side { plan: &told.plan, history: &told.history });
     let mut comparison = judge(stable, tested, &question).map_err(Failure::usage)?;
+    let own = [&before, &now].map(|told| crate::judge::judge(&told.plan, &told.history));
+    if !asked.fail_if.is_empty() {
+        let findings = own.each_ref().map(|own| &own.findings[..]);
+        let met = conditions(stable, tested, &question, findings, &asked.fail_if);
+        decide(&mut comparison, met.map_err(Failure::usage)?);
+    }
     let anomalies = std::mem::take(&mut comparison.anomalies);
+    let again = again(asked, later);
     let mut record =
-        comparison::record((&baseline, &before), (&run, &now), comparison, again(asked));
+        comparison::record((&baseline, &before), (&run, &now), &own, comparison, again);
     match &place {
         Some(place) => record.run.folder = place.path().display().to_string(),
         None => record.findings.iter_mut().for_each(|finding| finding.evidence_file = None),
@@ -86,12 +103,6 @@ fn once(names: &[String]) -> Vec<String> {
 }
 
 fn told(folder: &Folder) -> Result<Told, Failure> {
-    if !folder.plan().exists() && !folder.events().exists() {
-        return Err(Failure::usage(format!(
-            "{} is not the folder of a run: it has no plan.toml and no events.jsonl",
-            folder.path().display()
-        )));
-    }
     let damaged = |why| {
         let path = folder.path().display();
         Failure::usage(format!(
@@ -138,11 +149,11 @@ fn is_run(path: &Path) -> bool {
 }
 
 /// The command that does it again.
-fn again(asked: &Compare) -> String {
-    let Compare { baseline, run, more, higher, higher_by, floor, .. } = asked;
+fn again(asked: &Compare, run: &Path) -> String {
+    let Compare { baseline, more, higher, higher_by, floor, .. } = asked;
     let Compare { quantiles, phases, workloads, .. } = asked;
     let mut words: Vec<String> = ["verify", "compare"].map(str::to_owned).to_vec();
-    words.extend([baseline, run].map(|path| path.display().to_string()));
+    words.extend([baseline.as_path(), run].map(|path| path.display().to_string()));
     let mut give = |switch: &str, value: String| words.extend([switch.to_owned(), value]);
     give("--more", more.to_string());
     give("--higher", higher.to_string());
@@ -152,5 +163,6 @@ fn again(asked: &Compare) -> String {
     phases.iter().for_each(|phase| give("--phase", phase.clone()));
     workloads.iter().for_each(|name| give("--workload", name.clone()));
     give("--confidence", asked.confidence.to_string());
+    asked.fail_if.iter().for_each(|worse| give("--fail-if", worse.to_string()));
     shell_words::join(words)
 }

@@ -8,6 +8,7 @@ use reports::format::{Format, render as draw};
 
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
+use crate::runs;
 
 /// Draws the record of a run.
 ///
@@ -15,7 +16,11 @@ use crate::folder::Folder;
 /// When there is no record, or no such format.
 pub fn render(run: &Path, format: &str, output: Option<&Path>) -> Result<u8, Failure> {
     let format = Format::from_str(format).map_err(Failure::usage)?;
-    let path = if run.is_dir() { Folder::at(run).verdict() } else { run.to_owned() };
+    let run = match run.exists() {
+        true => run.to_owned(),
+        false => runs::named(run)?.path().to_owned(),
+    };
+    let path = if run.is_dir() { Folder::at(&run).verdict() } else { run.clone() };
     if run.is_dir() && !path.exists() {
         return Err(Failure::usage(format!(
             "{} has no verdict.json; if the run was killed, `verify recheck {}` makes one",

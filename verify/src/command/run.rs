@@ -20,7 +20,7 @@ use crate::guards::{self, GuardsError};
 use crate::progress::Progress;
 use crate::setup::{self, SetupError, Standing};
 use crate::signal::{self, Cancel};
-use crate::{files, preflight, report, targets};
+use crate::{files, preflight, report, runs, targets};
 
 /// Runs a scenario and gives the exit code of its verdict.
 ///
@@ -90,6 +90,9 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
     let time = clock::compact(clock::wall());
     let folder =
         Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
+    // So that nobody takes the folder away meanwhile. Where there are no locks, its files
+    // show that it goes on.
+    let _held = runs::hold(folder.path());
     let again = again(args, pairs, &plan, secrets);
     let secrets = secrets.clone();
     let order =
@@ -101,6 +104,10 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         Err(error) => return Err(refused(&error, &folder)),
     };
     let record = report::finish(&folder).map_err(Failure::environment)?;
+    if let Err(why) = runs::point(&folder) {
+        let latest = args.out.join(runs::LATEST);
+        progress.warning(&format!("{} does not lead to this run: {why}", latest.display()));
+    }
     super::show(&record, args.json)?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
 }

@@ -17,7 +17,7 @@ use scenarios::Plan;
 
 use super::{Folder, FolderError, digest};
 use crate::event::{Reader, WorkloadSummary, Written};
-use crate::history::{Flaw, History};
+use crate::history::{Flaw, History, Times};
 
 pub(super) use events::apply;
 
@@ -86,9 +86,38 @@ pub fn read(folder: &Folder) -> Result<Told, FolderError> {
     events::read(folder, &mut facts, &mut history);
     let (plan, plan_text) = plan(folder, &facts, &mut history)?;
     samples::read(folder, &facts, &mut history);
-    workloads::read(folder, &plan, &facts, &mut history);
+    let latencies = workloads::latencies(folder, &facts, &mut history);
+    workloads::read(folder, &plan, &facts, &mut history, latencies);
     effects::read(folder, &plan, &facts, &mut history);
     Ok(Told { plan, plan_text, facts, history })
+}
+
+/// Reads what a run's folder says of single operations: events, outcomes and effects,
+/// without samples and latencies, which grow with the length of a run.
+///
+/// # Errors
+/// When there is no plan.
+pub fn read_operations(folder: &Folder) -> Result<Told, FolderError> {
+    let mut facts = Facts::default();
+    let mut history = History { interrupted: true, ..History::default() };
+    events::read(folder, &mut facts, &mut history);
+    let (plan, plan_text) = plan(folder, &facts, &mut history)?;
+    workloads::read(folder, &plan, &facts, &mut history, workloads::Latencies::new());
+    effects::read(folder, &plan, &facts, &mut history);
+    Ok(Told { plan, plan_text, facts, history })
+}
+
+/// The latencies of a workload's operations that were due in one second, in microseconds,
+/// by their kind: `delay`, `service`, `response`. The log is read as a stream.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn latencies_of(
+    folder: &Folder,
+    workload: &str,
+    second: u64,
+) -> std::io::Result<BTreeMap<String, Times>> {
+    workloads::latencies_of(folder, workload, second)
 }
 
 /// The plan of `plan.toml`; where that is missing or damaged, the one that the

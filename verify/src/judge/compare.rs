@@ -13,6 +13,7 @@
 //! starved baseline. The same where a load was not offered or a fault did not land.
 
 mod alike;
+mod condition;
 mod figures;
 mod seconds;
 
@@ -27,6 +28,8 @@ use super::canary::part::Part;
 use super::opinion::Opinion;
 use super::{Anomalies, Bench, Question, canary, faults, flaws, load, words};
 use crate::history::History;
+
+pub use condition::{conditions, decide};
 
 /// One of the two runs.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +99,15 @@ pub enum Incomparable {
         name: String,
         /// The workloads and parts that can be compared.
         known: String,
+    },
+    /// A condition that two runs alone do not answer.
+    #[error(
+        "--fail-if '{condition}': how far that wanders from run to run, two runs do not tell; give \
+         a percentile, typical, errors or checks, or compare with several runs: --last 10"
+    )]
+    Condition {
+        /// The condition.
+        condition: String,
     },
     /// Nothing is left that could be compared.
     #[error("the runs have nothing in common that could be compared: {why}")]

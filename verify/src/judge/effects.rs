@@ -28,12 +28,12 @@ use scenarios::plan::{Place, Plan};
 
 use super::anomalies::{Cell, Rows};
 use super::dead;
-use super::join::{add, join};
+use super::join::{Join, add, join};
 use super::leftover::{Leftover, leftover};
 use super::opinion::{Opinion, SHOWN, evidence};
 use super::tries::with_tries;
 use super::words;
-use crate::history::{Dead, History, Seen, SeenWorkload};
+use crate::history::{Dead, History, Seen, SeenWorkload, WorkloadHistory};
 
 /// What is wrong, in the order of its weight.
 const VIOLATIONS: [&str; 6] =
@@ -84,6 +84,25 @@ fn without(plan: &Plan) -> &'static str {
     }
 }
 
+/// What was asked of a workload, joined with what was seen of it and, where they were read,
+/// the dead letters.
+pub(super) fn joined(
+    check: &EffectsCheck,
+    known: &WorkloadHistory,
+    seen: &Seen,
+    workload: &str,
+) -> Join {
+    let (nothing, none) = (SeenWorkload::default(), RoaringTreemap::new());
+    let told = seen.workloads.get(workload).unwrap_or(&nothing);
+    let mut join = join(&known.ledger, told);
+    if let Some(Dead { workloads, trouble: None, .. }) = &seen.dead {
+        let found = workloads.get(workload).unwrap_or(&none);
+        let (ledger, poison) = (&known.ledger, &known.poison);
+        dead::sort(&mut join, ledger, told, found, poison, check.dead_letters);
+    }
+    join
+}
+
 /// The join of all the workloads.
 struct Table {
     joined: Joined,
@@ -102,7 +121,6 @@ struct Table {
 
 impl Table {
     fn of(check: &EffectsCheck, history: &History, seen: &Seen) -> Result<Self, String> {
-        let nothing = SeenWorkload::default();
         let mut table = Self {
             joined: Joined::default(),
             cells: Vec::new(),
@@ -112,7 +130,6 @@ impl Table {
             lost_poison: 0,
             unread: None,
         };
-        let none = RoaringTreemap::new();
         for workload in &check.workloads {
             let Some(known) = history.workloads.get(workload) else {
                 return Err(format!(
@@ -126,13 +143,7 @@ impl Table {
                 });
                 continue;
             }
-            let told = seen.workloads.get(workload).unwrap_or(&nothing);
-            let mut join = join(&known.ledger, told);
-            if let Some(Dead { workloads, trouble: None, .. }) = &seen.dead {
-                let found = workloads.get(workload).unwrap_or(&none);
-                let (ledger, poison) = (&known.ledger, &known.poison);
-                dead::sort(&mut join, ledger, told, found, poison, check.dead_letters);
-            }
+            let mut join = joined(check, known, seen, workload);
             let lost = join.cells.iter().filter(|cell| cell.anomaly == "lost");
             table.lost_poison +=
                 lost.map(|cell| cell.sequences.intersection_len(&known.poison)).sum::<u64>();

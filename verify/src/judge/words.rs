@@ -13,7 +13,7 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
 }
 
 /// A number without a unit: `3.33`, `2,047`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     show(Unit::Count, value)
 }
 
@@ -29,7 +29,7 @@ pub(super) fn seconds(value: f64) -> String {
 
 /// A share with four significant digits at most, so that 3/n does not round to
 /// nothing: `0.043%`.
-pub(super) fn share(value: f64) -> String {
+pub(crate) fn share(value: f64) -> String {
     let percent = value * 100.0;
     if percent == 0.0 || percent.abs() >= 1.0 {
         return show(Unit::Share, value);
@@ -39,7 +39,7 @@ pub(super) fn share(value: f64) -> String {
 }
 
 /// A difference of shares: `1 point`, `0.5 points`.
-pub(super) fn points(value: f64) -> String {
+pub(crate) fn points(value: f64) -> String {
     let points = number(value * 100.0);
     format!("{points} point{}", if points == "1" { "" } else { "s" })
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use reports::record::{HostRecord, Record, Run, SCHEMA, SeriesRecord, TableRecord, WorkloadRecord};
+use reports::record::{
+    Finding, HostRecord, Record, Run, SCHEMA, SeriesRecord, TableRecord, WorkloadRecord,
+};
 use scenarios::plan::Place;
 use scenarios::units::Unit;
 
 use super::{POINTS, host, thin, workloads};
 use crate::folder::Folder;
 use crate::folder::read::Told;
+use crate::judge::Judgement;
 use crate::judge::compare::Comparison;
-use crate::judge::judge;
 
 /// What the reader has to know of every comparison.
 const CANNOT: &str = "The two runs took place at different times. This comparison cannot tell \
@@ -24,12 +26,13 @@ type Pressure = fn(&HostRecord) -> Option<f64>;
 /// A difference in the pressure of the hosts that is told: points of all processors.
 const PRESSURE: f64 = 0.02;
 
-/// Puts the record together; `again` is the command that makes it again. It has no folder
+/// Puts the record together; `own` is what each run comes to by itself, and `again` the command that makes it again. It has no folder
 /// until it is written into one.
 #[must_use]
 pub fn record(
     baseline: (&Folder, &Told),
     run: (&Folder, &Told),
+    own: &[Judgement; 2],
     comparison: Comparison,
     again: String,
 ) -> Record {
@@ -63,7 +66,7 @@ pub fn record(
         roll_backs: Vec::new(),
         phases: history.phases.clone(),
         series: comparison.series.into_iter().map(thinned).collect(),
-        tables: vec![runs(baseline, run)],
+        tables: vec![runs(baseline, run, own), changed(own)],
         host: host(history),
         warnings,
         left_out: comparison.left_out,
@@ -138,10 +141,33 @@ fn surroundings(before: &Told, now: &Told) -> Vec<String> {
     told
 }
 
+/// The checks that came to something else, with what was measured.
+fn changed(own: &[Judgement; 2]) -> TableRecord {
+    let [before, now] = own.each_ref().map(|own| &own.findings);
+    let cell = |of: Option<&Finding>| match of {
+        Some(one) => format!("{}: {}", one.verdict.word(), one.measured),
+        None => "not judged".to_owned(),
+    };
+    let find = |of: &'_ [Finding], name: &str| of.iter().find(|one| one.check == name).cloned();
+    let gone = before.iter().filter(|old| find(now, &old.check).is_none());
+    let mut rows = Vec::new();
+    for name in now.iter().chain(gone).map(|one| &one.check) {
+        let (old, new) = (find(before, name), find(now, name));
+        if old.as_ref().map(|one| one.verdict) != new.as_ref().map(|one| one.verdict) {
+            rows.push(vec![name.clone(), cell(old.as_ref()), cell(new.as_ref())]);
+        }
+    }
+    if rows.is_empty() {
+        rows.push(vec![format!("none of {}", now.len()), "–".to_owned(), "–".to_owned()]);
+    }
+    let columns = ["check", "baseline", "run"].map(str::to_owned).to_vec();
+    TableRecord { title: "Checks that changed".to_owned(), columns, rows }
+}
+
 /// Both runs side by side.
-fn runs(baseline: (&Folder, &Told), run: (&Folder, &Told)) -> TableRecord {
+fn runs(baseline: (&Folder, &Told), run: (&Folder, &Told), own: &[Judgement; 2]) -> TableRecord {
     let both = [baseline, run];
-    let own = both.map(|(_, told)| judge(&told.plan, &told.history).verdict.word().to_owned());
+    let own = own.each_ref().map(|own| own.verdict.word().to_owned());
     let hosts = both.map(|(_, told)| host(&told.history));
     let of = |what: &str, cell: &dyn Fn(&Folder, &Told) -> String| {
         let [old, new] = both.map(|(folder, told)| cell(folder, told));

@@ -90,6 +90,32 @@ fn a_worse_run_is_violated_with_its_evidence() {
 }
 
 #[test]
+fn conditions_decide_what_a_comparison_comes_to() {
+    let place = Place::sound();
+    place.put("slow", &base::folder(&World::with("as-good-as-stable", 3), OTHER.0, OTHER.1));
+    for (run, condition, code, says) in [
+        ("slow", "typical worse by 50%", 1, "VIOLATED typical worse by 50%: publish.load.typical"),
+        ("slow", "publish.typical worse by 10s", 0, "HELD 1 condition of --fail-if not met"),
+        ("new", "p90 worse by 50%", 0, "HELD 1 condition of --fail-if not met"),
+        ("new", "checks worse", 0, "none of"),
+        ("slow", "checks worse", 1, "VIOLATED checks worse: as-good-as-stable is violated"),
+        ("new", "p99.99 worse by 1%", 3, "could not be judged: p99.99 worse by 1%"),
+        ("new", "mean worse by 1%", 2, "how far that wanders"),
+        ("new", "shop.p90 worse by 1%", 2, "no workload \"shop\""),
+    ] {
+        let output = place.compare(&["old", run, "--fail-if", condition]);
+        expect(&output, code, &[says]);
+    }
+    let output = place.compare(&["old", "slow", "--fail-if", "errors worse by 5%", "--json"]);
+    let record = reports::Record::from_json(&output.stdout).unwrap();
+    assert_eq!(record.findings[0].check, "errors worse by 5%");
+    assert_eq!(record.tables[1].title, "Checks that changed");
+    let changed = record.tables[1].rows.iter().any(|row| row[0] == "as-good-as-stable");
+    assert!(changed, "{:?}", record.tables[1].rows);
+    assert!(record.run.again.ends_with("--fail-if 'errors worse by 5%'"));
+}
+
+#[test]
 fn what_cannot_be_compared_says_what_to_do() {
     let place = Place::sound();
     std::fs::create_dir(place.0.path().join("empty")).unwrap();

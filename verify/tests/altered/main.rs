@@ -8,6 +8,8 @@ mod alteration;
 mod base;
 mod compared;
 mod files;
+mod history;
+mod operations;
 mod world;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ mod endpoints;
 mod folder;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod latest;
 mod live;
 mod mongodb;
 mod preflight;

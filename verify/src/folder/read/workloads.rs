@@ -3,6 +3,7 @@
 //! have said is unknown.
 
 use std::collections::BTreeMap;
+use std::io::BufRead as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use loadgen::answers::Guilty;
 use loadgen::{Latency, Ledger, Shape, hlog};
 use scenarios::plan::{Plan, Workload};
 
-use super::lines::whole_lines;
+use super::lines::{whole, whole_lines};
 use super::{Facts, Folder, is_as_written};
 use crate::history::{self, AnswersHistory, Flaw, History, Times, WorkloadHistory};
 
@@ -19,9 +20,17 @@ const LATENCIES: &str = "latency.hlog";
 /// Clocks may be set while a run goes on.
 const CLOCKS: Duration = Duration::from_secs(5);
 
+/// The latencies of every workload, by name.
+pub(super) type Latencies = BTreeMap<String, OfWorkload>;
+
 /// Reads what became of every workload that came to its end.
-pub(super) fn read(folder: &Folder, plan: &Plan, facts: &Facts, history: &mut History) {
-    let mut latencies = read_latencies(folder, facts, history);
+pub(super) fn read(
+    folder: &Folder,
+    plan: &Plan,
+    facts: &Facts,
+    history: &mut History,
+    mut latencies: Latencies,
+) {
     for workload in &plan.workloads {
         let Some(summary) = facts.workloads.get(&workload.name) else { continue };
         let ledger = match ledger(folder, workload, facts) {
@@ -126,19 +135,15 @@ fn read_rows<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, Stri
 
 /// The latencies of one workload.
 #[derive(Default)]
-struct Latencies {
+pub(super) struct OfWorkload {
     response: Vec<(u64, Times)>,
     whole: Box<Latency>,
 }
 
 /// The latencies of every workload, by name. The log is read a line at a time,
 /// because a soak's histograms do not fit into memory together.
-fn read_latencies(
-    folder: &Folder,
-    facts: &Facts,
-    history: &mut History,
-) -> BTreeMap<String, Latencies> {
-    let mut workloads: BTreeMap<String, Latencies> = BTreeMap::new();
+pub(super) fn latencies(folder: &Folder, facts: &Facts, history: &mut History) -> Latencies {
+    let mut workloads = Latencies::new();
     let mut flaw = |why: String| history.flaws.push(Flaw::of(LATENCIES, why));
     let log = match std::fs::read(folder.latency()) {
         Ok(log) => log,
@@ -181,10 +186,7 @@ fn read_latencies(
     workloads
 }
 
-fn take(
-    interval: hlog::Interval,
-    workloads: &mut BTreeMap<String, Latencies>,
-) -> Result<(), String> {
+fn take(interval: hlog::Interval, workloads: &mut Latencies) -> Result<(), String> {
     let Some((workload, which)) = interval.tag.rsplit_once('.') else { return Ok(()) };
     let latencies = workloads.entry(workload.to_owned()).or_default();
     let whole = match which {
@@ -198,6 +200,36 @@ fn take(
         _ => return Ok(()),
     };
     whole.add(&interval.histogram).map_err(|error| error.to_string())
+}
+
+/// The latencies of the operations that were due in one second, by their kind. A line
+/// takes a few hundred bytes, and the log of a soak has a hundred thousand of each.
+pub(super) fn latencies_of(
+    folder: &Folder,
+    workload: &str,
+    second: u64,
+) -> std::io::Result<BTreeMap<String, Times>> {
+    let mut found = BTreeMap::new();
+    let Some(mut log) = whole(&folder.latency())? else { return Ok(found) };
+    let tag = format!("Tag={workload}.");
+    let mut line = Vec::new();
+    while log.lines.read_until(b'\n', &mut line)? > 0 {
+        // A histogram is decoded only where it is wanted.
+        let mut columns = line.split(|&byte| byte == b',').skip(1);
+        let start = columns.next().and_then(|column| str::from_utf8(column).ok());
+        let start = start.and_then(|column| column.parse::<f64>().ok());
+        let is_then = start.is_some_and(|start| start as u64 == second);
+        if is_then && line.starts_with(tag.as_bytes()) {
+            for interval in hlog::intervals(&line).filter_map(Result::ok) {
+                let kind = interval.tag.rsplit_once('.').filter(|(name, _)| *name == workload);
+                if let Some((_, kind)) = kind {
+                    found.insert(kind.to_owned(), Times::of(&interval.histogram));
+                }
+            }
+        }
+        line.clear();
+    }
+    Ok(found)
 }
 
 /// Whether a log is of this run: it says so, or, as older ones do not, it began
