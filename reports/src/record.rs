@@ -9,6 +9,7 @@ mod deployment;
 mod figure;
 mod json;
 mod step;
+mod unrun;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use deployment::{
 };
 pub use json::RecordError;
 pub use step::{GroupScore, StepAdvice, StepRecord};
+pub use unrun::UNRUN;
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
@@ -170,6 +172,11 @@ pub struct Finding {
     pub series: Option<String>,
     /// The bound as a value of that series, to be drawn as a line.
     pub limit: Option<f64>,
+    /// How much of the bound is left, as a share of it: 0.2 where 8 was measured and at most
+    /// 10 is allowed; below 0 where it is broken. Nothing for kinds of checks without one
+    /// figure, and where the bound is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
 }
 
 /// One piece of evidence.

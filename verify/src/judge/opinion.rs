@@ -16,6 +16,8 @@ pub(super) struct Opinion {
     pub(super) evidence: Vec<Evidence>,
     pub(super) series: Option<String>,
     pub(super) limit: Option<f64>,
+    /// How much of the bound is left, as a share of it.
+    pub(super) margin: Option<f64>,
     /// The evidence in full.
     pub(super) rows: Rows,
     /// The source of effects and the join with it.
@@ -41,6 +43,7 @@ impl Opinion {
             evidence: Vec::new(),
             series: None,
             limit: None,
+            margin: None,
             rows: Rows::default(),
             joined: None,
         }
@@ -78,6 +81,21 @@ impl Opinion {
     pub(super) fn drawn(mut self, series: &str, limit: Option<f64>) -> Self {
         self.series = Some(series.to_owned());
         self.limit = limit;
+        self
+    }
+
+    /// How much of the bound is left to what was measured: of the greatest value that holds,
+    /// of the least, or of the one of both that is nearer. Nothing where that says something
+    /// else than the verdict, which may know more than one figure.
+    pub(super) fn left(mut self, value: f64, min: Option<f64>, max: Option<f64>) -> Self {
+        let below = max.filter(|max| *max > 0.0).map(|max| (max - value) / max);
+        let above = min.filter(|min| *min > 0.0).map(|min| (value - min) / min);
+        let nearer = below.into_iter().chain(above).min_by(f64::total_cmp);
+        self.margin = nearer.filter(|margin| match self.verdict {
+            Verdict::Held => *margin >= 0.0,
+            Verdict::Violated => *margin <= 0.0,
+            Verdict::Inconclusive => false,
+        });
         self
     }
 

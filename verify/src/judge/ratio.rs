@@ -86,7 +86,7 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
     } else {
         violated(&bound, measured, why, &of, &to)
     };
-    opinion.drawn(&check.of, None)
+    opinion.drawn(&check.of, None).left(share, check.min.map(|min| min.0), Some(check.max.0))
 }
 
 fn violated(bound: &str, measured: String, why: String, of: &Rising, to: &Rising) -> Opinion {
