@@ -85,9 +85,13 @@ impl Opinion {
     }
 
     /// How much of the bound is left to what was measured: of the greatest value that holds,
-    /// of the least, or of the one of both that is nearer. Nothing where that says something
-    /// else than the verdict, which may know more than one figure.
+    /// of the least, or of the one of both that is nearer. Nothing where only one value
+    /// holds, and where that says something else than the verdict, which may know more than
+    /// one figure.
     pub(super) fn left(mut self, value: f64, min: Option<f64>, max: Option<f64>) -> Self {
+        if min.is_some() && min == max {
+            return self;
+        }
         let below = max.filter(|max| *max > 0.0).map(|max| (max - value) / max);
         let above = min.filter(|min| *min > 0.0).map(|min| (value - min) / min);
         let nearer = below.into_iter().chain(above).min_by(f64::total_cmp);
@@ -124,4 +128,26 @@ pub(super) fn evidence(
     at: Option<f64>,
 ) -> Evidence {
     Evidence { what: what.into(), seen: seen.into(), at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_bound_is_a_share_of_it() {
+        let held = |value, min, max| Opinion::held("", "", "").left(value, min, max).margin;
+        assert_eq!(held(8.0, None, Some(10.0)), Some(0.2));
+        assert_eq!(held(15.0, Some(10.0), None), Some(0.5));
+        assert_eq!(held(15.0, Some(10.0), Some(20.0)), Some(0.25));
+        // One value alone, none at all, and a verdict that knows more.
+        assert_eq!(held(1.0, Some(1.0), Some(1.0)), None);
+        assert_eq!(held(0.0, None, Some(0.0)), None);
+        assert_eq!(held(12.0, None, Some(10.0)), None);
+        assert_eq!(held(f64::NAN, None, Some(10.0)), None);
+        let broken = Opinion::violated("", "", "").left(12.5, None, Some(10.0));
+        assert_eq!(broken.margin, Some(-0.25));
+        let doubtful = Opinion::doubtful("", "", "").left(8.0, None, Some(10.0));
+        assert_eq!(doubtful.margin, None);
+    }
 }
