@@ -78,7 +78,13 @@ fn series(
         true => selector.name,
         false => format!("{}{{{}}}", selector.name, labels.join(",")),
     };
-    Some(Series { name, samples: format!("{first}+{rise}x{minutes}") })
+    Some(Series { name, samples: format!("{}+{}x{minutes}", short(first), short(rise)) })
+}
+
+/// The same without the digits that multiplying leaves.
+fn short(value: f64) -> f64 {
+    let short = (value * 1e9).round() / 1e9;
+    if (short - value).abs() <= value.abs() * 1e-9 { short } else { value }
 }
 
 /// Labels that all matchers of a selector take.
