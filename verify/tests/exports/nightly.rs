@@ -24,11 +24,11 @@ struct Place(tempfile::TempDir);
 
 impl Place {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::create_dir(place.path().join("bin")).unwrap();
+        let place = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(place.path().join("bin")).expect("a folder");
         let program = Path::new(env!("CARGO_BIN_EXE_verify"));
-        std::os::unix::fs::symlink(program, place.path().join("bin/verify")).unwrap();
-        std::fs::write(place.path().join("orders.toml"), SCENARIO).unwrap();
+        std::os::unix::fs::symlink(program, place.path().join("bin/verify")).expect("a link");
+        std::fs::write(place.path().join("orders.toml"), SCENARIO).expect("it is written");
         Self(place)
     }
 
@@ -55,7 +55,7 @@ impl Place {
     fn junits(&self, folder: &str) -> Vec<String> {
         let found = files(&self.path(folder)).into_iter();
         let found = found.filter(|path| path.extension().is_some_and(|end| end == "xml"));
-        found.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+        found.map(|path| std::fs::read_to_string(path).expect("it is read")).collect()
     }
 }
 

@@ -55,6 +55,11 @@ fn value(page: &str, sample: &str) -> Option<f64> {
     line.trim().parse().ok()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks, up to a deadline")]
+fn pause() {
+    thread::sleep(Duration::from_millis(20));
+}
+
 #[test]
 fn a_run_serves_its_phase_and_its_counts_while_it_goes_on() {
     let place = tempfile::tempdir().unwrap();
@@ -83,7 +88,7 @@ fn a_run_serves_its_phase_and_its_counts_while_it_goes_on() {
         assert!(begun.elapsed() < WITHIN, "nothing was counted in time");
         match get(&address, "/metrics") {
             Some(page) if value(&page, acked).is_some_and(|acked| acked > 0.0) => break page,
-            _ => thread::sleep(Duration::from_millis(20)),
+            _ => pause(),
         }
     };
     assert_eq!(value(&page, "verify_phase{phase=\"load\"} "), Some(1.0), "{page}");
