@@ -3,12 +3,19 @@
 //! A [`Page`] is made from counters that exist anyhow, when somebody asks for
 //! it: what is counted knows nothing of it and pays nothing for it.
 
+#[cfg(feature = "server")]
+mod server;
+
 use std::time::Duration;
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
+    Summary,
 };
+
+#[cfg(feature = "server")]
+pub use server::Server;
 
 /// The content type of a page.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -34,6 +41,11 @@ impl Page {
     /// Begins a metric that goes up and down.
     pub fn gauge(&mut self, name: &str, help: &str) -> Family<'_> {
         self.family(name, help, MetricType::GAUGE)
+    }
+
+    /// Begins a metric that is quantiles of distributions.
+    pub fn summary(&mut self, name: &str, help: &str) -> Family<'_> {
+        self.family(name, help, MetricType::SUMMARY)
     }
 
     /// Adds a distribution without labels: for each upper bound, in ascending
@@ -120,6 +132,31 @@ impl Family<'_> {
         self.sample(labels, count as f64);
     }
 
+    /// Adds a distribution to a summary: quantiles, each of 0 to 1 with its value, in
+    /// ascending order; how many values there are; and their sum.
+    pub fn quantiles(
+        &mut self,
+        labels: Labels<'_>,
+        quantiles: impl IntoIterator<Item = (f64, f64)>,
+        count: u64,
+        sum: f64,
+    ) {
+        let quantiles = quantiles.into_iter().map(|(quantile, value)| {
+            let mut told = Quantile::default();
+            told.set_quantile(quantile);
+            told.set_value(value);
+            told
+        });
+        let mut summary = Summary::default();
+        summary.set_quantile(quantiles.collect());
+        summary.set_sample_count(count);
+        summary.set_sample_sum(sum);
+        let mut metric = Metric::default();
+        metric.set_label(pairs(labels));
+        metric.set_summary(summary);
+        self.0.mut_metric().push(metric);
+    }
+
     /// Adds a sample.
     pub fn sample(&mut self, labels: Labels<'_>, value: f64) {
         let mut metric = Metric::default();
@@ -159,6 +196,8 @@ mod tests {
         page.gauge("waiting", "What waits.").sample(&[], 0.25);
         page.gauge("unknown", "Nobody knows.");
         page.histogram("took_seconds", "How long.", [(0.0025, 2), (1.0, 1)], 4, 61.5);
+        let mut answers = page.summary("answers_seconds", "How long answers took.");
+        answers.quantiles(&[("of", "a")], [(0.5, 0.25), (1.0, 2.0)], 3, 2.5);
         page.started(Duration::from_micros(1_795_691_021_123_987));
         assert_eq!(
             page.render(),
@@ -175,6 +214,12 @@ mod tests {
              took_seconds_bucket{le=\"+Inf\"} 7\n\
              took_seconds_sum 61.5\n\
              took_seconds_count 7\n\
+             # HELP answers_seconds How long answers took.\n\
+             # TYPE answers_seconds summary\n\
+             answers_seconds{of=\"a\",quantile=\"0.5\"} 0.25\n\
+             answers_seconds{of=\"a\",quantile=\"1\"} 2\n\
+             answers_seconds_sum{of=\"a\"} 2.5\n\
+             answers_seconds_count{of=\"a\"} 3\n\
              # HELP process_start_time_seconds Start time of the process since the epoch.\n\
              # TYPE process_start_time_seconds gauge\n\
              process_start_time_seconds 1795691021.123\n"

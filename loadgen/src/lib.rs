@@ -74,7 +74,7 @@ pub use pump::{LATE_TICK, Pump};
 pub use reader::Received;
 pub use report::{Connected, Progress, Report};
 pub use route::Route;
-pub use running::Running;
+pub use running::{Counters, Running};
 pub use schedule::{Arrival, Schedule, ScheduleError, Segment, Stride, Window};
 pub use shape::Shape;
 pub use split::Split;

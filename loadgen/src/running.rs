@@ -36,6 +36,33 @@ pub struct Running {
     connections: u32,
 }
 
+/// The counters of a run. Reading them takes nothing from the load.
+#[derive(Debug, Clone)]
+pub struct Counters(Vec<Arc<Gauge>>);
+
+impl Counters {
+    /// The figures so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        sum(self.0.iter().map(|gauge| &**gauge))
+    }
+}
+
+/// What the workers have counted together.
+fn sum<'a>(gauges: impl Iterator<Item = &'a Gauge>) -> Progress {
+    let mut sum = Progress::default();
+    for gauge in gauges {
+        sum.due += gauge.due.load(Ordering::Relaxed);
+        sum.acked += gauge.acked.load(Ordering::Relaxed);
+        sum.failed += gauge.failed.load(Ordering::Relaxed);
+        sum.indeterminate += gauge.indeterminate.load(Ordering::Relaxed);
+        sum.dropped += gauge.dropped.load(Ordering::Relaxed);
+        sum.late += gauge.late.load(Ordering::Relaxed);
+        sum.under_way += gauge.under_way.load(Ordering::Relaxed);
+    }
+    sum
+}
+
 impl Running {
     pub(crate) fn start(
         order: &Arc<Order>,
@@ -72,17 +99,14 @@ impl Running {
     /// The figures so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let mut sum = Progress::default();
-        for (gauge, _) in &self.workers {
-            sum.due += gauge.due.load(Ordering::Relaxed);
-            sum.acked += gauge.acked.load(Ordering::Relaxed);
-            sum.failed += gauge.failed.load(Ordering::Relaxed);
-            sum.indeterminate += gauge.indeterminate.load(Ordering::Relaxed);
-            sum.dropped += gauge.dropped.load(Ordering::Relaxed);
-            sum.late += gauge.late.load(Ordering::Relaxed);
-            sum.under_way += gauge.under_way.load(Ordering::Relaxed);
-        }
-        sum
+        sum(self.workers.iter().map(|(gauge, _)| &**gauge))
+    }
+
+    /// The counters themselves, for somebody who looks at them from elsewhere, also when
+    /// the run is over.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters(self.workers.iter().map(|(gauge, _)| Arc::clone(gauge)).collect())
     }
 
     /// The seconds of the run, each as soon as every operation that was due in

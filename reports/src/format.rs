@@ -5,10 +5,12 @@
 
 mod clean;
 mod csv;
+pub mod github;
 mod html;
 mod json;
 mod junit;
 mod markdown;
+mod openmetrics;
 mod standing;
 mod terminal;
 mod text;
@@ -35,12 +37,21 @@ pub enum Format {
     Json,
     /// One row a finding.
     Csv,
+    /// Metrics for Prometheus, by the textfile collector of `node_exporter`.
+    OpenMetrics,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] =
-        [Self::Terminal, Self::Html, Self::Markdown, Self::Junit, Self::Json, Self::Csv];
+    pub const ALL: [Self; 7] = [
+        Self::Terminal,
+        Self::Html,
+        Self::Markdown,
+        Self::Junit,
+        Self::Json,
+        Self::Csv,
+        Self::OpenMetrics,
+    ];
 
     /// The name that the command line knows it by.
     #[must_use]
@@ -52,6 +63,7 @@ impl Format {
             Self::Junit => "junit",
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::OpenMetrics => "openmetrics",
         }
     }
 
@@ -65,6 +77,7 @@ impl Format {
             Self::Junit => "junit.xml",
             Self::Json => "verdict.json",
             Self::Csv => "checks.csv",
+            Self::OpenMetrics => "shakedown.prom",
         }
     }
 }
@@ -77,7 +90,9 @@ impl fmt::Display for Format {
 
 /// A format was asked for that there is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is not a format; choose terminal, html, markdown, junit, json or csv")]
+#[error(
+    "{name:?} is not a format; choose terminal, html, markdown, junit, json, csv or openmetrics"
+)]
 pub struct UnknownFormat {
     /// The name that was given.
     pub name: String,
@@ -86,8 +101,8 @@ pub struct UnknownFormat {
 impl FromStr for Format {
     type Err = UnknownFormat;
 
-    /// Takes a format's name in any case, `text` for the terminal's and `md`
-    /// for Markdown.
+    /// Takes a format's name in any case, `text` for the terminal's, `md` for Markdown, and
+    /// `textfile` or `prometheus` for OpenMetrics.
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
         match text.trim().to_ascii_lowercase().as_str() {
             "terminal" | "text" => Ok(Self::Terminal),
@@ -96,6 +111,7 @@ impl FromStr for Format {
             "junit" => Ok(Self::Junit),
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
+            "openmetrics" | "prometheus" | "textfile" => Ok(Self::OpenMetrics),
             _ => Err(UnknownFormat { name: text.to_owned() }),
         }
     }
@@ -132,6 +148,7 @@ pub fn render(record: &Record, format: Format, options: Options) -> Vec<u8> {
         Format::Junit => junit::render(record),
         Format::Json => json::render(record),
         Format::Csv => csv::render(record),
+        Format::OpenMetrics => openmetrics::render(record),
     }
     .into_bytes()
 }
@@ -148,7 +165,8 @@ mod tests {
         assert_eq!("MD".parse::<Format>().unwrap(), Format::Markdown);
         assert_eq!(
             "pdf".parse::<Format>().unwrap_err().to_string(),
-            "\"pdf\" is not a format; choose terminal, html, markdown, junit, json or csv"
+            "\"pdf\" is not a format; choose terminal, html, markdown, junit, json, csv or \
+             openmetrics"
         );
     }
 }

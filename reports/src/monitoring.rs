@@ -11,9 +11,12 @@ mod alerts;
 mod dashboard;
 mod promql;
 mod rule;
+mod samples;
+mod unit_tests;
 
 pub use alerts::alerts;
 pub use dashboard::dashboard;
+pub use unit_tests::unit_tests;
 
 /// A text in quotes. A string of JSON is one of YAML and of PromQL as well.
 fn quoted(text: &str) -> String {

@@ -7,8 +7,10 @@
 mod advice;
 mod deployment;
 mod figure;
+mod host;
 mod json;
 mod step;
+mod unrun;
 
 use std::collections::BTreeMap;
 
@@ -21,8 +23,10 @@ pub use deployment::{
     DeploymentCounts, DeploymentLook, DeploymentRecord, DeploymentStep, PodRecord, Restored,
     RollBackAdvice, Rollback,
 };
+pub use host::HostRecord;
 pub use json::RecordError;
 pub use step::{GroupScore, StepAdvice, StepRecord};
+pub use unrun::UNRUN;
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
@@ -170,6 +174,10 @@ pub struct Finding {
     pub series: Option<String>,
     /// The bound as a value of that series, to be drawn as a line.
     pub limit: Option<f64>,
+    /// How much of the bound is left, as a share of it, where both are one figure: 0.2 for 8
+    /// of at most 10; below 0 where it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
 }
 
 /// One piece of evidence.
@@ -401,23 +409,6 @@ pub struct PhaseRecord {
     /// Its end.
     #[serde(deserialize_with = "figure::number")]
     pub to: f64,
-}
-
-/// How the host fared that the run was made on, its set-up apart. Shares are of
-/// 1, of all its processors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct HostRecord {
-    /// Processors.
-    pub cpus: Option<f64>,
-    /// The share that was busy, on average.
-    pub busy: Option<f64>,
-    /// The share that others used, who do not yield, on average.
-    pub foreign: Option<f64>,
-    /// The share that the hypervisor gave to other machines, on average.
-    pub steal: Option<f64>,
-    /// For how long the run itself could hardly get a processor, in seconds.
-    #[serde(deserialize_with = "figure::number")]
-    pub starved: f64,
 }
 
 /// A series, thinned for drawing.

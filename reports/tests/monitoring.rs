@@ -1,8 +1,10 @@
 //! The shipped scenarios as alert rules and dashboards.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
-use reports::monitoring::{alerts, dashboard};
+use reports::monitoring::{alerts, dashboard, unit_tests};
 use scenarios::units::Span;
 use scenarios::{Plan, Settings, suite};
 use serde_json::Value;
@@ -86,4 +88,60 @@ fn a_dashboard_has_a_panel_for_each_rule_with_its_bound() {
             assert!(panel["targets"][0]["expr"].as_str().is_some_and(|expr| !expr.is_empty()));
         }
     }
+}
+
+/// Runs `promtool test rules` on a scenario's rules, changed by `change`; nothing where
+/// there is no promtool.
+fn promtool(
+    plan: &Plan,
+    lasting: Span,
+    change: impl Fn(String) -> String,
+) -> Option<(bool, String)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("it can be written");
+        path
+    };
+    put("alerts.yml", change(alerts(plan, lasting)));
+    let tests = put("alerts.test.yml", unit_tests(plan, lasting, "alerts.yml"));
+    let ran =
+        Command::new("promtool").args([Path::new("test"), Path::new("rules"), &tests]).output();
+    let ran = ran.inspect_err(|error| println!("promtool was not run: {error}")).ok()?;
+    let said = [ran.stdout, ran.stderr].concat();
+    Some((ran.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+#[test]
+fn each_alert_has_a_test_that_it_fires_and_one_that_it_does_not() {
+    for shipped in suite::ALL {
+        let plan = plan(shipped.name, &[]);
+        let file: Value = serde_saphyr::from_str(&alerts(&plan, Span::seconds(60))).expect("YAML");
+        let text = unit_tests(&plan, Span::seconds(60), "alerts.yml");
+        let tests: Value = serde_saphyr::from_str(&text).expect("YAML");
+        let tests = tests["tests"].as_array().expect("tests");
+        for rule in file["groups"][0]["rules"].as_array().expect("rules") {
+            let alert = rule["alert"].as_str().expect("a name");
+            let of = |what: &str| {
+                let named = |test: &&Value| test["name"] == format!("{alert} {what}");
+                tests.iter().filter(named).count()
+            };
+            assert!(of("fires when its bound is broken") >= 1, "{alert}\n{text}");
+            assert_eq!(of("does not fire when it holds"), 1, "{alert}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn promtool_finds_the_unit_tests_right_and_rules_of_other_bounds_wrong() {
+    let times = [0, 90, 3_600].map(Span::seconds).into_iter().cycle();
+    for (shipped, lasting) in suite::ALL.iter().zip(times) {
+        let plan = plan(shipped.name, &[]);
+        let Some((passed, said)) = promtool(&plan, lasting, |rules| rules) else { return };
+        assert!(passed, "{}, {lasting}: {said}", shipped.name);
+    }
+    let never = |rules: String| rules.replace(" > ", " > 1e9 * ").replace(" < ", " < -1e9 * ");
+    let plan = plan("idempotent-ingest", &[]);
+    let (passed, said) = promtool(&plan, Span::seconds(60), never).expect("as before");
+    assert!(!passed && said.contains("FAILED"), "{said}");
 }

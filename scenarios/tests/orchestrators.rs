@@ -106,7 +106,7 @@ fn commands_leave_out_what_they_cannot_do_and_what_needs_it() {
     );
     // What is judged says nothing of what is left out.
     assert!(plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Rollout(_))));
-    let told = scenarios::plan::skipped(&plan.left_out).unwrap();
+    let told = plan::skipped(&plan.left_out).unwrap();
     assert_eq!(told, "5 faults, 5 steps and 7 checks skipped");
 }
 

@@ -169,4 +169,19 @@ impl Sandbox {
         ensure!(runs.is_empty(), "a folder of a run that never was is left: {runs:?}");
         Ok(())
     }
+
+    /// The folder of a run that its surroundings kept from taking place has nothing but the
+    /// file that tells a CI server so.
+    ///
+    /// # Errors
+    /// What else is there, or that the file is not.
+    pub fn expect_only_junit(&self) -> Result<()> {
+        let folder = self.run()?;
+        let files = leftovers::entries(folder.path());
+        let junit = folder.file("junit.xml");
+        ensure!(files == [junit.clone()], "more is left than the JUnit file: {files:?}");
+        let text = std::fs::read_to_string(junit)?;
+        ensure!(text.contains("type=\"environment\""), "{text}");
+        Ok(())
+    }
 }

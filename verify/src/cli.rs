@@ -1,12 +1,16 @@
 //! The command line of `verify`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use chaos::role::{Played, Start};
 use clap::{Args, Parser, Subcommand};
 use loadgen::Worse;
 use scenarios::units::{Rate, Share, Span};
 
+use crate::live;
+use crate::report::wanted::Wanted;
 use crate::runs::moment::Age;
 
 /// Loads a message-driven system, breaks it on purpose, and proves whether it
@@ -112,6 +116,14 @@ pub struct RunArgs {
     /// The folder that gets the run's folder
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SHAKEDOWN_OUT")]
     pub out: PathBuf,
+    /// Writes a report to this file as well, whatever the run comes to, a run that could not
+    /// begin included: junit=results.xml, or openmetrics=FILE.prom for the textfile collector of
+    /// Prometheus; html, markdown, junit, json, csv, openmetrics or terminal; may be repeated
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = Wanted::from_str)]
+    pub reports: Vec<Wanted>,
+    /// Serves Prometheus metrics of the run while it goes on: 127.0.0.1:9400, or a port
+    #[arg(long, value_name = "ADDRESS", value_parser = live::address)]
+    pub metrics: Option<SocketAddr>,
     /// Installs missing brokers with the system's package manager
     #[arg(long)]
     pub provision: bool,
@@ -336,6 +348,10 @@ pub enum Export {
         /// itself waits for longer
         #[arg(long = "for", value_name = "TIME", default_value = "1m")]
         lasting: Span,
+        /// The file to write, in place of standard output; FILE.yml gets its unit tests beside
+        /// it, FILE.test.yml, for promtool test rules
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// The bounds of a scenario as a dashboard for Grafana, in JSON
     Dashboard {

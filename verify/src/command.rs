@@ -26,6 +26,7 @@ use scenarios::{Mistake, Plan, Problems, Settings, suite};
 
 use crate::exit::Failure;
 use crate::files;
+use crate::github;
 
 /// The text of a scenario, and what messages call it.
 struct Source {
@@ -115,6 +116,16 @@ fn wants_color(stream: &impl IsTerminal) -> bool {
     set("CLICOLOR_FORCE") || (stream.is_terminal() && !set("NO_COLOR"))
 }
 
+/// Says what is wrong with the command line, or shows the help that it asks for, and ends.
+pub fn refuse(error: &clap::Error) -> ! {
+    if github::is_here() && error.use_stderr() {
+        let _ =
+            std::io::stderr().write_all(github::printable(&error.render().to_string()).as_bytes());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
 /// Says what went wrong, on standard error.
 pub fn complain(failure: &Failure) {
     let lead = match (failure.is_rendered, wants_color(&std::io::stderr())) {
@@ -122,12 +133,24 @@ pub fn complain(failure: &Failure) {
         (false, true) => "\x1b[1;31merror:\x1b[0m ",
         (false, false) => "error: ",
     };
+    let text = format!("{lead}{}\n", failure.message);
     // Nobody is left to be told when standard error cannot be written.
-    let _ = writeln!(std::io::stderr(), "{lead}{}", failure.message);
+    let _ = std::io::stderr().write_all(github::printable(&text).as_bytes());
+    github::failed(&failure.message);
 }
 
-/// Prints bytes to standard output; a reader that has gone away is no error.
+/// Prints a text for people to standard output.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
+    write_out(github::printable(&String::from_utf8_lossy(bytes)).as_bytes())
+}
+
+/// Prints a text for programs, JSON or YAML, to standard output.
+fn print_data(bytes: &[u8]) -> Result<(), Failure> {
+    write_out(github::printable_json(&String::from_utf8_lossy(bytes)).as_bytes())
+}
+
+/// Writes to standard output; a reader that has gone away is no error.
+fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -137,10 +160,17 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Draws a record for standard output.
+/// Draws a record for standard output, and tells GitHub of it where that is what runs this.
 fn show(record: &Record, json: bool) -> Result<(), Failure> {
-    let format = if json { Format::Json } else { Format::Terminal };
-    print(&draw(record, format, options()))
+    draw_out(record, if json { Format::Json } else { Format::Terminal })?;
+    github::tell(record);
+    Ok(())
+}
+
+/// Draws a record for standard output.
+fn draw_out(record: &Record, format: Format) -> Result<(), Failure> {
+    let bytes = draw(record, format, options());
+    if format == Format::Json { print_data(&bytes) } else { print(&bytes) }
 }
 
 /// How reports on standard output are drawn.

@@ -29,6 +29,7 @@ use crate::effects::offered::Offered;
 use crate::event::Event;
 use crate::folder::{Folder, FolderError, write::Writer};
 use crate::guards::GuardsError;
+use crate::live::Live;
 use crate::observe::Observer;
 use crate::preflight::Warning;
 use crate::probe::{ProbeError, Prober, Processes};
@@ -71,6 +72,8 @@ pub struct Order {
     pub keep: bool,
     /// Whether a deployment is rolled back where that is advised.
     pub act: bool,
+    /// What the run has come to so far, for others.
+    pub live: Live,
 }
 
 /// Why a run could not be conducted.
@@ -200,6 +203,7 @@ async fn perform(
     let mut followers = follow(processes.as_ref(), &observer);
     writer.begin(clock)?;
     let mut loads = waiting.start(clock)?;
+    order.live.loads(loads.counters());
     let (counts, acked) = watch::channel(BTreeMap::new());
     let secrets = writer.secrets().clone();
     let wanted = deployments::Wanted::default();
@@ -211,7 +215,7 @@ async fn perform(
     drop(scene);
     let mut stops = Stops::start(plan, folder)?;
     let mut breaches = deployments::breaches(plan, folder)?;
-    let scribe = Scribe::new(writer, plan, timeline.end());
+    let scribe = Scribe::new(writer, plan, timeline.end(), &order.live);
     let seconds = loads.seconds();
     let directing = async {
         let ending = Cancel::default();

@@ -27,6 +27,17 @@ pub const fn of(verdict: Verdict) -> u8 {
     }
 }
 
+/// One word for an exit code that is no verdict's.
+#[must_use]
+pub const fn word(code: u8) -> &'static str {
+    match code {
+        USAGE => "usage",
+        ENVIRONMENT => "environment",
+        INTERRUPTED => "interrupted",
+        _ => "error",
+    }
+}
+
 /// An error with the exit code that it ends the program with.
 #[derive(Debug)]
 pub struct Failure {

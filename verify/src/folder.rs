@@ -62,6 +62,12 @@ impl Folder {
         Self { path: path.into() }
     }
 
+    /// The folder of a run, `<scenario>-<time>-<run>`; it need not be there.
+    #[must_use]
+    pub fn named(parent: &Path, scenario: &str, time: &str, run: &str) -> Self {
+        Self::at(parent.join(format!("{scenario}-{time}-{run}")))
+    }
+
     /// Makes a new folder `<scenario>-<time>-<run>` with its subfolders.
     ///
     /// # Errors
@@ -72,12 +78,21 @@ impl Folder {
         time: &str,
         run: &str,
     ) -> Result<Self, FolderError> {
-        let folder = Self::at(parent.join(format!("{scenario}-{time}-{run}")));
-        for path in [folder.ledger(), folder.evidence(), folder.logs()] {
+        let folder = Self::named(parent, scenario, time, run);
+        folder.make()?;
+        Ok(folder)
+    }
+
+    /// Makes the folder with its subfolders.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make(&self) -> Result<(), FolderError> {
+        for path in [self.ledger(), self.evidence(), self.logs()] {
             std::fs::create_dir_all(&path)
                 .map_err(|why| FolderError::Write { path: path.clone(), why })?;
         }
-        Ok(folder)
+        Ok(())
     }
 
     /// The folder itself.

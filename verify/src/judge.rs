@@ -269,6 +269,7 @@ impl Bench {
             evidence_file: anomalies.as_ref().map(|anomalies| anomalies.file.clone()),
             series: opinion.series,
             limit: opinion.limit,
+            margin: opinion.margin,
         });
         self.anomalies.extend(anomalies);
     }

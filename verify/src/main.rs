@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     if let Some(code) = lab::hidden(&arguments).or_else(|| chaos::hidden(&arguments)) {
         return code.into();
     }
-    let cli = Cli::try_parse().unwrap_or_else(|error| error.exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| command::refuse(&error));
     let done = match cli.command {
         None => command::run::run(&cli.run),
         Some(Command::List) => command::list::list(),

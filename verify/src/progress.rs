@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::github;
+
 /// Shows how far a run is. Everything goes to standard error, so that standard
 /// output holds the report alone.
 pub struct Progress {
@@ -48,7 +50,7 @@ impl Progress {
     pub fn step(&self, what: &str) {
         match &self.mode {
             Mode::Quiet => {}
-            Mode::Lines => eprintln!("verify: {what}"),
+            Mode::Lines => say(what),
             Mode::Bar(bar) => {
                 bar.set_style(style("{spinner} {msg}"));
                 bar.set_message(what.to_owned());
@@ -60,8 +62,8 @@ impl Progress {
     pub fn warning(&self, text: &str) {
         match &self.mode {
             Mode::Quiet => {}
-            Mode::Lines => eprintln!("verify: warning: {text}"),
-            Mode::Bar(bar) => bar.suspend(|| eprintln!("verify: warning: {text}")),
+            Mode::Lines => say(&format!("warning: {text}")),
+            Mode::Bar(bar) => bar.suspend(|| say(&format!("warning: {text}"))),
         }
     }
 
@@ -69,7 +71,7 @@ impl Progress {
     pub fn phase(&self, name: &str, length: Duration) {
         match &self.mode {
             Mode::Quiet => {}
-            Mode::Lines => eprintln!("verify: phase {name}, {} s", length.as_secs()),
+            Mode::Lines => say(&format!("phase {name}, {} s", length.as_secs())),
             Mode::Bar(bar) => {
                 bar.set_style(style("{spinner} {prefix:>9} [{bar:24}] {msg}"));
                 bar.set_length(length.as_millis() as u64);
@@ -96,7 +98,7 @@ impl Progress {
         );
         match &self.mode {
             Mode::Quiet => {}
-            Mode::Lines => eprintln!("verify:   {seconds:.0} s: {text}"),
+            Mode::Lines => say(&format!("  {seconds:.0} s: {text}")),
             Mode::Bar(bar) => {
                 bar.set_position((seconds * 1e3).max(0.0) as u64);
                 bar.set_message(text);
@@ -110,6 +112,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line of a log.
+fn say(text: &str) {
+    eprintln!("{}", github::printable(&format!("verify: {text}")));
 }
 
 fn style(template: &str) -> ProgressStyle {

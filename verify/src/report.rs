@@ -3,6 +3,9 @@
 //! The first verdict is the run's. Whatever is judged later stands beside it, in
 //! `rechecks/<n>/`, and says what was different.
 
+pub mod unrun;
+pub mod wanted;
+
 use std::io::{BufWriter, Write};
 
 use reports::Record;

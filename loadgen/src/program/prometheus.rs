@@ -1,26 +1,17 @@
 //! The figures of a run for Prometheus, while it goes on.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use exposition::Page;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use exposition::{Page, Server};
 use loadgen::{Progress, Quantiles};
-use tokio::net::TcpListener;
 
 use super::recorder::Row;
 
 /// Serves the figures.
 pub(crate) struct Exporter {
-    listener: TcpListener,
+    server: Server,
     figures: Figures,
 }
 
@@ -30,12 +21,12 @@ pub(crate) struct Figures(Arc<Mutex<String>>);
 
 impl Exporter {
     pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address)
+        let server = Server::bind(address)
             .await
             .with_context(|| format!("cannot serve Prometheus at {address}; give a free port"))?;
         let figures = Figures::default();
         figures.show(Progress::default(), None);
-        Ok(Self { listener, figures })
+        Ok(Self { server, figures })
     }
 
     /// Where the figures are put.
@@ -45,33 +36,14 @@ impl Exporter {
 
     /// Serves one scraper after the other, for ever.
     pub(crate) async fn serve(self) {
-        while let Ok((stream, _)) = self.listener.accept().await {
-            let figures = self.figures.clone();
-            let answer = service_fn(move |request| {
-                let response = figures.answer(&request);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A scraper that went away, or says nothing, has no claim.
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(2), connection).await;
-        }
+        let Self { server, figures } = self;
+        server.serve(move || figures.text()).await;
     }
 }
 
 impl Figures {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (status, text) = if request.uri().path() == "/metrics" {
-            (StatusCode::OK, self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
-        } else {
-            (StatusCode::NOT_FOUND, "the figures are at /metrics\n".to_owned())
-        };
-        let mut response = Response::new(Full::new(Bytes::from(text)));
-        *response.status_mut() = status;
-        let format = hyper::header::HeaderValue::from_static(exposition::CONTENT_TYPE);
-        response.headers_mut().insert(CONTENT_TYPE, format);
-        response
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shows the present figures.

@@ -1,18 +1,20 @@
 //! `junit.xml`: a suite for the scenario, a case for each check.
 //!
 //! Violated is a failure, inconclusive an error, a warning a success with
-//! output. A check, fault or workload that this run left out is a skipped case. CI servers take a file without tests, or with passed ones only, for
-//! a success: where no finding accounts for the run's verdict, a case named
+//! output. A check, fault or workload that this run left out is a skipped case with
+//! the reason, and so is a warning that could not be judged: no verdict goes by it, and
+//! it has not passed. CI servers take a file without tests, or with passed ones only,
+//! for a success: where no finding accounts for the run's verdict, a case named
 //! `verdict` does.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
-use scenarios::plan::LeftOut;
+use scenarios::plan::{LeftOut, Severity};
 
 use super::standing::Standing;
 use super::text;
-use crate::record::{Finding, Record, Verdict};
+use crate::record::{Finding, Record, UNRUN, Verdict};
 
 /// The name of the case that stands for the run as a whole.
 const WHOLE: &str = "verdict";
@@ -61,6 +63,11 @@ fn case(record: &Record, finding: &Finding) -> TestCase {
     let standing = Standing::of(finding);
     let status = match standing {
         Standing::Violated => status(NonSuccessKind::Failure, &finding.kind),
+        Standing::Inconclusive if is_no_matter(finding) => TestCaseStatus::skipped(),
+        // Why a run did not take place is more than that nobody can tell.
+        Standing::Inconclusive if finding.check == UNRUN => {
+            status(NonSuccessKind::Error, &finding.kind)
+        }
         Standing::Inconclusive => status(NonSuccessKind::Error, standing.word()),
         Standing::Warned | Standing::Held => TestCaseStatus::success(),
     };
@@ -77,6 +84,11 @@ fn case(record: &Record, finding: &Finding) -> TestCase {
         case.set_system_out(message);
     }
     case
+}
+
+/// Whether this is a warning that could not be judged.
+pub(super) fn is_no_matter(finding: &Finding) -> bool {
+    (finding.severity, finding.verdict) == (Severity::Warning, Verdict::Inconclusive)
 }
 
 /// A check keeps its name, so that its course over many runs is in one place.
@@ -101,7 +113,11 @@ fn status(kind: NonSuccessKind, name: &str) -> TestCaseStatus {
 /// The case for the run as a whole, if the findings alone would look better
 /// than the verdict is.
 fn whole(record: &Record) -> Option<TestCase> {
-    let worst = record.findings.iter().map(Standing::of).min();
+    let worst = record.findings.iter().map(|finding| match is_no_matter(finding) {
+        true => Standing::Warned,
+        false => Standing::of(finding),
+    });
+    let worst = worst.min();
     let kind = match (record.verdict, worst) {
         (_, None) => NonSuccessKind::Error,
         (Verdict::Violated, Some(worst)) if worst > Standing::Violated => NonSuccessKind::Failure,

@@ -51,8 +51,7 @@ fn write(
     rule: &Rule,
     lasting: Span,
 ) {
-    let seconds = |span: Span| span.as_secs_f64().ceil();
-    let lasting = rule.lasting.map_or(0.0, seconds).max(seconds(lasting));
+    let lasting = waits(rule, lasting);
     let description =
         format!("{{{{ $value }}}} where {} is allowed ({})", rule.bound(), check.name);
     let lines = [
@@ -69,8 +68,14 @@ fn write(
     }
 }
 
+/// How many seconds a breach lasts before it alerts.
+pub(super) fn waits(rule: &Rule, lasting: Span) -> u64 {
+    let seconds = |span: Span| span.as_secs_f64().ceil() as u64;
+    rule.lasting.map_or(0, seconds).max(seconds(lasting))
+}
+
 /// `idempotent-ingest`, `lag`: `IdempotentIngestLag`.
-fn alert(scenario: &str, check: &str) -> String {
+pub(super) fn alert(scenario: &str, check: &str) -> String {
     let words = [scenario, check].into_iter().flat_map(|name| name.split('-'));
     let capital = |word: &str| {
         let mut letters = word.chars();

@@ -2,7 +2,7 @@
 
 use scenarios::Plan;
 use scenarios::plan::ProbeKind;
-use scenarios::plan::probe::matchers::literally;
+use scenarios::plan::probe::matchers::{Selector, literally};
 use scenarios::plan::probe::{Isolation, Kafka, Metric, MetricRead};
 use scenarios::series::HOST_NAME;
 
@@ -11,15 +11,40 @@ use super::quoted;
 /// Over so much, counters become speeds. Prometheus scrapes every 15 s to 60 s,
 /// and a rate wants some scrapes.
 pub(super) const WINDOW: &str = "5m";
-const WINDOW_SECONDS: f64 = 300.0;
+pub(super) const WINDOW_SECONDS: f64 = 300.0;
 
 /// A series as Prometheus knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
     /// An expression whose value is that of the series.
-    Level(String),
+    Level(Level),
     /// It only rises.
     Counter(Counter),
+}
+
+/// An expression with what it is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Level {
+    /// The expression.
+    pub(super) expression: String,
+    /// Which samples it takes.
+    pub(super) made: Made,
+}
+
+/// The samples that an expression takes, by their selectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Made {
+    /// One selector, whose only sample is the value.
+    One(String),
+    /// The first selector's sample and the second's together.
+    Both(String, String),
+    /// The first selector's sample divided by the second's.
+    Quotient(String, String),
+    /// The buckets of a histogram, whose rates over so many seconds have the value as any
+    /// quantile.
+    Buckets(String, u64),
+    /// Nobody knows.
+    Unknown,
 }
 
 /// Counters that are added up.
@@ -32,6 +57,11 @@ pub(super) struct Counter {
 }
 
 impl Counter {
+    /// The samples that are added up.
+    pub(super) fn selector(&self) -> String {
+        self.selector.clone()
+    }
+
     /// Where they stand.
     pub(super) fn total(&self) -> String {
         format!("sum{}({})", self.by, self.selector)
@@ -68,7 +98,13 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
             Some(metric) => scraped(metric).map_or_else(unknown, Ok),
             None => unknown(),
         },
-        ProbeKind::Promql { query, counter: false, .. } => Ok(Known::Level(query.clone())),
+        ProbeKind::Promql { query, counter: false, .. } => {
+            let made = match Selector::of(query) {
+                Some(_) => Made::One(query.clone()),
+                None => Made::Unknown,
+            };
+            Ok(Known::Level(Level { expression: query.clone(), made }))
+        }
         ProbeKind::Promql { query, scraped: Some(scraped), .. } if scraped.above.is_none() => {
             let by = scraped.by.as_deref().unwrap_or_default();
             counter(query.clone(), by).map_or_else(unknown, Ok)
@@ -94,8 +130,23 @@ pub(super) fn of(plan: &Plan, series: &str) -> Result<Known, String> {
     }
 }
 
-fn level(expression: impl Into<String>) -> Option<Known> {
-    Some(Known::Level(expression.into()))
+/// A selector whose samples are values.
+fn level(selector: impl Into<String>) -> Option<Known> {
+    let selector = selector.into();
+    Some(Known::Level(Level { expression: selector.clone(), made: Made::One(selector) }))
+}
+
+/// Samples that are put together: `sum by (instance)`, `max`.
+fn level_of(function: &str, selector: impl Into<String>) -> Option<Known> {
+    let selector = selector.into();
+    let space = if function.contains(' ') { " " } else { "" };
+    let expression = format!("{function}{space}({selector})");
+    Some(Known::Level(Level { expression, made: Made::One(selector) }))
+}
+
+/// An expression over what is made of two selectors.
+fn level_made(expression: impl Into<String>, made: Made) -> Option<Known> {
+    Some(Known::Level(Level { expression: expression.into(), made }))
 }
 
 fn counter(selector: impl Into<String>, by: &str) -> Option<Known> {
@@ -111,7 +162,11 @@ fn scraped(metric: &Metric) -> Option<Known> {
     };
     let by = metric.by.as_ref().map(|label| format!(" by ({label}) ")).unwrap_or_default();
     let known = match metric.read {
-        MetricRead::Gauge => Known::Level(format!("sum{by}({})", selector(&metric.metric))),
+        MetricRead::Gauge => {
+            let selector = selector(&metric.metric);
+            let expression = format!("sum{by}({selector})");
+            Known::Level(Level { expression, made: Made::One(selector) })
+        }
         MetricRead::Counter => Known::Counter(Counter { selector: selector(&metric.metric), by }),
         // The difference of two counters is none that Prometheus could take a rate of.
         MetricRead::Above { .. } => return None,
@@ -119,10 +174,11 @@ fn scraped(metric: &Metric) -> Option<Known> {
             let over = over.as_secs_f64().max(WINDOW_SECONDS);
             let by = metric.by.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
             let buckets = selector(&format!("{}_bucket", metric.metric));
-            Known::Level(format!(
+            let expression = format!(
                 "histogram_quantile({}, sum by (le{by}) (rate({buckets}[{over:.0}s])))",
                 quantile.0
-            ))
+            );
+            Known::Level(Level { expression, made: Made::Buckets(buckets, over as u64) })
         }
     };
     Some(known)
@@ -134,10 +190,13 @@ fn rabbitmq(series: &str) -> Option<Known> {
     match series {
         "channels" => level("rabbitmq_channels"),
         "connections" => level("rabbitmq_connections"),
-        "channels_per_connection" => level("rabbitmq_channels / rabbitmq_connections"),
+        "channels_per_connection" => level_made(
+            "rabbitmq_channels / rabbitmq_connections",
+            Made::Quotient("rabbitmq_channels".to_owned(), "rabbitmq_connections".to_owned()),
+        ),
         "connection_channels" => level("rabbitmq_connection_channels"),
-        "messages_ready" => level("sum by (instance) (rabbitmq_queue_messages_ready)"),
-        "messages_unacked" => level("sum by (instance) (rabbitmq_queue_messages_unacked)"),
+        "messages_ready" => level_of("sum by (instance)", "rabbitmq_queue_messages_ready"),
+        "messages_unacked" => level_of("sum by (instance)", "rabbitmq_queue_messages_unacked"),
         "channels_opened" => counter("rabbitmq_channels_opened_total", "instance"),
         "channels_closed" => counter("rabbitmq_channels_closed_total", "instance"),
         "connections_opened" => counter("rabbitmq_connections_opened_total", "instance"),
@@ -155,9 +214,9 @@ fn queue(series: &str, vhost: &str, queues: &[String]) -> Option<Known> {
         "ready" => level(figure("messages_ready")),
         "unacked" => level(figure("messages_unacked")),
         "consumers" => level(figure("consumers")),
-        "total_depth" => level(format!("sum({})", figure("messages"))),
-        "max_depth" => level(format!("max({})", figure("messages"))),
-        "total_consumers" => level(format!("sum({})", figure("consumers"))),
+        "total_depth" => level_of("sum", figure("messages")),
+        "max_depth" => level_of("max", figure("messages")),
+        "total_consumers" => level_of("sum", figure("consumers")),
         _ => None,
     }
 }
@@ -170,19 +229,22 @@ fn redis(series: &str, streams: &[String], group: Option<&str>) -> Option<Known>
         group.map(|group| format!("redis_stream_group_{metric}{{{of},group={}}}", quoted(group)))
     };
     let (lag, pending) = (|| grouped("lag"), || grouped("messages_pending"));
-    let backlog = || Some(format!("({} + {})", lag()?, pending()?));
+    let backlog = |function: &str| {
+        let (lag, pending) = (lag()?, pending()?);
+        level_made(format!("{function}({lag} + {pending})"), Made::Both(lag, pending))
+    };
     match series {
         "length" => level(format!("redis_stream_length{{{of}}}")),
-        "total_length" => level(format!("sum(redis_stream_length{{{of}}})")),
+        "total_length" => level_of("sum", format!("redis_stream_length{{{of}}}")),
         "consumers" => level(grouped("consumers")?),
         "lag" => level(lag()?),
         "pending" => level(pending()?),
-        "backlog" => level(backlog()?),
-        "max_lag" => level(format!("max({})", lag()?)),
-        "max_backlog" => level(format!("max({})", backlog()?)),
-        "total_lag" => level(format!("sum({})", lag()?)),
-        "total_pending" => level(format!("sum({})", pending()?)),
-        "total_backlog" => level(format!("sum({})", backlog()?)),
+        "backlog" => backlog(""),
+        "max_lag" => level_of("max", lag()?),
+        "max_backlog" => backlog("max"),
+        "total_lag" => level_of("sum", lag()?),
+        "total_pending" => level_of("sum", pending()?),
+        "total_backlog" => backlog("sum"),
         _ => None,
     }
 }
@@ -199,10 +261,8 @@ fn kafka(series: &str, probe: &Kafka) -> Option<Known> {
         }
         "committed_offset" => level(of_group("current_offset")),
         "lag" if is_exported => level(of_group("lag")),
-        "total_lag" if is_exported => {
-            level(format!("sum by (consumergroup) ({})", of_group("lag")))
-        }
-        "max_lag" if is_exported => level(format!("max by (consumergroup) ({})", of_group("lag"))),
+        "total_lag" if is_exported => level_of("sum by (consumergroup)", of_group("lag")),
+        "max_lag" if is_exported => level_of("max by (consumergroup)", of_group("lag")),
         "members" => level(format!("kafka_consumergroup_members{{{groups}}}")),
         _ => None,
     }

@@ -4,7 +4,7 @@ use scenarios::Plan;
 use scenarios::plan::check::{Bound, Check, CheckKind};
 use scenarios::units::{Span, Unit};
 
-use super::promql::{self, Counter, Known};
+use super::promql::{self, Counter, Known, Made};
 
 /// Something that Prometheus can watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,21 @@ pub(super) struct Rule {
     pub(super) lasting: Option<Span>,
     /// What the value is measured in.
     pub(super) unit: Unit,
+    /// What the value is made of.
+    pub(super) inputs: Inputs,
+}
+
+/// The samples that the value of a rule is made of, by their selectors.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Inputs {
+    /// They are the value.
+    Level(Made),
+    /// They rise by the value in a second.
+    Rate(String),
+    /// They rise by the value in the window of speeds.
+    Rise(String),
+    /// The first rise by the value while the second rise by one.
+    Ratio(String, String),
 }
 
 impl Rule {
@@ -45,8 +60,8 @@ impl Rule {
 /// # Errors
 /// Why there is none.
 pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
-    let rule = |value: String, max: f64, unit: Unit| {
-        Ok(Rule { value, max: Some(max), min: None, lasting: None, unit })
+    let rule = |value: String, max: f64, unit: Unit, inputs: Inputs| {
+        Ok(Rule { value, max: Some(max), min: None, lasting: None, unit, inputs })
     };
     let counted = |series: &str| -> Result<Counter, String> {
         match promql::of(plan, series)? {
@@ -57,13 +72,20 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
     match &check.kind {
         CheckKind::Bound(bound) => bounded(plan, bound),
         CheckKind::Speed(speed) => {
-            rule(counted(&speed.series)?.rate(), speed.max.0, Unit::PerSecond)
+            let counter = counted(&speed.series)?;
+            let inputs = Inputs::Rate(counter.selector());
+            rule(counter.rate(), speed.max.0, Unit::PerSecond, inputs)
         }
-        CheckKind::Absence(absence) => rule(counted(&absence.series)?.rise(), 0.0, Unit::Count),
+        CheckKind::Absence(absence) => {
+            let counter = counted(&absence.series)?;
+            rule(counter.rise(), 0.0, Unit::Count, Inputs::Rise(counter.selector()))
+        }
         CheckKind::Ratio(ratio) => {
-            let value = format!("{} / {}", counted(&ratio.of)?.rate(), counted(&ratio.to)?.rate());
+            let (of, to) = (counted(&ratio.of)?, counted(&ratio.to)?);
+            let value = format!("{} / {}", of.rate(), to.rate());
             let (max, min) = (Some(ratio.max.0), ratio.min.map(|min| min.0));
-            Ok(Rule { value, max, min, lasting: None, unit: Unit::Share })
+            let inputs = Inputs::Ratio(of.selector(), to.selector());
+            Ok(Rule { value, max, min, lasting: None, unit: Unit::Share, inputs })
         }
         kind @ (CheckKind::Growth(_)
         | CheckKind::Trend(_)
@@ -83,12 +105,12 @@ pub(super) fn of(plan: &Plan, check: &Check) -> Result<Rule, String> {
 }
 
 fn bounded(plan: &Plan, bound: &Bound) -> Result<Rule, String> {
-    let value = match promql::of(plan, &bound.series)? {
-        Known::Level(value) => value,
-        Known::Counter(counter) => counter.total(),
+    let (value, made) = match promql::of(plan, &bound.series)? {
+        Known::Level(level) => (level.expression, level.made),
+        Known::Counter(counter) => (counter.total(), Made::One(counter.selector())),
     };
     let unit = bound.max.or(bound.min).map_or(Unit::Count, |quantity| quantity.unit);
     let value_of = |quantity: Option<scenarios::units::Quantity>| quantity.map(|q| q.value);
     let (max, min) = (value_of(bound.max), value_of(bound.min));
-    Ok(Rule { value, max, min, lasting: bound.lasting, unit })
+    Ok(Rule { value, max, min, lasting: bound.lasting, unit, inputs: Inputs::Level(made) })
 }

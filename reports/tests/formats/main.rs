@@ -3,12 +3,15 @@
 
 mod documents;
 mod extremes;
+mod github;
+mod openmetrics;
 mod samples;
 
 use std::collections::BTreeSet;
 
 use reports::record::{AdviceRecord, AdviceState, ConditionRecord, Record, Verdict};
 use reports::{Format, Options, render};
+use scenarios::plan::Severity;
 
 /// What the samples hide in an address and in a parameter.
 const SECRET: &str = "s3cret-word";
@@ -234,6 +237,43 @@ fn junit_never_looks_better_than_the_verdict() {
     let record = Record { verdict: Verdict::Held, ..extremes::empty() };
     let cases = documents::junit_cases(&text(&record, Format::Junit));
     assert_eq!((cases.len(), cases[0].result.as_str()), (1, "error"));
+}
+
+/// A CI server that finds this file shows an error, and why.
+#[test]
+fn a_run_that_did_not_take_place_is_an_error_everywhere() {
+    let run = samples::base("shop", Verdict::Held).run;
+    let record = Record::unrun(run, "environment", "shop: nobody answers at 127.0.0.1:1\nstart it");
+    let told = text(&record, Format::Junit);
+    let cases = documents::junit_cases(&told);
+    assert_eq!((&*cases[0].name, &*cases[0].result), ("run-took-place", "error"));
+    assert_eq!(cases.len(), 1);
+    assert!(told.contains("type=\"environment\"") && told.contains("nobody answers"), "{told}");
+    for format in Format::ALL {
+        let told = text(&record, format);
+        let says = match format {
+            Format::OpenMetrics => "verdict=\"error\"} 1",
+            _ => "nobody answers",
+        };
+        assert!(told.contains(says), "{format}: {told}");
+    }
+}
+
+/// No verdict goes by it, so that no CI server may be told of an error; and it has not passed.
+#[test]
+fn a_warning_that_could_not_be_judged_is_a_skipped_case() {
+    let mut record = samples::held();
+    let last = record.findings.last_mut().unwrap();
+    (last.verdict, last.severity) = (Verdict::Inconclusive, Severity::Warning);
+    last.why = "too few samples".to_owned();
+    let told = text(&record, Format::Junit);
+    let cases = documents::junit_cases(&told);
+    assert_eq!(cases.last().unwrap().result, "skipped");
+    assert_eq!(cases.len(), record.findings.len());
+    assert!(told.contains("too few samples"), "{told}");
+    record.verdict = Verdict::Inconclusive;
+    let cases = documents::junit_cases(&text(&record, Format::Junit));
+    assert_eq!((&*cases.last().unwrap().name, cases.len()), ("verdict", record.findings.len() + 1));
 }
 
 #[test]

@@ -99,7 +99,8 @@ fn what_cannot_be_seen_is_never_held() {
     let line = ["--scenario", &*file, "--set", "exchange=nope", "--duration", "2s"];
     let ended = verify(&sandbox, &words(&line, &needed));
     expect(&ended, exit::ENVIRONMENT, &["exchange \"nope\" does not exist"]);
-    sandbox.expect_no_trace().unwrap();
+    sandbox.expect_nothing_left().unwrap();
+    sandbox.expect_only_junit().unwrap();
 
     a_full_disk_ends_the_run(&needed);
     a_stranger_is_told_so(&system);

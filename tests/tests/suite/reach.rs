@@ -138,5 +138,6 @@ fn what_cannot_be_read_ends_the_run_before_the_load() {
     let told = verify(&sandbox, &["--scenario", &file, "--target", "shop=http://127.0.0.1:1"]);
     println!("refused by a look after {:?}", begun.elapsed());
     expect(&told, exit::ENVIRONMENT, &["shop: nobody answers"]);
-    sandbox.expect_no_trace().unwrap();
+    sandbox.expect_nothing_left().unwrap();
+    sandbox.expect_only_junit().unwrap();
 }

@@ -1,5 +1,6 @@
 //! What keeps a run from taking place: each is told apart by its exit code,
-//! said in words that help, and leaves nothing behind.
+//! said in words that help, and leaves nothing behind but, where the surroundings are
+//! wrong, a JUnit file that says so.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -95,6 +96,7 @@ fn a_target_that_nobody_listens_at_is_named_without_its_password() {
     expect(&ended, exit::ENVIRONMENT, &[&port.to_string(), "is it running"]);
     assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
     sandbox.expect_nothing_left().unwrap();
+    sandbox.expect_only_junit().unwrap();
 }
 
 #[test]
@@ -126,7 +128,8 @@ fn a_missing_broker_comes_with_the_command_that_installs_it() {
         exit::ENVIRONMENT,
         &["rabbitmq-server is not installed", "--provision", "--target"],
     );
-    sandbox.expect_no_trace().unwrap();
+    sandbox.expect_nothing_left().unwrap();
+    sandbox.expect_only_junit().unwrap();
 }
 
 #[test]

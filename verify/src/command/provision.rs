@@ -1,6 +1,7 @@
 //! `verify provision`: installs what the lab needs.
 
 use crate::exit::{self, Failure};
+use crate::github;
 
 /// Installs every program that a reference system needs.
 ///
@@ -12,7 +13,8 @@ pub fn provision() -> Result<u8, Failure> {
             eprintln!("verify: {} is there", need.program);
         } else {
             eprintln!("verify: installing {}", need.program);
-            lab::provision([need], |line| eprintln!("  {line}")).map_err(Failure::environment)?;
+            let said = |line: &str| eprintln!("{}", github::printable(&format!("  {line}")));
+            lab::provision([need], said).map_err(Failure::environment)?;
         }
     }
     Ok(exit::HELD)

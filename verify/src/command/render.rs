@@ -32,7 +32,7 @@ pub fn render(run: &Path, format: &str, output: Option<&Path>) -> Result<u8, Fai
     let record = Record::from_json(&bytes)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     match output {
-        None => super::print(&draw(&record, format, super::options()))?,
+        None => super::draw_out(&record, format)?,
         Some(path) => {
             let options = reports::format::Options { color: false, ..super::options() };
             std::fs::write(path, draw(&record, format, options)).map_err(|error| {

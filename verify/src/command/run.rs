@@ -1,9 +1,11 @@
 //! `verify --scenario NAME`: the whole street from a plan to a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
 
 use chaos::conduct::Preview;
 use chaos::role::{Played, Start};
+use exposition::Server;
 use scenarios::plan::{Place, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::targets::Given;
@@ -17,10 +19,13 @@ use crate::conduct::{ConductError, Order, conduct, faults};
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
 use crate::guards::{self, GuardsError};
+use crate::live::{self, Live};
 use crate::progress::Progress;
+use crate::report::unrun::{Attempt, leave};
+use crate::report::wanted;
 use crate::setup::{self, SetupError, Standing};
 use crate::signal::{self, Cancel};
-use crate::{files, preflight, report, runs, targets};
+use crate::{files, github, preflight, report, runs, targets};
 
 /// Runs a scenario and gives the exit code of its verdict.
 ///
@@ -29,8 +34,30 @@ use crate::{files, preflight, report, runs, targets};
 /// show no secret of the command line, of the targets or of the scenario.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let pairs = targets::pairs(&args.targets);
-    let mut secrets = given(args, &pairs);
-    attempt(args, &pairs, &mut secrets).map_err(|failure| failure.without(&secrets))
+    let mut attempt = Attempt::new(given(args, &pairs));
+    try_to(args, &pairs, &mut attempt).map_err(|failure| unrun(args, &mut attempt, failure))
+}
+
+/// Has the reports say that there was no run. Nothing but surroundings that are wrong
+/// leaves a folder: a CI server that collects what is in it is told, and a command line
+/// that was mistyped leaves no trace.
+fn unrun(args: &RunArgs, attempt: &mut Attempt, failure: Failure) -> Failure {
+    let mut failure = failure.without(&attempt.secrets);
+    if args.dry_run || attempt.is_judged || wanted::check(&args.reports).is_err() {
+        return failure;
+    }
+    if failure.code == exit::ENVIRONMENT && attempt.folder.is_none() {
+        attempt.folder = attempt.plan.as_ref().map(|plan| named(args, plan, &run_id()));
+    }
+    let record = attempt.record(args.scenario.as_deref().unwrap_or_default(), &failure);
+    github::summarize(&record);
+    if let Some(folder) = attempt.folder.as_ref().filter(|_| failure.code == exit::ENVIRONMENT) {
+        leave(folder, &record);
+    }
+    if let Err(why) = wanted::write(&args.reports, &record) {
+        failure.message = format!("{}\n{why}", failure.message);
+    }
+    failure
 }
 
 /// What the command line gives and may not be shown.
@@ -43,7 +70,8 @@ fn given(args: &RunArgs, pairs: &[String]) -> Secrets {
     secrets
 }
 
-fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8, Failure> {
+fn try_to(args: &RunArgs, pairs: &[String], attempt: &mut Attempt) -> Result<u8, Failure> {
+    wanted::check(&args.reports).map_err(Failure::usage)?;
     let scenario = args.scenario.as_deref().unwrap_or_default();
     let source = source(scenario)?;
     hosts::permissions(&args.allow).map_err(Failure::usage)?;
@@ -61,8 +89,9 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         settings.targets = Some(BTreeSet::new());
         plan = super::plan(&source, &settings)?;
     }
-    *secrets = plan.secrets(&given);
+    attempt.secrets = plan.secrets(&given);
     plan.safety.allowed.clone_from(&args.allow);
+    attempt.plan = Some(plan.clone());
     let targets = match plan.place {
         Place::Lab => None,
         Place::Targets => Some(targets::check(&plan.system, &given).map_err(Failure::usage)?),
@@ -86,30 +115,42 @@ fn attempt(args: &RunArgs, pairs: &[String], secrets: &mut Secrets) -> Result<u8
         setup::name_roles(&mut plan).map_err(Failure::usage)?;
         provide(&plan, args.provision, &progress)?;
     }
+    let served = args.metrics.map(live::bind).transpose().map_err(Failure::environment)?;
     let run = run_id();
-    let time = clock::compact(clock::wall());
-    let folder =
-        Folder::create(&args.out, &plan.name, &time, &run).map_err(Failure::environment)?;
+    let live = Live::new(&plan, &run);
+    let folder = named(args, &plan, &run);
+    attempt.folder = Some(folder.clone());
+    folder.make().map_err(Failure::environment)?;
     // So that nobody takes the folder away meanwhile. Where there are no locks, its files
     // show that it goes on.
     let _held = runs::hold(folder.path());
-    let again = again(args, pairs, &plan, secrets);
-    let secrets = secrets.clone();
+    let again = again(args, pairs, &plan, &attempt.secrets);
+    let secrets = attempt.secrets.clone();
     let order =
-        Order { run, plan, targets, again, secrets, doubts, keep: args.keep, act: args.act };
-    let result = execute(&order, &folder, &progress);
+        Order { run, plan, targets, again, secrets, doubts, keep: args.keep, act: args.act, live };
+    let result = execute(&order, &folder, &progress, served);
     progress.finish();
     let interrupted = match result {
         Ok(interrupted) => interrupted,
         Err(error) => return Err(refused(&error, &folder)),
     };
     let record = report::finish(&folder).map_err(Failure::environment)?;
+    attempt.is_judged = true;
     if let Err(why) = runs::point(&folder) {
         let latest = args.out.join(runs::LATEST);
         progress.warning(&format!("{} does not lead to this run: {why}", latest.display()));
     }
     super::show(&record, args.json)?;
-    Ok(if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) })
+    let code = if interrupted { exit::INTERRUPTED } else { exit::of(record.verdict) };
+    match wanted::write(&args.reports, &record) {
+        Ok(()) => Ok(code),
+        // That something is broken is worse than that a file is missing.
+        Err(why) if code != exit::HELD => {
+            progress.warning(&why);
+            Ok(code)
+        }
+        Err(why) => Err(Failure::environment(why)),
+    }
 }
 
 /// Everything that is wrong with the addresses, and with the plan that they are
@@ -154,7 +195,9 @@ fn dry_run(
     .map_err(Failure::environment)??;
     let secrets = plan.secrets(&BTreeMap::new());
     for line in timetable(plan, &previews, args.json) {
-        super::print(format!("{}\n", secrets.hide(&line)).as_bytes())?;
+        let line = format!("{}\n", secrets.hide(&line));
+        let print = if args.json { super::print_data } else { super::print };
+        print(line.as_bytes())?;
     }
     if previews.is_empty() && !args.json {
         super::print(b"no fault is part of this run\n")?;
@@ -224,7 +267,12 @@ fn unguarded(error: &GuardsError) -> Failure {
 }
 
 /// Conducts the run on a runtime of its own; tells whether it was interrupted.
-fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, ConductError> {
+fn execute(
+    order: &Order,
+    folder: &Folder,
+    progress: &Progress,
+    served: Option<TcpListener>,
+) -> Result<bool, ConductError> {
     let crashed = |error: std::io::Error| ConductError::Crashed {
         part: "the runtime",
         why: error.to_string(),
@@ -233,6 +281,11 @@ fn execute(order: &Order, folder: &Folder, progress: &Progress) -> Result<bool, 
     let result = on_runtime(|runtime| {
         runtime.block_on(async {
             signal::listen(&cancel).map_err(crashed)?;
+            if let Some(listener) = served {
+                let (server, live) = (Server::of(listener).map_err(crashed)?, order.live.clone());
+                // It ends with the runtime.
+                tokio::spawn(server.serve(move || live.page().render()));
+            }
             tokio::select! {
                 done = conduct(order, folder, progress, &cancel) => done,
                 // What stands is taken back by the watchdogs, and the lab is cleared away by
@@ -324,6 +377,11 @@ fn provide(plan: &Plan, provision: bool, progress: &Progress) -> Result<(), Fail
         progress.step(&format!("installing {}", need.program));
     }
     lab::provision(missing, |_| {}).map_err(Failure::environment)
+}
+
+/// The folder of a run that begins now.
+fn named(args: &RunArgs, plan: &Plan, run: &str) -> Folder {
+    Folder::named(&args.out, &plan.name, &clock::compact(clock::wall()), run)
 }
 
 /// A new run's identity: eight hexadecimal digits.

@@ -123,6 +123,11 @@ impl Loads {
         self.list.iter().map(|load| (load.name.as_str(), load.running.progress())).collect()
     }
 
+    /// The counters of each workload.
+    pub(super) fn counters(&self) -> Vec<(String, loadgen::Counters)> {
+        self.list.iter().map(|load| (load.name.clone(), load.running.counters())).collect()
+    }
+
     /// Lets no more operations come due from `at` on.
     pub(super) fn stop(&self, at: Duration) {
         self.stopped.set(at);

@@ -13,6 +13,7 @@ use super::load::SETTLING;
 use crate::folder::FolderError;
 use crate::folder::write::Writer;
 use crate::history::Sample;
+use crate::live::Live;
 use crate::observe::Observed;
 use crate::signal::Cancel;
 
@@ -25,6 +26,7 @@ pub(super) struct Scribe<'a> {
     /// What parts come to together, with their places among the values.
     groups: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
     end: u64,
+    live: Live,
 }
 
 /// The running counts of a workload.
@@ -58,7 +60,7 @@ impl Counts {
 }
 
 impl<'a> Scribe<'a> {
-    pub(super) fn new(writer: &'a mut Writer, plan: &Plan, end: Duration) -> Self {
+    pub(super) fn new(writer: &'a mut Writer, plan: &Plan, end: Duration, live: &Live) -> Self {
         let counts = plan.workloads.iter();
         let parts = plan.workloads.iter().flat_map(Workload::divisions);
         let parts = parts.map(|part| (part, Counts::default()));
@@ -66,7 +68,7 @@ impl<'a> Scribe<'a> {
         let values = plan.workloads.iter().map(|w| (w.name.clone(), w.parts().collect()));
         let groups = plan.workloads.iter().map(|w| (w.name.clone(), w.groups()));
         let (counts, values, groups) = (counts.collect(), values.collect(), groups.collect());
-        Self { writer, counts, values, groups, end: end.as_secs() }
+        Self { writer, counts, values, groups, end: end.as_secs(), live: live.clone() }
     }
 
     /// Writes until every observer has gone away and every workload has ended.
@@ -104,7 +106,10 @@ impl<'a> Scribe<'a> {
     fn take(&mut self, observed: Observed) -> Result<(), FolderError> {
         match observed {
             Observed::Sample { series, sample } => self.writer.sample(&series, &sample),
-            Observed::Event(event) => self.writer.event(*event),
+            Observed::Event(event) => {
+                self.live.saw(&event);
+                self.writer.event(*event)
+            }
         }
     }
 

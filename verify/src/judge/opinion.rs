@@ -16,6 +16,8 @@ pub(super) struct Opinion {
     pub(super) evidence: Vec<Evidence>,
     pub(super) series: Option<String>,
     pub(super) limit: Option<f64>,
+    /// How much of the bound is left, as a share of it.
+    pub(super) margin: Option<f64>,
     /// The evidence in full.
     pub(super) rows: Rows,
     /// The source of effects and the join with it.
@@ -41,6 +43,7 @@ impl Opinion {
             evidence: Vec::new(),
             series: None,
             limit: None,
+            margin: None,
             rows: Rows::default(),
             joined: None,
         }
@@ -81,6 +84,25 @@ impl Opinion {
         self
     }
 
+    /// How much of the bound is left to what was measured: of the greatest value that holds,
+    /// of the least, or of the one of both that is nearer. Nothing where only one value
+    /// holds, and where that says something else than the verdict, which may know more than
+    /// one figure.
+    pub(super) fn left(mut self, value: f64, min: Option<f64>, max: Option<f64>) -> Self {
+        if min.is_some() && min == max {
+            return self;
+        }
+        let below = max.filter(|max| *max > 0.0).map(|max| (max - value) / max);
+        let above = min.filter(|min| *min > 0.0).map(|min| (value - min) / min);
+        let nearer = below.into_iter().chain(above).min_by(f64::total_cmp);
+        self.margin = nearer.filter(|margin| match self.verdict {
+            Verdict::Held => *margin >= 0.0,
+            Verdict::Violated => *margin <= 0.0,
+            Verdict::Inconclusive => false,
+        });
+        self
+    }
+
     pub(super) fn since(mut self, since: Option<f64>) -> Self {
         self.since = since;
         self
@@ -106,4 +128,26 @@ pub(super) fn evidence(
     at: Option<f64>,
 ) -> Evidence {
     Evidence { what: what.into(), seen: seen.into(), at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_bound_is_a_share_of_it() {
+        let held = |value, min, max| Opinion::held("", "", "").left(value, min, max).margin;
+        assert_eq!(held(8.0, None, Some(10.0)), Some(0.2));
+        assert_eq!(held(15.0, Some(10.0), None), Some(0.5));
+        assert_eq!(held(15.0, Some(10.0), Some(20.0)), Some(0.25));
+        // One value alone, none at all, and a verdict that knows more.
+        assert_eq!(held(1.0, Some(1.0), Some(1.0)), None);
+        assert_eq!(held(0.0, None, Some(0.0)), None);
+        assert_eq!(held(12.0, None, Some(10.0)), None);
+        assert_eq!(held(f64::NAN, None, Some(10.0)), None);
+        let broken = Opinion::violated("", "", "").left(12.5, None, Some(10.0));
+        assert_eq!(broken.margin, Some(-0.25));
+        let doubtful = Opinion::doubtful("", "", "").left(8.0, None, Some(10.0));
+        assert_eq!(doubtful.margin, None);
+    }
 }

@@ -86,7 +86,10 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
     } else {
         violated(&bound, measured, why, &of, &to)
     };
-    opinion.drawn(&check.of, None)
+    let min = check.min.map(|min| min.0);
+    // Of what is at least a share, all is the best that there can be.
+    let max = Some(check.max.0).filter(|max| *max < 1.0 || min.is_none_or(|min| min >= *max));
+    opinion.drawn(&check.of, None).left(share, min, max)
 }
 
 fn violated(bound: &str, measured: String, why: String, of: &Rising, to: &Rising) -> Opinion {

@@ -1,0 +1,22 @@
+//! How the host of a run fared.
+
+use serde::{Deserialize, Serialize};
+
+use super::figure;
+
+/// How the host fared that the run was made on, its set-up apart. Shares are of
+/// 1, of all its processors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// Processors.
+    pub cpus: Option<f64>,
+    /// The share that was busy, on average.
+    pub busy: Option<f64>,
+    /// The share that others used, who do not yield, on average.
+    pub foreign: Option<f64>,
+    /// The share that the hypervisor gave to other machines, on average.
+    pub steal: Option<f64>,
+    /// For how long the run itself could hardly get a processor, in seconds.
+    #[serde(deserialize_with = "figure::number")]
+    pub starved: f64,
+}
