@@ -167,6 +167,7 @@ fn finding(worse: &Worse, verdict: Verdict, measured: String, why: String) -> Fi
         evidence_file: None,
         series: None,
         limit: None,
+        margin: None,
     }
 }
 
