@@ -61,7 +61,7 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
             Opinion::held(&bound, measured, why)
         }
     };
-    opinion.drawn(&check.series, limit)
+    opinion.drawn(&check.series, limit).reached(worst.map(|worst| worst.value))
 }
 
 fn violated(
@@ -112,6 +112,7 @@ fn violated(
         json!({ "series": series.name, "label": &*sample.label, "at": sample.at, "value": sample.value })
     });
     Opinion::violated(bound, seen(series, worst), why)
+        .reached(worst.value)
         .since(Some(since))
         .evidence(evidence)
         .rows(Rows::Listed(rows.collect()))

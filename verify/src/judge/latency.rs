@@ -147,7 +147,9 @@ fn decide(
         );
     }
     let rank = (quantile * due as f64 - 1e-9).ceil() as u64;
-    let measured = value_at(told, seconds, rank);
+    let value = value_at(told, seconds, rank);
+    let measured =
+        value.map_or_else(|| "no answer".to_owned(), |value| words::show(Unit::Seconds, value));
     let sure = fewest as f64 / due as f64;
     let why = format!(
         "Of {} in {}, {} were accepted within {}.",
@@ -156,7 +158,7 @@ fn decide(
         words::share(sure),
         words::show(Unit::Seconds, check.max.as_secs_f64())
     );
-    if fewest >= rank {
+    let opinion = if fewest >= rank {
         Opinion::held(bound, measured, why)
     } else if most >= rank {
         let open = words::plural(most - fewest, "operation");
@@ -166,7 +168,8 @@ fn decide(
         Opinion::doubtful(bound, measured, why)
     } else {
         violated(bound, measured, why, quantile, seconds)
-    }
+    };
+    opinion.reached(value)
 }
 
 fn violated(
@@ -193,8 +196,8 @@ fn violated(
     Opinion::violated(bound, measured, why).since(since).evidence(worst).rows(rows)
 }
 
-/// The time of the operation at this rank; those without a time come last.
-fn value_at(told: &WorkloadHistory, seconds: &[Second], rank: u64) -> String {
+/// The time of the operation at this rank in seconds; those without a time come last.
+fn value_at(told: &WorkloadHistory, seconds: &[Second], rank: u64) -> Option<f64> {
     let mut merged: Option<Histogram> = None;
     for second in seconds {
         let Some(histogram) = histogram_of(told, second.second) else { continue };
@@ -207,8 +210,8 @@ fn value_at(told: &WorkloadHistory, seconds: &[Second], rank: u64) -> String {
     match merged {
         Some(merged) if rank <= merged.len() && rank > 0 => {
             let micros = merged.value_at_quantile(rank as f64 / merged.len() as f64);
-            words::show(Unit::Seconds, micros as f64 / 1e6)
+            Some(micros as f64 / 1e6)
         }
-        _ => "no answer".to_owned(),
+        _ => None,
     }
 }

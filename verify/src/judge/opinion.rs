@@ -1,6 +1,6 @@
 //! What a check comes to, before it has the check's name.
 
-use reports::record::{Evidence, Joined, Verdict};
+use reports::record::{EstimateRecord, Evidence, Joined, Verdict};
 
 use super::anomalies::Rows;
 
@@ -16,6 +16,10 @@ pub(super) struct Opinion {
     pub(super) evidence: Vec<Evidence>,
     pub(super) series: Option<String>,
     pub(super) limit: Option<f64>,
+    /// The figure that was measured, in the unit of the bound.
+    pub(super) reached: Option<f64>,
+    /// What was compared, each with what is possible of it.
+    pub(super) estimates: Vec<EstimateRecord>,
     /// The evidence in full.
     pub(super) rows: Rows,
     /// The source of effects and the join with it.
@@ -41,6 +45,8 @@ impl Opinion {
             evidence: Vec::new(),
             series: None,
             limit: None,
+            reached: None,
+            estimates: Vec::new(),
             rows: Rows::default(),
             joined: None,
         }
@@ -78,6 +84,12 @@ impl Opinion {
     pub(super) fn drawn(mut self, series: &str, limit: Option<f64>) -> Self {
         self.series = Some(series.to_owned());
         self.limit = limit;
+        self
+    }
+
+    /// The figure that was measured, in the unit of the bound.
+    pub(super) fn reached(mut self, value: impl Into<Option<f64>>) -> Self {
+        self.reached = value.into();
         self
     }
 

@@ -86,7 +86,7 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
     } else {
         violated(&bound, measured, why, &of, &to)
     };
-    opinion.drawn(&check.of, None)
+    opinion.drawn(&check.of, None).reached(share)
 }
 
 fn violated(bound: &str, measured: String, why: String, of: &Rising, to: &Rising) -> Opinion {

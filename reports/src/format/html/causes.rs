@@ -1,0 +1,168 @@
+//! What happened just before something went wrong: the fault, the step or the phase that
+//! each burst of it belongs to.
+
+use super::time::{over, precise};
+use crate::format::text::count;
+use crate::record::{Record, TimesRecord};
+
+/// What came due so shortly before something happened was under way then, in seconds.
+const UNDER_WAY: f64 = 2.0;
+/// What lies longer before is no cause that could be named, in seconds.
+const LONG_AGO: f64 = 30.0;
+
+/// Something that happened, and may be why something else went wrong.
+struct Event {
+    at: f64,
+    /// When it was over, for what lasts.
+    to: f64,
+    /// `kill-workers`
+    name: String,
+    /// `was injected`
+    did: &'static str,
+}
+
+/// Bursts that belong to the same event.
+#[derive(Debug, PartialEq)]
+pub(super) struct Cause {
+    /// `kill-workers`; the phase where nothing else was near.
+    pub(super) name: String,
+    /// `the first 20ms before it was injected`
+    pub(super) when: String,
+    /// How many there are, in how many bursts.
+    pub(super) number: u64,
+    pub(super) bursts: usize,
+    /// When the first and the last were due or seen.
+    pub(super) from: f64,
+    pub(super) to: f64,
+}
+
+/// What the bursts belong to, that with the most of them first.
+pub(super) fn causes(record: &Record, times: &TimesRecord) -> Vec<Cause> {
+    let events = events(record);
+    let mut causes: Vec<Cause> = Vec::new();
+    for &(from, to, number) in &times.clusters {
+        let (name, when) = cause(record, &events, from, to);
+        match causes.iter_mut().find(|known| known.name == name) {
+            Some(known) => {
+                known.number += number;
+                known.bursts += 1;
+                known.to = known.to.max(to);
+            }
+            None => causes.push(Cause { name, when, number, bursts: 1, from, to }),
+        }
+    }
+    causes.sort_by(|a, b| b.number.cmp(&a.number).then(a.from.total_cmp(&b.from)));
+    causes
+}
+
+/// All of it in one sentence: `438 of 526 at kill-workers, the first …`.
+pub(super) fn sentence(times: &TimesRecord, causes: &[Cause]) -> Option<String> {
+    let first = causes.first()?;
+    let all = if first.number == times.count {
+        match first.number {
+            1 => "It".to_owned(),
+            number => format!("All {}", count(number)),
+        }
+    } else {
+        format!("{} of {}", count(first.number), count(times.count))
+    };
+    Some(format!("{all} at {}: {}.", first.name, first.when))
+}
+
+fn events(record: &Record) -> Vec<Event> {
+    let mut events = Vec::new();
+    for fault in &record.faults {
+        let Some(at) = fault.injected else { continue };
+        let to = over(fault).unwrap_or(at);
+        events.push(Event { at, to, name: fault.name.clone(), did: "was injected" });
+    }
+    for deployment in &record.deployments {
+        for step in &deployment.steps {
+            let Some(at) = step.asked else { continue };
+            let to = step.done.or(step.failed).unwrap_or(at);
+            events.push(Event {
+                at,
+                to,
+                name: format!("step {}", step.name),
+                did: "was asked for",
+            });
+        }
+        if let Some(rollback) = &deployment.rolled_back {
+            let name = format!("rollback of {}", deployment.name);
+            events.push(Event {
+                at: rollback.asked,
+                to: rollback.asked,
+                name,
+                did: "was asked for",
+            });
+        }
+    }
+    events.sort_by(|a, b| a.at.total_cmp(&b.at));
+    events
+}
+
+/// The name of what a burst belongs to, and how they lie to each other.
+fn cause(record: &Record, events: &[Event], from: f64, to: f64) -> (String, String) {
+    let before = events.iter().rev().find(|event| event.at <= from);
+    let standing = events.iter().rev().find(|event| event.at <= from && event.to >= from);
+    let next = events.iter().find(|event| event.at > from && event.at <= to + UNDER_WAY);
+    if let Some(next) = next.filter(|next| {
+        let near = before.map_or(f64::INFINITY, |before| from - before.at);
+        next.at - from < near || next.at <= to
+    }) {
+        let ahead = precise(next.at - from);
+        return (next.name.clone(), format!("the first {ahead} before it {}", next.did));
+    }
+    if let Some(standing) = standing {
+        let after = precise(from - standing.at);
+        return (
+            standing.name.clone(),
+            format!("the first {after} after it {}, before it was over", standing.did),
+        );
+    }
+    if let Some(before) = before.filter(|before| from - before.at.max(before.to) <= LONG_AGO) {
+        let after = precise(from - before.at);
+        return (before.name.clone(), format!("the first {after} after it {}", before.did));
+    }
+    match record.phases.iter().find(|phase| phase.from <= from && from < phase.to) {
+        Some(phase) => (
+            format!("phase {}", phase.name),
+            format!(
+                "the first {} after it began; no fault or step was near",
+                precise(from - phase.from)
+            ),
+        ),
+        None => ("no phase".to_owned(), "outside of all phases".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(at: f64, to: f64, name: &str) -> Event {
+        Event { at, to, name: name.to_owned(), did: "was injected" }
+    }
+
+    fn of(record: &Record, from: f64, to: f64) -> (String, String) {
+        let events = [event(8.0, 8.3, "kill-worker"), event(40.0, 50.0, "broker-away")];
+        cause(record, &events, from, to)
+    }
+
+    #[test]
+    fn what_was_under_way_belongs_to_the_fault_that_follows() {
+        let json = include_str!("causes/record.json");
+        let record = Record::from_json(json.as_bytes()).unwrap();
+        let told = |from, to| {
+            let (name, when) = of(&record, from, to);
+            format!("{name}: {when}")
+        };
+        assert_eq!(told(7.98, 7.99), "kill-worker: the first 20ms before it was injected");
+        assert_eq!(
+            told(41.5, 44.0),
+            "broker-away: the first 1.5s after it was injected, before it was over"
+        );
+        assert_eq!(told(9.0, 9.5), "kill-worker: the first 1s after it was injected");
+        assert!(told(2.0, 2.0).starts_with("phase load: the first 2s after it began"));
+    }
+}
