@@ -125,17 +125,6 @@ fn contents(out: &mut String, record: &Record, time: &Time) -> Result {
 
 /// What to know beside the findings.
 fn notes(out: &mut String, record: &Record) -> Result {
-    let because = record.advice.iter().flat_map(|advice| &advice.because);
-    let because: Vec<String> = because.cloned().collect();
-    if !because.is_empty() {
-        let word = Standing::of_run(record.verdict).word();
-        writeln!(
-            out,
-            "<section class=\"card advice {word}\" aria-labelledby=\"advice\">\n<h2 id=\"advice\">Why</h2>"
-        )?;
-        list(out, &because)?;
-        out.push_str("</section>\n");
-    }
     if !record.warnings.is_empty() {
         out.push_str("<section class=\"card notes\" aria-labelledby=\"notes\">\n");
         out.push_str("<h2 id=\"notes\">Good to know</h2>\n");
@@ -187,10 +176,14 @@ fn table(out: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>]
     Ok(())
 }
 
-/// Figures are not broken across lines.
+/// Figures are not broken across lines, long words are.
 fn numeric(cell: &str) -> &'static str {
     let figure = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '–')
         && cell.len() < 16
         && !cell.contains(' ');
-    if figure { " class=\"n\"" } else { "" }
+    match figure {
+        true => " class=\"n\"",
+        false if cell.len() > 40 => " class=\"long\"",
+        false => "",
+    }
 }

@@ -103,15 +103,35 @@ fn events(record: &Record) -> Vec<Event> {
 
 /// The name of what a burst belongs to, and how they lie to each other.
 fn cause(record: &Record, events: &[Event], from: f64, to: f64) -> (String, String) {
+    let within: Vec<&Event> =
+        events.iter().filter(|event| from < event.at && event.at <= to + UNDER_WAY).collect();
     let before = events.iter().rev().find(|event| event.at <= from);
     let standing = events.iter().rev().find(|event| event.at <= from && event.to >= from);
-    let next = events.iter().find(|event| event.at > from && event.at <= to + UNDER_WAY);
-    if let Some(next) = next.filter(|next| {
-        let near = before.map_or(f64::INFINITY, |before| from - before.at);
-        next.at - from < near || next.at <= to
-    }) {
-        let ahead = precise(next.at - from);
-        return (next.name.clone(), format!("the first {ahead} before it {}", next.did));
+    let near = before.map_or(f64::INFINITY, |before| from - before.at);
+    match within.as_slice() {
+        [next] if next.at - from < near || next.at <= to => {
+            let ahead = precise(next.at - from);
+            return (next.name.clone(), format!("the first {ahead} before it {}", next.did));
+        }
+        [first, .., last] if first.at <= to => {
+            let names: Vec<&str> = within.iter().map(|event| event.name.as_str()).collect();
+            let behind = if last.at > to { "before" } else { "after" };
+            let when = format!(
+                "the first {} before {} {}, the last {} {behind} {} {}",
+                precise(first.at - from),
+                first.name,
+                first.did,
+                precise((last.at - to).abs()),
+                last.name,
+                last.did
+            );
+            return (names.join(" and "), when);
+        }
+        [first, ..] if first.at - from < near => {
+            let ahead = precise(first.at - from);
+            return (first.name.clone(), format!("the first {ahead} before it {}", first.did));
+        }
+        _ => {}
     }
     if let Some(standing) = standing {
         let after = precise(from - standing.at);
@@ -163,6 +183,11 @@ mod tests {
             "broker-away: the first 1.5s after it was injected, before it was over"
         );
         assert_eq!(told(9.0, 9.5), "kill-worker: the first 1s after it was injected");
+        assert_eq!(
+            told(7.9, 39.9),
+            "kill-worker and broker-away: the first 100ms before kill-worker was injected, the \
+             last 100ms before broker-away was injected"
+        );
         assert!(told(2.0, 2.0).starts_with("phase load: the first 2s after it began"));
     }
 }

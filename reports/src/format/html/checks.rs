@@ -43,11 +43,13 @@ fn table(
     caption: &str,
     anchor: Option<&str>,
 ) -> Result {
+    let is_known = findings.iter().any(|finding| finding.basis.is_some());
+    let judged = if is_known { "<th scope=\"col\">Judged on</th>" } else { "" };
     writeln!(
         out,
         "<table class=\"checks\">\n<caption>{caption}</caption>\n<thead><tr><th scope=\"col\">Result</th>\
          <th scope=\"col\">Check</th><th scope=\"col\">Expected</th><th scope=\"col\">Observed</th>\
-         <th scope=\"col\">Judged on</th></tr></thead>\n<tbody>"
+         {judged}</tr></thead>\n<tbody>"
     )?;
     for (index, finding) in findings.iter().enumerate() {
         let name = match anchor {
@@ -58,18 +60,23 @@ fn table(
             out,
             "<tr><td class=\"result\">{}</td><th scope=\"row\"><span class=\"check\">{name}</span>\
              <span class=\"title\">{}</span></th><td data-label=\"Expected\">{}</td>\
-             <td data-label=\"Observed\"><span>{}{}</span></td><td data-label=\"Judged on\"><span class=\"basis\">{}</span></td></tr>\n",
+             <td data-label=\"Observed\"><span>{}{}</span></td>",
             badge(Standing::of(finding)),
             safe(&finding.title),
             safe(&finding.bound),
             safe(&finding.measured),
             margin(finding),
-            basis(record, finding),
         )?;
+        if is_known {
+            let basis = basis(record, finding);
+            write!(out, "<td data-label=\"Judged on\"><span class=\"basis\">{basis}</span></td>")?;
+        }
+        out.push_str("</tr>\n");
         if finding.verdict == Verdict::Inconclusive {
             writeln!(
                 out,
-                "<tr class=\"todo\"><td></td><td colspan=\"4\">{}</td></tr>",
+                "<tr class=\"todo\"><td></td><td colspan=\"{}\">{}</td></tr>",
+                if is_known { 4 } else { 3 },
                 safe(&finding.why)
             )?;
         }

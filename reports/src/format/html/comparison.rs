@@ -55,10 +55,11 @@ fn row(out: &mut String, finding: &Finding, estimate: &EstimateRecord) -> Result
         (_, Some(other)) => (show(estimate.value), show(other)),
         (_, None) => (show(estimate.value), "–".to_owned()),
     };
+    let plain = |value: f64| show(value).trim_start_matches('+').to_owned();
     let bound = match (estimate.least, estimate.most) {
-        (Some(least), Some(most)) => format!("{} to {}", show(least), show(most)),
-        (Some(least), None) => format!("at least {}", show(least)),
-        (None, Some(most)) => format!("at most {}", show(most)),
+        (Some(least), Some(most)) => format!("{} to {}", plain(least), plain(most)),
+        (Some(least), None) => format!("at least {}", plain(least)),
+        (None, Some(most)) => format!("at most {}", plain(most)),
         (None, None) => finding.bound.clone(),
     };
     writeln!(
@@ -114,7 +115,9 @@ fn show(scale: Scale, value: f64) -> String {
         Scale::Share => share(value),
         Scale::Difference => {
             let sign = if value > 0.0 { "+" } else { "" };
-            format!("{sign}{} points", rounded(value * 100.0, 2))
+            let points = rounded(value * 100.0, 2);
+            let word = if points.trim_start_matches('-') == "1" { "point" } else { "points" };
+            format!("{sign}{points} {word}")
         }
         Scale::Ratio => format!("{}×", rounded(value, 3)),
         Scale::Seconds => figure(Unit::Seconds, value),

@@ -13,8 +13,9 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     out.push_str("<section class=\"card\" aria-labelledby=\"effects\">\n");
     out.push_str("<h2 id=\"effects\">Ledger: outcomes and effects</h2>\n");
+    out.push_str("<div class=\"matrices\">\n");
     record.effects.iter().try_for_each(|effects| matrix(out, effects))?;
-    out.push_str("</section>\n");
+    out.push_str("</div>\n</section>\n");
     Ok(())
 }
 
@@ -31,7 +32,7 @@ fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
     let n = &effects.joined;
     writeln!(
         out,
-        "<table class=\"matrix\">\n<caption><code>{0}</code>, read from {1}</caption>\n\
+        "<div><table class=\"matrix\">\n<caption><code>{0}</code>, read from {1}</caption>\n\
          <thead><tr><th scope=\"col\">Outcome</th><th scope=\"col\">0 effects</th>\
          <th scope=\"col\">1 effect</th><th scope=\"col\">2 or more</th></tr></thead>\n<tbody>",
         safe(&effects.check),
@@ -77,11 +78,12 @@ fn bounds(out: &mut String, effects: &EffectsRecord) -> Result {
         })
         .collect();
     if parts.is_empty() {
+        out.push_str("</div>\n");
         return Ok(());
     }
     writeln!(
         out,
-        "<p class=\"soft\">What nothing proves, with 95 % confidence (3/n): {}.</p>",
+        "<p class=\"soft\">What nothing proves, with 95 % confidence (3/n): {}.</p></div>",
         parts.join("; ")
     )
 }

@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, finding: &Fi
         finding.evidence.iter().partition(|piece| is_operation(&piece.what));
     table(out, record, &guilty, "Guilty")?;
     if let Some(id) = first(finding) {
-        let command = format!("verify operation {} {id}", shell(&record.run.folder));
+        let command = format!("verify operation {} {id}", shell(folder(record)));
         out.push_str("<p class=\"life\">The whole life of the first one:</p>\n");
         copy(out, &command)?;
     }
@@ -60,6 +60,12 @@ fn first(finding: &Finding) -> Option<&str> {
     let id = timed.map(|first| first.what.as_str()).or_else(named)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     id.chars().all(plain).then_some(id)
+}
+
+/// The run's own folder, also where this is a later judgement in it.
+fn folder(record: &Record) -> &str {
+    let folder = record.run.folder.as_str();
+    folder.split_once("/rechecks/").map_or(folder, |(run, _)| run)
 }
 
 /// A path as a shell takes it.

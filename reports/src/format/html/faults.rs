@@ -18,18 +18,8 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     out.push_str("<section class=\"card\" aria-labelledby=\"faults\">\n");
     out.push_str("<h2 id=\"faults\">Faults</h2>\n");
     let rows: Vec<_> = record.faults.iter().map(|fault| row(record, fault)).collect();
-    let columns = [
-        "Fault",
-        "Kind",
-        "Planned",
-        "Injected",
-        "Confirmed",
-        "Over",
-        "Healed",
-        "Users felt",
-        "Targets",
-        "Problem",
-    ];
+    let columns =
+        ["Fault", "Planned", "Injected", "Confirmed", "Over", "Healed", "Users felt", "Targets"];
     super::table(out, "Fault outcomes", &columns, &rows)?;
     out.push_str(
         "<p class=\"soft\">Users felt: operations without success that were due from the fault \
@@ -43,7 +33,7 @@ fn row(record: &Record, fault: &FaultRecord) -> Vec<String> {
     let unseen = if fault.injected.is_some() { "not seen" } else { "–" };
     let lasted = |end: Option<f64>| match (fault.injected, end) {
         (Some(injected), Some(end)) => {
-            format!("{}, {} later", precise(end), precise((end - injected).max(0.0)))
+            format!("{} (after {})", precise(end), precise((end - injected).max(0.0)))
         }
         _ => unseen.to_owned(),
     };
@@ -54,17 +44,18 @@ fn row(record: &Record, fault: &FaultRecord) -> Vec<String> {
     ];
     let state = state.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
     let problem: Vec<String> = state.chain(fault.problem.clone()).collect();
+    let name = format!("{} ({})", fault.name, fault.kind);
+    let targets = fault.victims.join(", ");
+    let targets = problem.into_iter().fold(targets, |all, problem| format!("{all}. {problem}"));
     vec![
-        fault.name.clone(),
-        fault.kind.clone(),
+        name,
         precise(fault.planned),
         at(fault.injected, if fault.blocked { "blocked" } else { "never" }),
         at(fault.confirmed, unseen),
         fault.undone.map_or_else(|| "–".to_owned(), precise),
         lasted(fault.healed),
         felt(record, fault),
-        fault.victims.join(", "),
-        problem.join("; "),
+        targets,
     ]
 }
 
@@ -75,12 +66,12 @@ fn felt(record: &Record, fault: &FaultRecord) -> String {
     };
     let others = record.faults.iter().filter_map(|fault| fault.injected);
     let next = others.filter(|at| *at > injected).fold(f64::INFINITY, f64::min);
-    // A fault that goes on while another begins is felt as long as it is there.
-    let until = next.max(over(fault).unwrap_or(injected));
-    let within = |stretch: &usize| {
-        let from = *stretch as f64 * course.width;
-        from + course.width > injected && from < until
-    };
+    // A fault that goes on while another begins is felt as long as it is there. The stretch
+    // in which another begins is that one's.
+    let until =
+        (next / course.width).floor().max((over(fault).unwrap_or(injected) / course.width).floor());
+    let first = (injected / course.width).floor();
+    let within = |stretch: &usize| (first..until.max(first + 1.0)).contains(&(*stretch as f64));
     let stretches: Vec<usize> = (0..course.outcomes.len()).filter(within).collect();
     let end = |stretch: usize| (stretch + 1) as f64 * course.width;
     let failed = |stretch: usize| course.outcomes[stretch][2..].iter().sum::<u64>();

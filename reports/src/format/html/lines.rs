@@ -9,9 +9,9 @@ const GAP: f64 = 3.5;
 const RATES: f64 = 200.0;
 
 /// Whether a series is a counter: as the record says, and in older ones as the counts of
-/// workloads are.
+/// workloads are. An offset can be set back, and yet its rise is what tells.
 pub(super) fn is_counter(record: &Record, series: &SeriesRecord) -> bool {
-    series.counter || is_of_workload(record, &series.name)
+    series.counter || series.name.ends_with("_offset") || is_of_workload(record, &series.name)
 }
 
 /// Whether a series is a count of a workload's operations, which the load's charts show.

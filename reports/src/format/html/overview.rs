@@ -68,7 +68,7 @@ fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
     for name in names.iter().take(ROWS) {
         let all = record.faults.iter().filter(|fault| fault.name == *name);
         out.push_str("<div class=\"lane\">");
-        let mut last = 0.0;
+        let mut ends: Option<(f64, f64)> = None;
         for fault in all {
             let from = fault.injected.unwrap_or(fault.planned);
             let to = over(fault).unwrap_or(if fault.injected.is_some() { time.high } else { from });
@@ -83,9 +83,10 @@ fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
                 time.placed(from, to.max(from)),
                 safe(&format!("{}: {}", fault.name, course(fault)))
             )?;
-            last = to.max(from);
+            let known = ends.unwrap_or((from, to));
+            ends = Some((known.0.min(from), known.1.max(to).max(from)));
         }
-        lane_name(out, time, last, name, "fault")?;
+        lane_name(out, time, ends.unwrap_or_default(), name, "fault")?;
         out.push_str("</div>");
     }
     if names.len() > ROWS {
@@ -96,17 +97,20 @@ fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
 }
 
 /// The name stands behind what it names, or before it at the right edge.
-fn lane_name(out: &mut String, time: &Time, end: f64, name: &str, class: &str) -> Result {
-    let at = time.percent(end);
-    let side = if at > 60.0 { " left" } else { "" };
-    let start = time.placed(end, end);
+fn lane_name(out: &mut String, time: &Time, ends: (f64, f64), name: &str, class: &str) -> Result {
+    let (first, last) = ends;
+    let (side, at) = match time.percent(last) > 60.0 && time.percent(first) > 30.0 {
+        true => (" left", first),
+        false => ("", last.min(time.low + 0.7 * time.length())),
+    };
+    let start = time.placed(at, at);
     write!(out, "<span class=\"lane-name {class}{side}\" {start}>{}</span>", safe(name))
 }
 
 fn steps(out: &mut String, record: &Record, time: &Time) -> Result {
     for deployment in &record.deployments {
         out.push_str("<div class=\"lane\">");
-        let mut end = 0.0_f64;
+        let mut ends: Option<(f64, f64)> = None;
         for step in &deployment.steps {
             let Some(from) = step.asked else { continue };
             let to = step.done.or(step.failed).unwrap_or(from + step.within).max(from);
@@ -123,9 +127,16 @@ fn steps(out: &mut String, record: &Record, time: &Time) -> Result {
                     precise(to)
                 ))
             )?;
-            end = end.max(to);
+            let known = ends.unwrap_or((from, to));
+            ends = Some((known.0, known.1.max(to)));
         }
-        lane_name(out, time, end, &format!("steps of {}", deployment.name), "step")?;
+        lane_name(
+            out,
+            time,
+            ends.unwrap_or_default(),
+            &format!("steps of {}", deployment.name),
+            "step",
+        )?;
         out.push_str("</div>");
     }
     Ok(())
@@ -139,16 +150,23 @@ fn wrongs(out: &mut String, record: &Record, time: &Time) -> Result {
             let Some(since) = finding.since else { continue };
             out.push_str("<div class=\"lane\">");
             write!(out, "<i class=\"bar wrong\" {}></i>", time.placed(since, since))?;
-            lane_name(out, time, since, &format!("{} since then", finding.check), "wrong")?;
+            lane_name(
+                out,
+                time,
+                (since, since),
+                &format!("{} since then", finding.check),
+                "wrong",
+            )?;
             out.push_str("</div>");
             continue;
         }
         for times in &finding.times {
             out.push_str("<div class=\"lane\">");
             marks(out, time, times)?;
-            let end = times.clusters.last().map_or(0.0, |cluster| cluster.1);
+            let first = times.clusters.first().map_or(0.0, |cluster| cluster.0);
+            let last = times.clusters.last().map_or(0.0, |cluster| cluster.1);
             let name = format!("{}: {} {}", finding.check, count(times.count), times.what);
-            lane_name(out, time, end, &name, "wrong")?;
+            lane_name(out, time, (first, last), &name, "wrong")?;
             out.push_str("</div>");
         }
     }

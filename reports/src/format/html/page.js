@@ -102,7 +102,7 @@
         if (!line.output) continue;
         let value = at === null ? undefined : valueAt(line, at);
         if (value !== undefined && chart.figure.hasAttribute("data-log") && !line.path.dataset.v) value = 10 ** value;
-        line.output.textContent = at === null ? "" : value === undefined || Number.isNaN(value) ? " –" : " " + unit(value);
+        line.output.textContent = at === null ? "" : !Number.isFinite(value) ? " –" : " " + unit(value);
       }
     }
     const places = view.high - view.low > 60 ? 1 : view.high - view.low > 2 ? 2 : 3;

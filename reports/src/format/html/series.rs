@@ -8,7 +8,7 @@ use super::escape::text as safe;
 use super::frame::{Frame, Limit, Line, Measure, Scale, path};
 use super::lines::{is_counter, is_of_workload, levels, rates, so_far};
 use super::time::{Time, extent};
-use crate::record::{Finding, Record, SeriesRecord};
+use crate::record::{Finding, Record, SeriesRecord, Verdict};
 
 /// A limit farther away than this times the values is named instead of drawn: it would
 /// flatten them.
@@ -132,9 +132,12 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, colors: &Col
     if all.is_empty() {
         return Ok(());
     }
-    let (judged, rest): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|series| !series.judged.is_empty() && series.extent.is_some());
-    let (flat, moving): (Vec<_>, Vec<_>) = rest.into_iter().partition(Drawn::is_flat);
+    // Where a check was broken the line is shown, however flat it is.
+    let (flat, moving): (Vec<_>, Vec<_>) = all.into_iter().partition(|series| {
+        series.is_flat() && series.judged.iter().all(|f| f.verdict == Verdict::Held)
+    });
+    let (judged, moving): (Vec<_>, Vec<_>) =
+        moving.into_iter().partition(|series| !series.judged.is_empty() && series.extent.is_some());
     let (host, moving): (Vec<_>, Vec<_>) =
         moving.into_iter().partition(|series| series.name.starts_with(HOST));
     out.push_str(
@@ -188,7 +191,12 @@ fn flat(out: &mut String, flat: &[Drawn<'_>]) -> Result {
             Some((value, _)) => series.measure.show(value),
             None => "no samples".to_owned(),
         };
-        writeln!(out, "<li><code>{}</code> <b>{value}</b></li>", safe(series.name))?;
+        let checks: Vec<&str> = series.judged.iter().map(|f| f.check.as_str()).collect();
+        let checks = match checks.is_empty() {
+            true => String::new(),
+            false => format!(" <small>{}</small>", safe(&checks.join(", "))),
+        };
+        writeln!(out, "<li><code>{}</code> <b>{value}</b>{checks}</li>", safe(series.name))?;
     }
     out.push_str("</ul></details>\n");
     Ok(())

@@ -154,8 +154,10 @@ pub(super) fn precise(seconds: f64) -> String {
         let text = format!("{rest:.2}");
         return format!("{sign}{}s", text.trim_end_matches('0').trim_end_matches('.'));
     }
-    let text = format!("{rest:04.1}");
-    format!("{sign}{minutes:.0}m{}s", text.trim_end_matches(".0"))
+    let (width, places) = if minutes < 10.0 { (5, 2) } else { (2, 0) };
+    let text = format!("{rest:0width$.places$}");
+    let text = if places > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{sign}{minutes:.0}m{text}s")
 }
 
 /// A named place in the run: `1m45.2s (kills)`.
@@ -192,6 +194,8 @@ mod tests {
             (7.94, "7.94s"),
             (105.2, "1m45.2s"),
             (120.0, "2m00s"),
+            (110.02, "1m50.02s"),
+            (754.3, "12m34s"),
             (-0.5, "-500ms"),
         ] {
             assert_eq!(precise(seconds), text);
