@@ -17,7 +17,7 @@ const CLUSTERS: usize = 120;
 /// Kinds of checks whose rows are told by time, and what a row is.
 const TIMED: [(&str, &str); 5] = [
     ("bound", "samples outside the bound"),
-    ("ratio", "seconds with some of it"),
+    ("ratio", "seconds in which it rose"),
     ("latency", "seconds with late answers"),
     ("end_to_end", "seconds with late effects"),
     ("speed", "rises"),

@@ -41,7 +41,7 @@ pub(super) fn causes(record: &Record, times: &TimesRecord) -> Vec<Cause> {
     let events = events(record);
     let mut causes: Vec<Cause> = Vec::new();
     for &(from, to, number) in &times.clusters {
-        let (name, when) = cause(record, &events, from, to);
+        let (name, when) = cause(record, &events, from, to, times.is_due);
         match causes.iter_mut().find(|known| known.name == name) {
             Some(known) => {
                 known.number += number;
@@ -55,9 +55,20 @@ pub(super) fn causes(record: &Record, times: &TimesRecord) -> Vec<Cause> {
     causes
 }
 
-/// All of it in one sentence: `438 of 526 at kill-workers, the first …`.
+/// All of it in one sentence: `438 of 526 at kill-workers: the first …`. What lies all over
+/// the run has no cause in time.
 pub(super) fn sentence(times: &TimesRecord, causes: &[Cause]) -> Option<String> {
     let first = causes.first()?;
+    if first.number * 2 < times.count {
+        let bursts: usize = causes.iter().map(|cause| cause.bursts).sum();
+        let from = causes.iter().map(|cause| cause.from).fold(f64::INFINITY, f64::min);
+        let to = causes.iter().map(|cause| cause.to).fold(f64::NEG_INFINITY, f64::max);
+        return Some(format!(
+            "Spread over {bursts} bursts from {} to {}: no fault or step alone explains it.",
+            precise(from),
+            precise(to)
+        ));
+    }
     let all = if first.number == times.count {
         match first.number {
             1 => "It".to_owned(),
@@ -101,10 +112,13 @@ fn events(record: &Record) -> Vec<Event> {
     events
 }
 
-/// The name of what a burst belongs to, and how they lie to each other.
-fn cause(record: &Record, events: &[Event], from: f64, to: f64) -> (String, String) {
+/// The name of what a burst belongs to, and how they lie to each other. An operation that
+/// was due before something happened may have been under way then; what was seen before is
+/// no consequence of it.
+fn cause(record: &Record, events: &[Event], from: f64, to: f64, is_due: bool) -> (String, String) {
+    let reach = if is_due { to + UNDER_WAY } else { f64::NEG_INFINITY };
     let within: Vec<&Event> =
-        events.iter().filter(|event| from < event.at && event.at <= to + UNDER_WAY).collect();
+        events.iter().filter(|event| from < event.at && event.at <= reach).collect();
     let before = events.iter().rev().find(|event| event.at <= from);
     let standing = events.iter().rev().find(|event| event.at <= from && event.to >= from);
     let near = before.map_or(f64::INFINITY, |before| from - before.at);
@@ -166,7 +180,7 @@ mod tests {
 
     fn of(record: &Record, from: f64, to: f64) -> (String, String) {
         let events = [event(8.0, 8.3, "kill-worker"), event(40.0, 50.0, "broker-away")];
-        cause(record, &events, from, to)
+        cause(record, &events, from, to, true)
     }
 
     #[test]

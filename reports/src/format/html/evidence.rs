@@ -8,7 +8,7 @@ use super::escape::{links, text as safe};
 use super::overview::marks;
 use super::time::{Time, place, precise};
 use crate::format::text;
-use crate::record::{Finding, Occurrence, Record, TimesRecord};
+use crate::record::{Finding, Occurrence, Record, TimesRecord, Verdict};
 
 /// So many causes are told of each anomaly.
 const CAUSES: usize = 6;
@@ -22,7 +22,9 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, finding: &Fi
     let is_operation = |what: &str| what.starts_with(OPERATION);
     let (operations, guilty): (Vec<_>, Vec<_>) =
         finding.evidence.iter().partition(|piece| is_operation(&piece.what));
-    table(out, record, &guilty, "Guilty")?;
+    let names = ["bound", "growth", "trend", "aggregate", "absence", "drain", "rollout"];
+    let is_named = finding.verdict == Verdict::Violated && names.contains(&finding.kind.as_str());
+    table(out, record, &guilty, if is_named { "Guilty" } else { "Evidence" })?;
     if let Some(id) = first(finding) {
         let command = format!("verify operation {} {id}", shell(folder(record)));
         out.push_str("<p class=\"life\">The whole life of the first one:</p>\n");

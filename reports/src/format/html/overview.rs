@@ -161,7 +161,7 @@ fn wrongs(out: &mut String, record: &Record, time: &Time) -> Result {
             continue;
         }
         for times in &finding.times {
-            out.push_str("<div class=\"lane\">");
+            out.push_str("<div class=\"lane two\">");
             marks(out, time, times)?;
             let first = times.clusters.first().map_or(0.0, |cluster| cluster.0);
             let last = times.clusters.last().map_or(0.0, |cluster| cluster.1);
