@@ -21,7 +21,7 @@ use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use advice::{AdviceRecord, AdviceState, ConditionRecord};
-pub use basis::{Basis, EstimateRecord, Scale};
+pub use basis::{Basis, EstimateRecord, Scale, SpreadRecord};
 pub use course::CourseRecord;
 pub use deployment::{
     DeploymentCounts, DeploymentLook, DeploymentRecord, DeploymentStep, PodRecord, Restored,

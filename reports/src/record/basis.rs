@@ -4,7 +4,7 @@
 use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
-use super::figure;
+use super::{Quantiles, figure};
 
 /// What a finding rests on. Each part is absent where nobody can say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,19 @@ pub struct Basis {
     /// What was compared, each with what is possible of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub estimates: Vec<EstimateRecord>,
+    /// How the times were spread that were compared: the new version's before those of what
+    /// it is compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spreads: Vec<SpreadRecord>,
+}
+
+/// How times were spread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpreadRecord {
+    /// Whose: `requests@canary`.
+    pub name: String,
+    /// The times.
+    pub times: Quantiles,
 }
 
 /// A figure that was estimated, with the interval in which it certainly lies.

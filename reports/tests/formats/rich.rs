@@ -2,7 +2,8 @@
 //! and when what is wrong happened.
 
 use reports::record::{
-    Basis, CourseRecord, EstimateRecord, Occurrence, Record, Scale, TimesRecord, Verdict,
+    Basis, CourseRecord, EstimateRecord, Occurrence, Quantiles, Record, Scale, SpreadRecord,
+    TimesRecord, Verdict,
 };
 use scenarios::units::Unit;
 
@@ -48,6 +49,19 @@ pub(crate) fn rich() -> Record {
             other: Some(0.0003),
             count: 4_029.0,
         }],
+        spreads: ["requests@canary", "requests@stable"]
+            .map(|name| SpreadRecord {
+                name: name.to_owned(),
+                times: Quantiles {
+                    count: 4_029,
+                    mean: 0.003,
+                    p50: 0.002,
+                    p95: 0.009,
+                    p99: 0.04,
+                    max: 0.31,
+                },
+            })
+            .to_vec(),
         ..Basis::default()
     });
     record.findings.extend([lost, near, canary]);

@@ -2,8 +2,8 @@
 //! the bound in figures, and its confidence. It decides nothing.
 
 use loadgen::Fate;
-use reports::record::{Basis, Finding, Verdict};
-use scenarios::plan::check::{CheckKind, TimeBound};
+use reports::record::{Basis, Finding, Quantiles, SpreadRecord, Verdict};
+use scenarios::plan::check::{Canary, CheckKind, Figure, TimeBound};
 use scenarios::plan::{Check, Plan};
 use scenarios::units::{Quantity, Unit};
 
@@ -24,9 +24,24 @@ pub(super) fn fill(finding: &mut Finding, check: &Check, plan: &Plan, history: &
         CheckKind::Effects(_) | CheckKind::Aggregate(_) | CheckKind::Order(_) => {
             operations(&workloads, history)
         }
-        CheckKind::Canary(_) | CheckKind::Latency(_) | CheckKind::EndToEnd(_) => None,
-        _ => None.or_else(|| samples(series.as_deref()?, &basis.phases, plan, history)),
+        CheckKind::Bound(_)
+        | CheckKind::Trend(_)
+        | CheckKind::Growth(_)
+        | CheckKind::Absence(_) => {
+            None.or_else(|| samples(series.as_deref()?, &basis.phases, plan, history))
+        }
+        _ => None,
     };
+    // These are judged after what they name.
+    if let CheckKind::Drain(_) | CheckKind::Recovery(_) = &check.kind {
+        basis.phases.clear();
+    }
+    if let CheckKind::Canary(Canary { figure: Figure::Latency(latency), phases, .. }) = &check.kind
+    {
+        let window = Window::of(plan, history, phases);
+        let names = latency.workloads.iter().chain(&latency.stable);
+        basis.spreads = names.filter_map(|name| spread(name, &window, history)).collect();
+    }
     let counted = basis.estimates.iter().map(|estimate| estimate.count).fold(0.0, f64::max);
     (basis.samples, basis.of) = match samples {
         Some((samples, of)) => (Some(samples), of.to_owned()),
@@ -38,6 +53,30 @@ pub(super) fn fill(finding: &mut Finding, check: &Check, plan: &Plan, history: &
     if finding.verdict == Verdict::Inconclusive {
         basis.observed = None;
     }
+}
+
+/// How long answers of a workload took that were due in the window.
+fn spread(name: &str, window: &Window, history: &History) -> Option<SpreadRecord> {
+    let known = history.workloads.get(name)?;
+    let mut times = loadgen::latency::histogram();
+    for (second, counts) in &known.response {
+        let at = *second as f64;
+        if window.spans.iter().any(|span| span.from <= at && at < span.to) {
+            for &(micros, count) in counts.counts() {
+                times.saturating_record_n(micros, count);
+            }
+        }
+    }
+    let at = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1e6;
+    let quantiles = Quantiles {
+        count: times.len(),
+        mean: times.mean() / 1e6,
+        p50: at(0.5),
+        p95: at(0.95),
+        p99: at(0.99),
+        max: times.max() as f64 / 1e6,
+    };
+    (!times.is_empty()).then(|| SpreadRecord { name: name.to_owned(), times: quantiles })
 }
 
 /// The operations of these workloads that were acked.

@@ -7,6 +7,8 @@ use crate::record::{Record, TimesRecord};
 
 /// What came due so shortly before something happened was under way then, in seconds.
 const UNDER_WAY: f64 = 2.0;
+/// So many events at most are named as the cause of one burst.
+const NAMED: usize = 3;
 /// What lies longer before is no cause that could be named, in seconds.
 const LONG_AGO: f64 = 30.0;
 
@@ -127,7 +129,7 @@ fn cause(record: &Record, events: &[Event], from: f64, to: f64, is_due: bool) ->
             let ahead = precise(next.at - from);
             return (next.name.clone(), format!("the first {ahead} before it {}", next.did));
         }
-        [first, .., last] if first.at <= to => {
+        [first, .., last] if first.at <= to && within.len() <= NAMED => {
             let names: Vec<&str> = within.iter().map(|event| event.name.as_str()).collect();
             let behind = if last.at > to { "before" } else { "after" };
             let when = format!(
@@ -141,12 +143,26 @@ fn cause(record: &Record, events: &[Event], from: f64, to: f64, is_due: bool) ->
             );
             return (names.join(" and "), when);
         }
-        [first, ..] if first.at - from < near => {
+        [first, ..] if first.at - from < near && within.len() <= NAMED => {
             let ahead = precise(first.at - from);
             return (first.name.clone(), format!("the first {ahead} before it {}", first.did));
         }
         _ => {}
     }
+    let (name, when) = start(record, standing, before, from);
+    match within.len() {
+        0..=NAMED => (name, when),
+        passed => (name, format!("{when}; it went on past {passed} faults and steps")),
+    }
+}
+
+/// What the begin of a burst belongs to.
+fn start(
+    record: &Record,
+    standing: Option<&Event>,
+    before: Option<&Event>,
+    from: f64,
+) -> (String, String) {
     if let Some(standing) = standing {
         let after = precise(from - standing.at);
         return (

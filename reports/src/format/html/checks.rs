@@ -69,7 +69,14 @@ fn table(
         )?;
         if is_known {
             let basis = basis(record, finding);
-            write!(out, "<td data-label=\"Judged on\"><span class=\"basis\">{basis}</span></td>")?;
+            if basis.is_empty() {
+                out.push_str("<td data-label=\"Judged on\"></td>");
+            } else {
+                write!(
+                    out,
+                    "<td data-label=\"Judged on\"><span class=\"basis\">{basis}</span></td>"
+                )?;
+            }
         }
         out.push_str("</tr>\n");
         if finding.verdict == Verdict::Inconclusive {

@@ -9,7 +9,10 @@ use super::escape::text as safe;
 use super::time::{extent, rounded};
 use crate::format::standing::Standing;
 use crate::format::text::{count, figure};
-use crate::record::{EstimateRecord, Finding, Record, Scale};
+use crate::record::{EstimateRecord, Finding, Quantiles, Record, Scale};
+
+/// What the earlier run's workloads have behind their names, where two are compared.
+const BASELINE: &str = " (baseline)";
 
 pub(super) fn write(out: &mut String, record: &Record) -> Result {
     let all: Vec<(&Finding, &EstimateRecord)> = estimates(record).collect();
@@ -35,7 +38,52 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     for (finding, estimate) in all {
         row(out, finding, estimate)?;
     }
-    out.push_str("</tbody></table>\n</section>\n");
+    out.push_str("</tbody></table>\n");
+    spreads(out, record)?;
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+/// How the times were spread, a row each on one axis of powers of ten: from the median to
+/// p95, p99 and the longest.
+fn spreads(out: &mut String, record: &Record) -> Result {
+    let compared = record.findings.iter().filter_map(|finding| finding.basis.as_ref());
+    let compared = compared.flat_map(|basis| &basis.spreads);
+    let mut all: Vec<(&str, Quantiles)> =
+        compared.map(|spread| (spread.name.as_str(), spread.times)).collect();
+    let is_twin = record.workloads.iter().any(|workload| workload.name.ends_with(BASELINE));
+    if is_twin {
+        let known = record.workloads.iter();
+        all.extend(known.filter_map(|one| Some((one.name.as_str(), one.response?))));
+    }
+    all.dedup();
+    let values = all.iter().flat_map(|(_, times)| [times.p50, times.max]);
+    let Some((low, high)) = extent(values.filter(|value| *value > 0.0)) else { return Ok(()) };
+    let (low, high) = (low.log10().floor(), high.log10().ceil().max(low.log10().floor() + 1.0));
+    let at =
+        |value: f64| ((value.max(1e-9).log10() - low) / (high - low) * 100.0).clamp(0.0, 100.0);
+    out.push_str(
+        "<table class=\"stack spreads\"><caption>Response times, from the median over p95 and p99 to the longest</caption>\n<tbody>\n",
+    );
+    for (name, times) in all {
+        let [p50, p95, p99, max] = [times.p50, times.p95, times.p99, times.max].map(at);
+        let words =
+            [("p50", times.p50), ("p95", times.p95), ("p99", times.p99), ("max", times.max)];
+        let words = words.map(|(what, value)| format!("{what} {}", figure(Unit::Seconds, value)));
+        writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td data-label=\"Spread\"><span class=\"spread\" aria-hidden=\"true\">\
+             <i class=\"tail\" style=\"left:{p50:.1}%;width:{:.1}%\"></i><i class=\"body\" style=\"left:{p50:.1}%;width:{:.1}%\"></i>\
+             <i class=\"dot\" style=\"left:{p50:.1}%\"></i><i class=\"mark\" style=\"left:{p99:.1}%\"></i></span></td>\
+             <td data-label=\"Times\">{}</td><td data-label=\"Count\">{}</td></tr>",
+            safe(name),
+            max - p50,
+            p95 - p50,
+            words.join(", "),
+            count(times.count)
+        )?;
+    }
+    out.push_str("</tbody></table>\n");
     Ok(())
 }
 

@@ -109,7 +109,7 @@ fn lane_name(out: &mut String, time: &Time, ends: (f64, f64), name: &str, class:
 
 fn steps(out: &mut String, record: &Record, time: &Time) -> Result {
     for deployment in &record.deployments {
-        out.push_str("<div class=\"lane\">");
+        out.push_str("<div class=\"lane two\">");
         let mut ends: Option<(f64, f64)> = None;
         for step in &deployment.steps {
             let Some(from) = step.asked else { continue };

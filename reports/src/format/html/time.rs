@@ -149,6 +149,9 @@ pub(super) fn precise(seconds: f64) -> String {
     if size < 0.9995 {
         return format!("{sign}{:.0}ms", size * 1e3);
     }
+    // Rounded first, so that no minute has sixty seconds.
+    let places = if size < 600.0 { 100.0 } else { 1.0 };
+    let size = (size * places).round() / places;
     let (minutes, rest) = ((size / 60.0).floor(), size % 60.0);
     if minutes < 1.0 {
         let text = format!("{rest:.2}");
@@ -196,6 +199,8 @@ mod tests {
             (120.0, "2m00s"),
             (110.02, "1m50.02s"),
             (754.3, "12m34s"),
+            (119.998, "2m00s"),
+            (59.999, "1m00s"),
             (-0.5, "-500ms"),
         ] {
             assert_eq!(precise(seconds), text);
