@@ -163,11 +163,11 @@ fn table(out: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>]
         out.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
             let label = safe(columns.get(index).copied().unwrap_or_default());
-            match index {
-                0 => write!(out, "<th scope=\"row\">{}</th>", safe(cell))?,
-                _ => {
-                    write!(out, "<td{} data-label=\"{label}\">{}</td>", numeric(cell), safe(cell))?
-                }
+            if index == 0 {
+                write!(out, "<th scope=\"row\">{}</th>", safe(cell))?;
+            } else {
+                let class = numeric(cell);
+                write!(out, "<td{class} data-label=\"{label}\">{}</td>", safe(cell))?;
             }
         }
         out.push_str("</tr>\n");

@@ -274,13 +274,12 @@ fn every(width: f64) -> String {
     if width <= 1.0 { String::new() } else { format!("; mean of {}", precise(width)) }
 }
 
+/// How high a stretch is drawn.
+type Height<'a> = dyn Fn(&[u64; 5]) -> f64 + 'a;
+
 /// Steps over time; with a floor the area between. Stretches in which nothing was due have
 /// none.
-fn stairs(
-    course: &CourseRecord,
-    top: &dyn Fn(&[u64; 5]) -> f64,
-    floor: Option<&dyn Fn(&[u64; 5]) -> f64>,
-) -> String {
+fn stairs(course: &CourseRecord, top: &Height<'_>, floor: Option<&Height<'_>>) -> String {
     let mut path = String::new();
     let width = course.width;
     let rows = &course.outcomes;

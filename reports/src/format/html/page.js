@@ -234,7 +234,9 @@
       event.preventDefault();
       keys[event.key]();
     });
-    chart.plot.addEventListener("blur", () => show(null));
+    chart.plot.addEventListener("blur", (event) => {
+      if (!event.relatedTarget?.closest("figure.chart")) show(null);
+    });
     chart.plot.title = "Drag to zoom, double-click for all. Keys: ← → move, + - zoom, [ ] pan, 0 all.";
     for (const key of $("button[data-key]", chart.figure)) {
       key.addEventListener("click", (event) => {
