@@ -5,12 +5,16 @@
 //! version N reads every file whose `schema` is N.
 
 mod advice;
+mod basis;
+mod course;
 mod deployment;
 mod figure;
 mod host;
 mod json;
 mod step;
+mod times;
 mod unrun;
+mod workload;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +23,8 @@ use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use advice::{AdviceRecord, AdviceState, ConditionRecord};
+pub use basis::{Basis, EstimateRecord, Scale, SpreadRecord};
+pub use course::CourseRecord;
 pub use deployment::{
     DeploymentCounts, DeploymentLook, DeploymentRecord, DeploymentStep, PodRecord, Restored,
     RollBackAdvice, Rollback,
@@ -26,7 +32,9 @@ pub use deployment::{
 pub use host::HostRecord;
 pub use json::RecordError;
 pub use step::{GroupScore, StepAdvice, StepRecord};
+pub use times::{Occurrence, TimesRecord};
 pub use unrun::UNRUN;
+pub use workload::{AnswersRecord, Operations, Outage, Quantiles, ResentRecord, WorkloadRecord};
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;
@@ -55,6 +63,9 @@ pub struct Record {
     pub advised: Vec<AdviceRecord>,
     /// One for each workload.
     pub workloads: Vec<WorkloadRecord>,
+    /// The load over time: all workloads together, then each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub courses: Vec<CourseRecord>,
     /// One for each check that joined a ledger with effects.
     pub effects: Vec<EffectsRecord>,
     /// One for each fault, in the order of their times.
@@ -178,6 +189,12 @@ pub struct Finding {
     /// of at most 10; below 0 where it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// What it rests on; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// When what speaks against it happened, by what is wrong; older records do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<TimesRecord>,
 }
 
 /// One piece of evidence.
@@ -198,128 +215,6 @@ pub struct Advice {
     pub what: String,
     /// The bounds that were broken, since when, with the evidence.
     pub because: Vec<String>,
-}
-
-/// What became of a workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WorkloadRecord {
-    /// The workload's name.
-    pub name: String,
-    /// What it did: `POST http://127.0.0.1:4000/publish`.
-    pub target: String,
-    /// Operations asked for per second.
-    #[serde(deserialize_with = "figure::number")]
-    pub rate_asked: f64,
-    /// Operations started per second, over the time that load was due.
-    #[serde(deserialize_with = "figure::number")]
-    pub rate_got: f64,
-    /// Operations by outcome.
-    pub operations: Operations,
-    /// From due to done.
-    pub response: Option<Quantiles>,
-    /// From started to done.
-    pub service: Option<Quantiles>,
-    /// From due to started.
-    pub delay: Option<Quantiles>,
-    /// Stretches in which nothing succeeded.
-    pub outages: Vec<Outage>,
-    /// The commonest errors with their counts.
-    pub errors: Vec<(String, u64)>,
-    /// Operations that were sent twice, if any were.
-    #[serde(default)]
-    pub resent: Option<ResentRecord>,
-    /// Operations that were poison (also counted above).
-    #[serde(default)]
-    pub poison: u64,
-}
-
-/// Operations that were sent twice, by what became of the second sending.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResentRecord {
-    /// Definitely accepted.
-    pub acked: u64,
-    /// Definitely not done.
-    pub failed: u64,
-    /// Unknown.
-    pub indeterminate: u64,
-    /// Not sent again, because the run ended first.
-    pub unsent: u64,
-    /// How the answers compare, where that was asked for.
-    pub answers: Option<AnswersRecord>,
-}
-
-/// The answers to operations of which both sendings were accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnswersRecord {
-    /// How many operations.
-    pub pairs: u64,
-    /// Both answers have the same value.
-    pub agreed: u64,
-    /// They have not.
-    pub disagreed: u64,
-    /// Neither has the value.
-    pub valueless: u64,
-    /// What one of them says could not be read.
-    #[serde(default)]
-    pub unread: u64,
-    /// Said to be known when it came again.
-    pub marked: u64,
-    /// Not said to be.
-    pub unmarked: u64,
-    /// Said to be known when it came first.
-    pub premature: u64,
-}
-
-/// Operations by outcome; `acked + failed + indeterminate + dropped = due`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operations {
-    /// Came due.
-    pub due: u64,
-    /// Definitely accepted.
-    pub acked: u64,
-    /// Definitely not done.
-    pub failed: u64,
-    /// Unknown.
-    pub indeterminate: u64,
-    /// Never attempted.
-    pub dropped: u64,
-    /// Started late (also counted above).
-    pub late: u64,
-}
-
-/// Quantiles of a distribution, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Quantiles {
-    /// Number of values.
-    pub count: u64,
-    /// The arithmetic mean.
-    #[serde(deserialize_with = "figure::number")]
-    pub mean: f64,
-    /// The median.
-    #[serde(deserialize_with = "figure::number")]
-    pub p50: f64,
-    /// 95 %.
-    #[serde(deserialize_with = "figure::number")]
-    pub p95: f64,
-    /// 99 %.
-    #[serde(deserialize_with = "figure::number")]
-    pub p99: f64,
-    /// The greatest value.
-    #[serde(deserialize_with = "figure::number")]
-    pub max: f64,
-}
-
-/// A stretch in which no operation succeeded and at least one did not.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Outage {
-    /// Seconds.
-    #[serde(deserialize_with = "figure::number")]
-    pub from: f64,
-    /// Seconds.
-    #[serde(deserialize_with = "figure::number")]
-    pub to: f64,
-    /// Operations that came due and did not succeed.
-    pub operations: u64,
 }
 
 /// The join of ledgers with effects.
@@ -420,6 +315,9 @@ pub struct SeriesRecord {
     pub label: String,
     /// What its values are measured in.
     pub unit: Unit,
+    /// Whether it only rises, so that its rise is what tells; older records do not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counter: bool,
     /// Seconds and value; extremes survive the thinning.
     #[serde(deserialize_with = "figure::points")]
     pub points: Vec<(f64, f64)>,

@@ -22,6 +22,7 @@ mod advice;
 mod aggregate;
 mod anomalies;
 mod answers;
+mod basis;
 mod bound;
 pub mod canary;
 pub mod compare;
@@ -69,13 +70,14 @@ mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reports::record::{Advice, AdviceRecord, EffectsRecord, Finding, StepRecord, Verdict};
+use reports::record::{Advice, AdviceRecord, Basis, EffectsRecord, Finding, StepRecord, Verdict};
 use scenarios::plan::{Check, CheckKind, Plan, Severity};
 
 use self::opinion::Opinion;
 use crate::history::{History, Stopped};
 
 pub use anomalies::Anomalies;
+pub(crate) use anomalies::Anomalous;
 pub(crate) use drain::drains_until;
 pub use end_to_end::clock_of_records;
 pub use join::{Join, join};
@@ -128,6 +130,10 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
             severity: check.severity,
         };
         bench.hear(&question, || weigh(check, plan, history));
+        if let Some(finding) = bench.findings.last_mut() {
+            // What a finding rests on decides nothing.
+            let _ = catch_unwind(AssertUnwindSafe(|| basis::fill(finding, check, plan, history)));
+        }
     }
     let verdict = summary::verdict(plan, &bench.findings);
     Judgement {
@@ -270,6 +276,12 @@ impl Bench {
             series: opinion.series,
             limit: opinion.limit,
             margin: opinion.margin,
+            basis: Some(Basis {
+                estimates: opinion.estimates,
+                observed: opinion.reached,
+                ..Basis::default()
+            }),
+            times: Vec::new(),
         });
         self.anomalies.extend(anomalies);
     }

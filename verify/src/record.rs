@@ -2,6 +2,8 @@
 //! judge says. It computes no judgement.
 
 pub mod comparison;
+mod course;
+pub(crate) mod occurrences;
 mod times;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         steps: judgement.steps,
         advised: judgement.advised,
         workloads: workloads(told),
+        courses: course::courses(plan, history),
         effects: judgement.effects,
         faults: history.faults.clone(),
         deployments: history.deployments.clone(),
@@ -160,6 +163,9 @@ fn host(history: &History) -> Option<HostRecord> {
         foreign: mean("cpu_foreign"),
         steal: mean("steal"),
         starved: starved(history).iter().map(during).sum(),
+        cpu_stalled: mean("cpu_stalled"),
+        io_stalled: mean("io_stalled"),
+        memory_stalled: mean("memory_stalled"),
     })
 }
 
@@ -241,6 +247,7 @@ fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
                 name: name.clone(),
                 label,
                 unit: info.unit,
+                counter: info.counter,
                 points: thin(&points, POINTS),
             }));
         }

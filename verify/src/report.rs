@@ -41,6 +41,7 @@ fn judged(folder: &Folder) -> Result<Judged, FolderError> {
     let mut judgement = judge::judge(&told.plan, &told.history);
     let anomalies = std::mem::take(&mut judgement.anomalies);
     let mut record = record::record(folder, &told, judgement);
+    record::occurrences::fill(&mut record.findings, &anomalies, &told);
     record.warnings.extend(other_plan(&told));
     Ok(Judged { record, anomalies, told })
 }

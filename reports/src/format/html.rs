@@ -1,31 +1,48 @@
-//! `report.html`: one page that needs no network and no script.
+//! `report.html`: one page that needs no network, and no script to be read.
 //!
-//! The banner answers in three seconds, the advice and the checks in thirty; the
-//! figures stand below. Every text of a record goes through [`escape::text`], and
-//! a content security policy forbids what would slip through.
+//! It answers two questions in this order: may I ship, and what is the cause? The banner
+//! answers the first; the checks, with what each burst of evidence belongs to in time, and
+//! the overview on one axis of time answer the second. Charts are SVG that stretches, so
+//! that they are there without a script, in print and at any width; a small script of ours
+//! adds values at the pointer, zoom and a legend that switches. Every text of a record goes
+//! through [`escape::text`], and a content security policy forbids what would slip through:
+//! it names our script by its digest.
 
 mod about;
 mod advised;
 mod axis;
-mod chart;
+mod banner;
+mod causes;
 mod checks;
+mod colors;
+mod comparison;
 mod deployments;
 mod effects;
 mod escape;
+mod evidence;
 mod faults;
+mod frame;
+mod lines;
 mod load;
-mod plot;
+mod overview;
+mod series;
 mod steps;
+mod time;
 
 use std::fmt::{Result, Write};
 
-use super::standing::{Standing, standing_so};
-use super::text;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use self::colors::Colors;
+use self::time::Time;
+use super::standing::Standing;
 use crate::record::Record;
 use escape::text as safe;
-use scenarios::plan::skipped;
 
 const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/page.js");
 
 /// The page.
 pub(super) fn render(record: &Record) -> String {
@@ -35,33 +52,38 @@ pub(super) fn render(record: &Record) -> String {
 }
 
 fn write(out: &mut String, record: &Record) -> Result {
+    let time = Time::of(record);
+    let colors = Colors::of(record);
     head(out, record)?;
-    banner(out, record)?;
+    time::ground(out, record, &time)?;
+    banner::write(out, record)?;
+    contents(out, record, &time)?;
     out.push_str("<main>\n");
-    tally(out, record)?;
-    contents(out, record)?;
-    advice(out, record)?;
+    banner::facts(out, record)?;
+    notes(out, record)?;
+    checks::write(out, record, &time)?;
+    overview::write(out, record, &time)?;
     advised::write(out, record)?;
-    steps::write(out, record)?;
-    checks::write(out, record)?;
-    load::write(out, record)?;
     effects::write(out, record)?;
     faults::write(out, record)?;
+    comparison::write(out, record)?;
+    steps::write(out, record)?;
     deployments::write(out, record)?;
-    about::write_series(out, record)?;
+    series::write(out, record, &time, &colors)?;
+    load::write(out, record)?;
     about::write_tables(out, record)?;
     about::write_skipped(out, record)?;
     about::write_run(out, record)?;
-    out.push_str("</main>\n</body>\n</html>\n");
-    Ok(())
+    writeln!(out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>")
 }
 
 fn head(out: &mut String, record: &Record) -> Result {
+    let digest = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'\">\n\
+         style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{} {}: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>",
@@ -71,85 +93,38 @@ fn head(out: &mut String, record: &Record) -> Result {
     )
 }
 
-fn banner(out: &mut String, record: &Record) -> Result {
-    let standing = Standing::of_run(record.verdict);
-    let word = standing.word();
-    let mut facts = text::facts(record);
-    facts.extend(text::host(record));
-    writeln!(
-        out,
-        "<header class=\"banner {word}\"><div>\n\
-         <p class=\"scenario\"><b>{}</b> {}</p>\n\
-         <h1><span class=\"mark\" aria-hidden=\"true\">{}</span>{word}</h1>\n\
-         <p class=\"headline\">{}</p>\n<p class=\"facts\">{} · {}</p>\n</div></header>",
-        safe(&record.run.scenario),
-        safe(&record.run.title),
-        standing.mark(),
-        safe(text::headline(record)),
-        safe(&text::started(record)),
-        safe(&facts.join(" · ")),
-    )
-}
-
-/// How many findings stand how, each a small tile.
-fn tally(out: &mut String, record: &Record) -> Result {
-    if record.findings.is_empty() {
-        return Ok(());
-    }
-    out.push_str("<ul class=\"tally\" aria-label=\"Checks by result\">\n");
-    for standing in Standing::ALL {
-        let count = standing_so(record, standing).count();
-        if count > 0 {
-            let (word, mark) = (standing.word(), standing.mark());
-            writeln!(
-                out,
-                "<li class=\"{word}\"><span aria-hidden=\"true\">{mark}</span> <b>{count}</b> {word}</li>"
-            )?;
-        }
-    }
-    if let Some(skipped) = skipped(&record.left_out) {
-        writeln!(out, "<li class=\"skipped\"><a href=\"#skipped\">{}</a></li>", safe(&skipped))?;
-    }
-    out.push_str("</ul>\n");
-    Ok(())
-}
-
-/// Links to the sections that this page has.
-fn contents(out: &mut String, record: &Record) -> Result {
+/// Links to the sections that this page has, and what the charts show together.
+fn contents(out: &mut String, record: &Record, time: &Time) -> Result {
     let sections = [
-        ("advised", "Advice", !record.advised.is_empty()),
-        ("steps", "Steps", !record.steps.is_empty()),
         ("checks", "Checks", !record.findings.is_empty()),
-        ("load", "Load", !record.workloads.is_empty()),
-        ("effects", "Effects", !record.effects.is_empty()),
+        ("overview", "Overview", true),
+        ("advised", "Advice", !record.advised.is_empty()),
+        ("effects", "Ledger", !record.effects.is_empty()),
         ("faults", "Faults", !record.faults.is_empty()),
+        ("comparison", "Comparison", comparison::estimates(record).next().is_some()),
+        ("steps", "Steps", !record.steps.is_empty()),
         ("deployments", "Deployments", !record.deployments.is_empty()),
         ("series", "Series", !record.series.is_empty()),
+        ("load", "Figures", !record.workloads.is_empty()),
         ("tables", "Tables", !record.tables.is_empty()),
         ("skipped", "Skipped", !record.left_out.is_empty()),
         ("run", "Run", true),
     ];
-    out.push_str("<nav aria-label=\"Sections\">");
+    out.push_str("<nav aria-label=\"Sections\"><div><span class=\"links\">");
     for (id, name, _) in sections.iter().filter(|(.., present)| *present) {
         write!(out, "<a href=\"#{id}\">{name}</a>")?;
     }
-    out.push_str("</nav>\n");
-    Ok(())
+    writeln!(
+        out,
+        "</span><span class=\"tools\" data-low=\"{}\" data-high=\"{}\" hidden><output aria-live=\"polite\"></output>\
+         <button type=\"button\" class=\"reset\">Show all</button></span></div></nav>",
+        time::short(time.low),
+        time::short(time.high)
+    )
 }
 
-/// What to do, and what to know beside the findings.
-fn advice(out: &mut String, record: &Record) -> Result {
-    if let Some(advice) = &record.advice {
-        let word = Standing::of_run(record.verdict).word();
-        writeln!(
-            out,
-            "<section class=\"card advice {word}\" aria-labelledby=\"advice\">\n\
-             <h2 id=\"advice\">What to do</h2>\n<p>{}</p>",
-            safe(&advice.what)
-        )?;
-        list(out, &advice.because)?;
-        out.push_str("</section>\n");
-    }
+/// What to know beside the findings.
+fn notes(out: &mut String, record: &Record) -> Result {
     if !record.warnings.is_empty() {
         out.push_str("<section class=\"card notes\" aria-labelledby=\"notes\">\n");
         out.push_str("<h2 id=\"notes\">Good to know</h2>\n");
@@ -157,6 +132,15 @@ fn advice(out: &mut String, record: &Record) -> Result {
         out.push_str("</section>\n");
     }
     Ok(())
+}
+
+/// A command with a button that copies it.
+fn copy(out: &mut String, command: &str) -> Result {
+    writeln!(
+        out,
+        "<div class=\"command\"><pre tabindex=\"0\"><code>{}</code></pre><button type=\"button\" class=\"copy\">Copy</button></div>",
+        safe(command)
+    )
 }
 
 fn list(out: &mut String, items: &[String]) -> Result {
@@ -169,35 +153,37 @@ fn list(out: &mut String, items: &[String]) -> Result {
     Ok(())
 }
 
-/// A table of texts inside a box that scrolls when the page is narrow. The first
-/// column names the row.
+/// A table of texts. The first column names the row; on a narrow page each row is a block,
+/// and each cell says what it is.
 fn table(out: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Result {
-    write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\n\
-         <caption>{0}</caption>\n<thead><tr>",
-        safe(caption)
-    )?;
+    write!(out, "<table class=\"stack\"><caption>{}</caption>\n<thead><tr>", safe(caption))?;
     columns.iter().try_for_each(|name| write!(out, "<th scope=\"col\">{}</th>", safe(name)))?;
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
         out.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
-            match index {
-                0 => write!(out, "<th scope=\"row\">{}</th>", safe(cell))?,
-                _ => write!(out, "<td{}>{}</td>", numeric(cell), safe(cell))?,
+            let label = safe(columns.get(index).copied().unwrap_or_default());
+            if index == 0 {
+                write!(out, "<th scope=\"row\">{}</th>", safe(cell))?;
+            } else {
+                let class = numeric(cell);
+                write!(out, "<td{class} data-label=\"{label}\">{}</td>", safe(cell))?;
             }
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</tbody></table></div>\n");
+    out.push_str("</tbody></table>\n");
     Ok(())
 }
 
-/// Figures are not broken across lines.
+/// Figures are not broken across lines, long words are.
 fn numeric(cell: &str) -> &'static str {
     let figure = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '–')
         && cell.len() < 16
         && !cell.contains(' ');
-    if figure { " class=\"n\"" } else { "" }
+    match figure {
+        true => " class=\"n\"",
+        false if cell.len() > 40 => " class=\"long\"",
+        false => "",
+    }
 }

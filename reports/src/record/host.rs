@@ -19,4 +19,13 @@ pub struct HostRecord {
     /// For how long the run itself could hardly get a processor, in seconds.
     #[serde(deserialize_with = "figure::number")]
     pub starved: f64,
+    /// The share of the time in which some task waited for a processor, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_stalled: Option<f64>,
+    /// The same of a disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_stalled: Option<f64>,
+    /// The same of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_stalled: Option<f64>,
 }

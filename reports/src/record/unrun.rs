@@ -38,6 +38,8 @@ impl Record {
                 series: None,
                 limit: None,
                 margin: None,
+                basis: None,
+                times: Vec::new(),
             }],
             steps: Vec::new(),
             advised: Vec::new(),

@@ -5,6 +5,7 @@ mod documents;
 mod extremes;
 mod github;
 mod openmetrics;
+mod rich;
 mod samples;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ fn all() -> Vec<(&'static str, Record)> {
     all.push(("many", extremes::many()));
     all.push(("long names", extremes::long_names()));
     all.push(("hostile", extremes::hostile()));
+    all.push(("rich", rich::rich()));
+    all.push(("soak", rich::soak()));
     all
 }
 
@@ -42,9 +45,13 @@ fn every_format_looks_as_it_did() {
     for (name, record) in ordinary() {
         for format in Format::ALL {
             let mut text = text(&record, format);
-            if let (Some(from), Some(to)) = (text.find("<style>"), text.find("</style>")) {
-                // The style sheet is a file that can be read by itself.
-                text.replace_range(from + "<style>".len()..to, "");
+            // The style sheet and the script are files that can be read by themselves.
+            for (begin, end) in
+                [("<style>", "</style>"), ("<script>", "</script>"), ("'sha256-", "'")]
+            {
+                let Some(from) = text.find(begin).map(|at| at + begin.len()) else { continue };
+                let to = from + text[from..].find(end).expect("what begins ends");
+                text.replace_range(from..to, "");
             }
             insta::assert_snapshot!(format!("{name}_{format}"), text);
         }
@@ -304,6 +311,43 @@ fn html_is_nested_well_and_obeys_nobody() {
             assert!(there, "{name}: {target} leads nowhere");
         }
         assert!(!page.contains("url(") && !page.contains("@import"), "{name}");
+        let scripts = elements.iter().filter(|element| element.name == "script").count();
+        assert!(scripts == 1 && !page.contains("http-equiv=\"refresh"), "{name}");
+    }
+}
+
+/// What the page says of a cause, of a margin, of a comparison and of a gap.
+#[test]
+fn the_page_ties_evidence_to_its_cause() {
+    let page = text(&rich::rich(), Format::Html);
+    for told in [
+        "All 5 at kill-worker: the first 60ms before it was injected",
+        "verify operation runs/channel-leak-20260302T101530Z-7f3a91 7f3a91/publish/12188",
+        "./evidence/nothing-lost.ndjson",
+        "4,365 left",
+        "200 samples",
+        "99 % confidence",
+        "+0.02 points",
+        "asked for",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+}
+
+#[test]
+fn eight_hours_fit_into_a_page() {
+    let size = render(&rich::soak(), Format::Html, Options::default()).len();
+    assert!(size < 2 * 1024 * 1024, "{size} bytes");
+}
+
+/// What `scripts/test-pages` opens.
+#[test]
+#[ignore = "writes files for a browser into the folder PAGES"]
+fn pages_for_a_browser() {
+    let folder = std::env::var_os("PAGES").expect("PAGES names a folder");
+    for (name, record) in all() {
+        let path = std::path::Path::new(&folder).join(format!("{}.html", name.replace(' ', "-")));
+        std::fs::write(path, text(&record, Format::Html)).expect("the folder can be written");
     }
 }
 

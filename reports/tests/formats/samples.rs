@@ -78,6 +78,7 @@ pub(crate) fn leak() -> Record {
         foreign: Some(0.12),
         steal: Some(0.004),
         starved: 3.04,
+        ..HostRecord::default()
     });
     record.findings = leak_findings();
     record.workloads = vec![workload("publish", 200.0, 199.6)];
@@ -279,6 +280,7 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         steps: vec![],
         advised: vec![],
         workloads: vec![],
+        courses: vec![],
         effects: vec![],
         faults: vec![],
         deployments: vec![],
@@ -318,6 +320,8 @@ pub(crate) fn finding(check: &str, kind: &str, measured: &str, bound: &str) -> F
         series: None,
         limit: None,
         margin: None,
+        basis: None,
+        times: vec![],
     }
 }
 
@@ -398,6 +402,7 @@ pub(crate) fn series(
         name: name.to_owned(),
         label: label.to_owned(),
         unit,
+        counter: false,
         // Rounded, so that the last digit of a sine does not depend on the platform.
         points: (0..=70)
             .map(|n| f64::from(n) * 2.0)

@@ -103,6 +103,46 @@ impl Anomalies {
     }
 }
 
+impl Anomalies {
+    /// The operations by what is wrong with them: the anomaly, what comes before the
+    /// sequence in an identity, the sequences, and how often the worst took effect.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = Anomalous<'_>> {
+        let cells: &[Cell] = match &self.rows {
+            Rows::Operations { cells, .. } => cells,
+            Rows::Listed(_) => &[],
+        };
+        cells.iter().map(|cell| Anomalous {
+            anomaly: cell.anomaly,
+            outcome: cell.outcome,
+            prefix: &cell.prefix,
+            sequences: &cell.sequences,
+            worst: cell.more.iter().max_by_key(|&(_, times)| *times).map(|(&seq, &n)| (seq, n)),
+        })
+    }
+
+    /// The rows that are listed one by one.
+    pub(crate) fn listed(&self) -> &[Value] {
+        match &self.rows {
+            Rows::Operations { listed, .. } | Rows::Listed(listed) => listed,
+        }
+    }
+}
+
+/// Operations of one workload that share an anomaly.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Anomalous<'a> {
+    /// What is wrong: `lost`.
+    pub(crate) anomaly: &'static str,
+    /// Their outcome.
+    pub(crate) outcome: &'static str,
+    /// What comes before the sequence in an identity: `run/workload/`.
+    pub(crate) prefix: &'a str,
+    /// The operations.
+    pub(crate) sequences: &'a RoaringTreemap,
+    /// The one that took effect most often, and how often, where they differ.
+    pub(crate) worst: Option<(u64, u32)>,
+}
+
 fn operations(cell: &Cell) -> impl Iterator<Item = Value> {
     cell.sequences.iter().map(move |sequence| {
         json!({

@@ -66,7 +66,7 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
             Opinion::held(&bound, measured, why)
         }
     };
-    opinion.drawn(&check.series, limit).left(worst.map_or(f64::NAN, |worst| worst.value), min, max)
+    opinion.drawn(&check.series, limit).reached(worst.map(|worst| worst.value)).left(min, max)
 }
 
 fn violated(
@@ -117,6 +117,7 @@ fn violated(
         json!({ "series": series.name, "label": &*sample.label, "at": sample.at, "value": sample.value })
     });
     Opinion::violated(bound, seen(series, worst), why)
+        .reached(worst.value)
         .since(Some(since))
         .evidence(evidence)
         .rows(Rows::Listed(rows.collect()))

@@ -120,9 +120,10 @@ pub(super) fn sum_up(bound: &str, parts: Vec<Part>) -> Opinion {
         Verdict::Held => Opinion::held(bound, measured, why),
         Verdict::Inconclusive => Opinion::doubtful(bound, measured, why),
     };
+    let estimates = parts.iter().filter_map(Part::estimate).collect();
     let rows = match worst {
         Verdict::Violated => Rows::Listed(parts.into_iter().map(|part| part.row).collect()),
         Verdict::Held | Verdict::Inconclusive => Rows::default(),
     };
-    opinion.evidence(seen).rows(rows)
+    Opinion { estimates, ..opinion.evidence(seen).rows(rows) }
 }

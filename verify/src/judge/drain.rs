@@ -180,7 +180,7 @@ fn decide(
             words::show(unit, check.to.value),
             words::seconds(took)
         );
-        return Opinion::held(bound, words::seconds(took), why);
+        return Opinion::held(bound, words::seconds(took), why).reached(took);
     }
     let over: Vec<(&str, f64)> = course
         .last

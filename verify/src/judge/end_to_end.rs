@@ -189,12 +189,11 @@ impl Times {
         let latest = max.saturating_add(self.error).saturating_add(self.late);
         let most = (below(latest) + without).min(acked);
         let rank = (quantile * acked as f64 - 1e-9).ceil() as u64;
-        let measured = match rank <= merged.len() && rank > 0 {
-            true => {
-                let value = merged.value_at_quantile(rank as f64 / merged.len() as f64);
-                words::show(Unit::Seconds, value as f64 / 1e6)
-            }
-            false => format!("{} ever", words::share(merged.len() as f64 / acked as f64)),
+        let value = (rank <= merged.len() && rank > 0)
+            .then(|| merged.value_at_quantile(rank as f64 / merged.len() as f64) as f64 / 1e6);
+        let measured = match value {
+            Some(value) => words::show(Unit::Seconds, value),
+            None => format!("{} ever", words::share(merged.len() as f64 / acked as f64)),
         };
         let why = format!(
             "Of {} that were due in {} and acknowledged, {} took effect within {}. {}",
@@ -204,7 +203,7 @@ impl Times {
             words::show(Unit::Seconds, max as f64 / 1e6),
             self.clock
         );
-        if sure >= rank {
+        let opinion = if sure >= rank {
             Opinion::held(bound, measured, why)
         } else if most >= rank {
             let doubt = if let Some(doubt) = self.clocks_differ() {
@@ -219,7 +218,8 @@ impl Times {
             Opinion::doubtful(bound, measured, format!("{why} {doubt}"))
         } else {
             self.too_late(bound, measured, why, max)
-        }
+        };
+        opinion.reached(value)
     }
 
     fn too_late(&self, bound: &str, measured: String, why: String, max: u64) -> Opinion {
@@ -277,7 +277,7 @@ impl Times {
             window.names(),
             self.clock
         );
-        if soon > 0 {
+        let opinion = if soon > 0 {
             let since = self
                 .seconds
                 .iter()
@@ -296,6 +296,7 @@ impl Times {
             Opinion::doubtful(bound, measured, format!("{why} {doubt}"))
         } else {
             Opinion::held(bound, measured, why)
-        }
+        };
+        opinion.reached(least as f64 / 1e6)
     }
 }

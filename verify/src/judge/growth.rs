@@ -164,5 +164,5 @@ fn decide(
     } else {
         Opinion::held(bound, measured, why).evidence(levels)
     };
-    opinion.drawn(&check.series, Some(allowed))
+    opinion.drawn(&check.series, Some(allowed)).reached(growth)
 }

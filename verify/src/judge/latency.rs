@@ -169,7 +169,7 @@ fn decide(
     } else {
         violated(bound, measured, why, quantile, seconds)
     };
-    opinion.left(value.unwrap_or(f64::NAN), None, Some(check.max.as_secs_f64()))
+    opinion.reached(value).left(None, Some(check.max.as_secs_f64()))
 }
 
 fn violated(
@@ -196,7 +196,7 @@ fn violated(
     Opinion::violated(bound, measured, why).since(since).evidence(worst).rows(rows)
 }
 
-/// The time of the operation at this rank, in seconds; those without a time come last.
+/// The time of the operation at this rank in seconds; those without a time come last.
 fn value_at(told: &WorkloadHistory, seconds: &[Second], rank: u64) -> Option<f64> {
     let mut merged: Option<Histogram> = None;
     for second in seconds {

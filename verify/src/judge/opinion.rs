@@ -1,6 +1,6 @@
 //! What a check comes to, before it has the check's name.
 
-use reports::record::{Evidence, Joined, Verdict};
+use reports::record::{EstimateRecord, Evidence, Joined, Verdict};
 
 use super::anomalies::Rows;
 
@@ -18,6 +18,10 @@ pub(super) struct Opinion {
     pub(super) limit: Option<f64>,
     /// How much of the bound is left, as a share of it.
     pub(super) margin: Option<f64>,
+    /// The figure that was measured, in the unit of the bound.
+    pub(super) reached: Option<f64>,
+    /// What was compared, each with what is possible of it.
+    pub(super) estimates: Vec<EstimateRecord>,
     /// The evidence in full.
     pub(super) rows: Rows,
     /// The source of effects and the join with it.
@@ -44,6 +48,8 @@ impl Opinion {
             series: None,
             limit: None,
             margin: None,
+            reached: None,
+            estimates: Vec::new(),
             rows: Rows::default(),
             joined: None,
         }
@@ -84,14 +90,20 @@ impl Opinion {
         self
     }
 
-    /// How much of the bound is left to what was measured: of the greatest value that holds,
+    /// The figure that was measured, in the unit of the bound.
+    pub(super) fn reached(mut self, value: impl Into<Option<f64>>) -> Self {
+        self.reached = value.into();
+        self
+    }
+
+    /// How much of the bound is left to what was reached: of the greatest value that holds,
     /// of the least, or of the one of both that is nearer. Nothing where only one value
     /// holds, and where that says something else than the verdict, which may know more than
     /// one figure.
-    pub(super) fn left(mut self, value: f64, min: Option<f64>, max: Option<f64>) -> Self {
-        if min.is_some() && min == max {
+    pub(super) fn left(mut self, min: Option<f64>, max: Option<f64>) -> Self {
+        let Some(value) = self.reached.filter(|_| min.is_none() || min != max) else {
             return self;
-        }
+        };
         let below = max.filter(|max| *max > 0.0).map(|max| (max - value) / max);
         let above = min.filter(|min| *min > 0.0).map(|min| (value - min) / min);
         let nearer = below.into_iter().chain(above).min_by(f64::total_cmp);

@@ -205,7 +205,7 @@ fn decide(
             "{} was at {} or better {took} after the fault had healed.",
             series.name, judged.shown
         );
-        return Opinion::held(bound, took, why);
+        return Opinion::held(bound, took, why).reached(stay.from - start);
     }
     let measured = format!("not after {}", words::seconds((known_to.min(until) - start).max(0.0)));
     let watched = Span { from: start, to: until };

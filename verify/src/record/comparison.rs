@@ -60,6 +60,7 @@ pub fn record(
         steps: Vec::new(),
         findings: comparison.findings,
         workloads: both(before, now),
+        courses: super::course::courses(plan, history),
         effects: Vec::new(),
         faults: Vec::new(),
         deployments: Vec::new(),

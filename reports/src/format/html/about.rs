@@ -1,36 +1,11 @@
-//! What stands at the end of the page: every series, small tables, what was left
-//! out, and how to run it again.
+//! What stands at the end of the page: small tables, what was left out, and which run it
+//! was.
 
 use std::fmt::{Result, Write};
 
-use super::chart::Chart;
 use super::escape::text as safe;
 use crate::format::text;
 use crate::record::Record;
-
-/// Every series once, with all of its labels and all of its limits.
-pub(super) fn write_series(out: &mut String, record: &Record) -> Result {
-    let mut names: Vec<&str> = Vec::new();
-    for series in &record.series {
-        if !names.contains(&series.name.as_str()) {
-            names.push(&series.name);
-        }
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    out.push_str("<section class=\"card\" aria-labelledby=\"series\">\n");
-    out.push_str("<h2 id=\"series\">Series</h2>\n<div class=\"charts\">\n");
-    for (index, name) in names.into_iter().enumerate() {
-        let judged = record.findings.iter().filter(|f| f.series.as_deref() == Some(name));
-        match Chart::new(record, name, judged.filter_map(|finding| finding.limit), None) {
-            Some(chart) => chart.write(out, &format!("s{index}"))?,
-            None => writeln!(out, "<p class=\"soft\"><code>{}</code>: no samples</p>", safe(name))?,
-        }
-    }
-    out.push_str("</div>\n</section>\n");
-    Ok(())
-}
 
 /// The tables that probes left.
 pub(super) fn write_tables(out: &mut String, record: &Record) -> Result {
@@ -64,15 +39,13 @@ pub(super) fn write_skipped(out: &mut String, record: &Record) -> Result {
     Ok(())
 }
 
-/// Which run this was, and the command that does it again.
+/// Which run this was.
 pub(super) fn write_run(out: &mut String, record: &Record) -> Result {
     let run = &record.run;
     writeln!(
         out,
-        "<section class=\"card\" aria-labelledby=\"run\">\n<h2 id=\"run\">Run</h2>\n<p>{}</p>\n\
-         <h3>Run it again</h3>\n<pre tabindex=\"0\"><code>{}</code></pre>",
-        safe(&run.description),
-        safe(&run.again)
+        "<section class=\"card\" aria-labelledby=\"run\">\n<h2 id=\"run\">Run</h2>\n<p>{}</p>",
+        safe(&run.description)
     )?;
     let rows = [
         ("run", run.id.clone()),

@@ -1,21 +1,16 @@
-//! Axes: a range of values, the place of each on the page, and ticks at round
-//! values.
+//! Axes: a range of values and ticks at round values.
 
 use scenarios::units::Unit;
 
 use crate::format::text::figure;
 
-/// A range of values along a stretch of the page.
+/// A range of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Axis {
-    /// The value at `start`.
+    /// The lowest value.
     pub(super) low: f64,
-    /// The value at `end`.
+    /// The highest value.
     pub(super) high: f64,
-    /// Where `low` is drawn, in pixels.
-    pub(super) start: f64,
-    /// Where `high` is drawn, in pixels.
-    pub(super) end: f64,
 }
 
 /// Lengths of time between the ticks of a time axis, in seconds.
@@ -25,12 +20,6 @@ const TIMES: [f64; 22] = [
 ];
 
 impl Axis {
-    /// Where a value is drawn; what lies outside is drawn at the edge.
-    pub(super) fn place(&self, value: f64) -> f64 {
-        let share = (value - self.low) / (self.high - self.low);
-        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
-    }
-
     /// Round values within the range, `step` apart; a bounded number of them.
     pub(super) fn ticks(&self, step: f64) -> Vec<f64> {
         let first = (self.low / step - 1e-9).ceil();
@@ -110,9 +99,7 @@ mod tests {
 
     #[test]
     fn ticks_stay_inside() {
-        let axis = Axis { low: -3.0, high: 140.0, start: 0.0, end: 100.0 };
+        let axis = Axis { low: -3.0, high: 140.0 };
         assert_eq!(axis.ticks(axis.time_step(6.0)), [0.0, 30.0, 60.0, 90.0, 120.0]);
-        assert_eq!(axis.place(140.0), 100.0);
-        assert_eq!(axis.place(1e9), 100.0);
     }
 }

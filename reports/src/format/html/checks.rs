@@ -1,19 +1,17 @@
 //! The checks: a table of all that did not hold, each of them at length with its
-//! evidence and chart, and a folded table of those that held.
+//! evidence, and a folded table of those that held.
 
 use std::fmt::{Result, Write};
 
-use super::chart::Chart;
-use super::escape::{links, text as safe};
+use super::escape::text as safe;
+use super::evidence;
+use super::frame::Measure;
+use super::time::Time;
 use crate::format::standing::{Standing, worst_first};
 use crate::format::text;
-use crate::record::{Finding, Record};
+use crate::record::{Basis, Finding, Record, Verdict};
 
-/// So many findings have their chart beside them; after that the page would
-/// grow without bounds, and a link leads to the chart of the series.
-const CHARTS: usize = 24;
-
-pub(super) fn write(out: &mut String, record: &Record) -> Result {
+pub(super) fn write(out: &mut String, record: &Record, time: &Time) -> Result {
     if record.findings.is_empty() {
         return Ok(());
     }
@@ -32,7 +30,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     out.push_str("</section>\n");
     for (index, finding) in open.into_iter().enumerate() {
-        at_length(out, record, finding, index)?;
+        at_length(out, record, time, finding, index)?;
     }
     Ok(())
 }
@@ -45,13 +43,13 @@ fn table(
     caption: &str,
     anchor: Option<&str>,
 ) -> Result {
-    let dated = findings.iter().any(|finding| finding.since.is_some());
+    let is_known = findings.iter().any(|finding| finding.basis.is_some());
+    let judged = if is_known { "<th scope=\"col\">Judged on</th>" } else { "" };
     writeln!(
         out,
         "<table class=\"checks\">\n<caption>{caption}</caption>\n<thead><tr><th scope=\"col\">Result</th>\
-         <th scope=\"col\">Check</th><th scope=\"col\">Measured</th><th scope=\"col\">Bound</th>{}\
-         </tr></thead>\n<tbody>",
-        if dated { "<th scope=\"col\">Since</th>" } else { "" }
+         <th scope=\"col\">Check</th><th scope=\"col\">Expected</th><th scope=\"col\">Observed</th>\
+         {judged}</tr></thead>\n<tbody>"
     )?;
     for (index, finding) in findings.iter().enumerate() {
         let name = match anchor {
@@ -61,30 +59,122 @@ fn table(
         write!(
             out,
             "<tr><td class=\"result\">{}</td><th scope=\"row\"><span class=\"check\">{name}</span>\
-             <span class=\"title\">{}</span></th><td data-label=\"Measured\">{}</td>\
-             <td data-label=\"Bound\">{}</td>",
+             <span class=\"title\">{}</span></th><td data-label=\"Expected\">{}</td>\
+             <td data-label=\"Observed\"><span>{}{}</span></td>",
             badge(Standing::of(finding)),
             safe(&finding.title),
-            safe(&finding.measured),
             safe(&finding.bound),
+            safe(&finding.measured),
+            margin(finding),
         )?;
-        if dated {
-            let since = text::since(record, finding).unwrap_or_default();
-            write!(out, "<td data-label=\"Since\">{}</td>", safe(&since))?;
+        if is_known {
+            let basis = basis(record, finding);
+            if basis.is_empty() {
+                out.push_str("<td data-label=\"Judged on\"></td>");
+            } else {
+                write!(
+                    out,
+                    "<td data-label=\"Judged on\"><span class=\"basis\">{basis}</span></td>"
+                )?;
+            }
         }
         out.push_str("</tr>\n");
+        if finding.verdict == Verdict::Inconclusive {
+            writeln!(
+                out,
+                "<tr class=\"todo\"><td></td><td colspan=\"{}\">{}</td></tr>",
+                if is_known { 4 } else { 3 },
+                safe(&finding.why)
+            )?;
+        }
     }
     out.push_str("</tbody></table>\n");
     Ok(())
 }
 
 /// A mark and a word: the colour says nothing that they do not.
-fn badge(standing: Standing) -> String {
+pub(super) fn badge(standing: Standing) -> String {
     let (word, mark) = (standing.word(), standing.mark());
     format!("<span class=\"badge {word}\"><span aria-hidden=\"true\">{mark}</span> {word}</span>")
 }
 
-fn at_length(out: &mut String, record: &Record, finding: &Finding, index: usize) -> Result {
+/// How far what was measured is from the bound, drawn as how much of the bound it takes.
+fn margin(finding: &Finding) -> String {
+    let Some((words, share)) = finding.basis.as_ref().and_then(distance) else {
+        return String::new();
+    };
+    let class = if share > 1.0 { "over" } else { "within" };
+    format!(
+        "<span class=\"margin {class}\"><i style=\"width:{:.1}%\"></i></span><small>{}</small>",
+        (share * 100.0).clamp(0.0, 100.0),
+        safe(&words)
+    )
+}
+
+/// The distance in words, and the share of the bound that was used up.
+fn distance(basis: &Basis) -> Option<(String, f64)> {
+    let observed = basis.observed.filter(|value| value.is_finite())?;
+    let unit = Measure::Of(basis.unit?);
+    let (bound, side) = match (basis.least, basis.most) {
+        (Some(least), Some(most)) if observed - least < most - observed => (least, -1.0),
+        (_, Some(most)) => (most, 1.0),
+        (Some(least), None) => (least, -1.0),
+        (None, None) => return None,
+    };
+    let left = (bound - observed) * side;
+    let share = if side > 0.0 {
+        if bound > 0.0 { observed / bound } else { f64::from(observed > bound) * 2.0 }
+    } else if observed > 0.0 {
+        bound / observed
+    } else {
+        f64::from(bound > 0.0) * 2.0
+    };
+    let words = if left < 0.0 && bound != 0.0 && side > 0.0 {
+        format!("{}× the bound", text::figure(scenarios::units::Unit::Count, share))
+    } else if left < 0.0 {
+        format!("{} beyond the bound", unit.show(-left))
+    } else if left == 0.0 {
+        "at the bound".to_owned()
+    } else {
+        format!("{} left", unit.show(left))
+    };
+    Some((words, share))
+}
+
+/// How much was looked at, in which phases, and how sure that is.
+fn basis(record: &Record, finding: &Finding) -> String {
+    let Some(basis) = &finding.basis else { return String::new() };
+    let mut parts = Vec::new();
+    if let Some(samples) = basis.samples {
+        parts.push(format!("{} {}", text::count(samples), safe(&basis.of)));
+    }
+    if let Some(confidence) = basis.confidence {
+        parts.push(format!("{} % confidence", super::time::short(confidence * 100.0)));
+    }
+    let whole = basis.phases.len() == record.phases.len() && basis.phases.len() > 1;
+    match basis.phases.as_slice() {
+        [] if parts.is_empty() => {}
+        [] => parts.push("whole run".to_owned()),
+        _ if whole => parts.push("all phases".to_owned()),
+        [one] => parts.push(format!("in {}", safe(one))),
+        [first, .., last] => parts.push(format!(
+            "<span title=\"{}\">in {} phases, {} to {}</span>",
+            safe(&basis.phases.join(", ")),
+            basis.phases.len(),
+            safe(first),
+            safe(last)
+        )),
+    }
+    parts.join(" · ")
+}
+
+fn at_length(
+    out: &mut String,
+    record: &Record,
+    time: &Time,
+    finding: &Finding,
+    index: usize,
+) -> Result {
     let standing = Standing::of(finding);
     writeln!(
         out,
@@ -96,57 +186,23 @@ fn at_length(out: &mut String, record: &Record, finding: &Finding, index: usize)
     )?;
     let since = text::since(record, finding).unwrap_or_default();
     for (name, value) in
-        [("Measured", &finding.measured), ("Bound", &finding.bound), ("First broken", &since)]
+        [("Expected", &finding.bound), ("Observed", &finding.measured), ("First broken", &since)]
     {
         if !value.is_empty() {
             writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", safe(value))?;
         }
     }
     writeln!(out, "</dl>\n<p class=\"why\">{}</p>", safe(&finding.why))?;
-    drawing(out, record, finding, index)?;
-    evidence(out, finding)?;
+    evidence::write(out, record, time, finding)?;
+    if let Some(name) = &finding.series {
+        let drawn = record.series.iter().any(|series| series.name == *name);
+        let words = if drawn { "is drawn under" } else { "has no samples to draw under" };
+        writeln!(
+            out,
+            "<p class=\"soft\"><code>{}</code> {words} <a href=\"#series\">Series</a>.</p>",
+            safe(name)
+        )?;
+    }
     out.push_str("</article>\n");
     Ok(())
-}
-
-fn drawing(out: &mut String, record: &Record, finding: &Finding, index: usize) -> Result {
-    let Some(name) = &finding.series else { return Ok(()) };
-    match Chart::new(record, name, finding.limit, finding.since) {
-        Some(chart) if index < CHARTS => chart.write(out, &format!("f{index}-chart")),
-        Some(_) => writeln!(
-            out,
-            "<p class=\"soft\"><code>{}</code> is drawn under <a href=\"#series\">Series</a>.</p>",
-            safe(name)
-        ),
-        None => writeln!(
-            out,
-            "<p class=\"soft\">There are no samples of <code>{}</code> to draw.</p>",
-            safe(name)
-        ),
-    }
-}
-
-fn evidence(out: &mut String, finding: &Finding) -> Result {
-    if !finding.evidence.is_empty() {
-        let dated = finding.evidence.iter().any(|piece| piece.at.is_some());
-        let row = |piece: &crate::record::Evidence| {
-            let at = piece.at.map(text::moment).unwrap_or_default();
-            let cells = [piece.what.clone(), piece.seen.clone()].into_iter();
-            cells.chain(dated.then_some(at)).collect()
-        };
-        let rows: Vec<Vec<String>> = finding.evidence.iter().map(row).collect();
-        let columns = if dated { &["What", "Seen", "At"][..] } else { &["What", "Seen"] };
-        super::table(out, "Evidence", columns, &rows)?;
-    }
-    match &finding.evidence_file {
-        Some(file) if links(file) => writeln!(
-            out,
-            "<p class=\"soft\">All of the evidence: <a href=\"./{0}\"><code>{0}</code></a></p>",
-            safe(file)
-        ),
-        Some(file) => {
-            writeln!(out, "<p class=\"soft\">All of the evidence: <code>{}</code></p>", safe(file))
-        }
-        None => Ok(()),
-    }
 }

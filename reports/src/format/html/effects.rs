@@ -1,5 +1,5 @@
-//! What was acknowledged against what was done: the matrix of outcomes and
-//! effects, with each violation marked.
+//! What was acked against what was done: the matrix of outcomes and effects, with each
+//! violation marked, and what a count of nothing proves.
 
 use std::fmt::{Result, Write};
 
@@ -12,9 +12,10 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
         return Ok(());
     }
     out.push_str("<section class=\"card\" aria-labelledby=\"effects\">\n");
-    out.push_str("<h2 id=\"effects\">Effects</h2>\n");
+    out.push_str("<h2 id=\"effects\">Ledger: outcomes and effects</h2>\n");
+    out.push_str("<div class=\"matrices\">\n");
     record.effects.iter().try_for_each(|effects| matrix(out, effects))?;
-    out.push_str("</section>\n");
+    out.push_str("</div>\n</section>\n");
     Ok(())
 }
 
@@ -31,8 +32,7 @@ fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
     let n = &effects.joined;
     writeln!(
         out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Effects of {0}\">\
-         <table class=\"matrix\">\n<caption><code>{0}</code>, read from {1}</caption>\n\
+        "<div><table class=\"matrix\">\n<caption><code>{0}</code>, read from {1}</caption>\n\
          <thead><tr><th scope=\"col\">Outcome</th><th scope=\"col\">0 effects</th>\
          <th scope=\"col\">1 effect</th><th scope=\"col\">2 or more</th></tr></thead>\n<tbody>",
         safe(&effects.check),
@@ -54,8 +54,43 @@ fn matrix(out: &mut String, effects: &EffectsRecord) -> Result {
     cell(out, "", n.resurrected, "resurrected", Wrong)?;
     out.push_str("</tr>\n<tr><th scope=\"row\">never attempted</th><td class=\"none\">–</td>");
     cell(out, " colspan=\"2\"", n.unexpected, "unexpected", Wrong)?;
-    out.push_str("</tr>\n</tbody></table></div>\n");
-    Ok(())
+    out.push_str("</tr>\n</tbody></table>\n");
+    bounds(out, effects)
+}
+
+/// What a count of nothing proves of operations to come: with `n` tries and none, less than
+/// 3/n (the rule of three, 95 % confidence; Hanley and Lippman-Hand, JAMA 249, 1983).
+fn bounds(out: &mut String, effects: &EffectsRecord) -> Result {
+    let n = &effects.joined;
+    let acked = n.ok + n.lost + n.duplicated + n.dead_lettered;
+    let failed = n.refused + n.resurrected;
+    let told = [
+        ("lost", n.lost, acked),
+        ("duplicated", n.duplicated, acked),
+        ("resurrected", n.resurrected, failed),
+    ];
+    let parts: Vec<String> = told
+        .iter()
+        .filter(|(_, number, of)| *number == 0 && *of > 0)
+        .map(|(name, _, of)| {
+            let most = (3.0 / *of as f64).min(1.0);
+            format!("{name} in 0 of {}: below {}", count(*of), share(most))
+        })
+        .collect();
+    if parts.is_empty() {
+        out.push_str("</div>\n");
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<p class=\"soft\">What nothing proves, with 95 % confidence (3/n): {}.</p></div>",
+        parts.join("; ")
+    )
+}
+
+/// A small share with two digits that count.
+fn share(share: f64) -> String {
+    format!("{} %", super::time::rounded(share * 100.0, 2))
 }
 
 /// What was lost beside what was given up for good, whose effects are none

@@ -33,15 +33,6 @@ pub(super) fn links(path: &str) -> bool {
     !path.is_empty() && !path.starts_with('/') && !path.contains("..") && path.chars().all(plain)
 }
 
-/// At most `most` characters, with an ellipsis for those that are cut off.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,11 +51,5 @@ mod tests {
         for path in ["", "/etc/passwd", "../up", "javascript:alert(1)", "a b", "//host/x"] {
             assert!(!links(path), "{path}");
         }
-    }
-
-    #[test]
-    fn long_texts_are_cut() {
-        assert_eq!(shortened("short", 5), "short");
-        assert_eq!(shortened("longer", 5), "long…");
     }
 }

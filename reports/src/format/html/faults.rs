@@ -1,18 +1,15 @@
-//! What was broken on purpose: a timeline, and what became of each fault.
+//! What was broken on purpose: what became of each fault, and what users felt of it.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
-use super::escape::{shortened, text as safe};
-use super::plot::{Plot, WIDTH};
-use crate::format::text::{course, moment};
-use crate::record::{FaultRecord, Record};
+use super::time::{over, precise};
+use crate::format::text::{count, latency};
+use crate::record::{CourseRecord, FaultRecord, Record};
 
-const LEFT: f64 = 170.0;
-const TOP: f64 = 26.0;
-const ROW: f64 = 28.0;
-
-/// So many faults have a row in the timeline; the table has them all.
-const ROWS: usize = 40;
+/// A response time is slow that is so many times the usual one …
+const SLOW: f64 = 5.0;
+/// … and longer than this, in seconds.
+const LEAST: f64 = 0.05;
 
 pub(super) fn write(out: &mut String, record: &Record) -> Result {
     if record.faults.is_empty() {
@@ -20,91 +17,94 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     out.push_str("<section class=\"card\" aria-labelledby=\"faults\">\n");
     out.push_str("<h2 id=\"faults\">Faults</h2>\n");
-    timeline(out, record)?;
-    let rows: Vec<_> = record.faults.iter().map(row).collect();
-    super::table(
-        out,
-        "What became of each fault",
-        &["Fault", "Kind", "Planned", "Injected", "Landed", "Healed", "Victims", "Problem"],
-        &rows,
-    )?;
-    out.push_str("</section>\n");
+    let rows: Vec<_> = record.faults.iter().map(|fault| row(record, fault)).collect();
+    let columns =
+        ["Fault", "Planned", "Injected", "Confirmed", "Over", "Healed", "Users felt", "Targets"];
+    super::table(out, "Fault outcomes", &columns, &rows)?;
+    out.push_str(
+        "<p class=\"soft\">Users felt: operations without success that were due from the fault \
+         to the next one, and until when; otherwise for how long the p99 was slow.</p>\n</section>\n",
+    );
     Ok(())
 }
 
-fn row(fault: &FaultRecord) -> Vec<String> {
-    let at = |time: Option<f64>, never: &str| time.map_or_else(|| never.to_owned(), moment);
+fn row(record: &Record, fault: &FaultRecord) -> Vec<String> {
+    let at = |time: Option<f64>, never: &str| time.map_or_else(|| never.to_owned(), precise);
     let unseen = if fault.injected.is_some() { "not seen" } else { "–" };
+    let lasted = |end: Option<f64>| match (fault.injected, end) {
+        (Some(injected), Some(end)) => {
+            format!("{} (after {})", precise(end), precise((end - injected).max(0.0)))
+        }
+        _ => unseen.to_owned(),
+    };
+    let state = [
+        (fault.still_there, "may still be there"),
+        (fault.unhealed, "watched, not seen to heal"),
+        (fault.blocked, "blocked"),
+    ];
+    let state = state.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
+    let problem: Vec<String> = state.chain(fault.problem.clone()).collect();
+    let name = format!("{} ({})", fault.name, fault.kind);
+    let targets = fault.victims.join(", ");
+    let targets = problem.into_iter().fold(targets, |all, problem| format!("{all}. {problem}"));
     vec![
-        fault.name.clone(),
-        fault.kind.clone(),
-        moment(fault.planned),
+        name,
+        precise(fault.planned),
         at(fault.injected, if fault.blocked { "blocked" } else { "never" }),
         at(fault.confirmed, unseen),
-        at(fault.healed, unseen),
-        fault.victims.join(", "),
-        fault.problem.clone().unwrap_or_default(),
+        fault.undone.map_or_else(|| "–".to_owned(), precise),
+        lasted(fault.healed),
+        felt(record, fault),
+        targets,
     ]
 }
 
-/// A row a fault, from its injection to the moment the system was whole again.
-fn timeline(out: &mut String, record: &Record) -> Result {
-    let faults = &record.faults[..record.faults.len().min(ROWS)];
-    let bottom = TOP + ROW * faults.len() as f64;
-    let height = bottom + 26.0;
-    let times = faults.iter().flat_map(|fault| {
-        [Some(fault.planned), fault.injected, fault.confirmed, fault.healed].into_iter().flatten()
-    });
-    let plot = Plot::new(record, times, LEFT, TOP, bottom);
-    writeln!(
-        out,
-        "<figure class=\"chart\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline of the faults\">\
-         <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"timeline-title timeline-desc\">\n\
-         <title id=\"timeline-title\">Timeline of the faults</title>\n<desc id=\"timeline-desc\">{}</desc>",
-        safe(
-            &faults
-                .iter()
-                .map(|f| format!("{} {}.", f.name, course(f)))
-                .collect::<Vec<_>>()
-                .join(" ")
-        )
-    )?;
-    plot.phases(out, record)?;
-    plot.time_axis(out)?;
-    for (index, fault) in faults.iter().enumerate() {
-        bar(out, &plot, fault, TOP + ROW * (index as f64 + 0.5))?;
+/// What became of operations that were due from a fault on, until the next one.
+fn felt(record: &Record, fault: &FaultRecord) -> String {
+    let (Some(injected), Some(course)) = (fault.injected, record.courses.first()) else {
+        return "–".to_owned();
+    };
+    let others = record.faults.iter().filter_map(|fault| fault.injected);
+    let next = others.filter(|at| *at > injected).fold(f64::INFINITY, f64::min);
+    // A fault that goes on while another begins is felt as long as it is there. The stretch
+    // in which another begins is that one's.
+    let until =
+        (next / course.width).floor().max((over(fault).unwrap_or(injected) / course.width).floor());
+    let first = (injected / course.width).floor();
+    let within = |stretch: &usize| (first..until.max(first + 1.0)).contains(&(*stretch as f64));
+    let stretches: Vec<usize> = (0..course.outcomes.len()).filter(within).collect();
+    let end = |stretch: usize| (stretch + 1) as f64 * course.width;
+    let failed = |stretch: usize| course.outcomes[stretch][2..].iter().sum::<u64>();
+    let all: u64 = stretches.iter().map(|&stretch| failed(stretch)).sum();
+    if let Some(&last) = stretches.iter().rev().find(|&&stretch| failed(stretch) > 0) {
+        let for_ = precise((end(last) - injected).max(course.width));
+        return format!("{} without success, for {for_}", count(all));
     }
-    out.push_str(
-        "</svg></div>\n<figcaption><span class=\"key landed\">from injected to healed</span>",
-    );
-    out.push_str("<span class=\"key missed\">planned, and did not land or heal</span></figcaption></figure>\n");
-    Ok(())
+    slow(course, &stretches, injected)
 }
 
-fn bar(out: &mut String, plot: &Plot, fault: &FaultRecord, y: f64) -> Result {
-    writeln!(
-        out,
-        "<text class=\"row\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-        LEFT - 10.0,
-        y + 4.0,
-        safe(&shortened(&fault.name, 23))
-    )?;
-    let Some(injected) = fault.injected else {
-        let x = plot.time.place(fault.planned);
-        return writeln!(
-            out,
-            "<path class=\"missed\" d=\"M{:.1} {:.1}l10 10m0 -10l-10 10\"/>",
-            x - 5.0,
-            y - 5.0
-        );
-    };
-    let x = plot.time.place(injected);
-    let end = fault.healed.map_or(plot.time.end, |healed| plot.time.place(healed));
-    let class =
-        if fault.confirmed.is_some() && fault.healed.is_some() { "landed" } else { "missed" };
-    let (top, width) = (y - 7.0, (end - x).max(6.0));
-    writeln!(
-        out,
-        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"14\" rx=\"3\"/>"
-    )
+/// For how long answers were slow.
+fn slow(course: &CourseRecord, stretches: &[usize], injected: f64) -> String {
+    let p99 = |stretch: usize| course.response.get(stretch).and_then(|row| row.get(2)).copied();
+    let before: Vec<f64> = (0..course.response.len())
+        .filter(|s| (*s as f64) * course.width < injected)
+        .filter_map(p99)
+        .collect();
+    let mut sorted = before;
+    sorted.sort_by(f64::total_cmp);
+    let Some(&usual) = sorted.get(sorted.len() / 2) else { return "nothing".to_owned() };
+    let bound = (SLOW * usual).max(LEAST);
+    let is_slow = |stretch: &&usize| p99(**stretch).is_some_and(|value| value > bound);
+    let worst = stretches.iter().filter_map(|&stretch| p99(stretch)).fold(0.0, f64::max);
+    match stretches.iter().rev().find(is_slow) {
+        Some(&last) => {
+            let end = (last + 1) as f64 * course.width;
+            format!(
+                "p99 up to {}, slow for {}",
+                latency(worst),
+                precise((end - injected).max(course.width))
+            )
+        }
+        None => "nothing".to_owned(),
+    }
 }

@@ -1,5 +1,4 @@
-//! What was offered and what became of it: rates, outcomes, latencies, outages
-//! and errors.
+//! The load in figures: rates, outcomes, latencies, outages and errors of each workload.
 
 use std::fmt::Result;
 
@@ -10,7 +9,9 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     if record.workloads.is_empty() {
         return Ok(());
     }
-    out.push_str("<section class=\"card\" aria-labelledby=\"load\">\n<h2 id=\"load\">Load</h2>\n");
+    out.push_str(
+        "<section class=\"card\" aria-labelledby=\"load\">\n<h2 id=\"load\">Load in figures</h2>\n",
+    );
     let rows: Vec<_> = record.workloads.iter().map(outcomes).collect();
     super::table(
         out,
@@ -34,7 +35,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
         super::table(
             out,
             "Latencies",
-            &["Workload", "Time", "Values", "Mean", "p50", "p95", "p99", "Max"],
+            &["Workload", "Time", "Count", "Mean", "p50", "p95", "p99", "Max"],
             &rows,
         )?;
     }
@@ -53,7 +54,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     let rows: Vec<_> = record.workloads.iter().flat_map(errors).collect();
     if !rows.is_empty() {
-        super::table(out, "Commonest errors", &["Workload", "Times", "Error"], &rows)?;
+        super::table(out, "Most frequent errors", &["Workload", "Times", "Error"], &rows)?;
     }
     out.push_str("</section>\n");
     Ok(())

@@ -1,6 +1,6 @@
 //! One comparison of a check, in words.
 
-use reports::record::Verdict;
+use reports::record::{EstimateRecord, Scale, Verdict};
 use serde_json::Value as Json;
 
 use super::estimate::Side;
@@ -33,6 +33,36 @@ impl Part {
             since: None,
             row: Json::Null,
         }
+    }
+
+    /// The figure with what is possible of it, as the row has it; none where nothing was
+    /// estimated.
+    pub(in crate::judge) fn estimate(&self) -> Option<EstimateRecord> {
+        let number = |name: &str| self.row.get(name).and_then(Json::as_f64);
+        let other = number("stable").or_else(|| number("baseline"));
+        let more = number("more").map(|more| 1.0 + more);
+        let (scale, value, most) = match (number("ratio"), number("seconds"), number("share")) {
+            (Some(ratio), ..) => (Scale::Ratio, ratio, more),
+            (_, Some(seconds), _) => (Scale::Seconds, seconds, None),
+            (.., share) => {
+                let share = share.or_else(|| number("above"))?;
+                match other {
+                    Some(other) => (Scale::Difference, share - other, number("max")),
+                    None => (Scale::Share, share, number("max")),
+                }
+            }
+        };
+        Some(EstimateRecord {
+            what: self.what.clone(),
+            scale,
+            value,
+            low: number("low")?,
+            high: number("high")?,
+            least: number("min"),
+            most,
+            other,
+            count: number("requests").or_else(|| number("operations"))?,
+        })
     }
 }
 

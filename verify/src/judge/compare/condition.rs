@@ -168,6 +168,8 @@ fn finding(worse: &Worse, verdict: Verdict, measured: String, why: String) -> Fi
         series: None,
         limit: None,
         margin: None,
+        basis: None,
+        times: Vec::new(),
     }
 }
 

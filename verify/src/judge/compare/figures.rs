@@ -145,7 +145,7 @@ impl<'a> Pairing<'a> {
                     Figure::Typical | Figure::Quantile(_) => Unit::Seconds,
                 };
                 let (name, label) = (name.to_owned(), label.to_owned());
-                series.push(SeriesRecord { name, label, unit, points: Vec::new() });
+                series.push(SeriesRecord { name, label, unit, counter: false, points: Vec::new() });
                 series.len() - 1
             });
             series[at].points.extend(points);
