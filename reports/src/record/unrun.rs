@@ -44,6 +44,7 @@ impl Record {
             steps: Vec::new(),
             advised: Vec::new(),
             workloads: Vec::new(),
+            courses: Vec::new(),
             effects: Vec::new(),
             faults: Vec::new(),
             deployments: Vec::new(),

@@ -52,9 +52,9 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
     if !breaches.is_empty() {
         let worst = breaches.iter().map(|breach| breach.worst);
         let worst = worst.max_by(|a, b| excess(check, a).total_cmp(&excess(check, b)));
-        let value = worst.map_or(f64::NAN, |worst| worst.value);
+        let value = worst.map(|worst| worst.value);
         let opinion = violated(check, &series, &window, &bound, breaches);
-        return opinion.drawn(&check.series, limit).left(value, min, max);
+        return opinion.drawn(&check.series, limit).reached(value).left(min, max);
     }
     let worst = worst(check, &series, &window);
     let measured = worst.map_or_else(|| "unknown".to_owned(), |worst| seen(&series, worst));

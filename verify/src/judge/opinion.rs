@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_bound_is_a_share_of_it() {
-        let held = |value, min, max| Opinion::held("", "", "").left(value, min, max).margin;
+        let held = |value, min, max| Opinion::held("", "", "").reached(value).left(min, max).margin;
         assert_eq!(held(8.0, None, Some(10.0)), Some(0.2));
         assert_eq!(held(15.0, Some(10.0), None), Some(0.5));
         assert_eq!(held(15.0, Some(10.0), Some(20.0)), Some(0.25));
@@ -157,9 +157,9 @@ mod tests {
         assert_eq!(held(0.0, None, Some(0.0)), None);
         assert_eq!(held(12.0, None, Some(10.0)), None);
         assert_eq!(held(f64::NAN, None, Some(10.0)), None);
-        let broken = Opinion::violated("", "", "").left(12.5, None, Some(10.0));
+        let broken = Opinion::violated("", "", "").reached(12.5).left(None, Some(10.0));
         assert_eq!(broken.margin, Some(-0.25));
-        let doubtful = Opinion::doubtful("", "", "").left(8.0, None, Some(10.0));
+        let doubtful = Opinion::doubtful("", "", "").reached(8.0).left(None, Some(10.0));
         assert_eq!(doubtful.margin, None);
     }
 }
