@@ -46,7 +46,8 @@ fn row(record: &Record, fault: &FaultRecord) -> Vec<String> {
     let problem: Vec<String> = state.chain(fault.problem.clone()).collect();
     let name = format!("{} ({})", fault.name, fault.kind);
     let targets = fault.victims.join(", ");
-    let targets = problem.into_iter().fold(targets, |all, problem| format!("{all}. {problem}"));
+    let targets: Vec<String> =
+        Some(targets).filter(|targets| !targets.is_empty()).into_iter().chain(problem).collect();
     vec![
         name,
         precise(fault.planned),
@@ -55,7 +56,7 @@ fn row(record: &Record, fault: &FaultRecord) -> Vec<String> {
         fault.undone.map_or_else(|| "–".to_owned(), precise),
         lasted(fault.healed),
         felt(record, fault),
-        targets,
+        targets.join("; "),
     ]
 }
 

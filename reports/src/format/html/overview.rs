@@ -67,7 +67,9 @@ fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
     }
     for name in names.iter().take(ROWS) {
         let all = record.faults.iter().filter(|fault| fault.name == *name);
-        out.push_str("<div class=\"lane\">");
+        // Between many there is no room for a name.
+        let two = if all.clone().count() > 3 { " two" } else { "" };
+        write!(out, "<div class=\"lane{two}\">")?;
         let mut ends: Option<(f64, f64)> = None;
         for fault in all {
             let from = fault.injected.unwrap_or(fault.planned);
@@ -148,7 +150,7 @@ fn wrongs(out: &mut String, record: &Record, time: &Time) -> Result {
     for finding in violated {
         if finding.times.is_empty() {
             let Some(since) = finding.since else { continue };
-            out.push_str("<div class=\"lane\">");
+            out.push_str("<div class=\"lane two\">");
             write!(out, "<i class=\"bar wrong\" {}></i>", time.placed(since, since))?;
             lane_name(
                 out,
@@ -240,7 +242,7 @@ fn rate(out: &mut String, course: &CourseRecord, time: &Time, name: &str, index:
         let floor = |row: &[u64; 5]| if place == 0 { 0.0 } else { stacked(row, place) };
         lines.push(Line {
             name: (*outcome).to_owned(),
-            class: format!("area {outcome}"),
+            class: format!("fill {outcome}"),
             path: stairs(course, &top, Some(&floor)),
             data: data(&|row: &[u64; 5]| row[place + 1] as f64 / width),
         });

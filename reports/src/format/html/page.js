@@ -9,7 +9,7 @@
   const charts = $("figure.chart").map((figure) => ({
     figure,
     plot: figure.querySelector(".plot"),
-    area: figure.querySelector(".area"),
+    area: figure.querySelector(".plot > .area"),
     svg: figure.querySelector("svg"),
     xs: figure.querySelector(".xs"),
     lines: $("path[data-line]", figure).map((path) => ({

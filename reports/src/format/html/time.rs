@@ -78,6 +78,9 @@ impl Time {
     }
 }
 
+/// So many faults have a line each where they began; of more the lines would be all there is.
+const LINES: usize = 60;
+
 /// What lies behind every chart: the phases shaded in turn, and the faults. Charts refer
 /// to it.
 pub(super) fn ground(out: &mut String, record: &Record, time: &Time) -> Result {
@@ -97,9 +100,11 @@ pub(super) fn ground(out: &mut String, record: &Record, time: &Time) -> Result {
         let (from, width) = (short(injected), short(end - injected));
         write!(
             out,
-            "<rect class=\"fault\" x=\"{from}\" y=\"0\" width=\"{width}\" height=\"1000\"/>\
-             <path class=\"fault\" d=\"M{from} 0V1000\"/>"
+            "<rect class=\"fault\" x=\"{from}\" y=\"0\" width=\"{width}\" height=\"1000\"/>"
         )?;
+        if record.faults.len() <= LINES {
+            write!(out, "<path class=\"fault\" d=\"M{from} 0V1000\"/>")?;
+        }
     }
     out.push_str("</g></defs></svg>\n");
     Ok(())
