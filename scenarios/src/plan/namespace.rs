@@ -23,7 +23,8 @@ impl FromStr for Namespace {
     type Err = String;
 
     /// The namespace stands behind the last slash: contexts may have slashes of their own.
-    /// Without a slash it is one of the current context.
+    /// Without a slash it is one of the current context; an empty context is a mistake, such
+    /// as a variable that was never set, and means no other cluster.
     fn from_str(text: &str) -> Result<Self, String> {
         let (context, namespace) = text.rsplit_once('/').unwrap_or(("", text));
         let is_of_dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -32,7 +33,10 @@ impl FromStr for Namespace {
             && namespace.chars().all(is_of_dns)
             && !namespace.starts_with('-')
             && !namespace.ends_with('-');
-        if !is_namespace || context.contains("://") || context.contains(char::is_whitespace) {
+        let is_context = !text.starts_with('/')
+            && !context.contains("://")
+            && !context.contains(char::is_whitespace);
+        if !is_namespace || !is_context {
             return Err(WRONG.to_owned());
         }
         Ok(Self { context: context.to_owned(), namespace: namespace.to_owned() })
@@ -72,7 +76,9 @@ mod tests {
 
     #[test]
     fn what_is_no_namespace_is_refused() {
-        for text in ["", "staging/", "staging/Orders", "https://cluster/orders", "a b/c", "-x"] {
+        for text in
+            ["", "staging/", "staging/Orders", "https://cluster/orders", "a b/c", "-x", "/shop"]
+        {
             let why = text.parse::<Namespace>().unwrap_err();
             assert!(why.contains("CONTEXT/NAMESPACE"), "{why}");
         }

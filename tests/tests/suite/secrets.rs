@@ -120,6 +120,10 @@ fn a_run_and_what_is_made_of_it_show_no_secret() {
     let refused = verify(&sandbox, &words);
     s.expect_none_said(&refused);
     expect(&refused, exit::ENVIRONMENT, &["redis://joe:***@", "postgres://joe:***@"]);
+    sandbox.expect_only_junit().unwrap();
+    let of_refused = sandbox.run().unwrap();
+    assert_eq!(s.expect_none_below(of_refused.path(), &[]), 1);
+    std::fs::remove_dir_all(of_refused.path()).unwrap();
     std::fs::write(&file, without_the_dead(&std::fs::read_to_string(&file).unwrap())).unwrap();
     let writing = log.clone();
     let lines = [password, echoed].map(|secret| format!("failed to log in with {secret}\n"));
