@@ -34,7 +34,7 @@ fn documents_alone_tell_that_events_count_twice() {
         ("retries", "4s"),
         ("burst", "1s"),
         ("work-off", "2s"),
-        ("bulk", "1s"),
+        ("bulk", "3s"),
         ("steady", "5s"),
         ("faults", "9s"),
         ("recovery", "3s"),
