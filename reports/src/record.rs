@@ -185,10 +185,6 @@ pub struct Finding {
     pub series: Option<String>,
     /// The bound as a value of that series, to be drawn as a line.
     pub limit: Option<f64>,
-    /// How much of the bound is left, as a share of it, where both are one figure: 0.2 for 8
-    /// of at most 10; below 0 where it is broken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub margin: Option<f64>,
     /// What it rests on; older records do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,

@@ -275,7 +275,6 @@ impl Bench {
             evidence_file: anomalies.as_ref().map(|anomalies| anomalies.file.clone()),
             series: opinion.series,
             limit: opinion.limit,
-            margin: opinion.margin,
             basis: Some(Basis {
                 estimates: opinion.estimates,
                 observed: opinion.reached,

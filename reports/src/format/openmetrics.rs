@@ -161,7 +161,7 @@ impl Metrics<'_> {
         let help = "How much of its bound a check of the last run has left, below 0 if broken.";
         let mut left = self.page.gauge("shakedown_check_margin_ratio", help);
         for finding in findings {
-            if let Some(margin) = finding.margin.filter(|margin| margin.is_finite()) {
+            if let Some(margin) = finding.margin() {
                 let labels = [("scenario", &*run.scenario), ("check", &*finding.check)];
                 left.sample(&labels, margin);
             }

@@ -4,7 +4,7 @@
 use scenarios::units::Unit;
 use serde::{Deserialize, Serialize};
 
-use super::{Quantiles, figure};
+use super::{Finding, Quantiles, Severity, Verdict, figure};
 
 /// What a finding rests on. Each part is absent where nobody can say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,54 @@ pub struct Basis {
     /// it is compared with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spreads: Vec<SpreadRecord>,
+}
+
+impl Finding {
+    /// One that rests on no figures.
+    #[must_use]
+    pub fn plain(check: String, kind: &str, verdict: Verdict) -> Self {
+        Self {
+            check,
+            title: String::new(),
+            kind: kind.to_owned(),
+            severity: Severity::Violation,
+            verdict,
+            measured: String::new(),
+            bound: String::new(),
+            why: String::new(),
+            since: None,
+            evidence: Vec::new(),
+            evidence_file: None,
+            series: None,
+            limit: None,
+            basis: None,
+            times: Vec::new(),
+        }
+    }
+
+    /// How much of the bound is left to what was measured, as a share of it: 0.2 for 8 of at
+    /// most 10; below 0 where it is broken. Of the greatest value that holds, of the least,
+    /// or of the one of both that is nearer. Nothing where only one value holds, and where
+    /// that says something else than the verdict, which may know more than one figure.
+    #[must_use]
+    pub fn margin(&self) -> Option<f64> {
+        let Basis { observed, least, most, unit, .. } = self.basis.as_ref()?;
+        let (value, least, most) = (observed.filter(|value| value.is_finite())?, *least, *most);
+        if least.is_some() && least == most {
+            return None;
+        }
+        // Of what is at least a share, all is the best that there can be.
+        let is_open = least.is_some() && *unit == Some(Unit::Share);
+        let most = most.filter(|most| *most > 0.0 && (*most < 1.0 || !is_open));
+        let below = most.map(|most| (most - value) / most);
+        let above = least.filter(|least| *least > 0.0).map(|least| (value - least) / least);
+        let nearer = below.into_iter().chain(above).min_by(f64::total_cmp);
+        nearer.filter(|margin| match self.verdict {
+            Verdict::Held => *margin >= 0.0,
+            Verdict::Violated => *margin <= 0.0,
+            Verdict::Inconclusive => false,
+        })
+    }
 }
 
 /// How times were spread.
@@ -93,4 +141,44 @@ pub enum Scale {
     Ratio,
     /// A time in seconds.
     Seconds,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn margin(verdict: Verdict, value: f64, least: Option<f64>, most: Option<f64>) -> Option<f64> {
+        let basis = Basis { observed: Some(value), least, most, ..Basis::default() };
+        let finding = Finding::plain("it".to_owned(), "bound", verdict);
+        Finding { basis: Some(basis), ..finding }.margin()
+    }
+
+    #[test]
+    fn what_is_left_of_a_bound_is_a_share_of_it() {
+        let held = |value, least, most| margin(Verdict::Held, value, least, most);
+        assert_eq!(held(8.0, None, Some(10.0)), Some(0.2));
+        assert_eq!(held(15.0, Some(10.0), None), Some(0.5));
+        assert_eq!(held(15.0, Some(10.0), Some(20.0)), Some(0.25));
+        // One value alone, none at all, and a verdict that knows more.
+        assert_eq!(held(1.0, Some(1.0), Some(1.0)), None);
+        assert_eq!(held(0.0, None, Some(0.0)), None);
+        assert_eq!(held(12.0, None, Some(10.0)), None);
+        assert_eq!(held(f64::NAN, None, Some(10.0)), None);
+        assert_eq!(margin(Verdict::Violated, 12.5, None, Some(10.0)), Some(-0.25));
+        assert_eq!(margin(Verdict::Inconclusive, 8.0, None, Some(10.0)), None);
+    }
+
+    #[test]
+    fn all_of_a_share_is_no_bound() {
+        let basis = Basis {
+            observed: Some(1.0),
+            least: Some(0.8),
+            most: Some(1.0),
+            unit: Some(Unit::Share),
+            ..Basis::default()
+        };
+        let finding = Finding::plain("it".to_owned(), "ratio", Verdict::Held);
+        let margin = Finding { basis: Some(basis), ..finding }.margin();
+        assert!(margin.is_some_and(|margin| (margin - 0.25).abs() < 1e-12), "{margin:?}");
+    }
 }

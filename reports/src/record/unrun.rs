@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use scenarios::plan::Severity;
-
 use super::{Finding, Record, Run, SCHEMA, Verdict};
 
 /// The name of the finding that says why a run did not take place.
@@ -24,22 +22,11 @@ impl Record {
             headline: format!("no verdict ({kind}): {}", first.trim()),
             advice: None,
             findings: vec![Finding {
-                check: UNRUN.to_owned(),
                 title: "the run took place".to_owned(),
-                kind: kind.to_owned(),
-                severity: Severity::Violation,
-                verdict: Verdict::Inconclusive,
                 measured: "no verdict".to_owned(),
                 bound: "a verdict".to_owned(),
                 why: why.to_owned(),
-                since: None,
-                evidence: Vec::new(),
-                evidence_file: None,
-                series: None,
-                limit: None,
-                margin: None,
-                basis: None,
-                times: Vec::new(),
+                ..Finding::plain(UNRUN.to_owned(), kind, Verdict::Inconclusive)
             }],
             steps: Vec::new(),
             advised: Vec::new(),

@@ -319,7 +319,6 @@ pub(crate) fn finding(check: &str, kind: &str, measured: &str, bound: &str) -> F
         evidence_file: None,
         series: None,
         limit: None,
-        margin: None,
         basis: None,
         times: vec![],
     }

@@ -48,13 +48,12 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
     }
     let lasts = |breach: &Breach<'_>| breach.last - breach.first - breach.apart >= lasting - 1e-9;
     breaches.retain(|breach| breach.counts && lasts(breach));
-    let (min, max) = (check.min.map(|min| min.value), check.max.map(|max| max.value));
     if !breaches.is_empty() {
         let worst = breaches.iter().map(|breach| breach.worst);
         let worst = worst.max_by(|a, b| excess(check, a).total_cmp(&excess(check, b)));
         let value = worst.map(|worst| worst.value);
         let opinion = violated(check, &series, &window, &bound, breaches);
-        return opinion.drawn(&check.series, limit).reached(value).left(min, max);
+        return opinion.drawn(&check.series, limit).reached(value);
     }
     let worst = worst(check, &series, &window);
     let measured = worst.map_or_else(|| "unknown".to_owned(), |worst| seen(&series, worst));
@@ -66,7 +65,7 @@ pub(super) fn judge(check: &Bound, plan: &Plan, history: &History) -> Opinion {
             Opinion::held(&bound, measured, why)
         }
     };
-    opinion.drawn(&check.series, limit).reached(worst.map(|worst| worst.value)).left(min, max)
+    opinion.drawn(&check.series, limit).reached(worst.map(|worst| worst.value))
 }
 
 fn violated(

@@ -169,7 +169,7 @@ fn decide(
     } else {
         violated(bound, measured, why, quantile, seconds)
     };
-    opinion.reached(value).left(None, Some(check.max.as_secs_f64()))
+    opinion.reached(value)
 }
 
 fn violated(

@@ -86,10 +86,7 @@ pub(super) fn judge(check: &Ratio, plan: &Plan, history: &History) -> Opinion {
     } else {
         violated(&bound, measured, why, &of, &to)
     };
-    let min = check.min.map(|min| min.0);
-    // Of what is at least a share, all is the best that there can be.
-    let max = Some(check.max.0).filter(|max| *max < 1.0 || min.is_none_or(|min| min >= *max));
-    opinion.drawn(&check.of, None).reached(share).left(min, max)
+    opinion.drawn(&check.of, None).reached(share)
 }
 
 fn violated(bound: &str, measured: String, why: String, of: &Rising, to: &Rising) -> Opinion {

@@ -87,7 +87,7 @@ pub(super) fn judge(check: &Speed, plan: &Plan, history: &History) -> Opinion {
         Opinion::held(&bound, measured, why)
     };
     // The series is a counter: a speed is no value of it.
-    opinion.drawn(&check.series, None).reached(shown / time).left(None, Some(max))
+    opinion.drawn(&check.series, None).reached(shown / time)
 }
 
 /// The time between the samples that a rise is taken from.

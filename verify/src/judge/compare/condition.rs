@@ -154,22 +154,11 @@ fn of_checks(worse: &Worse, own: [&[Finding]; 2]) -> Finding {
 
 fn finding(worse: &Worse, verdict: Verdict, measured: String, why: String) -> Finding {
     Finding {
-        check: worse.to_string(),
         title: format!("not {worse}"),
-        kind: CONDITION.to_owned(),
-        severity: Severity::Violation,
-        verdict,
         measured,
         bound: format!("not {worse}"),
         why,
-        since: None,
-        evidence: Vec::new(),
-        evidence_file: None,
-        series: None,
-        limit: None,
-        margin: None,
-        basis: None,
-        times: Vec::new(),
+        ..Finding::plain(worse.to_string(), CONDITION, verdict)
     }
 }
 
