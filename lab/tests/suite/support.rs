@@ -65,9 +65,19 @@ pub(crate) fn kill(pid: u32, signal: rustix::process::Signal) {
 
 /// Kills a process and waits until it is back.
 pub(crate) fn kill_process(lab: &Lab, name: &str) {
-    let before = lab.process(name).unwrap();
-    kill(before.pid.unwrap(), rustix::process::Signal::KILL);
-    until("the restart", || (lab.process(name)?.restarts > before.restarts).then_some(()));
+    kill_processes(lab, &[name.to_owned()]);
+}
+
+/// Kills processes at once and waits until all are back.
+pub(crate) fn kill_processes(lab: &Lab, names: &[String]) {
+    let before: Vec<_> = names.iter().map(|name| lab.process(name).unwrap()).collect();
+    for process in &before {
+        kill(process.pid.unwrap(), rustix::process::Signal::KILL);
+    }
+    for process in before {
+        let restarted = || lab.process(&process.name).map(|now| now.restarts > process.restarts);
+        until("the restart", || restarted()?.then_some(()));
+    }
 }
 
 /// Kills a process and keeps it away meanwhile.

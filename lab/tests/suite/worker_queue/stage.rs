@@ -133,12 +133,17 @@ impl Stage {
     /// Waits until a user's document has so many events.
     pub(super) fn events(&self, user: &str, count: usize) -> Embedding {
         until(&format!("{count} events of {user}"), || {
-            self.document(user).filter(|document| document.processed.len() == count)
+            self.document(user).filter(|document| document.processed.len() >= count)
         })
     }
 
     pub(super) fn kill(&self, name: &str) {
         support::kill_process(&self.lab, name);
+    }
+
+    /// Kills processes at once and waits until all are back.
+    pub(super) fn kill_all(&self, names: &[String]) {
+        support::kill_processes(&self.lab, names);
     }
 
     pub(super) fn away(&self, name: &str, meanwhile: impl FnOnce()) {

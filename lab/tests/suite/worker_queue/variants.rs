@@ -146,30 +146,38 @@ fn wrong_vectors(stage: &Stage) {
     assert!(wrong.len() == right.len() && wrong != right);
 }
 
-/// All workers are killed while the database is away and they hold an event that is
-/// older than the one before.
+/// All workers are killed at once while the database is away and one holds an event that
+/// is older than the one before.
 fn workers_die_with_an_event_in_their_hands(stage: &Stage, play: &Play<'_>, variant: Variant) {
     play.send_body(&event("new", "u", 2_000_000));
     stage.events("u", 1);
     play.drained();
     stage.away(mongodb::SERVER, || {
         play.send_body(&event("held", "u", 1_000_000));
-        let at = if variant == Variant::NackWithoutRequeue { "failed" } else { QUEUE };
-        until("its delivery", || (play.depth(at)? == 1.0).then_some(()));
+        if variant == Variant::NackWithoutRequeue {
+            until("a dead letter", || (play.depth("failed")? == 1.0).then_some(()));
+            // Only then has the worker acknowledged what it gave up.
+            play.drained();
+        } else {
+            until("its delivery", || (play.depth(QUEUE)? == 1.0).then_some(()));
+        }
         until("an attempt", || {
             let log = |name: &String| fs::read_to_string(stage.lab.log(name)).unwrap();
             play.workers().iter().any(|name| log(name).contains("\"held: ")).then_some(())
         });
-        play.workers().iter().for_each(|worker| stage.kill(worker));
+        // At once: none is given what another has left behind.
+        stage.kill_all(&play.workers());
     });
     play.healthy();
-    play.drained();
-    play.send_body(&event("after", "u", 1_500_000));
     let (ids, newest): (&[&str], i64) = match variant {
         Variant::Correct => (&["new", "held", "after"], 2_000_000),
         Variant::StaleWrite => (&["new", "held", "after"], 1_500_000),
         _ => (&["new", "after"], 2_000_000),
     };
+    // All of them but the last have taken effect before that is sent.
+    stage.events("u", ids.len() - 1);
+    play.drained();
+    play.send_body(&event("after", "u", 1_500_000));
     let document = stage.events("u", ids.len());
     assert_eq!(document.processed, ids, "{variant}");
     assert_eq!(document.newest, newest, "{variant}");
