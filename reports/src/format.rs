@@ -14,6 +14,7 @@ mod openmetrics;
 mod standing;
 mod terminal;
 mod text;
+mod turns;
 
 use std::fmt;
 use std::str::FromStr;

@@ -258,6 +258,9 @@ fn is_zero(count: &u64) -> bool {
 pub struct FaultRecord {
     /// The fault's name.
     pub name: String,
+    /// The fault of the scenario of which it is one turn, where that comes again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_of: Option<String>,
     /// What was done: `kill_process`.
     pub kind: String,
     /// When it was planned, in seconds.

@@ -178,9 +178,15 @@ fn plan_for(
     let mut table = Table::new(&context, document.get_ref(), 0..0);
     let read = read(&mut table, settings, &links, purpose);
     table.finish();
-    let plan = read.into_plan(&context, settings, &links, purpose);
+    let mut plan = read.into_plan(&context, settings, &links, purpose);
     let list = context.into_problems();
-    if list.is_empty() { Ok(plan) } else { Err(problems(list)) }
+    if !list.is_empty() {
+        return Err(problems(list));
+    }
+    match plan.draw_turns() {
+        Ok(()) => Ok(plan),
+        Err(mistakes) => Err(Problems::of(file, source, settings, mistakes)),
+    }
 }
 
 /// Reads a plan that an earlier run wrote down as `plan.toml`.

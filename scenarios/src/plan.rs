@@ -26,6 +26,7 @@ pub mod schema_file;
 mod secrets;
 pub mod shape;
 pub mod system;
+mod turns;
 pub mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ pub use ask::Ask;
 pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use deployment::{Afterwards, Change, Deployment, Orchestrator, Step};
 pub use effects::{Effects, EffectsSource, Listing};
-pub use fault::{After, AfterLoad, AfterStep, Amount, Fault, FaultKind, Pick, Preference};
+pub use fault::{After, AfterLoad, AfterStep, Again, Amount, Fault, FaultKind, Pick, Preference};
 pub use left_out::{Cause, LeftOut, skipped};
 pub use namespace::{KUBERNETES, Namespace};
 pub use phase::{Phase, Timeline};

@@ -17,6 +17,7 @@ pub const ALL: &[Shipped] = &[
     Shipped { name: "channel-leak", source: include_str!("../suite/channel-leak.toml") },
     Shipped { name: "idempotent-ingest", source: include_str!("../suite/idempotent-ingest.toml") },
     Shipped { name: "rolling-deploy", source: include_str!("../suite/rolling-deploy.toml") },
+    Shipped { name: "soak", source: include_str!("../suite/soak.toml") },
     Shipped { name: "worker-queue", source: include_str!("../suite/worker-queue.toml") },
 ];
 

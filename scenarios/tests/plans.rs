@@ -169,6 +169,11 @@ fn fitting(shipped: &suite::Shipped, mut settings: Settings) -> Settings {
         });
         given.map(|(key, _)| key).collect()
     });
+    // Faults that come again and again need room for a turn each, and few are enough.
+    if shipped.name == "soak" {
+        let fit = |length: Span| length.clamp(Span::seconds(300), Span::seconds(3_000));
+        settings.duration = settings.duration.map(fit);
+    }
     // What needs an address is switched off without it.
     let switches =
         [("metrics", "metrics"), ("load", "service"), ("requests", "service"), ("steps", "weight")];
@@ -404,4 +409,33 @@ fn a_deployment_that_cannot_be_reached_takes_along_what_needs_it() {
         told.contains("there is no --target deployments, and deployment orders needs it"),
         "{told}"
     );
+}
+
+/// A fault that comes again and again is its turns in the plan, and so it is in what is
+/// excused by it.
+#[test]
+fn turns_of_a_fault_stand_in_its_place() {
+    let soak = suite::find("soak").unwrap();
+    let of = |seed: u64, duration: u64, set: &[(&str, &str)]| {
+        let set = set.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        let duration = Some(Span::seconds(duration));
+        let settings = Settings { seed, duration, set: set.collect(), ..Settings::default() };
+        plan(soak.name, soak.source, &settings)
+    };
+    let plan = of(1, 8 * 3_600, &[]).unwrap();
+    let kills: Vec<&str> = plan.faults.iter().map(|fault| fault.name.as_str()).collect();
+    let kills: Vec<&str> = kills.into_iter().filter(|name| name.starts_with("kill-")).collect();
+    assert!((30..60).contains(&kills.len()), "{}", kills.len());
+    let excused = plan.checks.iter().find(|check| check.name == "worker-restarts").unwrap();
+    let mut kind = excused.kind.clone();
+    assert_eq!(kind.statement().excused_by.iter().collect::<Vec<_>>(), kills);
+    assert_eq!(of(1, 8 * 3_600, &[]).unwrap(), plan, "a seed draws one timetable");
+    assert_ne!(of(2, 8 * 3_600, &[]).unwrap().faults, plan.faults);
+    // The quick form has each of them.
+    for seed in 1..20 {
+        let quick = of(seed, 240, &[("faults_every", "3m")]).unwrap();
+        assert!(quick.faults.len() >= 7, "{}", quick.faults.len());
+    }
+    let told = of(1, 20, &[]).unwrap_err().to_string();
+    assert!(told.contains("has no room for it"), "{told}");
 }

@@ -62,8 +62,20 @@ impl Case {
     /// Its quick form may take so long, all in all; more is reported.
     #[must_use]
     pub fn at_most(&self) -> Duration {
-        let seconds = if self.scenario == "channel-leak" { 90 } else { 120 };
+        let seconds = match self.scenario.as_str() {
+            "channel-leak" => 90,
+            "soak" => 360,
+            _ => 120,
+        };
         Duration::from_secs(seconds)
+    }
+
+    /// What makes it a quick form, where it has none by itself.
+    fn quick(&self) -> &'static [&'static str] {
+        match self.scenario.as_str() {
+            "soak" => &["--duration", "4m", "--set", "faults_every=3m"],
+            _ => &[],
+        }
     }
 
     /// The case of a variant.
@@ -82,6 +94,7 @@ impl Case {
     pub fn attempt(&self, profile: Profile, arguments: &[&str]) -> Result<Tried> {
         let sandbox = Sandbox::new(profile)?;
         let mut line = vec!["--scenario", &self.scenario, "--variant", &self.variant];
+        line.extend(self.quick());
         line.extend(arguments);
         let ended = sandbox.verify(&line)?.end()?;
         sandbox.expect_nothing_left()?;

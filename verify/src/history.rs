@@ -7,12 +7,15 @@
 //! Times are seconds since the start of the first phase; set-up lies before 0.
 
 mod effects;
+mod samples;
+mod times;
+mod varint;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use loadgen::answers::{Compared, Guilty};
-use loadgen::{Fate, Histogram, Latency, Ledger, Resent, Shape};
+use loadgen::{Fate, Latency, Ledger, Resent, Shape};
 use reports::record::{DeploymentRecord, FaultRecord, Outage, PhaseRecord, RollBackAdvice};
 use roaring::RoaringTreemap;
 
@@ -21,6 +24,8 @@ pub use effects::{
     Inversion, Letters, Order, Ordered, Pairs, Seen, SeenWorkload, Tally, TimedSecond, Timing,
     Tried, ValueFinding,
 };
+pub use samples::Samples;
+pub use times::Times;
 
 /// Everything that a check may know of a run.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +33,7 @@ pub struct History {
     /// The phases as they really were, in order, without gaps.
     pub phases: Vec<PhaseRecord>,
     /// Samples by the full name of their series, ordered by time.
-    pub samples: BTreeMap<String, Vec<Sample>>,
+    pub samples: Samples,
     /// What became of each workload.
     pub workloads: BTreeMap<String, WorkloadHistory>,
     /// What each source of effects saw, or why it could not see.
@@ -233,46 +238,6 @@ pub struct AnswersHistory {
     pub guilty: Vec<Guilty>,
 }
 
-/// A histogram of times, held small. A histogram that is ready to be asked
-/// takes 180 KiB, and a soak has a hundred thousand seconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Times {
-    /// A value of each bucket, in microseconds, and its count.
-    counts: Box<[(u64, u64)]>,
-}
-
-impl Times {
-    /// The recordings of a histogram.
-    #[must_use]
-    pub fn of(histogram: &Histogram) -> Self {
-        let recorded = histogram.iter_recorded();
-        Self { counts: recorded.map(|b| (b.value_iterated_to(), b.count_at_value())).collect() }
-    }
-
-    /// Those of values in microseconds, the lowest first, with their counts.
-    #[must_use]
-    pub fn from_counts(counts: Vec<(u64, u64)>) -> Self {
-        Self { counts: counts.into() }
-    }
-
-    /// A value of each bucket, in microseconds, and its count, the lowest first.
-    #[must_use]
-    pub fn counts(&self) -> &[(u64, u64)] {
-        &self.counts
-    }
-
-    /// The histogram of these recordings: the same counts in the same buckets.
-    #[must_use]
-    pub fn histogram(&self) -> Histogram {
-        let mut histogram = loadgen::latency::histogram();
-        for &(value, count) in &self.counts {
-            histogram.saturating_record_n(value, count);
-        }
-        histogram
-    }
-}
-
 /// How well the generator kept its own time, whatever the target did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PumpHistory {
@@ -306,17 +271,13 @@ impl History {
     /// The last value of a series without labels; 0 if it has none.
     #[must_use]
     pub fn last(&self, series: &str) -> f64 {
-        self.samples.get(series).and_then(|list| list.last()).map_or(0.0, |sample| sample.value)
+        self.samples.last(series).map_or(0.0, |sample| sample.value)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::{Times, poison};
+    use super::poison;
     use loadgen::Shape;
 
     #[test]
@@ -326,17 +287,5 @@ mod tests {
         assert!((100..300).contains(&poison.len()), "{}", poison.len());
         assert!((0..1_000).all(|sequence| poison.contains(sequence) == shape.is_poison(sequence)));
         assert!(super::poison(&Shape::default(), 1_000).is_empty());
-    }
-
-    proptest! {
-        /// Holding a histogram small loses nothing.
-        #[test]
-        fn small_times_are_the_histogram(micros in prop::collection::vec(0_u64..5_000_000_000, 0..200)) {
-            let mut histogram = loadgen::latency::histogram();
-            for &time in &micros {
-                loadgen::latency::record(&mut histogram, Duration::from_micros(time));
-            }
-            prop_assert_eq!(Times::of(&histogram).histogram(), histogram);
-        }
     }
 }

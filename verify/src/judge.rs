@@ -77,7 +77,7 @@ use self::opinion::Opinion;
 use crate::history::{History, Stopped};
 
 pub use anomalies::Anomalies;
-pub(crate) use anomalies::Anomalous;
+pub(crate) use anomalies::{Anomalous, MORE};
 pub(crate) use drain::drains_until;
 pub use end_to_end::clock_of_records;
 pub use join::{Join, join};

@@ -245,7 +245,7 @@ fn answers(life: &mut Life, folder: &Folder, asked: &Asked, at: f64) {
 
 /// The stretch in which something lies that took one of these times after `since`.
 fn between(times: &Times, since: f64) -> Option<Between> {
-    let counts = times.counts();
+    let counts: Vec<(u64, u64)> = times.counts().collect();
     let (first, last) = (counts.first()?, counts.last()?);
     // The value of a bucket is its greatest; buckets are at most 1 % wide.
     let from = since + first.0 as f64 / 1e6 * 0.99;

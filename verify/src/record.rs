@@ -7,6 +7,7 @@ pub(crate) mod occurrences;
 mod times;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use loadgen::Fate;
 use reports::record::{
@@ -134,7 +135,7 @@ fn saw(reader: &Reader, history: &History) -> bool {
         Reader::Probe(name) => {
             let begin = format!("{name}.");
             !history.never_there.keys().any(|(owner, _)| owner == name)
-                && history.samples.keys().any(|series| series.starts_with(&begin))
+                && history.samples.names().any(|series| series.starts_with(&begin))
         }
         Reader::Effects(name) => {
             matches!(history.effects.get(name), Some(Ok(seen)) if seen.absent.is_empty())
@@ -145,11 +146,13 @@ fn saw(reader: &Reader, history: &History) -> bool {
 /// How the host fared over the phases, where that was recorded.
 fn host(history: &History) -> Option<HostRecord> {
     let end = history.phases.last()?.to;
-    let list = |name: &str| history.samples.get(&format!("{HOST_NAME}.{name}"));
-    let windows = list("window")?;
+    let series = |name: &str| format!("{HOST_NAME}.{name}");
+    let windows = history.samples.read(&series("window"))?;
     let mean = |name: &str| {
         let (mut sum, mut time) = (0.0, 0.0);
-        for sample in list(name)?.iter().filter(|sample| sample.at > 0.0 && sample.at <= end) {
+        for sample in
+            history.samples.of(&series(name)).filter(|sample| sample.at > 0.0 && sample.at <= end)
+        {
             let window = windows.binary_search_by(|known| known.at.total_cmp(&sample.at));
             let window = window.map_or(0.0, |index| windows[index].value);
             (sum, time) = (sum + sample.value * window, time + window);
@@ -158,7 +161,7 @@ fn host(history: &History) -> Option<HostRecord> {
     };
     let during = |(from, to): &(f64, f64)| (to.min(end) - from.max(0.0)).max(0.0);
     Some(HostRecord {
-        cpus: list("cpus").and_then(|list| list.last()).map(|sample| sample.value),
+        cpus: history.samples.last(&series("cpus")).map(|sample| sample.value),
         busy: mean("cpu_busy"),
         foreign: mean("cpu_foreign"),
         steal: mean("steal"),
@@ -242,26 +245,27 @@ fn series(plan: &Plan, history: &History) -> Vec<SeriesRecord> {
     for (owner, infos) in probes.chain(workloads).chain(deployments).chain(host) {
         for info in infos {
             let name = format!("{owner}.{}", info.name);
-            let Some(samples) = history.samples.get(&name) else { continue };
-            records.extend(by_label(samples).into_iter().map(|(label, points)| SeriesRecord {
-                name: name.clone(),
-                label,
-                unit: info.unit,
-                counter: info.counter,
-                points: thin(&points, POINTS),
-            }));
+            records.extend(by_label(history.samples.of(&name)).into_iter().map(
+                |(label, points)| SeriesRecord {
+                    name: name.clone(),
+                    label,
+                    unit: info.unit,
+                    counter: info.counter,
+                    points: thin(&points, POINTS),
+                },
+            ));
         }
     }
     records
 }
 
 /// The points of each label; of many labels, those that rose highest.
-fn by_label(samples: &[Sample]) -> Vec<(String, Vec<(f64, f64)>)> {
-    let mut labels: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+fn by_label(samples: impl Iterator<Item = Sample>) -> Vec<(String, Vec<(f64, f64)>)> {
+    let mut labels: BTreeMap<Arc<str>, Vec<(f64, f64)>> = BTreeMap::new();
     for sample in samples {
-        labels.entry(&sample.label).or_default().push((sample.at, sample.value));
+        labels.entry(sample.label).or_default().push((sample.at, sample.value));
     }
-    let mut labels: Vec<_> = labels.into_iter().map(|(l, p)| (l.to_owned(), p)).collect();
+    let mut labels: Vec<_> = labels.into_iter().map(|(l, p)| (l.to_string(), p)).collect();
     let top = |points: &[(f64, f64)]| points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
     labels.sort_by(|a, b| top(&b.1).total_cmp(&top(&a.1)).then_with(|| a.0.cmp(&b.0)));
     labels.truncate(LABELS);
@@ -317,15 +321,17 @@ fn tables(plan: &Plan, history: &History) -> Vec<TableRecord> {
 }
 
 fn connections(history: &History, series: &str) -> Option<TableRecord> {
-    let samples = history.samples.get(series)?;
-    let mut most: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for sample in samples {
-        let (highest, last) = most.entry(&sample.label).or_insert((0.0, 0.0));
+    if !history.samples.has(series) {
+        return None;
+    }
+    let mut most: BTreeMap<Arc<str>, (f64, f64)> = BTreeMap::new();
+    for sample in history.samples.of(series) {
+        let (highest, last) = most.entry(sample.label).or_insert((0.0, 0.0));
         *highest = highest.max(sample.value);
         *last = sample.value;
     }
     let mut rows: Vec<_> = most.into_iter().collect();
-    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
+    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
     rows.truncate(ROWS);
     let show = |value: f64| Unit::Count.show(value);
     Some(TableRecord {
@@ -333,23 +339,26 @@ fn connections(history: &History, series: &str) -> Option<TableRecord> {
         columns: ["connection", "most channels", "last seen"].map(str::to_owned).to_vec(),
         rows: rows
             .into_iter()
-            .map(|(label, (highest, last))| vec![label.to_owned(), show(highest), show(last)])
+            .map(|(label, (highest, last))| vec![label.to_string(), show(highest), show(last)])
             .collect(),
     })
 }
 
 fn processes(history: &History, probe: &str) -> Option<TableRecord> {
-    let resident = history.samples.get(&format!("{probe}.resident"))?;
-    let mut labels: Vec<&str> = resident.iter().map(|sample| &*sample.label).collect();
-    labels.sort_unstable();
-    labels.dedup();
-    let last = |series: &str, label: &str| {
-        let samples = history.samples.get(&format!("{probe}.{series}"))?;
-        samples.iter().rev().find(|s| &*s.label == label).map(|s| s.value)
+    let resident = format!("{probe}.resident");
+    if !history.samples.has(&resident) {
+        return None;
+    }
+    // By label: the most, and the last one.
+    let figures = |series: &str| {
+        let mut figures: BTreeMap<Arc<str>, (f64, f64)> = BTreeMap::new();
+        for sample in history.samples.of(series) {
+            let (most, last) = figures.entry(sample.label).or_default();
+            (*most, *last) = (most.max(sample.value), sample.value);
+        }
+        figures
     };
-    let most = |label: &str| {
-        resident.iter().filter(|s| &*s.label == label).map(|s| s.value).fold(0.0, f64::max)
-    };
+    let restarts = figures(&format!("{probe}.restarts"));
     let show =
         |unit: Unit, value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| unit.show(v));
     Some(TableRecord {
@@ -357,14 +366,14 @@ fn processes(history: &History, probe: &str) -> Option<TableRecord> {
         columns: ["process", "restarts", "memory at most", "memory at the end"]
             .map(str::to_owned)
             .to_vec(),
-        rows: labels
+        rows: figures(&resident)
             .into_iter()
-            .map(|label| {
+            .map(|(label, (most, last))| {
                 vec![
-                    label.to_owned(),
-                    show(Unit::Count, last("restarts", label)),
-                    show(Unit::Bytes, Some(most(label))),
-                    show(Unit::Bytes, last("resident", label)),
+                    label.to_string(),
+                    show(Unit::Count, restarts.get(&label).map(|&(_, last)| last)),
+                    show(Unit::Bytes, Some(most)),
+                    show(Unit::Bytes, Some(last)),
                 ]
             })
             .collect(),

@@ -140,6 +140,7 @@ fn entry(index: usize, manners: &Manners, after: Option<After>) -> Entry {
         at: Span(Duration::from_millis(manners.at)),
         after,
         heal_within: Span::seconds(30),
+        again: None,
         kind: FaultKind::PauseProcess(scenarios::plan::fault::Held {
             role: "service".to_owned(),
             pick: Pick::count(1),

@@ -13,6 +13,7 @@ fn fault(name: String, phase: &str, at: u64) -> Fault {
         at: Span::seconds(at),
         after: None,
         heal_within: Span::seconds(30),
+        again: None,
         kind: FaultKind::KillProcess(Victims { role: "service".to_owned(), pick: Pick::count(1) }),
     }
 }

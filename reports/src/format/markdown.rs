@@ -9,6 +9,7 @@ use std::fmt::{Result, Write};
 
 use super::standing::{Standing, standing_so, tally, worst_first};
 use super::text;
+use super::turns::{self, Row};
 use crate::record::{Finding, Quantiles, Record, StepRecord, WorkloadRecord};
 use escape::{block, code, fenced, inline};
 
@@ -192,7 +193,18 @@ fn steps(out: &mut String, record: &Record) -> Result {
 }
 
 fn faults(out: &mut String, record: &Record) -> Result {
-    let rows = record.faults.iter().map(|fault| {
+    let rows = turns::rows(&record.faults).into_iter().map(|row| {
+        let fault = match row {
+            Row::One(fault) => fault,
+            Row::Turns(name, all) => {
+                return format!(
+                    "{} ({}): {}",
+                    code(name),
+                    inline(&all[0].kind),
+                    turns::course(&all)
+                );
+            }
+        };
         let mut row = format!("{} ({}): ", code(&fault.name), inline(&fault.kind));
         row.push_str(&text::course(fault));
         if !fault.victims.is_empty() {

@@ -369,6 +369,7 @@ fn workload(name: &str, asked: f64, got: f64) -> WorkloadRecord {
 fn fault(name: &str, kind: &str, planned: f64, healed: Option<f64>) -> FaultRecord {
     FaultRecord {
         name: name.to_owned(),
+        turn_of: None,
         kind: kind.to_owned(),
         planned,
         injected: Some(planned),

@@ -11,7 +11,7 @@ mod redis;
 
 use super::links::{Kind, Links, Wait};
 use crate::plan::fault::Victims;
-use crate::plan::{After, AfterLoad, AfterStep, Fault, FaultKind, Pick};
+use crate::plan::{After, AfterLoad, AfterStep, Again, Fault, FaultKind, Pick};
 use crate::read::{At, Table};
 use crate::units::Span;
 
@@ -30,9 +30,26 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Faul
         "How long the system may take to be whole again.",
         Span::seconds(30),
     );
+    let every = table.opt_at::<Span>(
+        "every",
+        "About how often it comes again, for the soak: the seed draws its turns, NAME-1 and so on, from half of this to one and a half times as much apart. A turn waits until whatever was broken before it is over and had its time to heal, and each is whole again before the phase ends.",
+    );
+    if let Some(every) = &every {
+        let wrong = if after.is_some() {
+            Some("a fault that comes again and again waits for nothing; leave out after, or every")
+        } else if every.value.0.is_zero() && !every.is_placeholder() {
+            Some("a fault needs some time to come again; write for example every = \"10m\"")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            table.context.problem(Some(every.span.clone()), wrong, None);
+        }
+    }
+    let again = every.map(|every| Again::Every(every.value));
     let nothing = Victims { role: String::new(), pick: Pick::ALL };
     let kind = read_kind(table, links, &phase_at).unwrap_or(FaultKind::KillProcess(nothing));
-    Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, kind }
+    Fault { name: name.to_owned(), phase, at: at.value, after, heal_within, again, kind }
 }
 
 /// So many operations, or a step of a deployment: never both.

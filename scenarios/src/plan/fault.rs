@@ -45,8 +45,21 @@ pub struct Fault {
     /// How long the system may take to be whole again; a fault that is not
     /// healed by then makes the run inconclusive.
     pub heal_within: Span,
+    /// Whether it comes again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
     /// What is done.
     pub kind: FaultKind,
+}
+
+/// What has to do with a fault that comes again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// About how often it comes. A plan has its turns in its place.
+    Every(Span),
+    /// It is a turn of this one.
+    TurnOf(String),
 }
 
 /// A moment that something else decides.

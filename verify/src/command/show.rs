@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use scenarios::plan::Severity;
+use scenarios::plan::{Again, Severity};
 use scenarios::{Plan, Settings, suite};
 
 use crate::exit::{self, Failure};
@@ -69,10 +69,22 @@ fn describe(plan: &Plan) -> String {
         .iter()
         .map(|w| (w.name.clone(), format!("{} in {}", w.rate, w.phases.join(", "))));
     section("Load", workloads.collect());
-    let faults = plan.faults.iter().map(|fault| {
-        (fault.name.clone(), format!("{}, {} into {}", fault.kind.word(), fault.at, fault.phase))
-    });
-    section("Faults", faults.collect());
+    let mut faults: Vec<(String, String)> = Vec::new();
+    for fault in &plan.faults {
+        let kind = fault.kind.word();
+        let Some(Again::TurnOf(of)) = &fault.again else {
+            let when = format!("{kind}, {} into {}", fault.at, fault.phase);
+            faults.push((fault.name.clone(), when));
+            continue;
+        };
+        if faults.iter().all(|(name, _)| name != of) {
+            let turns = plan.faults.iter().filter(|other| other.again == fault.again).count();
+            let phase = &fault.phase;
+            let when = format!("{kind}, {turns} times in {phase}, when --seed says");
+            faults.push((of.clone(), when));
+        }
+    }
+    section("Faults", faults);
     for deployment in &plan.deployments {
         let canary = deployment.canary.as_ref().map(|name| format!(", beside it {name}"));
         let title = format!(

@@ -11,6 +11,7 @@ use chaos::conduct::{
 use chaos::{Aim, FaultError, Journal, Limits, Planned, Process, Scene, World};
 use reports::record::FaultRecord;
 use scenarios::Plan;
+use scenarios::plan::Again;
 use scenarios::redact::Secrets;
 use services::Host;
 
@@ -294,6 +295,10 @@ fn write_down(record: &mut FaultRecord, step: &Step, now: f64) {
 fn record(planned: &Planned) -> FaultRecord {
     FaultRecord {
         name: planned.name.clone(),
+        turn_of: match &planned.fault.again {
+            Some(Again::TurnOf(of)) => Some(of.clone()),
+            Some(Again::Every(_)) | None => None,
+        },
         kind: planned.fault.kind.word().to_owned(),
         planned: planned.at.as_secs_f64(),
         injected: None,

@@ -16,7 +16,7 @@ use scenarios::series::{HOST, HOST_NAME};
 use super::read::{Facts, apply};
 use super::{Folder, FolderError};
 use crate::event::Stamped;
-use crate::history::{History, Sample, Times, WorkloadHistory};
+use crate::history::{History, Times, WorkloadHistory};
 
 /// A run that goes on, as far as it is written down.
 pub struct Follower {
@@ -108,10 +108,8 @@ impl Follower {
         if !(of_workload || self.series.contains(series)) || !at.is_finite() || !value.is_finite() {
             return;
         }
-        let list = self.history.samples.entry(series.to_owned()).or_default();
         // Probes write in the order of their answers, which is nearly that of time.
-        let place = list.partition_point(|known| known.at <= at);
-        list.insert(place, Sample { at, label: label.into(), value });
+        self.history.samples.add(series, at, label, value);
     }
 }
 

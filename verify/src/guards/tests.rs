@@ -116,6 +116,7 @@ fn breaking(kind: FaultKind) -> Plan {
         at: Span::seconds(0),
         after: None,
         heal_within: Span::seconds(1),
+        again: None,
         kind,
     };
     Plan { faults: vec![fault], ..nothing() }

@@ -125,7 +125,7 @@ fn violated(
     Opinion::violated(bound, words::number(rose), why)
         .since(Some(first.at))
         .evidence(told)
-        .rows(Rows::Listed(rises.chain(lines).collect()))
+        .rows(Rows::listed(rises.chain(lines)))
 }
 
 /// The log lines behind the rises, where the counter counts lines.

@@ -27,8 +27,7 @@ pub(super) fn why(check: &Check, plan: &Plan, history: &History) -> Option<Strin
             return None;
         }
         // What has been counted was there, such as the stream of a group that never was.
-        let samples = history.samples.get(series).map_or(&[][..], Vec::as_slice);
-        if samples.iter().any(|sample| sample.value > 0.0) {
+        if history.samples.of(series).any(|sample| sample.value > 0.0) {
             return None;
         }
         let missing: Vec<&str> = history
@@ -67,9 +66,9 @@ fn has_sibling(history: &History, probe: &str, label: &str) -> bool {
         !history.never_there.contains_key(&key)
     };
     let prefix = format!("{probe}.");
-    let samples = history.samples.iter().filter(|(name, _)| name.starts_with(&prefix));
+    let names = history.samples.names().filter(|name| name.starts_with(&prefix));
     own != label
-        && samples
-            .flat_map(|(_, samples)| samples)
+        && names
+            .flat_map(|name| history.samples.of(name))
             .any(|sample| stem(&sample.label) == own && was_there(&sample.label))
 }

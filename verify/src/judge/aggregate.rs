@@ -337,5 +337,5 @@ fn violated(bound: &str, measured: String, breaches: &[Breach]) -> Opinion {
     let rows = breaches.iter().map(|breach| {
         json!({ "key": breach.name, "anomaly": breach.wrong.words(), "seen": breach.seen })
     });
-    Opinion::violated(bound, measured, why).evidence(shown).rows(Rows::Listed(rows.collect()))
+    Opinion::violated(bound, measured, why).evidence(shown).rows(Rows::listed(rows))
 }

@@ -19,6 +19,9 @@ pub struct Anomalies {
     rows: Rows,
 }
 
+/// What a last row has that says how many rows are not listed.
+pub(crate) const MORE: &str = "more";
+
 /// Evidence as it is held in memory.
 #[derive(Debug, Clone)]
 pub(super) enum Rows {
@@ -60,7 +63,21 @@ impl Cell {
     }
 }
 
+/// So many rows are listed; of more, only how many they are. A run of hours may break a
+/// bound in each of a million samples.
+const LISTED: usize = 50_000;
+
 impl Rows {
+    /// These rows, or the first of very many with the number of the others.
+    pub(super) fn listed(mut rows: impl Iterator<Item = Value>) -> Self {
+        let mut listed: Vec<Value> = rows.by_ref().take(LISTED).collect();
+        let more = rows.count();
+        if more > 0 {
+            listed.push(json!({ (MORE): more }));
+        }
+        Self::Listed(listed)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Listed(rows) => rows.is_empty(),
@@ -152,4 +169,20 @@ fn operations(cell: &Cell) -> impl Iterator<Item = Value> {
             "effects": cell.effects_of(sequence),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_rows_the_first_are_listed_and_the_others_counted() {
+        let few = Rows::listed((0..3).map(|at| json!({ "at": at })));
+        let few = Anomalies::new("few", few).unwrap();
+        assert_eq!(few.rows().count(), 3);
+        let many = Rows::listed((0..LISTED + 7).map(|at| json!({ "at": at })));
+        let many = Anomalies::new("many", many).unwrap();
+        assert_eq!(many.rows().count(), LISTED + 1);
+        assert_eq!(many.rows().last().unwrap(), json!({ "more": 7 }));
+    }
 }

@@ -90,7 +90,7 @@ fn decide(
             words::plural(counts.pairs, "operation"),
             words::list(&faults)
         );
-        let rows = Rows::Listed(answers.guilty.iter().map(|row| json!(row)).collect());
+        let rows = Rows::listed(answers.guilty.iter().map(|row| json!(row)));
         return Opinion::violated(bound, measured, why)
             .evidence(answers.guilty.iter().take(SHOWN).map(shown))
             .rows(rows);

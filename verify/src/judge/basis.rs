@@ -62,7 +62,7 @@ fn spread(name: &str, window: &Window, history: &History) -> Option<SpreadRecord
     for (second, counts) in &known.response {
         let at = *second as f64;
         if window.spans.iter().any(|span| span.from <= at && at < span.to) {
-            for &(micros, count) in counts.counts() {
+            for (micros, count) in counts.counts() {
                 times.saturating_record_n(micros, count);
             }
         }

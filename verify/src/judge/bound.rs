@@ -119,7 +119,7 @@ fn violated(
         .reached(worst.value)
         .since(Some(since))
         .evidence(evidence)
-        .rows(Rows::Listed(rows.collect()))
+        .rows(Rows::listed(rows))
 }
 
 /// How far a sample lies outside of the bounds; below 0 within.
@@ -133,7 +133,7 @@ fn excess(check: &Bound, sample: &Sample) -> f64 {
 fn breaches<'a>(
     check: &Bound,
     history: &History,
-    series: &Series<'a>,
+    series: &'a Series<'_>,
     window: &Window,
 ) -> Vec<Breach<'a>> {
     let mut found = Vec::new();
@@ -168,7 +168,7 @@ fn breaches<'a>(
 }
 
 /// The sample nearest to the bound or furthest outside.
-fn worst<'a>(check: &Bound, series: &Series<'a>, window: &Window) -> Option<&'a Sample> {
+fn worst<'a>(check: &Bound, series: &'a Series<'_>, window: &Window) -> Option<&'a Sample> {
     let samples = window.spans.iter().flat_map(|&span| series.within(span));
     samples
         .filter(|sample| sample.value.is_finite())

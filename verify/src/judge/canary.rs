@@ -122,7 +122,7 @@ pub(super) fn sum_up(bound: &str, parts: Vec<Part>) -> Opinion {
     };
     let estimates = parts.iter().filter_map(Part::estimate).collect();
     let rows = match worst {
-        Verdict::Violated => Rows::Listed(parts.into_iter().map(|part| part.row).collect()),
+        Verdict::Violated => Rows::listed(parts.into_iter().map(|part| part.row)),
         Verdict::Held | Verdict::Inconclusive => Rows::default(),
     };
     Opinion { estimates, ..opinion.evidence(seen).rows(rows) }

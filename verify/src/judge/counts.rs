@@ -21,15 +21,14 @@ pub(super) struct Counts {
 impl Counts {
     /// The count; without samples it knows nothing.
     pub(super) fn of(history: &History, workload: &str, count: &str) -> Self {
-        let series = |count: &str| history.samples.get(&format!("{workload}.{count}"));
         let name = format!("{workload}.{count}");
-        let by_second: BTreeMap<i64, f64> = series(count)
-            .into_iter()
-            .flatten()
+        let by_second: BTreeMap<i64, f64> = history
+            .samples
+            .of(&name)
             .filter(|sample| sample.value.is_finite())
             .map(|sample| (sample.at.round() as i64, sample.value))
             .collect();
-        let due = series("due").and_then(|samples| samples.last()).map(|sample| sample.value);
+        let due = history.samples.last(&format!("{workload}.due")).map(|sample| sample.value);
         let ledger = history.workloads.get(workload).map(|told| told.ledger.due() as f64);
         let is_whole = !by_second.is_empty() && due.is_some() && due == ledger;
         let flaw = history.flaws.iter().find(|flaw| flaw.series.as_ref() == Some(&name));

@@ -84,7 +84,7 @@ struct Course<'a> {
     highest: f64,
 }
 
-fn course<'a>(check: &Drain, series: &Series<'a>, start: f64, lasting: f64) -> Course<'a> {
+fn course<'a>(check: &Drain, series: &'a Series<'_>, start: f64, lasting: f64) -> Course<'a> {
     let until = start + check.within.as_secs_f64();
     let mut course = Course { drained: None, last: BTreeMap::new(), highest: f64::NEG_INFINITY };
     let mut low_since: Option<f64> = None;
@@ -213,7 +213,7 @@ fn decide(
     let rows = samples
         .filter(|sample| sample.value > check.to.value)
         .map(|sample| json!({ "at": sample.at, "label": &*sample.label, "value": sample.value }));
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     Opinion::violated(bound, seen, why).since(Some(until)).evidence(told).rows(rows)
 }
 

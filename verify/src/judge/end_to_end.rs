@@ -126,7 +126,7 @@ impl Times {
         // than no time.
         let late = told.iter().map(|told| told.latest_us).max().unwrap_or(0);
         let all = told.iter().flat_map(|told| &told.seconds).flat_map(|s| s.times.counts());
-        let least = all.map(|&(value, _)| value).min().unwrap_or(0);
+        let least = all.map(|(value, _)| value).min().unwrap_or(0);
         let late = if late > error { late.max(least) } else { 0 };
         Ok(Self {
             seconds,
@@ -161,7 +161,7 @@ impl Times {
 
     fn merged(&self) -> Histogram {
         let mut merged = loadgen::latency::histogram();
-        for &(value, count) in self.seconds.iter().flat_map(|second| second.times.counts()) {
+        for (value, count) in self.seconds.iter().flat_map(|second| second.times.counts()) {
             merged.saturating_record_n(value, count);
         }
         merged
@@ -225,7 +225,7 @@ impl Times {
     fn too_late(&self, bound: &str, measured: String, why: String, max: u64) -> Opinion {
         let late = |second: &TimedSecond| {
             let limit = max.saturating_add(self.error).saturating_add(self.late);
-            let quick = second.times.counts().iter().filter(|(value, _)| *value <= limit);
+            let quick = second.times.counts().filter(|(value, _)| *value <= limit);
             second.acked.saturating_sub(quick.map(|(_, count)| count).sum())
         };
         let mut worst: Vec<(&TimedSecond, u64)> = self
@@ -238,7 +238,7 @@ impl Times {
         let rows = worst.iter().map(|(second, late)| {
             json!({ "second": second.second, "acked": second.acked, "not_in_time": late })
         });
-        let rows = Rows::Listed(rows.collect());
+        let rows = Rows::listed(rows);
         worst.sort_by(|(a, late_a), (b, late_b)| late_b.cmp(late_a).then(a.second.cmp(&b.second)));
         let shown = worst.into_iter().take(5).map(|(second, late)| {
             let seen =
@@ -281,7 +281,7 @@ impl Times {
             let since = self
                 .seconds
                 .iter()
-                .find(|second| second.times.counts().iter().any(|&(value, _)| value < limit));
+                .find(|second| second.times.counts().any(|(value, _)| value < limit));
             let since = since.map(|second| second.second as f64);
             let shown =
                 since.map(|at| evidence(format!("due in second {at}"), measured.clone(), Some(at)));

@@ -186,12 +186,12 @@ fn begun_again(series: &Series<'_>, plan: &Plan, history: &History) -> Vec<f64> 
     let mut times = Vec::new();
     let (probe, _) = series.name.rsplit_once('.').unwrap_or_default();
     let resets = format!("{probe}.resets");
-    if history.samples.contains_key(&resets) {
+    if history.samples.has(&resets) {
         let resets = Series::of(plan, history, &resets);
         times.extend(rises::of(&resets).iter().map(|rise| rise.at));
     }
     let mut last = std::collections::BTreeMap::new();
-    for sample in series.samples {
+    for sample in &series.samples {
         if let Some(before) = last.insert(&sample.label, sample.value)
             && sample.value < before
         {
@@ -238,7 +238,7 @@ fn decide(check: &Equal, bound: &str, counts: &[Count]) -> Opinion {
         let rows = counts.iter().map(
             |count| json!({ "count": count.name, "value": count.value, "at_least": count.at_least }),
         );
-        Opinion::violated(bound, &measured, why).rows(Rows::Listed(rows.collect()))
+        Opinion::violated(bound, &measured, why).rows(Rows::listed(rows))
     } else if greatest < check.at_least as f64 {
         let why = format!(
             "Nothing counted more than {}; a verdict needs {}.",

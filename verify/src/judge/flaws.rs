@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use scenarios::plan::{Plan, ProbeKind};
 use scenarios::series::{DEPLOYMENT, HOST, HOST_NAME, WORKLOAD};
@@ -29,9 +30,9 @@ pub(super) fn without_impossible<'a>(plan: &Plan, history: &'a History) -> Cow<'
     let mut found = phases(plan, history);
     found.extend(faults(history));
     let mut dropped = Vec::new();
-    for (name, samples) in &history.samples {
+    for name in history.samples.names() {
         let Some(rule) = Rule::of(plan, name) else { continue };
-        if let Some(why) = rule.broken(samples) {
+        if let Some(why) = rule.broken(history.samples.of(name)) {
             found.push(Flaw::of_series(name, why));
             dropped.push((name, rule));
         }
@@ -44,9 +45,7 @@ pub(super) fn without_impossible<'a>(plan: &Plan, history: &'a History) -> Cow<'
     }
     let mut history = history.clone();
     for (name, rule) in dropped {
-        if let Some(samples) = history.samples.get_mut(name) {
-            samples.retain(|sample| !rule.is_impossible(sample));
-        }
+        history.samples.retain(name, |sample| !rule.is_impossible(sample));
     }
     history.flaws.extend(found);
     history.flaws.sort();
@@ -172,40 +171,44 @@ impl Rule {
         !sample.value.is_finite() || sample.value < 0.0
     }
 
-    fn broken(self, samples: &[Sample]) -> Option<String> {
-        if let Some(sample) = samples.iter().find(|sample| self.is_impossible(sample)) {
-            return Some(format!("it is {} at {}", sample.value, words::seconds(sample.at)));
-        }
-        let mut last: BTreeMap<&str, f64> = BTreeMap::new();
-        for sample in samples.iter().filter(|_| matches!(self, Self::OwnCount)) {
-            if let Some(before) = last.insert(&sample.label, sample.value)
-                && sample.value < before
+    /// Why these cannot be: the first value that none can have, or else the first fall.
+    fn broken(self, samples: impl Iterator<Item = Sample>) -> Option<String> {
+        let mut last: BTreeMap<Arc<str>, f64> = BTreeMap::new();
+        let mut fall = None;
+        for sample in samples {
+            let Sample { at, value, .. } = sample;
+            if self.is_impossible(&sample) {
+                return Some(format!("it is {value} at {}", words::seconds(at)));
+            }
+            if fall.is_none()
+                && matches!(self, Self::OwnCount)
+                && let Some(before) = last.insert(sample.label, value)
+                && value < before
             {
-                return Some(format!(
+                fall = Some(format!(
                     "it falls from {} to {} at {}, and it only ever rises",
                     words::number(before),
-                    words::number(sample.value),
-                    words::seconds(sample.at)
+                    words::number(value),
+                    words::seconds(at)
                 ));
             }
         }
-        None
+        fall
     }
 }
 
 /// The counts of a workload agree with each other and with its ledger.
 fn counts(history: &History, workload: &str) -> Vec<Flaw> {
-    let list = |count: &str| history.samples.get(&format!("{workload}.{count}"));
+    let series = |count: &str| format!("{workload}.{count}");
     let mut found = Vec::new();
-    let at =
-        |count: &str, index: usize| list(count)?.get(index).map(|sample| (sample.at, sample.value));
-    let parts = ["failed", "indeterminate", "dropped"];
-    for index in 0..list("unsuccessful").map_or(0, Vec::len) {
-        let Some((when, whole)) = at("unsuccessful", index) else { break };
-        let values: Option<Vec<f64>> = parts
-            .iter()
-            .map(|part| at(part, index).filter(|&(other, _)| other == when).map(|(_, value)| value))
-            .collect();
+    let mut parts =
+        ["failed", "indeterminate", "dropped"].map(|count| history.samples.of(&series(count)));
+    for Sample { at: when, value: whole, .. } in history.samples.of(&series("unsuccessful")) {
+        let parts = parts.iter_mut().map(Iterator::next);
+        let values = parts.map(|part| part.filter(|part| part.at == when).map(|part| part.value));
+        // All of them have gone on by one before it is seen that one is missing.
+        let values: Vec<Option<f64>> = values.collect();
+        let values: Option<Vec<f64>> = values.into_iter().collect();
         // Rows that are missing are found where they are needed.
         let Some(values) = values else { continue };
         if values.iter().sum::<f64>() != whole {
@@ -230,7 +233,7 @@ fn counts(history: &History, workload: &str) -> Vec<Flaw> {
     ];
     let ledger = fates.map(|(count, fate)| (count, told.ledger.count(fate)));
     for (count, in_ledger) in ledger.into_iter().chain([("due", told.ledger.due())]) {
-        let Some(last) = list(count).and_then(|samples| samples.last()) else { continue };
+        let Some(last) = history.samples.last(&series(count)) else { continue };
         if last.value != in_ledger as f64 {
             let why = format!(
                 "it ends at {}, and the ledger has {}",

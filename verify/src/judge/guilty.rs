@@ -44,7 +44,7 @@ impl Guilty {
         let (probe, total) = series.rsplit_once('.').unwrap_or(("", series));
         let part = ["connection", "client"].into_iter().find_map(|part| {
             let name = format!("{probe}.{part}_{total}");
-            history.samples.contains_key(&name).then(|| (format!("{part} "), name))
+            history.samples.has(&name).then(|| (format!("{part} "), name))
         });
         let (word, name) = part.unwrap_or_else(|| (String::new(), series.to_owned()));
         let series = Series::of(plan, history, &name);

@@ -185,7 +185,7 @@ fn violated(
     let rows = seconds.iter().filter(|second| late(second) > 0).map(
         |second| json!({ "second": second.second, "due": second.due, "not_in_time": late(second) }),
     );
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     let mut worst: Vec<&Second> = seconds.iter().filter(|second| late(second) > 0).collect();
     worst.sort_by(|a, b| late(b).cmp(&late(a)).then(a.second.cmp(&b.second)));
     let worst = worst.into_iter().take(5).map(|second| {

@@ -209,7 +209,7 @@ fn violated(proofs: &[Proof<'_>], tested: u64, swapped: &str) -> Opinion {
         })
     });
     let since = proofs.iter().filter_map(|proof| proof.due).min_by(f64::total_cmp);
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     Opinion::violated(BOUND, measured, why).since(since).evidence(told).rows(rows)
 }
 
@@ -226,8 +226,7 @@ struct Times {
 
 impl Times {
     fn of(history: &History, name: &str, known: &WorkloadHistory, is_serial: bool) -> Self {
-        let samples = history.samples.get(&format!("{name}.due"));
-        let due = samples.into_iter().flatten();
+        let due = history.samples.of(&format!("{name}.due"));
         let due = due.map(|sample| (sample.at.round() as i64, sample.value as u64)).collect();
         let longest = known.response.iter().map(|(second, times)| {
             let micros = times.histogram().max();

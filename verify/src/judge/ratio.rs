@@ -97,7 +97,7 @@ fn violated(bound: &str, measured: String, why: String, of: &Rising, to: &Rising
         .map(|(&second, &rise)| (second, rise, to.by_second.get(&second).copied().unwrap_or(0.0)))
         .collect();
     let rows = seconds.iter().map(|(at, of, to)| json!({ "second": at, "of": of, "to": to }));
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     let mut worst = seconds;
     worst.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let worst = worst.into_iter().take(5).map(|(second, of, to)| {

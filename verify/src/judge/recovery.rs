@@ -223,7 +223,7 @@ fn decide(
     );
     let bad = judged.stays.iter().filter(|stay| (start..=until).contains(&stay.from));
     let rows = bad.map(|stay| json!({ "at": stay.from, "value": stay.value }));
-    Opinion::violated(bound, measured, why).since(Some(until)).rows(Rows::Listed(rows.collect()))
+    Opinion::violated(bound, measured, why).since(Some(until)).rows(Rows::listed(rows))
 }
 
 /// What it comes to that the fault never healed: nothing, where the series was good
@@ -250,7 +250,7 @@ fn never(
     let measured = format!("not after {}", words::seconds(last - watched.from));
     let why = format!("{} {} did not come back to {}.", unhealed.why, series.name, judged.shown);
     let rows = known().map(|(at, value)| json!({ "at": at, "value": value }));
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     Some(Opinion::violated(bound, measured, why).since(Some(watched.to)).rows(rows))
 }
 

@@ -146,5 +146,5 @@ fn pieces(tally: &Tally) -> impl Iterator<Item = reports::record::Evidence> {
 
 fn rows(tally: &Tally) -> Rows {
     let row = |Departure { identity, at, what }: &Departure| json!({ "id": identity, "anomaly": "invalid", "at": at, "what": what });
-    Rows::Listed(tally.examples.iter().map(row).collect())
+    Rows::listed(tally.examples.iter().map(row))
 }

@@ -11,7 +11,8 @@ mod ended;
 mod lifetimes;
 mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use scenarios::plan::{Plan, ProbeKind};
 use scenarios::series::{DEPLOYMENT, DEPLOYMENT_EVERY, HOST, HOST_NAME, WORKLOAD};
@@ -45,7 +46,7 @@ pub(super) struct Series<'a> {
     /// Whether it depends on how fast everything goes.
     pub(super) paced: bool,
     /// All samples of the run in order of time.
-    pub(super) samples: &'a [Sample],
+    pub(super) samples: Vec<Sample>,
     /// Whether the counter is at 0 when the run begins, because the tool itself
     /// or its lab counts.
     pub(super) from_zero: bool,
@@ -88,9 +89,9 @@ impl<'a> Series<'a> {
             None if plan.has_deployment(probe) => DEPLOYMENT_EVERY,
             None => 1.0,
         };
-        let samples = history.samples.get(name).map_or(&[][..], Vec::as_slice);
+        let samples = history.samples.read(name).unwrap_or_default();
         let kind = planned.map(|probe| &probe.kind);
-        let gap = usual_gap(samples, every, kind);
+        let gap = usual_gap(&samples, every, kind);
         let flaw = history.flaws.iter().find(|flaw| flaw.series.as_deref() == Some(name));
         Self {
             name,
@@ -115,14 +116,14 @@ impl<'a> Series<'a> {
     }
 
     /// The samples within a span.
-    pub(super) fn within(&self, span: Span) -> &'a [Sample] {
+    pub(super) fn within(&self, span: Span) -> &[Sample] {
         let from = self.samples.partition_point(|sample| sample.at < span.from);
         let to = self.samples.partition_point(|sample| sample.at < span.to);
         &self.samples[from..to.max(from)]
     }
 
     /// The samples of each round, of all labels together.
-    pub(super) fn rounds_of(&self, span: Span) -> impl Iterator<Item = &'a [Sample]> {
+    pub(super) fn rounds_of(&self, span: Span) -> impl Iterator<Item = &[Sample]> {
         let near = ROUND * self.gap;
         self.within(span).chunk_by(move |a, b| b.at - a.at <= near)
     }
@@ -249,13 +250,15 @@ impl<'a> Series<'a> {
     /// words: `streams.lag of msg:stream:3 has no samples from 12.1 s on`.
     pub(super) fn lost_label(&self, span: Span) -> Option<String> {
         let mut lives = self.lives();
+        let beside: BTreeSet<Arc<str>>;
         if let Lifetimes::Whole(promised) = &self.lifetimes {
             for &label in promised {
                 lives.entry(label).or_default();
             }
-            let others = self.siblings.iter().filter_map(|name| self.history.samples.get(name));
-            for sample in others.flatten() {
-                lives.entry(&sample.label).or_default();
+            let others = self.siblings.iter().flat_map(|name| self.history.samples.of(name));
+            beside = others.map(|sample| sample.label).collect();
+            for label in &beside {
+                lives.entry(label).or_default();
             }
         }
         for label in self.told.keys() {
@@ -274,9 +277,9 @@ impl<'a> Series<'a> {
     }
 
     /// When each label has samples.
-    fn lives(&self) -> BTreeMap<&'a str, Life> {
+    fn lives(&self) -> BTreeMap<&str, Life> {
         let mut lives: BTreeMap<&str, Life> = BTreeMap::new();
-        for sample in self.samples {
+        for sample in &self.samples {
             lives.entry(&sample.label).or_default().0.push(sample.at);
         }
         lives
@@ -360,8 +363,7 @@ impl<'a> Series<'a> {
         }
         ["connections", "connections_opened", "total_consumers", "members"].iter().any(|total| {
             let name = format!("{}.{total}", self.probe);
-            let samples = self.history.samples.get(&name).into_iter().flatten();
-            let about = samples.filter(|sample| {
+            let about = self.history.samples.of(&name).filter(|sample| {
                 label.starts_with(&*sample.label) && (sample.at - at).abs() <= TOTALS_WITHIN
             });
             let values: Vec<f64> = about.map(|sample| sample.value).collect();

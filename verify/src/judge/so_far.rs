@@ -18,7 +18,7 @@ use scenarios::series::HOST_NAME;
 use scenarios::units::Span;
 
 use super::opinion::Opinion;
-use crate::history::{History, Sample, WorkloadHistory};
+use crate::history::{History, WorkloadHistory};
 
 /// A check that is violated so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,11 +83,11 @@ fn known_to(states: &Statement<'_>, history: &History) -> Option<f64> {
         Live::BySample | Live::BySecond | Live::No => f64::INFINITY,
     };
     for series in states.series().map(str::to_owned).chain(of_workloads) {
-        known = known.min(history.samples.get(&series)?.last()?.at);
+        known = known.min(history.samples.last(&series)?.at);
     }
     // What excuses a breach must be known as well, unless nobody records it.
     if states.pace != Pace::Never {
-        let host = history.samples.get(&format!("{HOST_NAME}.window")).and_then(|list| list.last());
+        let host = history.samples.last(&format!("{HOST_NAME}.window"));
         known = host
             .map(|last| last.at)
             .filter(|at| known - at < HOST_LATE)
@@ -176,12 +176,7 @@ fn cut_history(
             || name.strip_prefix(HOST_NAME).is_some_and(|rest| rest.starts_with('.'))
             || name.rsplit_once('.').is_some_and(|(workload, _)| workloads.contains(&workload))
     };
-    let until = |samples: &[Sample]| {
-        let end = samples.partition_point(|sample| sample.at <= to);
-        samples[..end].to_vec()
-    };
-    let samples = history.samples.iter().filter(|(name, _)| is_known(name));
-    cut.samples = samples.map(|(name, list)| (name.clone(), until(list))).collect();
+    cut.samples = history.samples.up_to(to, is_known);
     for name in workloads {
         let response = history.workloads.get(name).map(|told| told.response.clone());
         let told = WorkloadHistory::with_times(name, response.unwrap_or_default());

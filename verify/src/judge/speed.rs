@@ -109,7 +109,7 @@ fn violated(bound: &str, measured: String, why: String, mut rises: Vec<Rise>, ma
     let rows = rises.iter().map(|rise| {
         json!({ "label": &*rise.label, "from": rise.from, "at": rise.at, "rise": rise.amount })
     });
-    let rows = Rows::Listed(rows.collect());
+    let rows = Rows::listed(rows);
     rises.sort_by(|a, b| pace(b).total_cmp(&pace(a)));
     let fastest = rises.iter().take(3).map(|rise| {
         let what = if rise.label.is_empty() { "the fastest stretch" } else { &*rise.label };

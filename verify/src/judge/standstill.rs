@@ -20,20 +20,20 @@ use crate::history::{History, Sample};
 const SHARE: f64 = 0.5;
 
 /// One label that stood still.
-pub(super) struct Standstill<'a> {
+pub(super) struct Standstill {
     /// It; empty where the series has none.
-    pub(super) label: &'a str,
+    pub(super) label: String,
     /// For how long, in seconds, those that are `apart` not counted.
     pub(super) seconds: f64,
 }
 
 /// The longest standstill of a drain, above its level, until its time was up.
-pub(super) fn of<'a>(
-    check: &'a Drain,
-    plan: &'a Plan,
-    history: &'a History,
+pub(super) fn of(
+    check: &Drain,
+    plan: &Plan,
+    history: &History,
     apart: &[(f64, f64)],
-) -> Option<Standstill<'a>> {
+) -> Option<Standstill> {
     let start = drain::start(&check.after, history).ok()?;
     let within = check.within.as_secs_f64();
     let judged = Span { from: start, to: start + within };
@@ -42,10 +42,10 @@ pub(super) fn of<'a>(
     let mut labels: Vec<&str> = series.within(judged).iter().map(|s| &*s.label).collect();
     labels.sort_unstable();
     labels.dedup();
-    let standstill = |label: &'a str| {
+    let standstill = |label: &str| {
         let samples = series.within(judged).iter().filter(|sample| &*sample.label == label);
         let seconds = stood(samples, check.to.value, quiet_from, series.unbroken(), apart)?;
-        Some(Standstill { label, seconds })
+        Some(Standstill { label: label.to_owned(), seconds })
     };
     let all = labels.into_iter().filter_map(standstill);
     let longest = all.max_by(|a, b| a.seconds.total_cmp(&b.seconds))?;

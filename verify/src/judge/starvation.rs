@@ -50,20 +50,20 @@ const STEAL: f64 = 0.25;
 /// The stretches `[from, to)` in seconds in which the host was starved.
 #[must_use]
 pub fn starved(history: &History) -> Vec<(f64, f64)> {
-    let list = |name: &str| {
-        history.samples.get(&format!("{HOST_NAME}.{name}")).map_or(&[][..], Vec::as_slice)
+    let read = |name: &str| history.samples.read(&format!("{HOST_NAME}.{name}"));
+    let [waiting, waited, foreign, steal] =
+        ["cpu_waiting", "cpu_waited", "cpu_foreign", "steal"].map(|n| read(n).unwrap_or_default());
+    let is_starved = |sample: &Sample| {
+        let reaches = |series: &[Sample], least: f64| {
+            let index = series.binary_search_by(|known| known.at.total_cmp(&sample.at));
+            let value = index.ok().map(|index| series[index].value);
+            value.is_some_and(|value| value.is_finite() && value >= least)
+        };
+        let waits = reaches(&waiting, WAITING) && reaches(&waited, WAITED);
+        (waits && reaches(&foreign, FOREIGN)) || reaches(&steal, STEAL)
     };
-    let at = |name: &str, at: f64| {
-        let samples = list(name);
-        let index = samples.binary_search_by(|sample| sample.at.total_cmp(&at)).ok()?;
-        Some(samples[index].value).filter(|value| value.is_finite())
-    };
-    let is_starved = |sample: &&Sample| {
-        let reaches = |name: &str, least: f64| at(name, sample.at).is_some_and(|v| v >= least);
-        let waits = reaches("cpu_waiting", WAITING) && reaches("cpu_waited", WAITED);
-        (waits && reaches("cpu_foreign", FOREIGN)) || reaches("steal", STEAL)
-    };
-    let spans = list("window").iter().filter(|sample| sample.value > 0.0).filter(is_starved);
+    let windows = history.samples.of(&format!("{HOST_NAME}.window"));
+    let spans = windows.filter(|sample| sample.value > 0.0).filter(is_starved);
     joined(spans.map(|sample| (sample.at - sample.value, sample.at)))
 }
 
@@ -125,8 +125,8 @@ pub(super) fn excused(check: &Check, plan: &Plan, history: &History, opinion: Op
 }
 
 /// A breach that is no matter of pace, although the host was starved beside it.
-fn stood_still(opinion: Opinion, drain: &Drain, standstill: &Standstill<'_>) -> Opinion {
-    let of = match standstill.label {
+fn stood_still(opinion: Opinion, drain: &Drain, standstill: &Standstill) -> Opinion {
+    let of = match standstill.label.as_str() {
         "" => drain.series.clone(),
         label => format!("{} of {label}", drain.series),
     };
@@ -234,9 +234,8 @@ pub(super) fn without(check: &Check, history: &History, apart: Vec<(f64, f64)>) 
         let mut kind = check.kind.clone();
         let names: Vec<String> = kind.statement().levels.iter().map(str::to_owned).collect();
         for name in &names {
-            let Some(samples) = history.samples.get_mut(name) else { continue };
             let is_apart = |at: f64| apart.iter().any(|&(from, to)| (from..to).contains(&at));
-            samples.retain(|sample| !is_apart(sample.at));
+            history.samples.retain(name, |sample| !is_apart(sample.at));
         }
     }
     history.apart.extend(apart);

@@ -115,7 +115,7 @@ pub(super) fn judge(check: &Trend, plan: &Plan, history: &History) -> Opinion {
         let since = course.levels.iter().find(|&&(_, level)| level >= reached).map(|&(at, _)| at);
         Opinion::violated(&bound, measured, why)
             .since(since)
-            .rows(Rows::Listed(rows.chain(guilty.rows()).collect()))
+            .rows(Rows::listed(rows.chain(guilty.rows())))
             .evidence(guilty.evidence())
             .evidence(seen)
     } else {

@@ -22,7 +22,7 @@ pub(super) fn courses(plan: &Plan, history: &History) -> Vec<CourseRecord> {
         .workloads
         .iter()
         .map(|workload| workload.name.as_str())
-        .filter(|name| history.samples.contains_key(&format!("{name}.due")))
+        .filter(|name| history.samples.has(&format!("{name}.due")))
         .collect();
     let mut courses = Vec::new();
     if names.len() > 1 {
@@ -42,10 +42,10 @@ fn course(
     let mut outcomes = vec![[0; 5]; stretches];
     for workload in workloads {
         for (place, count) in COUNTS.iter().enumerate() {
-            let Some(samples) = history.samples.get(&format!("{workload}.{count}")) else {
+            let Some(samples) = history.samples.read(&format!("{workload}.{count}")) else {
                 continue;
             };
-            let at = |stretch: usize| value_at(samples, stretch as f64 * width);
+            let at = |stretch: usize| value_at(&samples, stretch as f64 * width);
             for (stretch, outcome) in outcomes.iter_mut().enumerate() {
                 outcome[place] += (at(stretch + 1) - at(stretch)).max(0.0) as u64;
             }
@@ -89,7 +89,7 @@ fn times(
         for (second, times) in &known.response {
             let stretch = (*second as f64 / width) as usize;
             let Some(merged) = all.get_mut(stretch) else { continue };
-            for &(micros, count) in times.counts() {
+            for (micros, count) in times.counts() {
                 *merged.entry(micros).or_default() += count;
             }
         }

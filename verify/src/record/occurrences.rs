@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::effects::offered::schedule;
 use crate::folder::read::Told;
-use crate::judge::{Anomalies, Anomalous};
+use crate::judge::{Anomalies, Anomalous, MORE};
 
 /// The most clusters of an anomaly; of more, those that lie nearest become one.
 const CLUSTERS: usize = 120;
@@ -137,6 +137,9 @@ fn of_workload(plan: &Plan, name: &str) -> Option<Schedule> {
 fn rows(what: &str, rows: &[Value], near: f64) -> Option<TimesRecord> {
     let mut gathered = Gathered::new(what, false, near.max(1.5));
     for row in rows {
+        if let Some(more) = row.get(MORE).and_then(Value::as_u64) {
+            gathered.record.count += more;
+        }
         let number = |name: &str| row.get(name).and_then(Value::as_f64);
         let Some(at) = number("at").or_else(|| number("second")) else { continue };
         let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();

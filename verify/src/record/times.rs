@@ -60,7 +60,7 @@ fn of_source(source: &str, what: &str, timing: &Timing) -> Vec<TableRecord> {
 
 fn merged(told: &EffectTimes) -> Histogram {
     let mut merged = loadgen::latency::histogram();
-    for &(value, count) in told.seconds.iter().flat_map(|second| second.times.counts()) {
+    for (value, count) in told.seconds.iter().flat_map(|second| second.times.counts()) {
         merged.saturating_record_n(value, count);
     }
     merged

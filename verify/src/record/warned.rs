@@ -20,7 +20,7 @@ fn told() -> Told {
     };
     let sample = Sample { at: 1.0, label: "".into(), value: 0.0 };
     let history = History {
-        samples: [("backlog.value".to_owned(), vec![sample])].into(),
+        samples: [("backlog.value".to_owned(), vec![sample])].into_iter().collect(),
         effects: [("stored".to_owned(), Ok(Seen::default()))].into(),
         ..History::default()
     };

@@ -145,6 +145,7 @@ impl Writing<'_> {
         let victim = "service-1 (pid 17)".to_owned();
         FaultRecord {
             name: "kill".to_owned(),
+            turn_of: None,
             kind: "kill_process".to_owned(),
             planned: 23.0,
             injected: (step > 0).then_some(FAULT.0),

@@ -10,7 +10,7 @@ use super::frame::{Frame, Line, Measure, Scale, path};
 use super::time::{Time, extent, over, precise, short};
 use crate::format::standing::Standing;
 use crate::format::text::{count, course, figure};
-use crate::record::{CourseRecord, Record};
+use crate::record::{CourseRecord, FaultRecord, Record};
 
 /// So many rows of faults are drawn; the table has them all.
 const ROWS: usize = 14;
@@ -61,12 +61,12 @@ fn timeline(out: &mut String, record: &Record, time: &Time) -> Result {
 fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
     let mut names: Vec<&str> = Vec::new();
     for fault in &record.faults {
-        if !names.contains(&fault.name.as_str()) {
-            names.push(&fault.name);
+        if !names.contains(&group(fault)) {
+            names.push(group(fault));
         }
     }
     for name in names.iter().take(ROWS) {
-        let all = record.faults.iter().filter(|fault| fault.name == *name);
+        let all = record.faults.iter().filter(|fault| group(fault) == *name);
         // Between many there is no room for a name.
         let two = if all.clone().count() > 3 { " two" } else { "" };
         write!(out, "<div class=\"lane{two}\">")?;
@@ -96,6 +96,11 @@ fn faults(out: &mut String, record: &Record, time: &Time) -> Result {
         write!(out, "<div class=\"lane\"><span class=\"more\">{more} more below</span></div>")?;
     }
     Ok(())
+}
+
+/// The turns of a fault that comes again and again stand in one row.
+fn group(fault: &FaultRecord) -> &str {
+    fault.turn_of.as_deref().unwrap_or(&fault.name)
 }
 
 /// The name stands behind what it names, or before it at the right edge.

@@ -4,6 +4,7 @@
 use anstyle::Style;
 
 use super::page::{Page, length};
+use crate::format::turns::{self, Row};
 use crate::format::{Format, text};
 use crate::record::{FaultRecord, Quantiles, Record, WorkloadRecord};
 
@@ -22,8 +23,13 @@ pub(super) fn write(page: &mut Page, record: &Record) {
     }
     let effects = record.effects.iter();
     section(page, "Effects", effects.map(|e| (e.check.clone(), text::joined(&e.joined))));
-    let faults = record.faults.iter();
-    section(page, "Faults", faults.map(|fault| (fault.name.clone(), course(fault))));
+    let faults = turns::rows(&record.faults).into_iter().map(|row| match row {
+        Row::One(fault) => (fault.name.clone(), course(fault)),
+        Row::Turns(name, all) => {
+            (name.to_owned(), format!("{} {}", all[0].kind, turns::course(&all)))
+        }
+    });
+    section(page, "Faults", faults);
     section(page, "Deployments", text::deployments(record).into_iter());
     let left_out = record.left_out.iter();
     section(

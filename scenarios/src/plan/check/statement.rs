@@ -96,6 +96,13 @@ impl<'a> Names<'a> {
         list.iter().map(String::as_str).chain(fixed.iter().copied())
     }
 
+    /// Puts others in the place of each member of a list.
+    pub fn replace(&mut self, mut others: impl FnMut(&str) -> Vec<String>) {
+        if let Self::List(list) = self {
+            **list = list.iter().flat_map(|name| others(name)).collect();
+        }
+    }
+
     /// Takes members out of a list.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
         if let Self::List(list) = self {

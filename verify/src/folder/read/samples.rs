@@ -1,16 +1,15 @@
 //! Samples read back. A row that is none, a value that is no number, and samples
 //! of another run are told and taken for nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use super::lines::whole;
 use super::{Facts, Folder};
 use crate::folder::RUN_ROW;
-use crate::history::{Flaw, History, SAMPLES, Sample};
+use crate::history::{Flaw, History, SAMPLES, Samples};
 
 /// The headings.
 const HEADINGS: [&str; 4] = ["at", "series", "label", "value"];
@@ -28,16 +27,13 @@ pub(super) fn read(folder: &Folder, facts: &Facts, history: &mut History) {
         reading.flaws.push(Flaw::of(SAMPLES, why));
         // Whose they are is not known.
         reading.samples.clear();
+        reading.twice.clear();
     }
-    for (name, list) in &mut reading.samples {
-        list.sort_by(|a, b| a.at.total_cmp(&b.at).then_with(|| a.label.cmp(&b.label)));
-        let before = list.len();
-        list.dedup_by(|a, b| a.at == b.at && a.label == b.label);
-        if list.len() < before {
-            let why = format!("{} of its samples stand there twice", before - list.len());
-            reading.flaws.push(Flaw::of_series(name, why));
-        }
+    for (name, count) in reading.twice {
+        let why = format!("{count} of its samples stand there twice");
+        reading.flaws.push(Flaw::of_series(&name, why));
     }
+    reading.samples.settle();
     history.samples = reading.samples;
     history.flaws.append(&mut reading.flaws);
 }
@@ -64,8 +60,9 @@ impl<R: Read> Read for Hashing<R> {
 
 #[derive(Default)]
 struct Reading {
-    samples: BTreeMap<String, Vec<Sample>>,
-    labels: HashSet<Arc<str>>,
+    samples: Samples,
+    /// How many samples of a series stand there twice.
+    twice: BTreeMap<String, u64>,
     flaws: Vec<Flaw>,
     rows: u64,
 }
@@ -149,17 +146,8 @@ impl Reading {
             }
             return;
         }
-        let label = self.labels.get(label).cloned().unwrap_or_else(|| {
-            let label: Arc<str> = Arc::from(label);
-            self.labels.insert(label.clone());
-            label
-        });
-        let sample = Sample { at, label, value };
-        match self.samples.get_mut(series) {
-            Some(list) => list.push(sample),
-            None => {
-                self.samples.insert(series.to_owned(), vec![sample]);
-            }
+        if !self.samples.add(series, at, label, value) {
+            *self.twice.entry(series.to_owned()).or_default() += 1;
         }
     }
 }

@@ -82,7 +82,7 @@ fn pairs(
         let times = |told: &crate::history::WorkloadHistory| -> Times {
             let key = u64::try_from(second).unwrap_or(u64::MAX);
             let found = told.response.binary_search_by_key(&key, |&(known, _)| known);
-            found.map(|index| told.response[index].1.counts().to_vec()).unwrap_or_default()
+            found.map(|index| told.response[index].1.counts().collect()).unwrap_or_default()
         };
         Pair { second, canary: times(canary), stable: stable.map(times).unwrap_or_default() }
     };
@@ -104,9 +104,8 @@ pub(in crate::judge) fn whole(
     for second in window.spans.iter().flat_map(|span| span.whole_seconds()) {
         let key = u64::try_from(second).unwrap_or(u64::MAX);
         let found = told.response.binary_search_by_key(&key, |&(known, _)| known);
-        let timed = found.map_or(0, |index| {
-            told.response[index].1.counts().iter().map(|&(_, count)| count).sum()
-        });
+        let timed =
+            found.map_or(0, |index| told.response[index].1.counts().map(|(_, count)| count).sum());
         let acked = acked.second(second)?.max(0.0) as u64;
         let most = acked + indeterminate.second(second)?.max(0.0) as u64;
         timed_ones(workload, second, timed, acked, most)?;

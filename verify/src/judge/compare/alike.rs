@@ -237,11 +237,10 @@ pub(super) fn differences(baseline: &Plan, run: &Plan) -> Vec<String> {
 pub(super) fn hosts(baseline: &History, run: &History) -> Vec<String> {
     let mut told = Vec::new();
     let cpus = |history: &History| {
-        let samples = history.samples.get(&format!("{HOST_NAME}.cpus"));
-        samples.and_then(|samples| samples.last()).map(|sample| sample.value)
+        history.samples.last(&format!("{HOST_NAME}.cpus")).map(|sample| sample.value)
     };
     for (name, history) in super::NAMES.into_iter().zip([baseline, run]) {
-        if !history.samples.contains_key(&format!("{HOST_NAME}.window")) {
+        if !history.samples.has(&format!("{HOST_NAME}.window")) {
             told.push(format!(
                 "The {name} has no record of its host, so that nobody knows whether it was busy."
             ));

@@ -71,7 +71,7 @@ impl Seconds {
             let key = u64::try_from(second).unwrap_or(u64::MAX);
             let times = told.and_then(|told| {
                 let index = told.response.binary_search_by_key(&key, |&(known, _)| known).ok()?;
-                Some(told.response[index].1.counts().to_vec())
+                Some(told.response[index].1.counts().collect())
             });
             let is_in = |&(from, to): &(f64, f64)| (from..to).contains(&(second as f64));
             Second {

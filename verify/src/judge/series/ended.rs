@@ -1,6 +1,7 @@
 //! Processes that had ended when nothing more could be sampled of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use scenarios::plan::ProbeKind;
 
@@ -10,11 +11,11 @@ use crate::judge::words;
 /// Those of a probe that were not there when the record ends, in words.
 pub(super) fn ended(kind: Option<&ProbeKind>, probe: &str, history: &History) -> Option<String> {
     let Some(ProbeKind::Process { .. }) = kind else { return None };
-    let mut gone: BTreeMap<&str, f64> = BTreeMap::new();
-    for sample in history.samples.get(&format!("{probe}.running"))? {
+    let mut gone: BTreeMap<Arc<str>, f64> = BTreeMap::new();
+    for sample in history.samples.of(&format!("{probe}.running")) {
         match sample.value > 0.0 {
-            true => drop(gone.remove(&*sample.label)),
-            false => drop(gone.entry(&sample.label).or_insert(sample.at)),
+            true => drop(gone.remove(&sample.label)),
+            false => drop(gone.entry(sample.label).or_insert(sample.at)),
         }
     }
     let told = gone.iter().map(|(name, &at)| format!("{name} at {}", words::seconds(at)));

@@ -98,7 +98,7 @@ pub(super) fn told(
         return BTreeMap::new();
     }
     let mut told = BTreeMap::new();
-    for sample in history.samples.get(&format!("{name}.end_offset")).into_iter().flatten() {
+    for sample in history.samples.of(&format!("{name}.end_offset")) {
         for group in &kafka.groups {
             told.entry(Kafka::of_group(group, &sample.label)).or_insert(sample.at);
         }

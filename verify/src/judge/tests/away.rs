@@ -70,7 +70,7 @@ fn who_is_stopped_has_no_samples() {
     assert_eq!(finding.verdict, Held, "{}", finding.why);
     // What was seen breaks its bound all the same.
     let mut high = stopped(unseen(&labels, INJECTED, HEALED), &labels, Some(HEALED));
-    high.history.samples.get_mut("process.resident").unwrap()[70].value = 2e9;
+    high.history.samples.edit("process.resident", |samples| samples[70].value = 2e9);
     assert_eq!(find(high).verdict, Violated);
 }
 

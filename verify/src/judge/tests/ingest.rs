@@ -424,12 +424,7 @@ fn counted(says: f64, reset: Option<f64>) -> Scene {
         },
     });
     // The first look is just before the load.
-    scene
-        .history
-        .samples
-        .get_mut("service.value")
-        .unwrap()
-        .insert(0, crate::history::Sample { at: -0.5, label: "".into(), value: 0.0 });
+    scene.history.samples.add("service.value", -0.5, "", 0.0);
     scene
 }
 
@@ -465,15 +460,18 @@ fn a_count_that_began_again_is_a_lower_bound() {
     let counts = ["publish.acked", "service.value"];
     // What it had counted is counted again from 0: more than there was.
     let mut reset = counted(2_550.0, Some(30.0));
-    let samples = reset.history.samples.get_mut("service.value").unwrap();
-    samples.iter_mut().filter(|sample| sample.at > 30.0).for_each(|sample| sample.value -= 1_340.0);
+    let falls = |scene: &mut Scene, by: f64| {
+        scene.history.samples.edit("service.value", |samples| {
+            samples.iter_mut().filter(|sample| sample.at > 30.0).for_each(|s| s.value -= by);
+        });
+    };
+    falls(&mut reset, 1_340.0);
     let finding = agree(&mut reset, equal(&counts));
     assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
     assert!(finding.measured.contains("at least"), "{}", finding.measured);
     // More than there was is a lie even of a lower bound.
     let mut more = counted(9_000.0, Some(30.0));
-    let samples = more.history.samples.get_mut("service.value").unwrap();
-    samples.iter_mut().filter(|sample| sample.at > 30.0).for_each(|sample| sample.value -= 4_600.0);
+    falls(&mut more, 4_600.0);
     assert_eq!(agree(&mut more, equal(&counts)).verdict, Violated);
 }
 
@@ -521,7 +519,7 @@ fn nothing_counted_is_no_agreement() {
         Inconclusive
     );
     let mut early = counted(2_550.0, None);
-    early.history.samples.get_mut("service.value").unwrap().retain(|sample| sample.at < 50.0);
+    early.history.samples.retain("service.value", |sample| sample.at < 50.0);
     assert_eq!(agree(&mut early, equal(&["publish.acked", "service.value"])).verdict, Inconclusive);
 }
 

@@ -62,9 +62,7 @@ fn a_ratio_needs_operations() {
     let finding = Scene::new().good_workload("publish").find(ratio("settle"));
     assert_eq!(finding.verdict, Inconclusive, "nothing is due in settle");
     let mut cut = Scene::new().good_workload("publish");
-    for samples in cut.history.samples.values_mut() {
-        samples.retain(|sample| sample.at < 20.0);
-    }
+    cut.history.samples.edit_all(|_, samples| samples.retain(|sample| sample.at < 20.0));
     assert_eq!(cut.find(ratio("load")).verdict, Inconclusive);
 }
 

@@ -9,7 +9,6 @@ use scenarios::template::Template;
 use scenarios::units::{Rate, Span, Unit};
 
 use super::scene::{Scene, names};
-use crate::history::Sample;
 
 /// Poison in every so many operations; it is given up so long after it came due.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +41,7 @@ fn counter(name: &str) -> Probe {
 impl World {
     /// When each poisoned operation comes due.
     fn due(self, scene: &Scene) -> Vec<f64> {
-        let due = &scene.history.samples["publish.due"];
+        let due = scene.history.samples.read("publish.due").unwrap();
         let poison = &scene.history.workloads["publish"].poison;
         let time = |number: u64| {
             let next = due.partition_point(|sample| sample.value <= number as f64);
@@ -75,8 +74,7 @@ impl World {
             all.push(("dead.value", at + 0.1, dead));
         }
         for (name, at, value) in all {
-            let sample = Sample { at, label: "".into(), value };
-            scene.history.samples.entry(name.to_owned()).or_default().push(sample);
+            scene.history.samples.add(name, at, "", value);
         }
         scene
     }
@@ -147,9 +145,11 @@ fn dead_letters_are_one_for_each() {
     assert_eq!(world.judged(each(1.0)).0, Held);
     assert_eq!(world.judged(speed(None, "dead.value", 1.0)).0, Violated);
     let mut scene = world.scene();
-    for sample in scene.history.samples.get_mut("dead.value").unwrap() {
-        sample.value += (20.0 * (sample.at - 8.0).max(0.0)).floor();
-    }
+    scene.history.samples.edit("dead.value", |samples| {
+        for sample in samples {
+            sample.value += (20.0 * (sample.at - 8.0).max(0.0)).floor();
+        }
+    });
     assert_eq!(scene.find(each(1.0)).verdict, Violated);
 }
 

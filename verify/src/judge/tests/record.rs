@@ -12,7 +12,7 @@ use scenarios::units::{Quantity, Rate, Share, Span};
 
 use super::canary::{failing_more, slower};
 use super::scene::{ALL, Scene, names};
-use crate::history::{Sample, Seen, SeenWorkload};
+use crate::history::{Seen, SeenWorkload};
 use crate::judge::judge;
 
 fn absence(series: &str, phases: &[&str], excused_by: &[&str]) -> CheckKind {
@@ -115,9 +115,10 @@ fn a_connection_may_end_where_something_explains_it() {
 #[test]
 fn impossible_values_are_damage_and_no_data() {
     let at = |series: &str, label: &str, when: f64, value: f64, scene: &mut Scene| {
-        let samples = scene.history.samples.get_mut(series).unwrap();
-        let found = samples.iter_mut().find(|s| s.at >= when && &*s.label == label).unwrap();
-        found.value = value;
+        scene.history.samples.edit(series, |samples| {
+            let found = samples.iter_mut().find(|s| s.at >= when && &*s.label == label).unwrap();
+            found.value = value;
+        });
     };
     // A gauge of countable things below zero.
     let mut gauge = Scene::new().good_workload("publish").sampled("broker.channels", |_| Some(4.0));
@@ -126,12 +127,7 @@ fn impossible_values_are_damage_and_no_data() {
     assert_eq!(run_of(&gauge), Inconclusive);
     // A count of the tool's own that falls, as where a line was torn.
     let mut count = Scene::new().labelled("errors.matches", "a", |_| Some(24.0));
-    count
-        .history
-        .samples
-        .get_mut("errors.matches")
-        .unwrap()
-        .insert(0, Sample { at: -0.5, label: "a".into(), value: 24.0 });
+    count.history.samples.add("errors.matches", -0.5, "a", 24.0);
     at("errors.matches", "a", 59.0, 2.0, &mut count);
     let finding = count.find(absence("errors.matches", &["recovery", "settle"], &[]));
     assert_eq!(finding.verdict, Inconclusive, "{}", finding.why);
@@ -300,11 +296,11 @@ fn seconds_that_are_missing_are_not_empty() {
         |at: u64, _| (if (20..25).contains(&at) { Fate::Failed } else { Fate::Acked }, 3_000);
     let holed = || {
         let mut scene = Scene::new().workload("publish", failing).good_workload("stable");
-        for (name, samples) in &mut scene.history.samples {
+        scene.history.samples.edit_all(|name, samples| {
             if name.starts_with("publish.") {
                 samples.retain(|sample| !(21.0..25.0).contains(&sample.at));
             }
-        }
+        });
         scene
     };
     let mut whole = Scene::new().workload("publish", failing).good_workload("stable");

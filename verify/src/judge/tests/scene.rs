@@ -106,11 +106,12 @@ impl Scene {
         value: impl Fn(f64) -> Option<f64>,
     ) -> Self {
         let times = (0..=120).map(|step| f64::from(step) * 0.5 + 0.1);
-        let samples = self.history.samples.entry(series.to_owned()).or_default();
-        for at in times {
-            samples.extend(value(at).map(|value| Sample { at, label: label.into(), value }));
-        }
-        samples.sort_by(|a, b| a.at.total_cmp(&b.at));
+        self.history.samples.edit(series, |samples| {
+            for at in times {
+                samples.extend(value(at).map(|value| Sample { at, label: label.into(), value }));
+            }
+            samples.sort_by(|a, b| a.at.total_cmp(&b.at));
+        });
         self
     }
 
@@ -210,8 +211,7 @@ impl Scene {
     fn count(&mut self, name: &str, second: u64, counts: &BTreeMap<&str, f64>) {
         let unsuccessful = counts["failed"] + counts["indeterminate"] + counts["dropped"];
         for (count, value) in counts.iter().chain([(&"unsuccessful", &unsuccessful)]) {
-            let sample = Sample { at: second as f64, label: "".into(), value: *value };
-            self.history.samples.entry(format!("{name}.{count}")).or_default().push(sample);
+            self.history.samples.add(&format!("{name}.{count}"), second as f64, "", *value);
         }
     }
 
@@ -228,6 +228,7 @@ impl Scene {
             at: Span::seconds(1),
             after: None,
             heal_within: Span::seconds(5),
+            again: None,
             kind: FaultKind::KillProcess(Victims {
                 role: "service".to_owned(),
                 pick: Pick::count(1),
@@ -235,6 +236,7 @@ impl Scene {
         });
         self.history.faults.push(FaultRecord {
             name: name.to_owned(),
+            turn_of: None,
             kind: "kill_process".to_owned(),
             planned: injected,
             injected: Some(injected),

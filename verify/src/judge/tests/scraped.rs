@@ -38,7 +38,7 @@ fn scraped(
     });
     let times = (0..).map(|step| offset + every * f64::from(step)).take_while(|&at| at < 60.0);
     let samples = times.map(|at| Sample { at, label: "".into(), value: value(at).floor() });
-    scene.history.samples.insert(format!("{probe}.value"), samples.collect());
+    scene.history.samples.edit(&format!("{probe}.value"), |list| *list = samples.collect());
     scene
 }
 
@@ -153,9 +153,9 @@ fn a_run_without_load_is_one_where_a_check_counts_the_traffic() {
     }
     // Nobody sent anything: the load is none of ours, and the check says nothing.
     let mut idle = scene.clone_scene();
-    for samples in idle.history.samples.values_mut() {
+    idle.history.samples.edit_all(|_, samples| {
         samples.iter_mut().for_each(|sample| sample.value = 0.0);
-    }
+    });
     assert_eq!(judge(&idle.plan, &idle.history).verdict, Inconclusive);
     scene.plan.checks.clear();
     assert_eq!(load(&scene).verdict, Inconclusive);

@@ -14,7 +14,7 @@ use crate::judge::{judge, so_far};
 pub(super) fn until(scene: &Scene, at: f64) -> History {
     let mut history = scene.history.clone();
     history.phases.retain(|phase| phase.to <= at);
-    history.samples.values_mut().for_each(|list| list.retain(|sample| sample.at <= at));
+    history.samples.edit_all(|_, list| list.retain(|sample| sample.at <= at));
     history.workloads.values_mut().for_each(|told| {
         told.response.retain(|&(second, _)| (second as f64) < at);
         told.ledger = loadgen::Ledger::new("", "");

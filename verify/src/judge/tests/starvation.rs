@@ -10,7 +10,6 @@ use scenarios::units::{Quantity, Rate, Share, Span};
 
 use super::canary::{failing_more, slower};
 use super::scene::{Scene, names};
-use crate::history::Sample;
 use crate::judge::starved;
 
 impl Scene {
@@ -27,15 +26,15 @@ impl Scene {
                 ("steal", 0.0),
             ];
             for (name, value) in values {
-                let sample = Sample { at: (second + 1) as f64, label: "".into(), value };
-                self.history.samples.entry(format!("host.{name}")).or_default().push(sample);
+                let at = (second + 1) as f64;
+                self.history.samples.add(&format!("host.{name}"), at, "", value);
             }
         }
         self
     }
 
     fn without_host(mut self) -> Self {
-        self.history.samples.retain(|name, _| !name.starts_with("host."));
+        self.history.samples.remove_all(|name| name.starts_with("host."));
         self
     }
 }
@@ -81,15 +80,17 @@ fn a_breach_at_a_quiet_host_stays_one_with_starvation_elsewhere() {
 #[test]
 fn what_the_lab_does_to_itself_starves_nobody() {
     let mut busy = waits(20.0, 22.0).host(|at| (20..23).contains(&at));
-    for sample in busy.history.samples.get_mut("host.cpu_foreign").unwrap() {
-        sample.value = 0.1;
-    }
+    busy.history.samples.edit("host.cpu_foreign", |samples| {
+        samples.iter_mut().for_each(|sample| sample.value = 0.1);
+    });
     assert!(starved(&busy.history).is_empty());
     assert_eq!(busy.find(waiting(None)).verdict, Violated);
     // What a hypervisor takes is taken from everybody.
-    for sample in busy.history.samples.get_mut("host.steal").unwrap() {
-        sample.value = if (20.0..24.0).contains(&sample.at) { 0.4 } else { 0.0 };
-    }
+    busy.history.samples.edit("host.steal", |samples| {
+        for sample in samples {
+            sample.value = if (20.0..24.0).contains(&sample.at) { 0.4 } else { 0.0 };
+        }
+    });
     assert_eq!(starved(&busy.history), [(19.0, 23.0)]);
     assert_eq!(busy.find(waiting(None)).verdict, Inconclusive);
 }

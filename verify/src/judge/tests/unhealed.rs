@@ -101,7 +101,7 @@ fn take(scene: &mut Scene, gone: Gone) {
     match (gone, history.faults.first_mut()) {
         (Gone::Samples(from, to), _) => {
             let is_left = |sample: &Sample| !(from..to).contains(&sample.at);
-            history.samples.values_mut().for_each(|samples| samples.retain(is_left));
+            history.samples.edit_all(|_, samples| samples.retain(is_left));
         }
         (Gone::Fault, _) => history.faults.clear(),
         (Gone::Confirmed, Some(fault)) => fault.confirmed = None,
