@@ -231,17 +231,27 @@ fn see_images(plan: &Deployment) -> Result<(), FaultError> {
 
 /// The undo is written to the journal as it stands.
 fn see_no_secret(plan: &Deployment) -> Result<(), FaultError> {
-    let told = serde_json::to_value((&plan.at, &plan.images)).unwrap_or_default();
-    let secrets = Secrets::of_value(&told);
-    let text = told.to_string();
-    if secrets.hide(&text) == text {
+    let has_secret = |told: serde_json::Value| {
+        let text = told.to_string();
+        Secrets::of_value(&told).hide(&text) != text
+    };
+    let at = serde_json::to_value(&plan.at).unwrap_or_default();
+    let of_at = has_secret(at.clone());
+    if !has_secret(serde_json::json!([at, plan.images])) {
         return Ok(());
     }
     let what = format!("deployment {}", plan.name);
-    let why = "what it is told would be written to the journal with its password; let a program \
-               read the password from a file or from its environment"
-        .to_owned();
-    Err(FaultError::Setting { what, why })
+    let why = match &plan.at {
+        Orchestrator::Control(_) if of_at => {
+            "the controller's address would be written to the journal with its password; give one \
+             without, where the controller or a proxy before it asks for none"
+        }
+        _ => {
+            "what it is told would be written to the journal with its password; let a program \
+             read the password from a file or from its environment"
+        }
+    };
+    Err(FaultError::Setting { what, why: why.to_owned() })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use scenarios::template::TemplateError;
 
 use crate::journal::JournalError;
 #[cfg(feature = "kubernetes")]
-use crate::kubernetes::KubernetesError;
+use crate::kubernetes::{Blocked, KubernetesError};
 use crate::service::Service;
 use crate::timetable::ChoiceError;
 use crate::undo::UndoError;
@@ -44,6 +44,14 @@ pub enum FaultError {
         /// What was to be done.
         what: String,
         /// Who refused, and what to do about it.
+        why: String,
+    },
+    /// A guard of these programs refused; the command line says what else may be hit.
+    #[error("{what} was refused: {why}")]
+    Guarded {
+        /// What was to be done.
+        what: String,
+        /// Why it was refused, and how to allow it.
         why: String,
     },
     /// An address has no value.
@@ -179,7 +187,7 @@ impl FaultError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Blocked { .. } | Self::Credentials { .. } => true,
+            Self::Blocked { .. } | Self::Guarded { .. } | Self::Credentials { .. } => true,
             Self::Partly { source, .. } => source.is_refusal(),
             _ => false,
         }
@@ -207,6 +215,12 @@ impl FaultError {
                 | Self::System { .. }
                 | Self::Watchdog { .. }
         )
+    }
+
+    /// Whether it is for the command line to allow it.
+    #[must_use]
+    pub const fn is_guarded(&self) -> bool {
+        matches!(self, Self::Guarded { .. })
     }
 
     /// Whether it is what was asked for that makes no sense.
@@ -261,6 +275,9 @@ impl From<Trouble> for FaultError {
 impl From<KubernetesError> for FaultError {
     fn from(error: KubernetesError) -> Self {
         match error {
+            KubernetesError::Blocked { what, blocked: Blocked::Guard { message } } => {
+                Self::Guarded { what, why: message }
+            }
             KubernetesError::Blocked { what, blocked } => {
                 Self::Blocked { what, why: blocked.to_string() }
             }

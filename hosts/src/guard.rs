@@ -1,9 +1,10 @@
 //! The guard: asks the system what names mean and which addresses are its own,
 //! and refuses what [`refused`] refuses.
 
+use std::fmt;
 use std::net::{IpAddr, ToSocketAddrs};
 
-use crate::refusal::{Ground, Host, Refusals, Use, refused};
+use crate::refusal::{Ground, Host, Refusals, Refused, Use, refused};
 
 /// Which hosts may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub enum GuardError {
     /// Nobody allowed it.
     #[error(transparent)]
     Refused(#[from] Refusals),
-    /// A name that means nothing.
-    #[error("{what}: {host} cannot be looked up: {source}")]
+    /// Names that mean nothing.
+    #[error("{what}: {host} cannot be looked up: {source}{}", .others.iter().map(|line| format!("\n{line}")).collect::<String>())]
     Unknown {
         /// What it was wanted for.
         what: String,
@@ -30,6 +31,8 @@ pub enum GuardError {
         host: String,
         /// What the system said.
         source: std::io::Error,
+        /// The other ones, a line for each.
+        others: Vec<String>,
     },
 }
 
@@ -67,25 +70,39 @@ impl Guard {
     /// must be refused at once. A name that is allowed is not looked up.
     ///
     /// # Errors
-    /// When one is refused; else when a name means nothing.
+    /// All that are refused, and with them those that mean nothing; where none is refused,
+    /// all that mean nothing.
     pub fn check(
         &self,
         named: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), GuardError> {
-        let (mut uses, mut unknown) = (Vec::new(), None);
+        let (mut uses, mut unknown) = (Vec::new(), Vec::<Unknown>::new());
         for (what, name) in named {
             if self.names(&name) {
                 continue;
             }
+            if let Some(known) = unknown.iter_mut().find(|unknown| unknown.host == name) {
+                known.wanted_for(what);
+                continue;
+            }
             match addresses_of(&name) {
                 Ok(addresses) => uses.push(Use { what, host: Host { name, addresses } }),
-                Err(source) => {
-                    unknown.get_or_insert(GuardError::Unknown { what, host: name, source });
-                }
+                Err(source) => unknown.push(Unknown { what, host: name, source }),
             }
         }
-        self.judge(&uses)?;
-        unknown.map_or(Ok(()), Err)
+        if let Err(Refusals { ground, mut list }) = self.judge(&uses) {
+            // Whoever names hosts anew names these as well.
+            list.extend(unknown.into_iter().map(|Unknown { what, host, .. }| Refused {
+                what,
+                host,
+                address: None,
+            }));
+            return Err(Refusals { ground, list }.into());
+        }
+        let mut unknown = unknown.into_iter();
+        let Some(Unknown { what, host, source }) = unknown.next() else { return Ok(()) };
+        let others = unknown.map(|other| other.to_string()).collect();
+        Err(GuardError::Unknown { what, host, source, others })
     }
 
     /// Whether a host is allowed or given by its very name, so that nobody has to
@@ -103,6 +120,28 @@ impl Guard {
         let allowed = [&self.allowed[..], &self.given].concat();
         let list = refused(uses, self.ground, &allowed, &self.own);
         if list.is_empty() { Ok(()) } else { Err(Refusals { ground: self.ground, list }) }
+    }
+}
+
+/// A name that means nothing.
+struct Unknown {
+    what: String,
+    host: String,
+    source: std::io::Error,
+}
+
+impl Unknown {
+    fn wanted_for(&mut self, what: String) {
+        if !self.what.split(", ").any(|known| known == what) {
+            self.what = format!("{}, {what}", self.what);
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, host, source } = self;
+        write!(f, "{what}: {host} cannot be looked up: {source}")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hosts::{Ground, Host, Refusals, Use, refused};
+use hosts::{Ground, Guard, GuardError, Host, Refusals, Use, refused};
 use proptest::prelude::*;
 
 fn uses(hosts: &[(&str, &[IpAddr])]) -> Vec<Use> {
@@ -122,4 +122,27 @@ fn one_message_names_every_host_once_with_all_that_it_is_wanted_for() {
          192.0.2.7 is not on this machine: a test\n\
          If this is meant, allow it with --allow db.example --allow 192.0.2.7"
     );
+}
+
+#[test]
+fn names_that_mean_nothing_are_told_all_at_once() {
+    // Too long for any name server to be asked.
+    let [one, other] = ["a", "b"].map(|letter| letter.repeat(300));
+    let guard = Guard::new(Ground::Machine, &[]);
+    let named = |names: &[(&str, &str)]| {
+        let named = names.iter().map(|&(what, host)| (what.to_owned(), host.to_owned()));
+        guard.check(named.collect::<Vec<_>>()).unwrap_err()
+    };
+    let error = named(&[("load", &one), ("fault", &other), ("probe", &one), ("probe", &one)]);
+    assert!(matches!(error, GuardError::Unknown { .. }), "{error}");
+    let told = error.to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(lines[0].starts_with(&format!("load, probe: {one} cannot be looked up")), "{told}");
+    assert!(lines[1].starts_with(&format!("fault: {other} cannot be looked up")), "{told}");
+    // What has to be allowed is said with them.
+    let error = named(&[("load", &one), ("fault", "192.0.2.7")]);
+    let GuardError::Refused(refusals) = error else { panic!("{error}") };
+    assert_eq!(refusals.list.len(), 2);
+    assert!(refusals.flags().contains(&one), "{refusals}");
 }

@@ -34,6 +34,7 @@ pub(crate) struct Control {
 
 /// What the controller tells of a deployment.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "the status of a deployment")]
 struct Told {
     name: String,
     uid: String,
@@ -59,6 +60,7 @@ struct Told {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a condition")]
 struct Condition {
     #[serde(rename = "type")]
     kind: String,
@@ -66,6 +68,7 @@ struct Condition {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a pod")]
 struct Pod {
     name: String,
     image: String,
@@ -77,6 +80,7 @@ struct Pod {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a revision")]
 struct Revision {
     image: String,
 }
@@ -356,10 +360,43 @@ impl Answer {
 
     fn shown(&self, flaw: Option<serde_json::Error>) -> String {
         let text: String = String::from_utf8_lossy(&self.body).chars().take(SHOWN).collect();
-        let flaw = flaw.map(|flaw| format!(" ({flaw})")).unwrap_or_default();
+        let flaw = flaw.map(|flaw| format!(" ({})", plain(&flaw))).unwrap_or_default();
         match text.as_str() {
             "" => format!("{} without a body", self.status),
             text => format!("{}: {text:?}{flaw}", self.status),
+        }
+    }
+}
+
+/// What is wrong with an answer, without the types of this program.
+fn plain(flaw: &serde_json::Error) -> String {
+    let flaw = flaw.to_string();
+    let flaw = ["u32", "u64"].iter().fold(flaw, |flaw, word| {
+        flaw.replace(&format!("expected {word}"), "expected a whole number that is not negative")
+    });
+    let flaw = flaw.replace("expected a sequence", "expected a list");
+    format!("it is no status of a deployment of such a controller: {flaw}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_told_of_without_types() {
+        for (body, told) in [
+            ("5", "invalid type: integer `5`, expected the status of a deployment"),
+            (r#"{"name":"web","uid":"1"}"#, "missing field `generation`"),
+            (r#"{"generation":"x"}"#, "expected a whole number that is not negative"),
+            (r#"{"pods":"x"}"#, "expected a list"),
+            (r#"{"pods":[7]}"#, "expected a pod"),
+            (r#"{"conditions":[7]}"#, "expected a condition"),
+        ] {
+            let flaw = serde_json::from_str::<Told>(body).unwrap_err();
+            let plain = plain(&flaw);
+            assert!(plain.contains(told), "{plain}");
+            let types = ["Told", "u32", "u64", "sequence", "struct"];
+            assert!(!types.iter().any(|word| plain.contains(word)), "{plain}");
         }
     }
 }

@@ -258,3 +258,13 @@ async fn programs_cannot_do_everything_and_tell_nothing_of_pods() {
     let Undo::Deployment { deployment } = port.undo().await.unwrap() else { panic!() };
     assert!(deployment.parts.is_empty());
 }
+
+#[tokio::test]
+async fn a_controller_is_named_without_a_password() {
+    let http = crate::http_client().unwrap();
+    let plan = plan("http://ann:hunter22@127.0.0.1:1", &[]);
+    let error = Port::new(&plan, &http, &Limits::default()).await.err().unwrap();
+    let told = error.to_string();
+    assert!(error.is_usage() && told.contains("the controller's address"), "{told}");
+    assert!(!told.contains("hunter22") && !told.contains("let a program"), "{told}");
+}

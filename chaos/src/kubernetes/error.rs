@@ -51,6 +51,14 @@ pub enum Blocked {
     },
 }
 
+/// What is open after a request without an answer; a look changes nothing.
+fn unknown(request: &str) -> &'static str {
+    match request.starts_with("GET ") {
+        true => "",
+        false => "; whether it took effect is not known",
+    }
+}
+
 fn after(wait: Option<Duration>) -> String {
     wait.map(|wait| format!(" (Retry-After {} s)", wait.as_secs())).unwrap_or_default()
 }
@@ -108,7 +116,7 @@ pub enum KubernetesError {
     },
     /// No whole answer came. If the request was to change something, whether it
     /// did is not known.
-    #[error("no answer to {request}: {reason}; whether it took effect is not known")]
+    #[error("no answer to {request}: {reason}{}", unknown(.request))]
     NoAnswer {
         /// The request, without its query.
         request: String,
