@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let done = match &command {
         Command::List => Ok(lists::faults(&say)),
         Command::Completions { shell } => Ok(lists::completions(*shell)),
+        Command::Man { dir } => lists::man(dir),
         Command::Fault(fault) => strike::run(fault, &common, &say),
         Command::Proxy(asked) => proxy::run(asked, &say),
         Command::Run(asked) => run::run(asked, &common, &say),

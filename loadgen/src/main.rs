@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Ok(Asked::Merge(args)) => program::merge::main(&args),
         Ok(Asked::Compare(args)) => program::compare::main(&args),
         Ok(Asked::Completions(shell)) => program::args::completions(shell),
+        Ok(Asked::Man(dir)) => program::args::man(&dir),
         Err(error) => program::exit::usage(&error),
     }
 }

@@ -222,6 +222,11 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Writes manual pages, one for each command: verify.1, verify-show.1, …
+    Man {
+        /// The folder, which is made where it is missing, such as ~/.local/share/man/man1
+        dir: PathBuf,
+    },
 }
 
 /// Two runs, and how much worse the later one may be.

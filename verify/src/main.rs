@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Calibrate(asked)) => command::calibrate::execute(&asked),
         Some(Command::Provision) => command::provision::provision(),
         Some(Command::Completions { shell }) => command::export::completions(shell),
+        Some(Command::Man { dir }) => command::export::man(&dir),
     };
     match done {
         Ok(code) => code.into(),

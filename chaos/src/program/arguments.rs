@@ -94,6 +94,11 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Writes manual pages, one for each command: chaos.1, chaos-list.1, …
+    Man {
+        /// The folder, which is made where it is missing, such as ~/.local/share/man/man1
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

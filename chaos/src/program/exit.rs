@@ -74,6 +74,14 @@ pub(crate) enum Trouble {
         /// What the system said.
         source: io::Error,
     },
+    /// The manual pages cannot be written.
+    #[error("cannot write pages into {}: {source}", dir.display())]
+    Pages {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A host that has no address.
     #[error(transparent)]
     Unknown(GuardError),
@@ -101,6 +109,7 @@ impl From<&Trouble> for Exit {
             | Trouble::Proxy(_)
             | Trouble::Role(_)
             | Trouble::Folder { .. }
+            | Trouble::Pages { .. }
             | Trouble::Unknown(_)
             | Trouble::System { .. } => Self::Environment,
         }

@@ -1,6 +1,7 @@
-//! `chaos list` and `chaos completions`.
+//! `chaos list`, `chaos completions` and `chaos man`.
 
 use std::io::stdout;
+use std::path::Path;
 
 use chaos::catalogue;
 use clap::CommandFactory;
@@ -8,7 +9,7 @@ use clap_complete::Shell;
 use serde_json::json;
 
 use super::arguments::Arguments;
-use super::exit::Exit;
+use super::exit::{Exit, Trouble};
 use super::say::Say;
 
 /// Shows every kind of fault.
@@ -27,6 +28,14 @@ pub(crate) fn faults(say: &Say) -> Exit {
 pub(crate) fn completions(shell: Shell) -> Exit {
     clap_complete::generate(shell, &mut Arguments::command(), "chaos", &mut stdout());
     Exit::Done
+}
+
+/// Writes a manual page for each command.
+pub(crate) fn man(dir: &Path) -> Result<Exit, Trouble> {
+    let made = std::fs::create_dir_all(dir);
+    made.and_then(|()| clap_mangen::generate_to(Arguments::command(), dir))
+        .map_err(|source| Trouble::Pages { dir: dir.to_owned(), source })?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

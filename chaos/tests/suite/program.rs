@@ -291,6 +291,12 @@ fn every_fault_is_listed_and_completed() {
     for command in ["kill-process", "pause-process", "close-connections"] {
         assert!(out.contains(command) && completions.contains(command), "{command}");
     }
+    let pages = desk.0.path().join("man");
+    let (code, _, err) = desk.run(&["man", &pages.to_string_lossy()]);
+    assert_eq!(code, Some(0), "{err}");
+    let page = std::fs::read_to_string(pages.join("chaos-kill-process.1")).unwrap();
+    assert!(page.contains("SIGKILL") && !page.contains("__"), "{page}");
+    assert_eq!(desk.run(&["man", "/dev/null"]).0, Some(4));
     let (_, json, _) = desk.run(&["list", "--json"]);
     assert!(json.lines().all(|line| serde_json::from_str::<chaos_about::About>(line).is_ok()));
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -85,6 +86,11 @@ enum What {
         /// The shell
         shell: Shell,
     },
+    /// Write manual pages, one for each command: loadgen.1, loadgen-http.1, …
+    Man {
+        /// The folder, which is made where it is missing, such as ~/.local/share/man/man1
+        dir: PathBuf,
+    },
 }
 
 /// What the arguments ask for.
@@ -94,6 +100,7 @@ pub(crate) enum Asked {
     Merge(MergeArgs),
     Compare(CompareArgs),
     Completions(Shell),
+    Man(PathBuf),
 }
 
 impl Asked {
@@ -145,6 +152,7 @@ impl Args {
     pub(crate) fn read(self) -> anyhow::Result<Asked> {
         match self.what {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
+            What::Man { dir } => Ok(Asked::Man(dir)),
             What::FindMax(args) => Ok(Asked::FindMax(args)),
             What::Merge(args) => Ok(Asked::Merge(args)),
             What::Compare(args) => Ok(Asked::Compare(args)),
@@ -177,6 +185,18 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     match std::io::stdout().write_all(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => super::exit::environment(),
+    }
+}
+
+/// Writes a manual page for each command.
+pub(crate) fn man(dir: &Path) -> ExitCode {
+    let made = std::fs::create_dir_all(dir);
+    match made.and_then(|()| clap_mangen::generate_to(Args::command(), dir)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loadgen: cannot write pages into {}: {error}", dir.display());
+            super::exit::environment()
+        }
     }
 }
 

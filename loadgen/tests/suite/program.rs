@@ -94,6 +94,12 @@ fn exit_codes_tell_what_went_wrong() {
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"));
     assert!(String::from_utf8_lossy(&run(&["completions", "bash"]).stdout).contains("loadgen"));
+    let pages = tempfile::tempdir().unwrap();
+    let folder = pages.path().to_string_lossy().into_owned();
+    assert_eq!(run(&["man", &folder]).status.code(), Some(0));
+    let page = std::fs::read_to_string(pages.path().join("loadgen-http.1")).unwrap();
+    assert!(page.contains("keepalive"), "{page}");
+    assert_eq!(run(&["man", "/dev/null"]).status.code(), Some(4));
 }
 
 #[test]

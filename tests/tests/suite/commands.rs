@@ -77,6 +77,13 @@ fn exports_are_what_other_programs_read() {
         assert!(completions.stdout.contains("scenario"), "{shell}");
         assert!(!completions.stdout.contains("__keeper"), "{shell}");
     }
+    let pages = sandbox.path().join("man");
+    let man = verify(&sandbox, &["man", &pages.to_string_lossy()]);
+    expect(&man, exit::HELD, &[]);
+    for (page, says) in [("verify.1", "inconclusive"), ("verify-compare.1", "BASELINE")] {
+        let text = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(says) && !text.contains("__keeper"), "{page}");
+    }
     let bash = verify(&sandbox, &["completions", "bash"]).stdout;
     let script = sandbox.file("completions.bash", &bash).unwrap();
     expect(&run(&sandbox, Command::new("bash").arg("-n").arg(script)), 0, &[]);

@@ -1,4 +1,4 @@
-//! `verify export` and `verify completions`: texts for other tools.
+//! `verify export`, `verify completions` and `verify man`: texts for other tools.
 
 use std::path::Path;
 
@@ -71,5 +71,17 @@ pub fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "verify", &mut bytes);
     super::write_out(&bytes)?;
+    Ok(exit::HELD)
+}
+
+/// Writes a manual page for each command.
+///
+/// # Errors
+/// When the folder cannot be made or written to.
+pub fn man(dir: &Path) -> Result<u8, Failure> {
+    let made = std::fs::create_dir_all(dir);
+    made.and_then(|()| clap_mangen::generate_to(Cli::command(), dir)).map_err(|error| {
+        Failure::environment(format!("cannot write pages into {}: {error}", dir.display()))
+    })?;
     Ok(exit::HELD)
 }

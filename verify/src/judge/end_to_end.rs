@@ -15,8 +15,8 @@
 //! so does one that is of later than its reading; then there is none either, unless
 //! even that much does not matter.
 //!
-//! Inconclusive with fewer operations than prove anything of the quantile (59 for
-//! 95 %), with effects whose record has no time where those decide, and without
+//! Inconclusive with fewer operations than prove anything of the quantile
+//! ([`crate::stats::proportion`]: 59 for 95 %), with effects whose record has no time where those decide, and without
 //! any times.
 
 use loadgen::Histogram;

@@ -12,8 +12,9 @@
 //!
 //! Evidence: the worst seconds. Inconclusive, broken or not, with fewer
 //! operations than prove anything of the quantile without assuming a
-//! distribution (59 for 95 %, 299 for 99 %), with counts of any second missing,
-//! or with more or fewer response times in a second than its counts allow.
+//! distribution ([`crate::stats::proportion`]: 59 for 95 %, 299 for 99 %), with
+//! counts of any second missing, or with more or fewer response times in a second
+//! than its counts allow.
 
 use loadgen::Histogram;
 use scenarios::plan::Plan;

@@ -5,7 +5,7 @@
 //! say "below 1 %": one more than the bound allows breaks it, and what chance
 //! could have done is no excuse, because the operations did fail. What a share
 //! of zero proves is said with it: with n tries and no failure, less than 3/n
-//! (95 % confidence). Operations that the generator itself never attempted are
+//! (95 % confidence, [`crate::stats::proportion`]). Operations that the generator itself never attempted are
 //! not held against the system: where they alone break the bound there is no
 //! verdict. Evidence: the worst seconds. Inconclusive when the reference rose by
 //! less than `at_least`, when counts are missing, or when what happened at the

@@ -4,8 +4,8 @@
 //! samples. Broken when all of this holds:
 //!
 //! - *it rises by enough*: from the first span to the last by `min_rise`;
-//! - *not by chance*: Kendall's test rejects a slope of zero or below, for these
-//!   and for the finer batches of [`crate::stats::batches`];
+//! - *not by chance*: Kendall's test ([`crate::stats::theil_sen`]) rejects a slope of
+//!   zero or below, for these and for the finer batches of [`crate::stats::batches`];
 //! - *it does not fall back*: the deepest fall from anything earlier to anything
 //!   later is at most two sevenths of the rise, as it is not for a sawtooth, nor for
 //!   noise that remembers and wanders;
