@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -11,6 +12,7 @@ use loadgen::Job;
 use scenarios::redact::Secrets;
 
 use super::compare::CompareArgs;
+use super::export::ExportArgs;
 use super::find_max::FindMaxArgs;
 use super::merge::MergeArgs;
 
@@ -18,7 +20,7 @@ use amqp::AmqpArgs;
 use command::CommandArgs;
 use http::HttpArgs;
 use kafka::KafkaArgs;
-pub(crate) use output::Output;
+pub(crate) use output::{Out, Output};
 use redis::RedisArgs;
 
 mod amqp;
@@ -27,6 +29,7 @@ mod connection;
 mod content;
 mod form;
 mod http;
+mod instance;
 mod kafka;
 mod load;
 mod output;
@@ -76,8 +79,10 @@ enum What {
     Command(CommandArgs),
     /// Search for the highest rate that a target sustains
     FindMax(FindMaxArgs),
-    /// Put the ledgers and latency logs of several instances together
+    /// Put the results of several instances together
     Merge(MergeArgs),
+    /// Print what offers the load elsewhere: a Kubernetes Job of many machines
+    Export(ExportArgs),
     /// Say by how much one run was slower than another
     Compare(CompareArgs),
     /// Print the completions of a shell
@@ -92,6 +97,7 @@ pub(crate) enum Asked {
     Load(Box<Load>),
     FindMax(FindMaxArgs),
     Merge(MergeArgs),
+    Export(ExportArgs),
     Compare(CompareArgs),
     Completions(Shell),
 }
@@ -121,6 +127,8 @@ pub(crate) struct Load {
     pub(crate) output: Output,
     /// When to start; `None` is at once.
     pub(crate) start_at: Option<SystemTime>,
+    /// Where the folder of this instance is made.
+    pub(crate) results: Option<PathBuf>,
 }
 
 /// What the summary says about the load.
@@ -147,6 +155,7 @@ impl Args {
             What::Completions { shell } => Ok(Asked::Completions(shell)),
             What::FindMax(args) => Ok(Asked::FindMax(args)),
             What::Merge(args) => Ok(Asked::Merge(args)),
+            What::Export(args) => Ok(Asked::Export(args)),
             What::Compare(args) => Ok(Asked::Compare(args)),
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),
