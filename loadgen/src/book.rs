@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answers::{Answers, Said};
 use crate::collector::Collector;
@@ -22,7 +22,7 @@ mod twins;
 
 /// Operations that were sent again by the transport itself, each with the same
 /// identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Retries {
     /// How many there were.
     pub operations: u64,
@@ -37,7 +37,8 @@ impl Retries {
         Self { operations: 1, attempts, acked: u64::from(*answer == Answer::Acked) }
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
+    /// Adds those of another worker or instance.
+    pub fn merge(&mut self, other: Self) {
         self.operations += other.operations;
         self.attempts += other.attempts;
         self.acked += other.acked;

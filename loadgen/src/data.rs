@@ -106,6 +106,13 @@ impl Data {
         (self.ends.len() / self.columns.len().max(1)) as u64
     }
 
+    /// All values, row by row, with nothing between them, and where each ends: what tells
+    /// one table from another.
+    #[must_use]
+    pub fn raw(&self) -> (&[u8], &[u32]) {
+        (&self.text, &self.ends)
+    }
+
     /// In which order they are used.
     #[must_use]
     pub fn order(&self) -> Order {

@@ -13,6 +13,7 @@ use crate::error::LoadError;
 use crate::feed::Supply;
 use crate::horizon::Horizon;
 use crate::identity;
+use crate::instance::Instance;
 use crate::pace::Pace;
 use crate::payload::Calendar;
 use crate::reach::Unready;
@@ -74,21 +75,6 @@ pub enum Late {
     /// They are dropped when they have waited for [`crate::tally::LATE`], and
     /// counted as that.
     Drop,
-}
-
-/// One of several generators that share a run's operations among them, each
-/// taking every `of`-th.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instance {
-    /// Which one, from 1.
-    pub number: u32,
-    /// Of how many.
-    pub of: u32,
-}
-
-impl Instance {
-    /// The only one.
-    pub const ONLY: Self = Self { number: 1, of: 1 };
 }
 
 impl Job {

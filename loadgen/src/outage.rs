@@ -74,17 +74,25 @@ impl Outages {
     }
 }
 
-/// The outages of the whole run: the times when no worker had a success and
-/// at least one was hit. Each worker's stretches are in order of time.
+/// The times when none of several workers, or instances, had a success, whether or
+/// not one was hit. The stretches of each are in order of time.
 #[must_use]
-pub fn merge(workers: &[Vec<Outage>]) -> Vec<Outage> {
+pub fn common(workers: &[Vec<Outage>]) -> Vec<Outage> {
     let Some((first, others)) = workers.split_first() else { return Vec::new() };
     let mut common = first.clone();
     for stretches in others {
         common = overlaps(&common, stretches);
     }
-    common.retain(|stretch| stretch.operations > 0 && stretch.to - stretch.from >= SHORTEST);
     common
+}
+
+/// The outages among the stretches without a success: those in which an operation
+/// was hit, and that are not too short.
+#[must_use]
+pub fn hit(quiet: &[Outage]) -> Vec<Outage> {
+    let is_outage =
+        |stretch: &&Outage| stretch.operations > 0 && stretch.to - stretch.from >= SHORTEST;
+    quiet.iter().filter(is_outage).copied().collect()
 }
 
 fn overlaps(a: &[Outage], b: &[Outage]) -> Vec<Outage> {
@@ -109,6 +117,11 @@ fn overlaps(a: &[Outage], b: &[Outage]) -> Vec<Outage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The outages of a run whose workers had these stretches.
+    fn merge(workers: &[Vec<Outage>]) -> Vec<Outage> {
+        hit(&common(workers))
+    }
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -152,5 +165,22 @@ mod tests {
         let a = vec![stretch(1_000, 5_000, 3), stretch(8_000, 9_000, 0)];
         let b = vec![stretch(500, 2_000, 1), stretch(3_000, 6_000, 2), stretch(8_500, 9_500, 0)];
         assert_eq!(merge(&[a, b]), [stretch(1_000, 2_000, 4), stretch(3_000, 5_000, 5)]);
+    }
+
+    /// Two instances with two workers each have the outages of four workers.
+    #[test]
+    fn instances_have_the_outages_of_all_their_workers() {
+        let stretch =
+            |from, to, operations| Outage { from: ms(from), to: ms(to), open: false, operations };
+        let workers = [
+            vec![stretch(0, 5_000, 0)],
+            vec![stretch(500, 2_000, 1), stretch(3_000, 6_000, 2)],
+            vec![stretch(400, 5_500, 0)],
+            vec![stretch(600, 4_000, 0)],
+        ];
+        let (one, other) = workers.split_at(2);
+        let quiet = common(&[common(one), common(other)]);
+        assert_eq!(hit(&quiet), merge(&workers));
+        assert_eq!(hit(&quiet), [stretch(600, 2_000, 1), stretch(3_000, 4_000, 2)]);
     }
 }

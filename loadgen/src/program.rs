@@ -8,6 +8,9 @@ use loadgen::{Job, Kept, LoadError, Report, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use args::{Load, Output, Title};
+use instances::record::Clock;
+use instances::whole::Instances;
+use instances::{Folder, clock};
 use live::Live;
 use output::{Destination, Files};
 use prometheus::Exporter;
@@ -16,7 +19,9 @@ use recorder::{Recorder, Row};
 pub(crate) mod args;
 pub(crate) mod compare;
 pub(crate) mod exit;
+pub(crate) mod export;
 pub(crate) mod find_max;
+mod instances;
 mod live;
 pub(crate) mod merge;
 pub(crate) mod output;
@@ -53,6 +58,10 @@ pub(crate) struct Offered {
     pub(crate) logged: anyhow::Result<()>,
     /// Whether an operation that was not acked is a failure of the run.
     pub(crate) fails_on_error: bool,
+    /// What this process knows of its clock; `None` of a run that was merged.
+    pub(crate) clock: Option<Clock>,
+    /// The instances of a run that was merged.
+    pub(crate) instances: Option<Instances>,
 }
 
 impl Offered {
@@ -66,6 +75,11 @@ impl Offered {
         self.report.totals.acked == 0 && self.errors() > 0 && !self.report.never_reached()
     }
 
+    /// Whether a part of the load is not in these figures, because instances are missing.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.instances.as_ref().is_some_and(|instances| !instances.missing.is_empty())
+    }
+
     /// Whether the generator itself was on time.
     pub(crate) fn kept_up(&self) -> bool {
         let lasted = self.report.last_due.saturating_sub(self.report.first_due);
@@ -77,11 +91,15 @@ impl Offered {
 
 /// Offers a load, shows and keeps what became of it, and says so by the exit
 /// code.
-pub(crate) fn offer_and_report(load: Load) -> ExitCode {
-    let Load { job, title, output, start_at } = load;
-    for note in &title.notes {
-        eprintln!("loadgen: {}", title.secrets.hide(note));
+pub(crate) fn offer_and_report(mut load: Load) -> ExitCode {
+    for note in &load.title.notes {
+        eprintln!("loadgen: {}", load.title.secrets.hide(note));
     }
+    let folder = match Folder::claim(&mut load) {
+        Ok(folder) => folder,
+        Err(error) => return exit::failure(&error, &load.title.secrets),
+    };
+    let Load { job, title, output, start_at, .. } = load;
     let outcome = Files::open(&output).map_err(Into::into).and_then(|mut files| {
         let hlogs = std::mem::take(&mut files.hlogs);
         let mut offered = offer(job, &title, start_at, &output, hlogs)?;
@@ -91,9 +109,24 @@ pub(crate) fn offer_and_report(load: Load) -> ExitCode {
         let printed = summary::print(&offered, &title, &output);
         logged.and(written).and(printed).map(|()| offered)
     });
+    let Some(folder) = folder else {
+        return match outcome {
+            Ok(offered) => exit::of(&offered),
+            Err(error) => exit::failure(&error, &title.secrets),
+        };
+    };
     match outcome {
-        Ok(offered) => exit::of(&offered),
-        Err(error) => exit::failure(&error, &title.secrets),
+        Ok(offered) => {
+            let path = folder.path().display().to_string();
+            match folder.end(&offered) {
+                Ok(()) => exit::of_part(&offered, &path),
+                Err(error) => exit::failure(&error, &title.secrets),
+            }
+        }
+        Err(error) => {
+            folder.fail(&error, &title.secrets);
+            exit::failure(&error, &title.secrets)
+        }
     }
 }
 
@@ -107,6 +140,10 @@ fn offer(
 ) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let job = job.ready()?;
+    let read = match &output.clock_from {
+        Some(reference) => Some(runtime.block_on(reference.read(start_at.map(until)))),
+        None => None,
+    };
     let (t0, unix_t0) = beginning(start_at, job.job().connections)?;
     let workload = job.job().workload.clone();
     let warm_up = job.job().warm_up;
@@ -116,6 +153,7 @@ fn offer(
     let exporter = output.prometheus.map(|at| runtime.block_on(Exporter::bind(at))).transpose()?;
     let (sender, seconds) = std::sync::mpsc::channel();
     let mut recorder = Recorder::new(output, hlogs, &workload, seconds, warm_up, unix_t0)?;
+    let ready_before = t0.saturating_duration_since(Instant::now());
     let running = job.start(t0, unix_t0, Some(sender))?;
     let interrupted =
         runtime.block_on(watch(&running, &mut live, &mut recorder, exporter, output))?;
@@ -127,7 +165,20 @@ fn offer(
     live.end();
     let (rows, kept, logged) = recorder.finish(&report);
     let fails_on_error = output.fails_on_error;
-    Ok(Offered { report, rows, kept, interrupted, logged, fails_on_error })
+    let clock = Clock {
+        start: unix_t0.try_into()?,
+        ready_before,
+        moved_seconds: clock::moved(t0, unix_t0),
+        read,
+    };
+    let (clock, instances) = (Some(clock), None);
+    Ok(Offered { report, rows, kept, interrupted, logged, fails_on_error, clock, instances })
+}
+
+/// The same time on the other clock; now if it has come.
+#[expect(clippy::disallowed_methods, reason = "the program owns the wall clock")]
+fn until(at: SystemTime) -> Instant {
+    Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 /// T0 on both clocks: the time that was asked for, or as soon as connections

@@ -60,8 +60,8 @@ impl Pump {
         }
     }
 
-    /// Adds what another worker's pump saw.
-    pub(crate) fn merge(&mut self, other: Self) {
+    /// Adds what the pump of another worker or instance saw.
+    pub fn merge(&mut self, other: Self) {
         self.ticks += other.ticks;
         self.late_ticks += other.late_ticks;
         self.worst = self.worst.max(other.worst);

@@ -59,7 +59,7 @@ pub struct PartReport {
 }
 
 /// The connections of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connected {
     /// How many were asked for.
     pub connections: u32,
@@ -95,6 +95,9 @@ pub struct Report {
     pub parts: Vec<PartReport>,
     /// Stretches without a success, in order.
     pub outages: Vec<Outage>,
+    /// The stretches without a success in which no operation was hit, too: those of
+    /// several instances together tell the outages of their run.
+    pub quiet: Vec<Outage>,
     /// How well the generator itself kept up.
     pub pump: Pump,
     /// Why operations were not acknowledged, with how often, the most frequent
@@ -140,6 +143,7 @@ impl Report {
             answers: None,
             parts: Vec::new(),
             outages: Vec::new(),
+            quiet: Vec::new(),
             pump: Pump::default(),
             errors: Vec::new(),
             unreachable: 0,

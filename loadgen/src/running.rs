@@ -11,14 +11,13 @@ use services::Trouble;
 use crate::answers::Answers;
 use crate::book::{Resent, Retries};
 use crate::error::LoadError;
-use crate::job::Instance;
+use crate::instance::Instance;
 use crate::ledger::Ledger;
 use crate::outage;
 use crate::outcome::Reasons;
 use crate::pump::Pump;
 use crate::reader::Readers;
 use crate::report::{Connected, PartReport, Progress, Report};
-use crate::schedule::Stride;
 use crate::split::{Keys, Split};
 use crate::tally::{Part, Second, Tally};
 use crate::worker::{self, Done, Gauge, Order};
@@ -75,13 +74,9 @@ impl Running {
         let workers = Vec::new();
         let mut running = Self { order: order_of, workers, seconds, readers, connections };
         let workers = order.workers as u32;
-        let before = u64::from(instance.number - 1) * order.workers;
         for worker in 0..workers {
             let share = connections / workers + u32::from(worker < connections % workers);
-            let stride = Stride {
-                worker: before + u64::from(worker),
-                workers: u64::from(instance.of) * order.workers,
-            };
+            let stride = instance.stride(worker.into(), order.workers);
             let gauge = Arc::new(Gauge::default());
             let body = {
                 let (order, gauge) = (Arc::clone(order), Arc::clone(&gauge));
@@ -236,11 +231,13 @@ fn report(order: &Order, done: Vec<Done>, connections: u32) -> Result<Report, Lo
     }
     let collected = order.collector.finish().map_err(|panic| LoadError::from_panic(&*panic))?;
     let (first_due, last_due) = dues.unwrap_or_default();
+    let quiet = outage::common(&stretches);
     Ok(Report {
         totals,
         seconds: collected.seconds,
         latency: collected.latency,
-        outages: outage::merge(&stretches),
+        outages: outage::hit(&quiet),
+        quiet,
         pump,
         errors: reasons.top(),
         unreachable: reasons.unreachable(),

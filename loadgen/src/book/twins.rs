@@ -34,8 +34,8 @@ impl Resent {
         self.acked + self.failed + self.indeterminate + self.unsent
     }
 
-    /// Adds what another worker saw.
-    pub(crate) fn merge(&mut self, other: Self) {
+    /// Adds what another worker or instance saw.
+    pub fn merge(&mut self, other: Self) {
         self.acked += other.acked;
         self.failed += other.failed;
         self.indeterminate += other.indeterminate;

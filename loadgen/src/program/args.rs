@@ -12,6 +12,7 @@ use loadgen::Job;
 use scenarios::redact::Secrets;
 
 use super::compare::CompareArgs;
+use super::export::ExportArgs;
 use super::find_max::FindMaxArgs;
 use super::merge::MergeArgs;
 
@@ -19,7 +20,7 @@ use amqp::AmqpArgs;
 use command::CommandArgs;
 use http::HttpArgs;
 use kafka::KafkaArgs;
-pub(crate) use output::Output;
+pub(crate) use output::{Out, Output};
 use redis::RedisArgs;
 
 mod amqp;
@@ -28,6 +29,7 @@ mod connection;
 mod content;
 mod form;
 mod http;
+mod instance;
 mod kafka;
 mod load;
 mod output;
@@ -77,8 +79,10 @@ enum What {
     Command(CommandArgs),
     /// Search for the highest rate that a target sustains
     FindMax(FindMaxArgs),
-    /// Put the ledgers and latency logs of several instances together
+    /// Put the results of several instances together
     Merge(MergeArgs),
+    /// Print what offers the load elsewhere: a Kubernetes Job of many machines
+    Export(ExportArgs),
     /// Say by how much one run was slower than another
     Compare(CompareArgs),
     /// Print the completions of a shell
@@ -98,6 +102,7 @@ pub(crate) enum Asked {
     Load(Box<Load>),
     FindMax(FindMaxArgs),
     Merge(MergeArgs),
+    Export(ExportArgs),
     Compare(CompareArgs),
     Completions(Shell),
     Man(PathBuf),
@@ -128,6 +133,8 @@ pub(crate) struct Load {
     pub(crate) output: Output,
     /// When to start; `None` is at once.
     pub(crate) start_at: Option<SystemTime>,
+    /// Where the folder of this instance is made.
+    pub(crate) results: Option<PathBuf>,
 }
 
 /// What the summary says about the load.
@@ -155,6 +162,7 @@ impl Args {
             What::Man { dir } => Ok(Asked::Man(dir)),
             What::FindMax(args) => Ok(Asked::FindMax(args)),
             What::Merge(args) => Ok(Asked::Merge(args)),
+            What::Export(args) => Ok(Asked::Export(args)),
             What::Compare(args) => Ok(Asked::Compare(args)),
             What::Http(args) => args.read(),
             What::Amqp(args) => args.read(),

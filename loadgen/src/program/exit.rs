@@ -49,9 +49,21 @@ pub(crate) fn of(offered: &Offered) -> ExitCode {
             offered.report.totals.due
         );
         BROKEN_THRESHOLD
+    } else if offered.is_incomplete() && (!offered.kept.is_empty() || offered.fails_on_error) {
+        eprintln!(
+            "loadgen: instances are missing, so that what is kept to says nothing of the whole load"
+        );
+        INCONCLUSIVE
     } else {
         OFFERED
     })
+}
+
+/// The code of an instance whose results were kept: what they come to is for
+/// `loadgen merge` to say.
+pub(crate) fn of_part(offered: &Offered, path: &str) -> ExitCode {
+    eprintln!("loadgen: results kept in {path}, to be judged by loadgen merge");
+    ExitCode::from(if offered.interrupted { INTERRUPTED } else { OFFERED })
 }
 
 /// The code of a comparison: 1 where a later run is certainly worse than it may be, 3 where

@@ -1,147 +1,128 @@
-//! `loadgen merge`: puts the files of several instances together, without loss.
+//! `loadgen merge`: puts what several instances have left together, without loss.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, bail, ensure};
-use loadgen::{Ledger, Quantiles, hlog};
+use anyhow::{Context as _, ensure};
+use loadgen::hlog;
 use scenarios::redact::Secrets;
-use scenarios::units::Unit;
+use scenarios::units::Span;
 
-use super::output::Destination;
+use super::args::{Out, Output};
+use super::instances::whole::{self, Part};
+use super::output::Files;
 use super::output::destination::Unwritable;
+use super::summary;
 
-/// Puts the ledgers and latency logs of instances together
+mod files;
+
+/// How often folders are looked into.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Puts the results of several instances together: one report, judged like that of a single run
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  loadgen merge results/ --out html=all.html --ledger all.ledger
   loadgen merge a.ledger b.ledger --ledger all.ledger a.hlog b.hlog --hlog all.hlog
 
-Which file is which is seen from what it holds. Latency logs must count from the same T0:
+Folders are those that instances were given as --results. The report says which instances
+contributed; one that is missing or there twice, or that was given another load, is refused.
+Exit codes are those of a single run; with --allow-missing, thresholds that hold are inconclusive
+(3) where an instance is missing.
+Single ledgers and latency logs are added up as they are. Latency logs must count from the same T0:
 start the instances with the same --start-at.")]
 pub(crate) struct MergeArgs {
-    /// Ledgers and latency logs of instances of one run
-    #[arg(required = true)]
+    /// Folders with the results of instances; or ledgers and latency logs
+    #[arg(required = true, value_name = "FOLDER|FILE")]
     inputs: Vec<PathBuf>,
+    /// Merge the instances that are there although others are missing, which is said first
+    #[arg(long)]
+    allow_missing: bool,
+    /// Wait up to so long for instances that have not ended yet
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Span>,
+    /// Write the whole result: json=FILE, csv=FILE (a row a second), hlog=FILE, html=FILE; - is
+    /// standard output; may be repeated
+    #[arg(long, value_name = "KIND=FILE")]
+    out: Vec<Out>,
     /// Write the whole ledger here
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Write the whole latency log here
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
+    /// Print the whole result as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Merges, and prints what came of it.
-pub(crate) fn main(args: &MergeArgs) -> ExitCode {
-    let printed = run(args).and_then(|said| {
-        std::io::stdout().write_all(said.as_bytes()).context("cannot write to standard output")
-    });
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Unwritable>() => super::exit::failure(&error, &Secrets::default()),
+pub(crate) fn main(args: MergeArgs) -> ExitCode {
+    let are_folders = args.wait.is_some() || args.inputs.iter().any(|path| path.is_dir());
+    let merged = if are_folders { folders(args) } else { print(&args) };
+    match merged {
+        Ok(code) => code,
+        // What instances have left is not as it must be, however it was asked for.
+        Err(error) if are_folders || error.is::<Unwritable>() => {
+            super::exit::failure(&error, &Secrets::default())
+        }
         Err(error) => super::exit::usage(&error),
     }
 }
 
-/// Merges and says what came of it.
-fn run(args: &MergeArgs) -> anyhow::Result<String> {
-    let mut ledger: Option<Ledger> = None;
-    let mut log = Log::default();
-    for path in &args.inputs {
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        if bytes.starts_with(b"#[") || bytes.starts_with(b"Tag=") {
-            log.add(&bytes).with_context(|| format!("in {}", path.display()))?;
-        } else {
-            let part = Ledger::load(path)?;
-            match &mut ledger {
-                None => ledger = Some(part),
-                Some(whole) => {
-                    whole.merge(&part).with_context(|| format!("in {}", path.display()))?;
-                }
-            }
-        }
-    }
-    let mut said = String::new();
-    if let Some(ledger) = &ledger {
-        said.push_str(&format!("{} operations", ledger.due()));
-        if !ledger.is_complete() {
-            said.push_str(", not all with a fate");
-        }
-        said.push('\n');
-    }
-    for (tag, histogram) in log.whole() {
-        let q = Quantiles::of(&histogram);
-        let show = |time: std::time::Duration| Unit::Seconds.show(time.as_secs_f64());
-        said.push_str(&format!(
-            "{tag}: {} timed, p50 {}, p99 {}, max {}\n",
-            q.count,
-            show(q.p50),
-            show(q.p99),
-            show(q.max)
-        ));
-    }
-    if let Some(path) = &args.ledger {
-        let Some(ledger) = ledger else { bail!("--ledger is asked for and no ledger was given") };
-        Destination::open(path)?.save(&ledger.to_bytes()?)?;
-    }
-    if let Some(path) = &args.hlog {
-        ensure!(!log.intervals.is_empty(), "--hlog is asked for and no latency log was given");
-        let mut bytes = Vec::new();
-        log.write(&mut bytes)?;
-        Destination::open(path)?.save(&bytes)?;
-    }
-    Ok(said)
+/// Merges single files.
+fn print(args: &MergeArgs) -> anyhow::Result<ExitCode> {
+    ensure!(
+        !args.json && args.out.is_empty() && !args.allow_missing,
+        "ledgers and latency logs alone make no report; give the folders of --results"
+    );
+    let said = files::run(args)?;
+    std::io::stdout().write_all(said.as_bytes()).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Intervals by their time and tag.
-#[derive(Default)]
-struct Log {
-    t0: Option<SystemTime>,
-    intervals: BTreeMap<(std::time::Duration, String), hlog::Interval>,
-}
-
-impl Log {
-    fn add(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let t0 = hlog::base_time(bytes).context("the log does not tell when it began")?;
-        if let Some(other) = self.t0 {
-            ensure!(
-                other == t0,
-                "this log counts from another T0; start instances with the same --start-at"
-            );
-        }
-        self.t0 = Some(t0);
-        for interval in hlog::intervals(bytes) {
-            let interval = interval?;
-            let key = (interval.start, interval.tag.clone());
-            match self.intervals.get_mut(&key) {
-                Some(known) => known.histogram.add(&interval.histogram)?,
-                None => {
-                    self.intervals.insert(key, interval);
-                }
-            }
-        }
+/// Merges the results of instances.
+fn folders(args: MergeArgs) -> anyhow::Result<ExitCode> {
+    let hlogs = args.hlog.into_iter().collect();
+    let output = Output { json: args.json, ledger: args.ledger, hlogs, ..Output::default() };
+    let output = output.with(args.out)?;
+    let parts = awaited(&args.inputs, args.wait)?;
+    let (parts, instances) = whole::fit(parts, args.allow_missing)?;
+    let mut files = Files::open(&output)?;
+    let t0 = start(&parts);
+    let mut logs = Vec::new();
+    for log in std::mem::take(&mut files.hlogs) {
+        logs.push(hlog::Writer::new(BufWriter::new(log.stream()?), t0)?);
+    }
+    let (offered, title) = whole::merge(&parts, instances, |workload, second| {
+        logs.iter_mut().try_for_each(|log| log.write(workload, second))?;
         Ok(())
-    }
+    })?;
+    logs.iter_mut().try_for_each(hlog::Writer::flush)?;
+    files.write(&offered, &title)?;
+    summary::print(&offered, &title, &output)?;
+    Ok(super::exit::of(&offered))
+}
 
-    /// The sum of all intervals, by tag.
-    fn whole(&self) -> BTreeMap<String, loadgen::Histogram> {
-        let mut whole: BTreeMap<String, loadgen::Histogram> = BTreeMap::new();
-        for ((_, tag), interval) in &self.intervals {
-            let sum = whole.entry(tag.clone()).or_insert_with(loadgen::latency::histogram);
-            // All have the same bounds; what does not fit would have failed above.
-            let _ = sum.add(&interval.histogram);
+/// The instances, when all have ended or the time is up.
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition")]
+fn awaited(inputs: &[PathBuf], wait: Option<Span>) -> anyhow::Result<Vec<Part>> {
+    let end = wait.map(|Span(wait)| Instant::now() + wait);
+    loop {
+        let found = whole::find(inputs);
+        let settled = found.as_ref().is_ok_and(|parts| whole::is_settled(parts));
+        // Folders may not be there yet.
+        if settled || end.is_none_or(|end| Instant::now() >= end) {
+            return found;
         }
-        whole
+        std::thread::sleep(GLANCE);
     }
+}
 
-    fn write(&self, out: impl std::io::Write) -> anyhow::Result<()> {
-        let mut writer = hlog::Writer::new(out, self.t0.unwrap_or(SystemTime::UNIX_EPOCH))?;
-        for interval in self.intervals.values() {
-            writer.write_interval(interval)?;
-        }
-        Ok(writer.flush()?)
-    }
+/// When the run began.
+fn start(parts: &[Part]) -> SystemTime {
+    let clocks = parts.iter().filter_map(|part| Some(&part.record.result.as_ref()?.clock));
+    clocks.map(|clock| clock.start.into()).next().unwrap_or(SystemTime::UNIX_EPOCH)
 }

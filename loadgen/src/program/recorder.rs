@@ -25,6 +25,19 @@ pub(crate) struct Row {
     pub(crate) response: Quantiles,
 }
 
+impl Row {
+    pub(crate) fn of(second: &Second) -> Self {
+        let latency = &second.latency;
+        Self {
+            second: second.second,
+            tally: second.tally,
+            delay: Quantiles::of(&latency.delay),
+            service: Quantiles::of(&latency.service),
+            response: Quantiles::of(&latency.response),
+        }
+    }
+}
+
 /// The run so far, warm-up left out, for those who watch it.
 #[derive(Debug, Default)]
 pub(crate) struct SoFar {
@@ -89,14 +102,7 @@ impl Recorder {
             if let Some(so_far) = so_far.as_mut().filter(|_| second.second >= *warm_up) {
                 so_far.take(&second, watch);
             }
-            let latency = &second.latency;
-            rows.push(Row {
-                second: second.second,
-                tally: second.tally,
-                delay: Quantiles::of(&latency.delay),
-                service: Quantiles::of(&latency.service),
-                response: Quantiles::of(&latency.response),
-            });
+            rows.push(Row::of(&second));
         }
         keep_to(logs, trouble, hlog::Writer::flush);
     }

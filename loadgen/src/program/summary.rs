@@ -13,6 +13,7 @@ use scenarios::units::Unit;
 
 use super::Offered;
 use super::args::{Output, Title};
+use super::instances::whole::Instances;
 use super::output::json;
 
 /// So many pairs of answers that something is wrong with are named.
@@ -37,7 +38,13 @@ fn as_text(offered: &Offered, title: &Title) -> String {
     let report = &offered.report;
     let mut out = String::new();
     // Writing into a string cannot fail.
+    if let Some(banner) = offered.instances.as_ref().and_then(Instances::banner) {
+        let _ = writeln!(out, "{}", line(&banner));
+    }
     let _ = write_text(&mut out, report, title);
+    if let Some(instances) = &offered.instances {
+        let _ = instances.write(&mut out);
+    }
     let _ = write_verdicts(&mut out, offered);
     if offered.interrupted {
         out.push_str("interrupted: only what had come due is counted\n");

@@ -15,6 +15,7 @@ mod http2;
 mod http_nginx;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod instances;
 mod limits;
 mod offered;
 mod omission;

@@ -3,15 +3,16 @@
 
 use std::time::SystemTime;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use loadgen::payload::Payload;
-use loadgen::{Data, Instance, Job, Late, Pace, Transport};
+use loadgen::{Data, Job, Late, Pace, Transport};
 use scenarios::plan::data::Order;
 use scenarios::units::Span;
 
 use super::content::DataArgs;
-use super::output::OutputArgs;
+use super::instance::InstanceArgs;
+use super::output::{Output, OutputArgs};
 use super::pace::PaceArgs;
 use super::shape::ShapeArgs;
 use super::{Asked, Load, Title};
@@ -44,14 +45,13 @@ pub(super) struct LoadArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     workers: u32,
     /// The first part of each identity [default: made from the time]
-    #[arg(long)]
+    #[arg(long, env = "LOADGEN_RUN")]
     run: Option<String>,
-    /// Offer one part of several of the run's operations, 2/8; give each the same --run and --seed
-    #[arg(long, value_name = "N/OF", value_parser = instance, requires = "run")]
-    instance: Option<Instance>,
-    /// When to start: 2026-01-31T12:00:00Z [default: at once]
-    #[arg(long, value_name = "TIME")]
+    /// When to start: 2026-01-31T12:00:00Z; a time that has passed is refused [default: at once]
+    #[arg(long, value_name = "TIME", env = "LOADGEN_START_AT")]
     start_at: Option<Timestamp>,
+    #[command(flatten)]
+    instance: InstanceArgs,
     /// Permits a host that the target leads on to and that is neither this machine nor one of the
     /// address: a node of a Redis Cluster, an advertised Kafka broker; may be repeated
     #[arg(long = "allow", value_name = "HOST", env = "SHAKEDOWN_ALLOW", value_delimiter = ' ')]
@@ -118,6 +118,7 @@ impl LoadArgs {
             closed.count = closed.count.or(Some(data.rows()));
         }
         let notes = notes(&transport, data.as_deref());
+        let instance = self.instance.which(self.run.as_deref())?;
         let run = self.run.unwrap_or_else(run_name);
         let job = Job {
             shape: self.shape.read(data)?,
@@ -130,7 +131,7 @@ impl LoadArgs {
                 LateArg::Drop => Late::Drop,
             },
             warm_up: self.warmup.0,
-            instance: self.instance.unwrap_or(Instance::ONLY),
+            instance,
             grace: self.grace.0,
             allowed: self.allow,
             ..Job::new(&run, workload, asked.pace, transport)
@@ -138,8 +139,9 @@ impl LoadArgs {
         let start_at = self.start_at.map(SystemTime::from);
         let secrets = job.transport.secrets();
         let title = Title { target: secrets.hide(&target), rate: asked.rate, secrets, notes };
-        let output = self.output.read()?;
-        Ok(Asked::Load(Box::new(Load { job, title, output, start_at })))
+        let InstanceArgs { results, clock_from, .. } = self.instance;
+        let output = Output { clock_from, ..self.output.read()? };
+        Ok(Asked::Load(Box::new(Load { job, title, output, start_at, results })))
     }
 }
 
@@ -161,15 +163,6 @@ fn notes(transport: &Transport, data: Option<&Data>) -> Vec<String> {
         );
     }
     notes
-}
-
-fn instance(text: &str) -> anyhow::Result<Instance> {
-    let (number, of) = text.split_once('/').context("write 2/8 for the second of eight")?;
-    let instance = Instance { number: number.parse()?, of: of.parse()? };
-    if !(1..=instance.of).contains(&instance.number) {
-        bail!("there is no instance {number} of {of}; write 1/{of} to {of}/{of}");
-    }
-    Ok(instance)
 }
 
 /// A name that no other run has: the time in milliseconds and the process.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use anyhow::{bail, ensure};
 use loadgen::Threshold;
 
+use crate::program::instances::clock::Reference;
 use crate::program::output::destination::is_stdout;
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub(super) struct OutputArgs {
 }
 
 #[derive(Debug, Clone)]
-struct Out {
+pub(crate) struct Out {
     kind: Kind,
     path: PathBuf,
 }
@@ -96,13 +97,37 @@ pub(crate) struct Output {
     /// An operation that was not acked is a failure of the run.
     pub(crate) fails_on_error: bool,
     pub(crate) prometheus: Option<std::net::SocketAddr>,
+    /// What this machine's clock is compared with before the start.
+    pub(crate) clock_from: Option<Reference>,
 }
 
 impl Output {
+    /// Adds results, each in a place of its own.
+    ///
+    /// # Errors
+    /// When two would be in the same place.
+    pub(crate) fn with(mut self, outs: Vec<Out>) -> anyhow::Result<Self> {
+        for Out { kind, path } in outs {
+            match kind {
+                Kind::Json => self.jsons.push(path),
+                Kind::Csv => self.csvs.push(path),
+                Kind::Hlog => self.hlogs.push(path),
+                Kind::Html => self.htmls.push(path),
+            }
+        }
+        self.check()?;
+        Ok(self)
+    }
+
     /// The paths of all files.
     fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         let Self { ledger, hlogs, jsons, csvs, htmls, .. } = self;
         ledger.iter().chain(hlogs).chain(jsons).chain(csvs).chain(htmls)
+    }
+
+    /// Whether results are written anywhere.
+    pub(crate) fn writes(&self) -> bool {
+        self.paths().next().is_some()
     }
 
     /// Whether a file goes to standard output, which is not for people then.
@@ -134,7 +159,7 @@ impl OutputArgs {
             "--tui and --json both want the terminal; send the JSON elsewhere with > FILE, or \
              write it with --out json=FILE"
         );
-        let mut output = Output {
+        let output = Output {
             json: self.json,
             quiet: self.quiet,
             tui: self.tui,
@@ -145,15 +170,6 @@ impl OutputArgs {
             prometheus: self.prometheus,
             ..Output::default()
         };
-        for Out { kind, path } in self.out {
-            match kind {
-                Kind::Json => output.jsons.push(path),
-                Kind::Csv => output.csvs.push(path),
-                Kind::Hlog => output.hlogs.push(path),
-                Kind::Html => output.htmls.push(path),
-            }
-        }
-        output.check()?;
-        Ok(output)
+        output.with(self.out)
     }
 }

@@ -60,6 +60,14 @@ fn lead(out: &mut String, offered: &Offered, title: &Title) -> Result {
         rate(report.rate_acked()),
         escape(report.ledger.run())
     )?;
+    if let Some(instances) = &offered.instances {
+        if let Some(banner) = instances.banner() {
+            writeln!(out, "<p class=\"bad\">{}.</p>", escape(&banner))?;
+        }
+        let (there, of) = (instances.contributed.len(), instances.of);
+        let clocks = escape(&instances.clocks());
+        writeln!(out, "<p>Merged from {there} of {of} instances; {clocks}.</p>")?;
+    }
     if offered.interrupted {
         out.push_str("<p class=\"bad\">Interrupted: only what had come due is counted.</p>\n");
     }

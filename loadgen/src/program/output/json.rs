@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Offered;
 use super::super::args::Title;
+use super::super::instances::whole::Instances;
 
 /// So many pairs of answers that something is wrong with are named.
 const GUILTY: usize = 100;
@@ -27,6 +28,7 @@ pub(crate) fn value(offered: &Offered, title: &Title) -> Value {
         "run": report.ledger.run(),
         "workload": report.ledger.workload(),
         "interrupted": offered.interrupted,
+        "instances": offered.instances.as_ref().map(Instances::value),
         "operations": report.totals,
         "warm_up_seconds": report.warm_up.as_secs(),
         "measured": report.measured,
