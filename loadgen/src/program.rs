@@ -4,14 +4,16 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Job, Kept, LoadError, Report, Running};
+use loadgen::course::Course;
+use loadgen::{Job, Kept, LoadError, Report, Running, Threshold};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use args::{Load, Output, Title};
 use live::Live;
+use origin::Origin;
 use output::{Destination, Files};
 use prometheus::Exporter;
-use recorder::{Recorder, Row};
+use recorder::{Recorded, Recorder, Row};
 
 pub(crate) mod args;
 pub(crate) mod compare;
@@ -19,10 +21,12 @@ pub(crate) mod exit;
 pub(crate) mod find_max;
 mod live;
 pub(crate) mod merge;
+pub(crate) mod origin;
 pub(crate) mod output;
 mod prometheus;
 mod recorder;
 pub(crate) mod summary;
+pub(crate) mod verdict;
 
 /// What connections get to be made before the first operation is due: this, and so
 /// much more for each.
@@ -45,7 +49,13 @@ pub(crate) struct Offered {
     pub(crate) report: Report,
     /// The figures of each second.
     pub(crate) rows: Vec<Row>,
-    /// How the thresholds were kept.
+    /// The load over time, where it is drawn.
+    pub(crate) course: Option<Course>,
+    /// When T0 was.
+    pub(crate) started: SystemTime,
+    /// What the run was to keep to …
+    pub(crate) thresholds: Vec<Threshold>,
+    /// … and how it did, in the same order.
     pub(crate) kept: Vec<Kept>,
     /// A signal ended it early.
     pub(crate) interrupted: bool,
@@ -87,7 +97,7 @@ pub(crate) fn offer_and_report(load: Load) -> ExitCode {
         let mut offered = offer(job, &title, start_at, &output, hlogs)?;
         let logged = std::mem::replace(&mut offered.logged, Ok(()));
         // What cannot be written keeps nothing else from being.
-        let written = files.write(&offered, &title);
+        let written = files.write(&offered, &title, &Origin::here(&title.secrets));
         let printed = summary::print(&offered, &title, &output);
         logged.and(written).and(printed).map(|()| offered)
     });
@@ -125,9 +135,19 @@ fn offer(
         *said = title.secrets.hide(said);
     }
     live.end();
-    let (rows, kept, logged) = recorder.finish(&report);
-    let fails_on_error = output.fails_on_error;
-    Ok(Offered { report, rows, kept, interrupted, logged, fails_on_error })
+    let Recorded { rows, course, kept, logged } = recorder.finish(&report);
+    let (thresholds, fails_on_error) = (output.thresholds.clone(), output.fails_on_error);
+    Ok(Offered {
+        report,
+        rows,
+        course,
+        started: unix_t0,
+        thresholds,
+        kept,
+        interrupted,
+        logged,
+        fails_on_error,
+    })
 }
 
 /// T0 on both clocks: the time that was asked for, or as soon as connections

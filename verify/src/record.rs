@@ -4,6 +4,7 @@
 pub mod comparison;
 mod course;
 pub(crate) mod occurrences;
+pub(crate) mod past;
 mod times;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         faults: history.faults.clone(),
         deployments: history.deployments.clone(),
         roll_backs: history.advised.clone(),
+        past: None,
         phases: history.phases.clone(),
         series: series(plan, history),
         tables: tables(plan, history),
@@ -147,6 +149,11 @@ fn host(history: &History) -> Option<HostRecord> {
     let end = history.phases.last()?.to;
     let list = |name: &str| history.samples.get(&format!("{HOST_NAME}.{name}"));
     let windows = list("window")?;
+    let during_phases = |name: &str| {
+        let samples = list(name).into_iter().flatten();
+        let within = move |sample: &&Sample| sample.at > 0.0 && sample.at <= end;
+        samples.filter(within).map(|sample| sample.value)
+    };
     let mean = |name: &str| {
         let (mut sum, mut time) = (0.0, 0.0);
         for sample in list(name)?.iter().filter(|sample| sample.at > 0.0 && sample.at <= end) {
@@ -159,6 +166,8 @@ fn host(history: &History) -> Option<HostRecord> {
     let during = |(from, to): &(f64, f64)| (to.min(end) - from.max(0.0)).max(0.0);
     Some(HostRecord {
         cpus: list("cpus").and_then(|list| list.last()).map(|sample| sample.value),
+        load: mean("load"),
+        load_max: during_phases("load").reduce(f64::max),
         busy: mean("cpu_busy"),
         foreign: mean("cpu_foreign"),
         steal: mean("steal"),
