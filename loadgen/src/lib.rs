@@ -20,6 +20,7 @@ mod collector;
 pub mod compare;
 pub mod content;
 mod counter;
+pub mod course;
 pub mod data;
 mod deadlines;
 mod descriptors;

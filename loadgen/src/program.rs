@@ -4,7 +4,8 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use loadgen::{Job, Kept, LoadError, Report, Running};
+use loadgen::course::Course;
+use loadgen::{Job, Kept, LoadError, Report, Running, Threshold};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use args::{Load, Output, Title};
@@ -12,9 +13,10 @@ use instances::record::Clock;
 use instances::whole::Instances;
 use instances::{Folder, clock};
 use live::Live;
+use origin::Origin;
 use output::{Destination, Files};
 use prometheus::Exporter;
-use recorder::{Recorder, Row};
+use recorder::{Recorded, Recorder, Row};
 
 pub(crate) mod args;
 pub(crate) mod compare;
@@ -24,10 +26,12 @@ pub(crate) mod find_max;
 mod instances;
 mod live;
 pub(crate) mod merge;
+pub(crate) mod origin;
 pub(crate) mod output;
 mod prometheus;
 mod recorder;
 pub(crate) mod summary;
+pub(crate) mod verdict;
 
 /// What connections get to be made before the first operation is due: this, and so
 /// much more for each.
@@ -50,7 +54,13 @@ pub(crate) struct Offered {
     pub(crate) report: Report,
     /// The figures of each second.
     pub(crate) rows: Vec<Row>,
-    /// How the thresholds were kept.
+    /// The load over time, where it is drawn.
+    pub(crate) course: Option<Course>,
+    /// When T0 was.
+    pub(crate) started: SystemTime,
+    /// What the run was to keep to …
+    pub(crate) thresholds: Vec<Threshold>,
+    /// … and how it did, in the same order.
     pub(crate) kept: Vec<Kept>,
     /// A signal ended it early.
     pub(crate) interrupted: bool,
@@ -105,7 +115,7 @@ pub(crate) fn offer_and_report(mut load: Load) -> ExitCode {
         let mut offered = offer(job, &title, start_at, &output, hlogs)?;
         let logged = std::mem::replace(&mut offered.logged, Ok(()));
         // What cannot be written keeps nothing else from being.
-        let written = files.write(&offered, &title);
+        let written = files.write(&offered, &title, &Origin::here(&title.secrets));
         let printed = summary::print(&offered, &title, &output);
         logged.and(written).and(printed).map(|()| offered)
     });
@@ -163,16 +173,27 @@ fn offer(
         *said = title.secrets.hide(said);
     }
     live.end();
-    let (rows, kept, logged) = recorder.finish(&report);
-    let fails_on_error = output.fails_on_error;
+    let Recorded { rows, course, kept, logged } = recorder.finish(&report);
+    let (thresholds, fails_on_error) = (output.thresholds.clone(), output.fails_on_error);
     let clock = Clock {
         start: unix_t0.try_into()?,
         ready_before,
         moved_seconds: clock::moved(t0, unix_t0),
         read,
     };
-    let (clock, instances) = (Some(clock), None);
-    Ok(Offered { report, rows, kept, interrupted, logged, fails_on_error, clock, instances })
+    Ok(Offered {
+        report,
+        rows,
+        course,
+        started: unix_t0,
+        thresholds,
+        kept,
+        interrupted,
+        logged,
+        fails_on_error,
+        clock: Some(clock),
+        instances: None,
+    })
 }
 
 /// The same time on the other clock; now if it has come.

@@ -46,6 +46,8 @@ pub struct Received {
     pub foreign: u64,
     /// The operations of this run that were seen.
     pub seen: RoaringTreemap,
+    /// Those of them that were seen more than once.
+    pub twice: RoaringTreemap,
     /// From when an operation was due to when it was seen.
     pub latency: Histogram,
     /// What went wrong while reading, with how often.
@@ -108,6 +110,7 @@ impl Reader {
         };
         if !seen.seen.insert(identity.sequence) {
             seen.repeated += 1;
+            seen.twice.insert(identity.sequence);
         } else if let Some(due) = inbox.order.supply.pace.due(identity.sequence) {
             latency::record(&mut seen.latency, now.saturating_sub(due));
         }
@@ -214,6 +217,7 @@ fn run(
             repeated: 0,
             foreign: 0,
             seen: RoaringTreemap::new(),
+            twice: RoaringTreemap::new(),
             latency: latency::histogram(),
             errors: Vec::new(),
         }),

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use scenarios::units::{Rate, Share, Span};
+use scenarios::units::{Rate, Share, Span, Unit};
 
 use crate::latency::{Histogram, Latency};
 use crate::report::Report;
@@ -148,12 +148,40 @@ impl Threshold {
         }
     }
 
+    /// What the figure is measured in.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        match self.figure {
+            Figure::Quantile(..) | Figure::Mean(_) => Unit::Seconds,
+            Figure::Share(_) => Unit::Share,
+            Figure::Count(_) => Unit::Count,
+            Figure::Rate => Unit::PerSecond,
+        }
+    }
+
+    /// The least and the most that the figure may be, in its unit.
+    #[must_use]
+    pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
+        let value = Some(self.value);
+        match self.comparison {
+            Comparison::Less | Comparison::AtMost => (None, value),
+            Comparison::More | Comparison::AtLeast => (value, None),
+            Comparison::Equal => (value, value),
+        }
+    }
+
+    /// The bound of a response time, in seconds, where it is about one.
+    #[must_use]
+    pub fn response_bound(&self) -> Option<f64> {
+        matches!(self.figure, Figure::Quantile(Which::Response, _)).then_some(self.value)
+    }
+
     fn show(&self, value: f64) -> String {
         match self.figure {
-            Figure::Quantile(..) | Figure::Mean(_) => scenarios::units::Unit::Seconds.show(value),
-            Figure::Share(_) => scenarios::units::Unit::Share.show(value),
+            Figure::Quantile(..) | Figure::Mean(_) => Unit::Seconds.show(value),
+            Figure::Share(_) => Unit::Share.show(value),
             Figure::Count(_) => format!("{value}"),
-            Figure::Rate => scenarios::units::Unit::PerSecond.show(value),
+            Figure::Rate => Unit::PerSecond.show(value),
         }
     }
 }

@@ -24,6 +24,9 @@ pub use watch::Watch;
 pub struct Look {
     /// The time of the look on a clock that never goes back.
     pub at: Duration,
+    /// The load average of the last minute: tasks that ran, wanted to run or waited for a
+    /// disk.
+    pub load: Option<f64>,
     /// Processor time of the whole host.
     pub cpu: Option<Cpu>,
     /// For how long tasks waited for a processor.
@@ -46,6 +49,8 @@ pub struct Look {
 pub struct Pressure {
     /// Processors that are online.
     pub cpus: Option<f64>,
+    /// The load average of a minute at the second look.
+    pub load: Option<f64>,
     /// The share of all processors that was busy, for whomever.
     pub busy: Option<f64>,
     /// The share that the hypervisor gave to other machines while somebody here
@@ -142,6 +147,7 @@ impl Pressure {
         let of_memory = |bytes: u64| whole.map(|whole| (bytes as f64 / whole as f64).min(1.0));
         Self {
             cpus: after.cpu.as_ref().map(|cpu| f64::from(cpu.cpus)),
+            load: after.load,
             busy: share(Cpu::busy),
             steal: share(|cpu| cpu.steal),
             own,

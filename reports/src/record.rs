@@ -11,6 +11,7 @@ mod deployment;
 mod figure;
 mod host;
 mod json;
+mod past;
 mod step;
 mod times;
 mod unrun;
@@ -31,6 +32,7 @@ pub use deployment::{
 };
 pub use host::HostRecord;
 pub use json::RecordError;
+pub use past::{PastChange, PastFigure, PastRecord, PastRun};
 pub use step::{GroupScore, StepAdvice, StepRecord};
 pub use times::{Occurrence, TimesRecord};
 pub use unrun::UNRUN;
@@ -76,6 +78,10 @@ pub struct Record {
     /// What said that a deployment should be rolled back, in the order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roll_backs: Vec<RollBackAdvice>,
+    /// How runs of the same scenario, variant and target came out before this one, where
+    /// there are any beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<PastRecord>,
     /// The phases as they really were.
     pub phases: Vec<PhaseRecord>,
     /// The series, thinned for drawing; the full figures stand in `samples.csv`.

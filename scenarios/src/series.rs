@@ -47,6 +47,11 @@ const fn host(name: &'static str, unit: Unit, about: &'static str) -> SeriesInfo
 pub const HOST: &[SeriesInfo] = &[
     host("window", Unit::Seconds, "the time that the other samples of the same moment are of"),
     host("cpus", Unit::Count, "processors that are online"),
+    host(
+        "load",
+        Unit::Count,
+        "the load average of the last minute: tasks that ran, wanted to run or waited for a disk",
+    ),
     host("cpu_busy", Unit::Share, "of all processors, what worked for anybody"),
     host("cpu_own", Unit::Share, "of all processors, what the run and its lab used"),
     host(

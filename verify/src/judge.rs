@@ -84,7 +84,7 @@ pub use join::{Join, join};
 pub use single::{Class, classes};
 pub use so_far::{Breach, so_far};
 pub use starvation::starved;
-pub(crate) use words::{number, points, share};
+pub(crate) use words::{number, share};
 
 /// What the judge says about a run.
 #[derive(Debug, Clone)]

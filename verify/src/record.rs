@@ -4,6 +4,7 @@
 pub mod comparison;
 mod course;
 pub(crate) mod occurrences;
+pub(crate) mod past;
 mod times;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ pub fn record(folder: &Folder, told: &Told, judgement: Judgement) -> Record {
         faults: history.faults.clone(),
         deployments: history.deployments.clone(),
         roll_backs: history.advised.clone(),
+        past: None,
         phases: history.phases.clone(),
         series: series(plan, history),
         tables: tables(plan, history),
@@ -148,6 +150,10 @@ fn host(history: &History) -> Option<HostRecord> {
     let end = history.phases.last()?.to;
     let series = |name: &str| format!("{HOST_NAME}.{name}");
     let windows = history.samples.read(&series("window"))?;
+    let during_phases = |name: &str| {
+        let within = |sample: &Sample| sample.at > 0.0 && sample.at <= end;
+        history.samples.of(&series(name)).filter(within).map(|sample| sample.value)
+    };
     let mean = |name: &str| {
         let (mut sum, mut time) = (0.0, 0.0);
         for sample in
@@ -162,6 +168,8 @@ fn host(history: &History) -> Option<HostRecord> {
     let during = |(from, to): &(f64, f64)| (to.min(end) - from.max(0.0)).max(0.0);
     Some(HostRecord {
         cpus: history.samples.last(&series("cpus")).map(|sample| sample.value),
+        load: mean("load"),
+        load_max: during_phases("load").reduce(f64::max),
         busy: mean("cpu_busy"),
         foreign: mean("cpu_foreign"),
         steal: mean("steal"),

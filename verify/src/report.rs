@@ -13,7 +13,7 @@ use reports::format::{Format, Options, render};
 
 use crate::folder::{Folder, FolderError, digest, read};
 use crate::judge::{self, Anomalies};
-use crate::record;
+use crate::{record, runs};
 
 /// The reports that every run's folder gets.
 const WRITTEN: &[Format] = &[Format::Json, Format::Html, Format::Markdown, Format::Junit];
@@ -53,7 +53,13 @@ fn judged(folder: &Folder) -> Result<Judged, FolderError> {
 /// When the folder cannot be read or written.
 pub fn finish(folder: &Folder) -> Result<Record, FolderError> {
     let Judged { mut record, anomalies, told } = judged(folder)?;
-    let place = if folder.verdict().exists() {
+    // From the run's folder, or from that of a later judgement in it, to the other runs.
+    let (up, up_from_recheck) = ("../", "../../../");
+    let is_recheck = folder.verdict().exists();
+    let before = runs::before::before(folder.path(), &record);
+    record.past =
+        record::past::past(&record, &before, if is_recheck { up_from_recheck } else { up });
+    let place = if is_recheck {
         let place = next(folder)?;
         record.warnings.extend(differences(folder, &record));
         record.run.folder = place.path().display().to_string();

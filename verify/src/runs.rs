@@ -1,5 +1,6 @@
 //! The folder of all runs: which run is the latest, which there are, and which are removed.
 
+pub mod before;
 pub mod head;
 mod hold;
 mod latest;

@@ -9,6 +9,7 @@ use loadgen::worse::Met;
 use scenarios::redact::{Secrets, redact};
 
 use super::Offered;
+use super::verdict::Verdict;
 
 /// The load was offered; what became of it is in the report.
 const OFFERED: u8 = 0;
@@ -26,36 +27,42 @@ const INTERRUPTED: u8 = 130;
 
 /// The code of a run that has ended.
 pub(crate) fn of(offered: &Offered) -> ExitCode {
-    ExitCode::from(if offered.interrupted {
-        INTERRUPTED
-    } else if !offered.kept.is_empty() && !offered.report.limits.is_empty() {
-        eprintln!("loadgen: this machine met a limit of its own, so the thresholds say nothing");
-        INCONCLUSIVE
-    } else if offered.report.is_limited_alone() {
-        eprintln!("loadgen: nothing could be offered within the limits of this machine");
-        ENVIRONMENT
-    } else if offered.report.never_reached() {
-        eprintln!("loadgen: the target could not be reached at all; check its address");
-        ENVIRONMENT
-    } else if !offered.kept.is_empty() && !offered.kept_up() {
-        eprintln!("loadgen: the generator could not keep up, so the thresholds say nothing");
-        INCONCLUSIVE
-    } else if offered.kept.iter().any(|kept| !kept.held) {
-        BROKEN_THRESHOLD
-    } else if offered.fails_on_error && offered.errors() > 0 {
-        eprintln!(
-            "loadgen: {} of {} operations were not acked (--fail-on-error)",
-            offered.errors(),
-            offered.report.totals.due
-        );
-        BROKEN_THRESHOLD
-    } else if offered.is_incomplete() && (!offered.kept.is_empty() || offered.fails_on_error) {
-        eprintln!(
-            "loadgen: instances are missing, so that what is kept to says nothing of the whole load"
-        );
-        INCONCLUSIVE
-    } else {
-        OFFERED
+    ExitCode::from(match Verdict::of(offered) {
+        Verdict::Interrupted => INTERRUPTED,
+        Verdict::Limited => {
+            eprintln!(
+                "loadgen: this machine met a limit of its own, so the thresholds say nothing"
+            );
+            INCONCLUSIVE
+        }
+        Verdict::LimitedAlone => {
+            eprintln!("loadgen: nothing could be offered within the limits of this machine");
+            ENVIRONMENT
+        }
+        Verdict::NeverReached => {
+            eprintln!("loadgen: the target could not be reached at all; check its address");
+            ENVIRONMENT
+        }
+        Verdict::FellBehind => {
+            eprintln!("loadgen: the generator could not keep up, so the thresholds say nothing");
+            INCONCLUSIVE
+        }
+        Verdict::Broken => BROKEN_THRESHOLD,
+        Verdict::NotAcked => {
+            eprintln!(
+                "loadgen: {} of {} operations were not acked (--fail-on-error)",
+                offered.errors(),
+                offered.report.totals.due
+            );
+            BROKEN_THRESHOLD
+        }
+        Verdict::Incomplete => {
+            eprintln!(
+                "loadgen: instances are missing, so that what is kept to says nothing of the whole load"
+            );
+            INCONCLUSIVE
+        }
+        Verdict::Held | Verdict::Unasked => OFFERED,
     })
 }
 

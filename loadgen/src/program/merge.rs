@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use loadgen::hlog;
@@ -12,6 +12,7 @@ use scenarios::units::Span;
 
 use super::args::{Out, Output};
 use super::instances::whole::{self, Part};
+use super::origin::Origin;
 use super::output::Files;
 use super::output::destination::Unwritable;
 use super::summary;
@@ -91,7 +92,7 @@ fn folders(args: MergeArgs) -> anyhow::Result<ExitCode> {
     let parts = awaited(&args.inputs, args.wait)?;
     let (parts, instances) = whole::fit(parts, args.allow_missing)?;
     let mut files = Files::open(&output)?;
-    let t0 = start(&parts);
+    let t0 = whole::start(&parts);
     let mut logs = Vec::new();
     for log in std::mem::take(&mut files.hlogs) {
         logs.push(hlog::Writer::new(BufWriter::new(log.stream()?), t0)?);
@@ -101,7 +102,7 @@ fn folders(args: MergeArgs) -> anyhow::Result<ExitCode> {
         Ok(())
     })?;
     logs.iter_mut().try_for_each(hlog::Writer::flush)?;
-    files.write(&offered, &title)?;
+    files.write(&offered, &title, &Origin::here(&title.secrets))?;
     summary::print(&offered, &title, &output)?;
     Ok(super::exit::of(&offered))
 }
@@ -119,10 +120,4 @@ fn awaited(inputs: &[PathBuf], wait: Option<Span>) -> anyhow::Result<Vec<Part>> 
         }
         std::thread::sleep(GLANCE);
     }
-}
-
-/// When the run began.
-fn start(parts: &[Part]) -> SystemTime {
-    let clocks = parts.iter().filter_map(|part| Some(&part.record.result.as_ref()?.clock));
-    clocks.map(|clock| clock.start.into()).next().unwrap_or(SystemTime::UNIX_EPOCH)
 }

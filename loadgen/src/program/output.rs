@@ -2,6 +2,7 @@
 
 use super::Offered;
 use super::args::{Output, Title};
+use super::origin::Origin;
 use destination::Unwritable;
 
 pub(crate) use destination::Destination;
@@ -41,7 +42,12 @@ impl Files {
     ///
     /// # Errors
     /// The first of the troubles.
-    pub(crate) fn write(self, offered: &Offered, title: &Title) -> anyhow::Result<()> {
+    pub(crate) fn write(
+        self,
+        offered: &Offered,
+        title: &Title,
+        origin: &Origin,
+    ) -> anyhow::Result<()> {
         let mut first: anyhow::Result<()> = Ok(());
         let mut note = |result: anyhow::Result<()>| {
             if first.is_ok() {
@@ -54,7 +60,7 @@ impl Files {
         }
         let json = || format!("{:#}\n", json::value(offered, title));
         let csv = || csv::render(&offered.rows);
-        let html = || html::render(offered, title);
+        let html = || html::render(offered, title, origin);
         let texts: [(Vec<Destination>, &dyn Fn() -> String); 3] =
             [(self.jsons, &json), (self.csvs, &csv), (self.htmls, &html)];
         for (files, render) in texts {

@@ -6,6 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use loadgen::course::Course;
 use loadgen::threshold::Watch;
 use loadgen::{Kept, Latency, Quantiles, Report, Second, Tally, hlog};
 
@@ -51,6 +52,17 @@ pub(crate) struct SoFar {
     pub(crate) kept: Vec<Kept>,
 }
 
+/// What was recorded of a run.
+pub(crate) struct Recorded {
+    pub(crate) rows: Vec<Row>,
+    /// The load over time, if somebody draws it.
+    pub(crate) course: Option<Course>,
+    /// How the thresholds were kept.
+    pub(crate) kept: Vec<Kept>,
+    /// Why a log could not be written to its end.
+    pub(crate) logged: anyhow::Result<()>,
+}
+
 /// Takes in seconds.
 pub(crate) struct Recorder {
     workload: String,
@@ -60,6 +72,8 @@ pub(crate) struct Recorder {
     trouble: Option<std::io::Error>,
     watch: Watch,
     warm_up: u64,
+    /// Only kept when somebody draws it.
+    course: Option<Course>,
     pub(crate) rows: Vec<Row>,
     /// Only kept when somebody watches.
     pub(crate) so_far: Option<SoFar>,
@@ -87,6 +101,7 @@ impl Recorder {
             trouble: None,
             watch: Watch::new(output.thresholds.clone(), warm_up),
             warm_up,
+            course: (!output.htmls.is_empty()).then(Course::default),
             rows: Vec::new(),
             so_far: output.tui.then(SoFar::default),
         })
@@ -95,24 +110,27 @@ impl Recorder {
     /// Takes in what is sealed by now. A log that cannot be written ends; the
     /// run goes on.
     pub(crate) fn take(&mut self) {
-        let Self { logs, trouble, workload, watch, rows, so_far, seconds, warm_up } = self;
+        let Self { logs, trouble, workload, watch, course, rows, so_far, seconds, warm_up } = self;
         for second in seconds.try_iter() {
             keep_to(logs, trouble, |log| log.write(workload, &second));
             watch.take(&second);
             if let Some(so_far) = so_far.as_mut().filter(|_| second.second >= *warm_up) {
                 so_far.take(&second, watch);
             }
+            if let Some(course) = course {
+                course.take(&second);
+            }
             rows.push(Row::of(&second));
         }
         keep_to(logs, trouble, hlog::Writer::flush);
     }
 
-    /// Ends the records; gives the rows, how the thresholds were kept, and why
-    /// a log could not be written to its end.
-    pub(crate) fn finish(mut self, report: &Report) -> (Vec<Row>, Vec<Kept>, anyhow::Result<()>) {
+    /// Ends the records.
+    pub(crate) fn finish(mut self, report: &Report) -> Recorded {
         self.take();
         let logged = self.trouble.map_or(Ok(()), |error| Err(error).context(NO_LOG));
-        (self.rows, self.watch.finish(report), logged)
+        let Self { rows, course, watch, .. } = self;
+        Recorded { rows, course, kept: watch.finish(report), logged }
     }
 }
 

@@ -84,6 +84,17 @@ fn the_times_of_all_processors_are_read() {
 }
 
 #[test]
+fn the_load_of_a_minute_is_read() {
+    assert_eq!(text::load("3.17 2.40 1.05 2/812 31337\n"), Ok(3.17));
+    for other in ["", "nan 0 0", "-1 0 0", "load 3"] {
+        assert!(text::load(other).is_err(), "{other}");
+    }
+    let before = Look { load: Some(1.0), ..Look::default() };
+    let after = Look { at: Duration::from_secs(1), load: Some(3.0), ..Look::default() };
+    assert_eq!(Pressure::between(&before, &after).load, Some(3.0));
+}
+
+#[test]
 fn stalls_are_read_and_what_a_kernel_does_not_tell_is_unknown() {
     assert_eq!(Stall::parse(PSI), Ok(Stall { some: 34_373_272, full: Some(15_782_047) }));
     assert_eq!(Stall::parse(PSI_OLD), Ok(Stall { some: 562_116_102, full: None }));

@@ -78,6 +78,17 @@ impl Cpu {
     }
 }
 
+/// The load average of the last minute: how many tasks ran, wanted to run or waited for a
+/// disk (`/proc/loadavg`, see proc_loadavg(5)).
+///
+/// # Errors
+/// When it is another text.
+pub(super) fn load(text: &str) -> Result<f64, Unread> {
+    let first = text.split_ascii_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    let load = first.filter(|load| load.is_finite() && *load >= 0.0);
+    load.ok_or_else(|| Unread { file: "/proc/loadavg", why: "no number first".to_owned() })
+}
+
 /// For how long tasks were stalled since the host started, in microseconds
 /// (`/proc/pressure/*`, the kernel's PSI).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use procfs_core::process::Io;
 
 use super::Look;
 use super::family::Family;
-use super::text::{Cpu, Memory, Stall, Turns, io_bytes};
+use super::text::{Cpu, Memory, Stall, Turns, io_bytes, load};
 use crate::process;
 
 /// Looks at this host again and again.
@@ -43,6 +43,7 @@ impl Watch {
         });
         Look {
             at: self.since.elapsed(),
+            load: read("/proc/loadavg").and_then(|text| load(&text).ok()),
             cpu: read("/proc/stat").and_then(|text| Cpu::parse(&text).ok()),
             cpu_stall: stall("/proc/pressure/cpu"),
             io_stall: stall("/proc/pressure/io"),

@@ -3,7 +3,7 @@
 
 use csv::Writer;
 
-use super::standing::Standing;
+use super::standing;
 use super::text;
 use crate::record::{Finding, Record};
 
@@ -47,7 +47,7 @@ fn row(record: &Record, finding: &Finding) -> [String; 15] {
         inert(&finding.check),
         inert(&finding.title),
         inert(&finding.kind),
-        Standing::of(finding).word().to_owned(),
+        standing::of(finding).word().to_owned(),
         inert(&finding.measured),
         inert(&finding.bound),
         number(finding.since),

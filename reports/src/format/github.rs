@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::standing::{Standing, standing_so};
+use super::standing::{self, Standing, standing_so};
 use super::{clean, junit, markdown, text};
 use crate::record::{Finding, Record, UNRUN, Verdict};
 
@@ -108,7 +108,7 @@ pub fn inert_json(text: &str) -> Cow<'_, str> {
 
 /// Title and message of a finding.
 fn told(finding: &Finding) -> (String, String) {
-    let word = match Standing::of(finding) {
+    let word = match standing::of(finding) {
         Standing::Warned => "violated",
         standing => standing.word(),
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use scenarios::plan::{LeftOut, Severity};
 
-use super::standing::Standing;
+use super::standing::{self, Standing};
 use super::text;
 use crate::record::{Finding, Record, UNRUN, Verdict};
 
@@ -60,7 +60,7 @@ fn properties(record: &Record) -> Vec<Property> {
 }
 
 fn case(record: &Record, finding: &Finding) -> TestCase {
-    let standing = Standing::of(finding);
+    let standing = standing::of(finding);
     let status = match standing {
         Standing::Violated => status(NonSuccessKind::Failure, &finding.kind),
         Standing::Inconclusive if is_no_matter(finding) => TestCaseStatus::skipped(),
@@ -115,7 +115,7 @@ fn status(kind: NonSuccessKind, name: &str) -> TestCaseStatus {
 fn whole(record: &Record) -> Option<TestCase> {
     let worst = record.findings.iter().map(|finding| match is_no_matter(finding) {
         true => Standing::Warned,
-        false => Standing::of(finding),
+        false => standing::of(finding),
     });
     let worst = worst.min();
     let kind = match (record.verdict, worst) {

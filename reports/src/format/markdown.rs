@@ -7,7 +7,7 @@ mod escape;
 
 use std::fmt::{Result, Write};
 
-use super::standing::{Standing, standing_so, tally, worst_first};
+use super::standing::{self, Standing, standing_so, tally, worst_first};
 use super::text;
 use super::turns::{self, Row};
 use crate::record::{Finding, Quantiles, Record, StepRecord, WorkloadRecord};
@@ -40,13 +40,16 @@ fn write(out: &mut String, record: &Record) -> Result {
 }
 
 fn head(out: &mut String, record: &Record) -> Result {
-    let standing = Standing::of_run(record.verdict);
+    let standing = standing::of_run(record.verdict);
     let word = standing.word().to_uppercase();
     writeln!(out, "## {} {word}: {}\n", emoji(standing), inline(&record.run.scenario))?;
     writeln!(out, "**{}**\n", inline(text::headline(record)))?;
     writeln!(out, "{}  \n{}", inline(&tally(record)), inline(&text::facts(record).join(" · ")))?;
     if let Some(host) = text::host(record) {
         writeln!(out, "\n{}", inline(&host))?;
+    }
+    if let Some(changed) = text::changed(record) {
+        writeln!(out, "\n{}", inline(&changed))?;
     }
     if let Some(advice) = &record.advice {
         writeln!(out, "\n> **{}**", inline(&advice.what))?;
@@ -70,7 +73,7 @@ fn checks(out: &mut String, record: &Record) -> Result {
     }
     writeln!(out, "\n### Checks\n\n| | Check | Measured | Bound | Since |\n|---|---|---|---|---|")?;
     for finding in worst_first(record) {
-        let standing = Standing::of(finding);
+        let standing = standing::of(finding);
         writeln!(
             out,
             "| {} {} | {} | {} | {} | {} |",
@@ -100,7 +103,7 @@ fn broken(out: &mut String, record: &Record) -> Result {
 }
 
 fn at_length(out: &mut String, finding: &Finding) -> Result {
-    let standing = Standing::of(finding);
+    let standing = standing::of(finding);
     writeln!(
         out,
         "\n#### {} {}: {}\n\n{}\n\n{}",

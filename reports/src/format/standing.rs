@@ -3,54 +3,24 @@
 use crate::record::{Finding, Record, Verdict};
 use scenarios::plan::{Severity, skipped};
 
-/// Ordered as a reader wants them: what is worst comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
-    Violated,
-    Inconclusive,
-    Warned,
-    Held,
+pub(super) use pages::Standing;
+
+/// How a finding stands.
+pub(super) fn of(finding: &Finding) -> Standing {
+    match (finding.verdict, finding.severity) {
+        (Verdict::Violated, Severity::Violation) => Standing::Violated,
+        (Verdict::Violated, Severity::Warning) => Standing::Warned,
+        (Verdict::Inconclusive, _) => Standing::Inconclusive,
+        (Verdict::Held, _) => Standing::Held,
+    }
 }
 
-impl Standing {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Violated, Self::Inconclusive, Self::Warned, Self::Held];
-
-    pub(super) fn of(finding: &Finding) -> Self {
-        match (finding.verdict, finding.severity) {
-            (Verdict::Violated, Severity::Violation) => Self::Violated,
-            (Verdict::Violated, Severity::Warning) => Self::Warned,
-            (Verdict::Inconclusive, _) => Self::Inconclusive,
-            (Verdict::Held, _) => Self::Held,
-        }
-    }
-
-    pub(super) const fn of_run(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Violated => Self::Violated,
-            Verdict::Inconclusive => Self::Inconclusive,
-            Verdict::Held => Self::Held,
-        }
-    }
-
-    /// One word, lower case; also the name of its CSS class.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Violated => "violated",
-            Self::Inconclusive => "inconclusive",
-            Self::Warned => "warn",
-            Self::Held => "held",
-        }
-    }
-
-    /// One mark that differs in shape, for those who do not see the colour.
-    pub(super) const fn mark(self) -> &'static str {
-        match self {
-            Self::Violated => "✗",
-            Self::Inconclusive => "?",
-            Self::Warned => "!",
-            Self::Held => "✓",
-        }
+/// How a run stands.
+pub(super) const fn of_run(verdict: Verdict) -> Standing {
+    match verdict {
+        Verdict::Violated => Standing::Violated,
+        Verdict::Inconclusive => Standing::Inconclusive,
+        Verdict::Held => Standing::Held,
     }
 }
 
@@ -59,7 +29,7 @@ pub(super) fn standing_so(
     record: &Record,
     standing: Standing,
 ) -> impl Iterator<Item = &Finding> + Clone {
-    record.findings.iter().filter(move |finding| Standing::of(finding) == standing)
+    record.findings.iter().filter(move |finding| of(finding) == standing)
 }
 
 /// All findings, the worst first, otherwise in the order of the scenario.

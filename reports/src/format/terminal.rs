@@ -8,7 +8,7 @@ mod rest;
 use anstyle::{AnsiColor, Style};
 
 use super::Options;
-use super::standing::{Standing, tally};
+use super::standing::{self, Standing, tally};
 use super::text;
 use crate::record::Record;
 use page::Page;
@@ -24,13 +24,16 @@ pub(super) fn render(record: &Record, options: Options) -> String {
 
 /// The verdict with the headline, which run it was, and what to do.
 fn head(page: &mut Page, record: &Record) {
-    let standing = Standing::of_run(record.verdict);
+    let standing = standing::of_run(record.verdict);
     let word = standing.word().to_uppercase();
     page.hanging("", &word, color(standing).bold(), word.len() + 2, text::headline(record));
     page.paragraph("", &format!("{} · {}", record.run.scenario, text::facts(record).join(" · ")));
     page.paragraph("", &tally(record));
     if let Some(host) = text::host(record) {
         page.paragraph("", &host);
+    }
+    if let Some(changed) = text::changed(record) {
+        page.paragraph("", &changed);
     }
     if let Some(advice) = &record.advice {
         page.blank();

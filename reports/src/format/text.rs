@@ -1,75 +1,13 @@
 //! Words and figures as every rendering writes them.
 
 use crate::record::{
-    AdviceState, AnswersRecord, DeploymentStep, Evidence, FaultRecord, Finding, Joined, Outage,
-    Record, RollBackAdvice, Rollback, StepRecord, WorkloadRecord,
+    AdviceState, AnswersRecord, DeploymentStep, Evidence, FaultRecord, Finding, HostRecord, Joined,
+    Outage, Record, RollBackAdvice, Rollback, StepRecord, Verdict, WorkloadRecord,
 };
 use scenarios::plan::Place;
 use scenarios::units::Unit;
 
-/// A count with its thousands apart: `12,400`.
-pub(super) fn count(value: u64) -> String {
-    group(&value.to_string())
-}
-
-/// A value of a series for people, thousands apart: `17,840`, `12.5ms`.
-pub(super) fn figure(unit: Unit, value: f64) -> String {
-    group(&unit.show(value))
-}
-
-/// Sets the thousands apart of the whole number that a text begins with.
-fn group(text: &str) -> String {
-    let start = usize::from(text.starts_with('-'));
-    let digits = text[start..].bytes().take_while(u8::is_ascii_digit).count();
-    let (whole, rest) = text.split_at(start + digits);
-    let mut out = String::with_capacity(text.len() + digits / 3);
-    for (index, c) in whole.char_indices() {
-        if index > start && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out + rest
-}
-
-/// A latency: `1.2ms`.
-pub(super) fn latency(seconds: f64) -> String {
-    figure(Unit::Seconds, seconds)
-}
-
-/// A rate: `499.8/s`. One place behind the point shows a rate that was almost
-/// reached for what it is.
-pub(super) fn rate(per_second: f64) -> String {
-    if !per_second.is_finite() || !(1.0..1e4).contains(&per_second) {
-        return figure(Unit::PerSecond, per_second);
-    }
-    let text = format!("{per_second:.1}");
-    format!("{}/s", group(text.trim_end_matches(".0")))
-}
-
-/// A moment of the run or a length of it: `4.2s`, `1m24s`, `2h05m`.
-pub(super) fn moment(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return "unknown".to_owned();
-    }
-    let sign = if seconds < 0.0 { "-" } else { "" };
-    let tenths = (seconds.abs() * 10.0).round();
-    if tenths == 0.0 {
-        return "0s".to_owned();
-    }
-    if tenths < 600.0 {
-        let text = format!("{:.1}", tenths / 10.0);
-        return format!("{sign}{}s", text.trim_end_matches(".0"));
-    }
-    let whole = seconds.abs().round();
-    let (hours, minutes, rest) =
-        ((whole / 3600.0).floor(), (whole % 3600.0 / 60.0).floor(), whole % 60.0);
-    match (hours > 0.0, rest > 0.0) {
-        (true, _) => format!("{sign}{hours}h{minutes:02}m"),
-        (false, true) => format!("{sign}{minutes}m{rest:02}s"),
-        (false, false) => format!("{sign}{minutes}m"),
-    }
-}
+pub(super) use pages::words::{count, figure, latency, moment, rate};
 
 /// When a bound was first broken: `41.5s (load)`.
 pub(super) fn since(record: &Record, finding: &Finding) -> Option<String> {
@@ -283,6 +221,7 @@ pub(super) fn host(record: &Record) -> Option<String> {
         1.0 => "1 core".to_owned(),
         cpus => format!("{} cores", figure(Unit::Count, cpus)),
     }));
+    facts.extend(load_average(host));
     facts.extend(host.busy.map(|busy| format!("busy {}", percent(busy))));
     let told = [("others", host.foreign), ("steal", host.steal)];
     for (what, share) in told {
@@ -291,6 +230,35 @@ pub(super) fn host(record: &Record) -> Option<String> {
     }
     facts.push(format!("starved {} s", figure(Unit::Count, (host.starved * 10.0).round() / 10.0)));
     Some(format!("host: {}", facts.join(", ")))
+}
+
+/// The load average of a host: `load 3.1 (at most 5.2)`; nothing where nobody knows it.
+pub(super) fn load_average(host: &HostRecord) -> Option<String> {
+    let show = |load: f64| figure(Unit::Count, (load * 10.0).round() / 10.0);
+    let load = show(host.load?);
+    Some(match host.load_max.map(show).filter(|most| *most != load) {
+        Some(most) => format!("load {load} (at most {most})"),
+        None => format!("load {load}"),
+    })
+}
+
+/// So many checks that changed are named in a line.
+const CHANGED: usize = 5;
+
+/// `against the run before: nothing-lost held → violated`, of checks that came to another
+/// verdict; nothing where none did.
+pub(super) fn changed(record: &Record) -> Option<String> {
+    let changes = &record.past.as_ref()?.changes;
+    let word = |verdict: Option<Verdict>| verdict.map_or("not judged", Verdict::word);
+    let mut told: Vec<String> = changes
+        .iter()
+        .take(CHANGED)
+        .map(|change| format!("{} {} → {}", change.check, word(change.before), word(change.now)))
+        .collect();
+    if changes.len() > CHANGED {
+        told.push(format!("{} more", changes.len() - CHANGED));
+    }
+    (!told.is_empty()).then(|| format!("against the run before: {}", told.join("; ")))
 }
 
 /// What a workload did beside its plain operations: `1,799 sent twice: …`;
@@ -356,9 +324,13 @@ pub(super) fn outage(outage: &Outage) -> String {
     )
 }
 
-/// When the run began, to the second and without the `T`.
+/// When the run began.
 pub(super) fn started(record: &Record) -> String {
-    let text = record.run.started.as_str();
+    utc(&record.run.started)
+}
+
+/// A time in UTC, to the second and without the `T`.
+pub(super) fn utc(text: &str) -> String {
     match (text.get(..10), text.get(11..19)) {
         (Some(day), Some(time)) if text.ends_with('Z') => format!("{day} {time} UTC"),
         _ => text.to_owned(),
@@ -392,41 +364,4 @@ pub(super) fn not_advised(record: &Record) -> Option<String> {
 /// `hold · score 92: errors 100, latency 75 · …`.
 pub(super) fn step(step: &StepRecord) -> String {
     format!("{} · {} · {}", step.advice.words(), step.scores(), step.why)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")]
-        {
-            assert_eq!(count(value), text);
-        }
-        assert_eq!(figure(Unit::Count, -17_840.0), "-17,840");
-        assert_eq!(figure(Unit::PerSecond, 5_000.0), "5,000/s");
-        assert_eq!(figure(Unit::Count, 1.25), "1.25");
-        assert_eq!(figure(Unit::Count, f64::NAN), "unknown");
-        assert_eq!(rate(1_999.94), "1,999.9/s");
-        assert_eq!(rate(200.0), "200/s");
-        assert_eq!(rate(0.25), "0.25/s");
-    }
-
-    #[test]
-    fn moments_are_short() {
-        for (seconds, text) in [
-            (0.0, "0s"),
-            (4.25, "4.3s"),
-            (12.0, "12s"),
-            (59.97, "1m"),
-            (84.2, "1m24s"),
-            (120.0, "2m"),
-            (7_500.0, "2h05m"),
-            (-3.0, "-3s"),
-            (f64::INFINITY, "unknown"),
-        ] {
-            assert_eq!(moment(seconds), text);
-        }
-    }
 }

@@ -10,6 +10,12 @@ use super::figure;
 pub struct HostRecord {
     /// Processors.
     pub cpus: Option<f64>,
+    /// The load average of a minute, on average over the phases; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// The highest of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_max: Option<f64>,
     /// The share that was busy, on average.
     pub busy: Option<f64>,
     /// The share that others used, who do not yield, on average.

@@ -36,6 +36,7 @@ impl Record {
             faults: Vec::new(),
             deployments: Vec::new(),
             roll_backs: Vec::new(),
+            past: None,
             phases: Vec::new(),
             series: Vec::new(),
             tables: Vec::new(),

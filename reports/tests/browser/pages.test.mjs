@@ -1,4 +1,4 @@
-// Opens pages of reports in Chromium, on a desk and on a phone, in light and in dark. They
+// Opens pages of reports and of loadgen in Chromium, on a desk and on a phone, in light and in dark. They
 // are those of the folder PAGES, one file each; `scripts/test-pages` makes them.
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";

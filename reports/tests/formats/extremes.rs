@@ -3,6 +3,7 @@
 use reports::record::{Finding, Record, Verdict};
 use scenarios::units::Unit;
 
+use crate::rich::past;
 use crate::samples::{base, finding, leak, on_series, series};
 
 /// Nothing at all was judged.
@@ -56,10 +57,19 @@ pub(crate) fn long_names() -> Record {
 pub(crate) fn hostile() -> Record {
     let attack = "</script></style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>\
                   |x|`y`\n# z ]]> &amp; \u{1b}[31m\u{0}\u{8}\u{fffe}\u{202e}=1+1,\"\"";
-    let mut value = serde_json::to_value(leak()).expect("a record is JSON");
-    for field in
-        ["advice", "findings", "workloads", "effects", "faults", "phases", "tables", "left_out"]
-    {
+    let record = Record { past: Some(past()), ..leak() };
+    let mut value = serde_json::to_value(record).expect("a record is JSON");
+    for field in [
+        "advice",
+        "findings",
+        "workloads",
+        "effects",
+        "faults",
+        "past",
+        "phases",
+        "tables",
+        "left_out",
+    ] {
         poison(&mut value[field], attack);
     }
     for text in ["id", "title", "description", "started", "version", "again", "folder"] {
@@ -87,7 +97,10 @@ pub(crate) fn hostile() -> Record {
 
 /// Replaces every text but the words of closed enums.
 fn poison(value: &mut serde_json::Value, attack: &str) {
-    const WORDS: [&str; 8] = [
+    const WORDS: [&str; 11] = [
+        "count",
+        "seconds",
+        "per_second",
         "held",
         "violated",
         "inconclusive",

@@ -298,7 +298,8 @@ fn html_is_nested_well_and_obeys_nobody() {
             for (attribute, value) in &element.attributes {
                 assert!(!attribute.starts_with("on") && attribute != "src", "{name}: {attribute}");
                 if attribute == "href" {
-                    assert!(value.starts_with('#') || value.starts_with("./"), "{name}: {value}");
+                    let leads = ["#", "./", "../"].iter().any(|lead| value.starts_with(lead));
+                    assert!(leads && !value.contains(':'), "{name}: {value}");
                 }
                 if attribute == "id" {
                     assert!(ids.insert(value.clone()), "{name}: two of {value}");
@@ -331,6 +332,30 @@ fn the_page_ties_evidence_to_its_cause() {
         "asked for",
     ] {
         assert!(page.contains(told), "{told}");
+    }
+}
+
+/// The runs before are beside it, the checks that changed are named, and without them there
+/// is no section.
+#[test]
+fn the_page_shows_the_last_runs() {
+    let page = text(&rich::rich(), Format::Html);
+    for told in [
+        "The 20 runs before this one",
+        "<a href=\"../channel-leak-20260213T101530Z-7f3a0012/report.html\" title=\"2026-02-13 10:15:30 UTC: violated\">",
+        "the median of 19 runs is 11.4ms, noise ±7.9%",
+        "2026-02-06 10:15:30 UTC: inconclusive, interrupted",
+        "not judged → ",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert_eq!(page.matches("class=\"this\"").count(), 1);
+    assert_eq!(page.matches("<svg class=\"spark\"").count(), 3);
+    assert!(!text(&samples::leak(), Format::Html).contains("id=\"past\""));
+    for format in [Format::Terminal, Format::Markdown] {
+        let told = text(&rich::rich(), format).split_whitespace().collect::<Vec<_>>().join(" ");
+        let changed = "against the run before: nothing-lost held → violated; lag not judged → held";
+        assert!(told.contains(changed), "{format}: {told}");
     }
 }
 

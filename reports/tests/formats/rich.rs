@@ -2,8 +2,8 @@
 //! and when what is wrong happened.
 
 use reports::record::{
-    Basis, CourseRecord, EstimateRecord, Occurrence, Quantiles, Record, Scale, SpreadRecord,
-    TimesRecord, Verdict,
+    Basis, CourseRecord, EstimateRecord, Occurrence, PastChange, PastFigure, PastRecord, PastRun,
+    Quantiles, Record, Scale, SpreadRecord, TimesRecord, Verdict,
 };
 use scenarios::units::Unit;
 
@@ -74,7 +74,66 @@ pub(crate) fn rich() -> Record {
     counter.counter = true;
     counter.points.retain(|(at, _)| !(70.0..90.0).contains(at));
     record.series.push(counter);
+    record.past = Some(past());
     record
+}
+
+/// Twenty runs before this one, of which one was slow, one in doubt and one lost something.
+pub(crate) fn past() -> PastRecord {
+    let run = |n: u32| PastRun {
+        page: format!("../channel-leak-202602{:02}T101530Z-7f3a{n:04}/report.html", n + 1),
+        started: format!("2026-02-{:02}T10:15:30Z", n + 1),
+        verdict: match n {
+            5 => Verdict::Inconclusive,
+            12 => Verdict::Violated,
+            _ => Verdict::Held,
+        },
+        interrupted: n == 5,
+    };
+    let p99 = |n: u32| match n {
+        5 => None,
+        9 => Some(0.031),
+        n => Some(0.011 + f64::from(n * n % 7) * 2e-4),
+    };
+    let figure = |name: &str, unit, values: Vec<Option<f64>>, usual: (f64, f64), told: &str| {
+        let (median, noise, told) = (Some(usual.0), Some(usual.1), told.to_owned());
+        PastFigure { name: name.to_owned(), unit, values, median, noise, told }
+    };
+    let now = |value: f64| [Some(value)].into_iter();
+    PastRecord {
+        runs: (0..20).map(run).collect(),
+        figures: vec![
+            figure(
+                "p99 of publish",
+                Unit::Seconds,
+                (0..20).map(p99).chain(now(0.0131)).collect(),
+                (0.0114, 0.0009),
+                "13.1ms, +14.9%; the median of 19 runs is 11.4ms, noise ±7.9%",
+            ),
+            figure(
+                "rate of publish",
+                Unit::PerSecond,
+                (0..20).map(|n| Some(200.0 - f64::from(n % 3) * 0.1)).chain(now(199.6)).collect(),
+                (199.9, 0.3),
+                "199.6/s, −0.15%; the median of 19 runs is 199.9/s, noise ±0.15%",
+            ),
+            figure(
+                "lost by nothing-lost",
+                Unit::Count,
+                (0..20).map(|n| Some(f64::from(u8::from(n == 12)) * 3.0)).chain(now(5.0)).collect(),
+                (0.0, 0.0),
+                "5, +5; the median of 19 runs is 0, noise ±0",
+            ),
+        ],
+        changes: vec![
+            PastChange {
+                check: "nothing-lost".to_owned(),
+                before: Some(Verdict::Held),
+                now: Some(Verdict::Violated),
+            },
+            PastChange { check: "lag".to_owned(), before: None, now: Some(Verdict::Held) },
+        ],
+    }
 }
 
 /// Eight hours with as many series, workloads and faults as a record may hold.

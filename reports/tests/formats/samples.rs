@@ -74,6 +74,8 @@ pub(crate) fn leak() -> Record {
     });
     record.host = Some(HostRecord {
         cpus: Some(2.0),
+        load: Some(3.2),
+        load_max: Some(5.21),
         busy: Some(0.431),
         foreign: Some(0.12),
         steal: Some(0.004),
@@ -285,6 +287,7 @@ pub(crate) fn base(scenario: &str, verdict: Verdict) -> Record {
         faults: vec![],
         deployments: vec![],
         roll_backs: vec![],
+        past: None,
         phases: vec![
             phase("warm-up", 0.0, 10.0),
             phase("baseline", 10.0, 30.0),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Compare;
 use crate::exit::{self, Failure};
-use crate::judge::past::{FEWEST, judge};
+use crate::judge::past::{FEWEST, Measure, judge, told as told_of};
 use crate::lines::{WIDTH, put};
 use crate::runs;
 use crate::runs::head::{self, CheckHead, Head};
@@ -169,34 +169,12 @@ fn figure(worse: &Worse, workload: &WorkloadRecord) -> Result<Option<f64>, Failu
     Ok(figure.filter(|figure| figure.is_finite()))
 }
 
-/// `1.24s, +12.7%; the median of 10 runs is 1.1s, noise ±3.1%`.
+/// How a figure stands against its past, for people.
 fn told(worse: &Worse, past: Option<&Spread>, now: Option<f64>, noise: f64) -> String {
-    let is_share = worse.figure == Figure::Errors;
-    let show = |value| match is_share {
-        true => crate::judge::share(value),
-        false => worse.unit().show(value),
-    };
-    let Some(now) = now else { return "the run has no such figure".to_owned() };
-    let Some(past) = past else {
-        return format!("{}; no earlier run has such a figure", show(now));
-    };
-    let (change, wide) = (now - past.median, noise * past.deviation);
-    let sign = if change < 0.0 { "−" } else { "+" };
-    let (by, noise) = match past.median {
-        _ if is_share => (crate::judge::points(change.abs()), crate::judge::points(wide)),
-        0.0 => (show(change.abs()), show(wide)),
-        median => {
-            let share = |value: f64| crate::judge::share(value / median.abs());
-            (share(change.abs()), share(wide))
-        }
-    };
-    let few = if past.count < FEWEST { format!(", too few of {FEWEST}") } else { String::new() };
-    let runs = if past.count == 1 { "1 run".to_owned() } else { format!("{} runs", past.count) };
-    format!(
-        "{}, {sign}{by}; the median of {runs}{few} is {}, noise ±{noise}",
-        show(now),
-        show(past.median)
-    )
+    match worse.figure {
+        Figure::Errors => told_of(&Measure::Share, past, now, noise),
+        _ => told_of(&Measure::Of(worse.unit()), past, now, noise),
+    }
 }
 
 /// The checks that are worse than in most of the runs before.

@@ -6,7 +6,9 @@
 //! within the noise, is neither a regression nor the proof that there is none.
 
 use loadgen::worse::{Met, Worse};
+use scenarios::units::Unit;
 
+use super::words::{points, share};
 use crate::stats::spread::Spread;
 
 /// The fewest runs that say how far a figure wanders.
@@ -30,6 +32,46 @@ pub fn judge(worse: &Worse, past: Option<&Spread>, now: Option<f64>, noise: f64)
     } else {
         Met::Yes
     }
+}
+
+/// What a figure is measured in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measure {
+    /// A share of 1, whose changes are points.
+    Share,
+    /// Anything else, whose changes are shares of the median.
+    Of(Unit),
+}
+
+/// `1.24s, +12.7%; the median of 10 runs is 1.1s, noise ±3.1%`: a figure of a run against the
+/// same figure of earlier runs, of which `noise` standard deviations are noise.
+#[must_use]
+pub fn told(measure: &Measure, past: Option<&Spread>, now: Option<f64>, noise: f64) -> String {
+    let show = |value| match measure {
+        Measure::Share => share(value),
+        Measure::Of(unit) => unit.show(value),
+    };
+    let Some(now) = now else { return "the run has no such figure".to_owned() };
+    let Some(past) = past else {
+        return format!("{}; no earlier run has such a figure", show(now));
+    };
+    let (change, wide) = (now - past.median, noise * past.deviation);
+    let sign = if change < 0.0 { "−" } else { "+" };
+    let (by, noise) = match (measure, past.median) {
+        (Measure::Share, _) => (points(change.abs()), points(wide)),
+        (Measure::Of(_), 0.0) => (show(change.abs()), show(wide)),
+        (Measure::Of(_), median) => {
+            let share = |value: f64| share(value / median.abs());
+            (share(change.abs()), share(wide))
+        }
+    };
+    let few = if past.count < FEWEST { format!(", too few of {FEWEST}") } else { String::new() };
+    let runs = if past.count == 1 { "1 run".to_owned() } else { format!("{} runs", past.count) };
+    format!(
+        "{}, {sign}{by}; the median of {runs}{few} is {}, noise ±{noise}",
+        show(now),
+        show(past.median)
+    )
 }
 
 #[cfg(test)]

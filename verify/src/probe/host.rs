@@ -47,6 +47,7 @@ fn send(observer: &ProbeObserver, at: f64, before: &Look, look: &Look) {
     let values = [
         ("window", Some(window).filter(|&window| window > 0.0)),
         ("cpus", pressure.cpus),
+        ("load", pressure.load),
         ("cpu_busy", pressure.busy),
         ("cpu_own", pressure.own),
         ("cpu_foreign", pressure.pressing),

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, bail, ensure};
+use loadgen::course::Course;
 use loadgen::threshold::Watch;
 use loadgen::{Connected, Ledger, Report, Second, Threshold, outage};
 use scenarios::redact::Secrets;
@@ -156,6 +158,12 @@ fn skew(records: &[Record]) -> Option<Skew> {
     Skew::of(&offsets)
 }
 
+/// When the run began.
+pub(crate) fn start(parts: &[Part]) -> SystemTime {
+    let clocks = parts.iter().filter_map(|part| Some(&part.record.result.as_ref()?.clock));
+    clocks.map(|clock| clock.start.into()).next().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Puts parts that fit together; `sealed` is given each second of the whole, in order.
 ///
 /// # Errors
@@ -197,10 +205,11 @@ pub(crate) fn merge(
     report.limits.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
 
     let warm_up = report.warm_up.as_secs();
-    let mut watch = Watch::new(thresholds, warm_up);
-    let mut rows = Vec::new();
+    let mut watch = Watch::new(thresholds.clone(), warm_up);
+    let (mut rows, mut course) = (Vec::new(), Course::default());
     lane::together(lanes, |second| {
         watch.take(&second);
+        course.take(&second);
         report.seconds.push((second.second, second.tally));
         if second.second >= warm_up {
             report.latency.merge(&second.latency);
@@ -219,6 +228,9 @@ pub(crate) fn merge(
         kept: watch.finish(&report),
         report,
         rows,
+        course: Some(course),
+        started: start(parts),
+        thresholds,
         interrupted,
         logged: Ok(()),
         fails_on_error: first.fails_on_error,

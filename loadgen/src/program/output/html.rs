@@ -1,247 +1,229 @@
-//! The result as one page that needs no network and no script.
+//! The result as one page that needs no network, and no script to be read. It is made of the
+//! parts in `pages`, as the reports of `verify` are.
 
-use std::fmt::{Result, Write};
-use std::time::Duration;
+use std::fmt::Result;
 
-use loadgen::Quantiles;
-use loadgen::printable::line;
+use loadgen::course;
+use loadgen::printable::lines;
+use pages::banner::{Banner, facts, notes, tally};
+use pages::course::Course;
+use pages::frame::Limit;
+use pages::time::{Stretch, Time};
+use pages::words::{count, moment, rate};
+use pages::{Markup, Standing, document};
 use scenarios::units::Unit;
 
 use super::super::Offered;
 use super::super::args::Title;
-use super::super::recorder::Row;
-use chart::{Chart, Line};
+use super::super::origin::Origin;
+use super::super::verdict::Verdict;
 
-mod chart;
-
-const STYLE: &str = include_str!("html/style.css");
-
-/// The most points of a line; a longer run is drawn with the worst of each
-/// stretch.
-const POINTS: usize = 600;
+mod figures;
+mod ledger;
+mod thresholds;
 
 /// The page.
-pub(crate) fn render(offered: &Offered, title: &Title) -> String {
+pub(crate) fn render(offered: &Offered, title: &Title, origin: &Origin) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
-    let _ = write(&mut out, offered, title);
-    out
+    let _ = write(&mut out, offered, title, origin);
+    // What would steer whoever reads it, such as a change of direction, is spelled out.
+    lines(&out)
 }
 
-fn write(out: &mut String, offered: &Offered, title: &Title) -> Result {
-    let target = escape(&title.target);
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>loadgen: {target}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{target}</h1>"
-    )?;
-    lead(out, offered, title)?;
-    thresholds(out, offered)?;
-    operations(out, offered)?;
-    charts(out, offered)?;
-    latency(out, offered)?;
-    troubles(out, offered)?;
-    out.push_str("</main>\n</body>\n</html>\n");
-    Ok(())
+fn write(out: &mut String, offered: &Offered, title: &Title, origin: &Origin) -> Result {
+    let time = time(offered);
+    let verdict = Verdict::of(offered);
+    let mark = verdict.standing().map_or("–", Standing::mark);
+    let word = verdict.standing().map_or("no thresholds", Standing::word);
+    document::head(out, &format!("{mark} {}: {word}", title.target))?;
+    time.ground(out, &ground(offered))?;
+    banner(out, offered, title, verdict)?;
+    let sections = [
+        ("thresholds", "Thresholds", !offered.kept.is_empty()),
+        ("overview", "Overview", offered.course.is_some()),
+        ("ledger", "Ledger", true),
+        ("load", "Figures", true),
+        ("errors", "Errors", figures::has_errors(offered)),
+    ];
+    document::contents(out, &sections, &time)?;
+    out.push_str("<main>\n");
+    facts(out, &told(offered, title, origin), &origin.again)?;
+    notes(out, &warnings(offered, title))?;
+    thresholds::write(out, offered)?;
+    overview(out, offered, &time)?;
+    ledger::write(out, offered)?;
+    figures::write(out, offered, title)?;
+    figures::errors(out, offered)?;
+    document::end(out)
 }
 
-fn lead(out: &mut String, offered: &Offered, title: &Title) -> Result {
-    let report = &offered.report;
-    let rate = |rate| Unit::PerSecond.show(rate);
-    let asked = title.rate.map_or_else(|| "a closed loop".to_owned(), rate);
-    writeln!(
-        out,
-        "<p class=\"lead\">Asked {asked}, accepted <b>{}</b>. Run {}.</p>",
-        rate(report.rate_acked()),
-        escape(report.ledger.run())
-    )?;
-    if let Some(instances) = &offered.instances {
-        if let Some(banner) = instances.banner() {
-            writeln!(out, "<p class=\"bad\">{}.</p>", escape(&banner))?;
+/// From T0 to the last second of the load.
+fn time(offered: &Offered) -> Time {
+    let last = offered.rows.last().map_or(0.0, |row| row.second as f64 + 1.0);
+    Time::between(0.0, last)
+}
+
+/// The warm-up, and where nothing succeeded.
+fn ground(offered: &Offered) -> Vec<Stretch> {
+    let warm_up = offered.report.warm_up.as_secs_f64();
+    let warm_up = Stretch { from: 0.0, to: warm_up, class: "odd", has_line: false };
+    let outages = offered.report.outages.iter().map(|outage| Stretch {
+        from: outage.from.as_secs_f64(),
+        to: outage.to.max(outage.from).as_secs_f64(),
+        class: "outage",
+        has_line: true,
+    });
+    Some(warm_up).filter(|warm_up| warm_up.to > 0.0).into_iter().chain(outages).collect()
+}
+
+fn banner(out: &mut String, offered: &Offered, title: &Title, verdict: Verdict) -> Result {
+    let of = |held| offered.kept.iter().filter(|kept| kept.held == held).count();
+    let counts = [(Standing::Violated, of(false)), (Standing::Held, of(true))];
+    Banner {
+        standing: verdict.standing(),
+        word: "No thresholds",
+        of: ("loadgen", &title.target),
+        headline: &headline(offered, verdict),
+        advice: None,
+        rest: tally("Thresholds by result", &counts, &Markup::default()),
+    }
+    .write(out)
+}
+
+/// The verdict in a sentence.
+fn headline(offered: &Offered, verdict: Verdict) -> String {
+    let totals = offered.report.totals;
+    let (due, errors) = (count(totals.due), count(offered.errors()));
+    let all = offered.kept.len();
+    match verdict {
+        Verdict::Interrupted => {
+            "Interrupted: only operations due before the interruption are counted.".to_owned()
         }
-        let (there, of) = (instances.contributed.len(), instances.of);
-        let clocks = escape(&instances.clocks());
-        writeln!(out, "<p>Merged from {there} of {of} instances; {clocks}.</p>")?;
+        Verdict::Limited => {
+            "This machine met a limit of its own, so the thresholds say nothing of the target."
+                .to_owned()
+        }
+        Verdict::LimitedAlone => {
+            "Nothing could be offered within the limits of this machine.".to_owned()
+        }
+        Verdict::NeverReached => {
+            "The target could not be reached at all; check its address.".to_owned()
+        }
+        Verdict::FellBehind => {
+            "The generator could not keep up, so the thresholds say nothing of the target."
+                .to_owned()
+        }
+        Verdict::Incomplete => {
+            "Instances are missing, so the thresholds say nothing of the whole load.".to_owned()
+        }
+        Verdict::Broken => {
+            let broken = offered.kept.iter().filter(|kept| !kept.held);
+            let told: Vec<String> =
+                broken.map(|kept| format!("{}: {}", kept.threshold, kept.found)).collect();
+            let thresholds = if all == 1 { "threshold" } else { "thresholds" };
+            format!("{} of {all} {thresholds} violated. {}.", told.len(), told.join("; "))
+        }
+        Verdict::NotAcked => {
+            format!("{errors} of {due} operations were not acked, and --fail-on-error was given.")
+        }
+        Verdict::Held if all == 0 => format!("Every one of {due} operations was acked."),
+        Verdict::Held if all == 1 => "The threshold held.".to_owned(),
+        Verdict::Held => format!("All {all} thresholds held."),
+        Verdict::Unasked => {
+            let share = Unit::Share.show(totals.acked as f64 / totals.due.max(1) as f64);
+            format!(
+                "No thresholds were given, so nothing was judged: {share} of {due} operations \
+                 were acked."
+            )
+        }
     }
+}
+
+fn told(offered: &Offered, title: &Title, origin: &Origin) -> [(&'static str, String); 8] {
+    let report = &offered.report;
+    let took = report.last_settled.max(report.last_due).as_secs_f64();
+    let interrupted = if offered.interrupted { ", interrupted" } else { "" };
+    let started = jiff::Timestamp::try_from(offered.started)
+        .map_or_else(|_| String::new(), |time| time.strftime("%F %T UTC").to_string());
+    [
+        ("Started", started),
+        ("Took", format!("{}{interrupted}", moment(took))),
+        ("Target", title.target.clone()),
+        ("Asked", title.rate.map_or_else(|| "a closed loop".to_owned(), rate)),
+        ("Got", rate(report.rate_acked())),
+        ("Run", report.ledger.run().to_owned()),
+        ("loadgen", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Host", origin.host.clone()),
+    ]
+}
+
+/// What to know beside the thresholds.
+fn warnings(offered: &Offered, title: &Title) -> Vec<String> {
+    let mut told = Vec::new();
     if offered.interrupted {
-        out.push_str("<p class=\"bad\">Interrupted: only what had come due is counted.</p>\n");
+        told.push("Interrupted: only operations due before it are counted.".to_owned());
     }
-    for (limit, count) in &offered.report.limits {
-        writeln!(
-            out,
-            "<p class=\"bad\">{}, met by {count} operations, which says nothing of the target; \
-             {}.</p>",
-            escape(&limit.to_string()),
-            escape(limit.advice())
-        )?;
+    if let Some(instances) = &offered.instances {
+        told.extend(instances.banner().map(|banner| format!("{banner}.")));
+        let (there, of) = (instances.contributed.len(), instances.of);
+        let clocks = instances.clocks();
+        told.push(format!("Merged from {there} of {of} instances; {clocks}."));
     }
-    if !offered.kept_up() {
-        out.push_str(
-            "<p class=\"bad\">The generator itself could not keep up; these figures say little \
-             about the target. Give it more processor time.</p>\n",
+    if offered.is_in_vain() {
+        told.push(
+            "Not one operation was acked; see that the address, the request and what counts as \
+             accepted are right."
+                .to_owned(),
         );
     }
-    Ok(())
+    told.extend(offered.report.limits.iter().map(|(limit, number)| {
+        format!(
+            "{limit}, met by {} operations, which says nothing of the target; {}.",
+            count(*number),
+            limit.advice()
+        )
+    }));
+    if !offered.kept_up() {
+        let lost = moment(offered.report.pump.lost.as_secs_f64());
+        told.push(format!(
+            "The generator itself could not keep up for {lost}; these figures say little about \
+             the target. Give it more processor time."
+        ));
+    }
+    told.extend(title.notes.iter().map(|note| title.secrets.hide(note)));
+    told
 }
 
-fn thresholds(out: &mut String, offered: &Offered) -> Result {
-    if offered.kept.is_empty() {
-        return Ok(());
-    }
-    out.push_str("<h2>Thresholds</h2>\n<table>\n");
-    for kept in &offered.kept {
-        let (class, word) = if kept.held { ("good", "held") } else { ("bad", "broken") };
-        writeln!(
-            out,
-            "<tr><td class=\"{class}\">{word}</td><td>{}</td><td>{}</td></tr>",
-            escape(&kept.threshold),
-            escape(&kept.found)
-        )?;
-    }
-    out.push_str("</table>\n");
-    Ok(())
-}
-
-fn operations(out: &mut String, offered: &Offered) -> Result {
-    let totals = offered.report.totals;
-    out.push_str("<h2>Operations</h2>\n<table class=\"figures\">\n");
-    for (name, count) in super::super::summary::counts(&totals) {
-        let share = Unit::Share.show(count as f64 / totals.due.max(1) as f64);
-        writeln!(out, "<tr><th>{name}</th><td>{count}</td><td>{share}</td></tr>")?;
-    }
-    let again = offered.report.duplicates;
-    if again.planned() > 0 {
-        writeln!(
-            out,
-            "<tr><th>sent twice</th><td>{}</td><td>{} accepted again</td></tr>",
-            again.planned(),
-            again.acked
-        )?;
-    }
-    if let Some(received) = &offered.report.received {
-        writeln!(
-            out,
-            "<tr><th>read back</th><td>{}</td><td>{} twice or more</td></tr>",
-            received.seen.len(),
-            received.repeated
-        )?;
-    }
-    out.push_str("</table>\n");
-    Ok(())
-}
-
-fn charts(out: &mut String, offered: &Offered) -> Result {
-    let rows = &offered.rows;
-    if rows.len() < 2 {
-        return Ok(());
-    }
-    let ends = (rows[0].second as f64, rows[rows.len() - 1].second as f64 + 1.0);
-    let bands: Vec<(f64, f64)> = offered
-        .report
-        .outages
+/// The load by outcome and the response times, on one axis of time.
+fn overview(out: &mut String, offered: &Offered, time: &Time) -> Result {
+    let Some(course) = &offered.course else { return Ok(()) };
+    let outcomes: Vec<[u64; 5]> = course
+        .stretches()
         .iter()
-        .map(|outage| (outage.from.as_secs_f64(), outage.to.as_secs_f64()))
-        .collect();
-    let line = |name, class, figure: &dyn Fn(&Row) -> Option<f64>| Line {
-        name,
-        class,
-        points: points(rows, figure),
-    };
-    let count = |count: u64| Some(count as f64);
-    out.push_str("<h2>Rate</h2>\n<p>Operations by the second in which they were due.</p>\n");
-    let lines = [
-        line("due", "a", &|row| count(row.tally.due)),
-        line("accepted", "b", &|row| count(row.tally.acked)),
-        line("not accepted", "c", &|row| count(row.tally.due - row.tally.acked)),
-    ];
-    Chart { ends, lines: &lines, bands: &bands, unit: Unit::PerSecond }.write(out)?;
-    out.push_str("<h2>Response time</h2>\n<p>From when an operation was due to its answer.</p>\n");
-    let time = |time: Duration, q: Quantiles| (q.count > 0).then_some(time.as_secs_f64());
-    let lines = [
-        line("longest", "c", &|row| time(row.response.max, row.response)),
-        line("99 %", "b", &|row| time(row.response.p99, row.response)),
-        line("half", "a", &|row| time(row.response.p50, row.response)),
-    ];
-    Chart { ends, lines: &lines, bands: &bands, unit: Unit::Seconds }.write(out)
-}
-
-/// The points of a line; of a long run the greatest of each stretch.
-fn points(rows: &[Row], figure: &dyn Fn(&Row) -> Option<f64>) -> Vec<(f64, f64)> {
-    rows.chunks(rows.len().div_ceil(POINTS).max(1))
-        .filter_map(|chunk| {
-            let greatest = chunk.iter().filter_map(figure).max_by(f64::total_cmp)?;
-            Some((chunk[0].second as f64 + 0.5, greatest))
+        .map(|stretch| {
+            let tally = stretch.tally;
+            [tally.due, tally.acked, tally.failed, tally.indeterminate, tally.dropped]
         })
-        .collect()
-}
-
-fn latency(out: &mut String, offered: &Offered) -> Result {
-    out.push_str(
-        "<h2>Latency</h2>\n<table class=\"figures\">\n<tr class=\"head\"><th></th><th>half</th><th>95 %</th>\
-         <th>99 %</th><th>99.9 %</th><th>longest</th><th>timed</th></tr>\n",
-    );
-    for (name, histogram) in offered.report.latency.named() {
-        let q = Quantiles::of(histogram);
-        write!(out, "<tr><th>{name}</th>")?;
-        for time in [q.p50, q.p95, q.p99, q.p999, q.max] {
-            let shown = match q.count {
-                0 => "–".to_owned(),
-                _ => Unit::Seconds.show(time.as_secs_f64()),
-            };
-            write!(out, "<td>{shown}</td>")?;
-        }
-        writeln!(out, "<td>{}</td></tr>", q.count)?;
-    }
-    out.push_str(
-        "</table>\n<p>Delay: how late an operation was begun. Service: from its begin to its \
-         answer. Response: both together, so that a stall of the target is in it.</p>\n",
-    );
+        .collect();
+    let times = || course.stretches().iter().map(|stretch| &stretch.times);
+    let drawn = Course {
+        width: course.width() as f64,
+        outcomes: &outcomes,
+        response: &times().map(course::quantiles).collect::<Vec<_>>(),
+        steps: &course::steps(),
+        heat: &course::heat(times()),
+    };
+    let limits = offered.thresholds.iter().filter_map(|threshold| {
+        Some(Limit { value: threshold.response_bound()?, name: threshold.to_string() })
+    });
+    let name = offered.report.ledger.workload();
+    document::section(out, "overview", "Overview")?;
+    drawn.rate(out, time, name, "rate".to_owned())?;
+    drawn.response(out, time, name, "response".to_owned(), limits.collect())?;
+    out.push_str("</section>\n");
     Ok(())
 }
 
-fn troubles(out: &mut String, offered: &Offered) -> Result {
-    let report = &offered.report;
-    if !report.outages.is_empty() {
-        out.push_str("<h2>Outages</h2>\n<ul>\n");
-        for outage in &report.outages {
-            let at = |time: Duration| Unit::Seconds.show(time.as_secs_f64());
-            let end = if outage.open { "the end of the run".to_owned() } else { at(outage.to) };
-            writeln!(
-                out,
-                "<li>from {} to {end}: {} operations</li>",
-                at(outage.from),
-                outage.operations
-            )?;
-        }
-        out.push_str("</ul>\n");
-    }
-    if !report.errors.is_empty() {
-        out.push_str("<h2>Not accepted, because</h2>\n<table>\n");
-        for (reason, count) in &report.errors {
-            writeln!(out, "<tr><td>{count}</td><td>{}</td></tr>", escape(reason))?;
-        }
-        out.push_str("</table>\n");
-    }
-    Ok(())
-}
-
-/// A text as it may stand in a page.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for character in line(text).chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(character),
-        }
-    }
-    out
-}
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! What stands at the end of the page: small tables, what was left out, and which run it
 //! was.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
-use super::escape::text as safe;
+use pages::putln;
+use pages::table::{pairs, table};
+
 use crate::format::text;
 use crate::record::Record;
 
@@ -14,9 +16,9 @@ pub(super) fn write_tables(out: &mut String, record: &Record) -> Result {
     }
     out.push_str("<section class=\"card\" aria-labelledby=\"tables\">\n");
     out.push_str("<h2 id=\"tables\">Tables</h2>\n");
-    for table in &record.tables {
-        let columns: Vec<_> = table.columns.iter().map(String::as_str).collect();
-        super::table(out, &table.title, &columns, &table.rows)?;
+    for one in &record.tables {
+        let columns: Vec<_> = one.columns.iter().map(String::as_str).collect();
+        table(out, &one.title, &columns, &one.rows)?;
     }
     out.push_str("</section>\n");
     Ok(())
@@ -34,7 +36,7 @@ pub(super) fn write_skipped(out: &mut String, record: &Record) -> Result {
         .iter()
         .map(|item| vec![item.name.clone(), item.kind.clone(), item.why.clone()])
         .collect();
-    super::table(out, "Not part of this run", &["Name", "Kind", "Why"], &rows)?;
+    table(out, "Not part of this run", &["Name", "Kind", "Why"], &rows)?;
     out.push_str("</section>\n");
     Ok(())
 }
@@ -42,10 +44,10 @@ pub(super) fn write_skipped(out: &mut String, record: &Record) -> Result {
 /// Which run this was.
 pub(super) fn write_run(out: &mut String, record: &Record) -> Result {
     let run = &record.run;
-    writeln!(
+    putln!(
         out,
         "<section class=\"card\" aria-labelledby=\"run\">\n<h2 id=\"run\">Run</h2>\n<p>{}</p>",
-        safe(&run.description)
+        run.description
     )?;
     let rows = [
         ("run", run.id.clone()),
@@ -61,23 +63,5 @@ pub(super) fn write_run(out: &mut String, record: &Record) -> Result {
     pairs(out, "Parameters", record.params.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
     pairs(out, "Targets", record.targets.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
     out.push_str("</section>\n");
-    Ok(())
-}
-
-/// A table of names and values, those without a value left out.
-fn pairs<'a>(
-    out: &mut String,
-    caption: &str,
-    pairs: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result {
-    let mut pairs = pairs.filter(|(_, value)| !value.is_empty()).peekable();
-    if pairs.peek().is_none() {
-        return Ok(());
-    }
-    writeln!(out, "<table class=\"pairs\"><caption>{caption}</caption><tbody>")?;
-    for (name, value) in pairs {
-        writeln!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", safe(name), safe(value))?;
-    }
-    out.push_str("</tbody></table>\n");
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! What to do about the system's size: given, not given or unknown, with the figures.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
-use super::escape::text as safe;
+use pages::putln;
+
 use crate::record::{AdviceRecord, AdviceState, ConditionRecord, Record};
 
 pub(super) fn write(out: &mut String, record: &Record) -> Result {
@@ -24,12 +25,13 @@ fn one(out: &mut String, advice: &AdviceRecord) -> Result {
         AdviceState::NotGiven => "held",
         AdviceState::Unknown => "inconclusive",
     };
-    writeln!(
+    putln!(
         out,
-        "<li><p><b>{}</b> <span class=\"badge {class}\">{}</span> {}</p>\n<ul>",
-        safe(&advice.name),
+        "<li><p><b>{}</b> <span class=\"badge {}\">{}</span> {}</p>\n<ul>",
+        advice.name,
+        class,
         advice.state.words(),
-        safe(&advice.say),
+        advice.say
     )?;
     for ConditionRecord { what, met, measured } in &advice.conditions {
         let met = match met {
@@ -37,7 +39,7 @@ fn one(out: &mut String, advice: &AdviceRecord) -> Result {
             Some(false) => "not met",
             None => "unknown",
         };
-        writeln!(out, "<li>{}: {met} <small>({})</small></li>", safe(what), safe(measured))?;
+        putln!(out, "<li>{}: {} <small>({})</small></li>", what, met, measured)?;
     }
     out.push_str("</ul></li>\n");
     Ok(())

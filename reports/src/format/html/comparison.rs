@@ -1,13 +1,13 @@
 //! A new version against the one before it: each figure with its interval and its bound.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
+use pages::words::share;
+use pages::{Markup, put, putln};
 use scenarios::units::Unit;
 
-use super::checks::badge;
-use super::escape::text as safe;
 use super::time::{extent, rounded};
-use crate::format::standing::Standing;
+use crate::format::standing;
 use crate::format::text::{count, figure};
 use crate::record::{EstimateRecord, Finding, Quantiles, Record, Scale};
 
@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     );
     let confidence = record.findings.iter().find_map(|f| f.basis.as_ref()?.confidence);
     let sure = confidence.map(|sure| format!(" with {} % confidence", rounded(sure * 100.0, 4)));
-    writeln!(
+    putln!(
         out,
         "<p class=\"soft\">The bar is where each figure lies{}, the dot what was measured, the \
          line the bound. A figure holds when all of its bar does.</p>",
@@ -70,15 +70,19 @@ fn spreads(out: &mut String, record: &Record) -> Result {
         let words =
             [("p50", times.p50), ("p95", times.p95), ("p99", times.p99), ("max", times.max)];
         let words = words.map(|(what, value)| format!("{what} {}", figure(Unit::Seconds, value)));
-        writeln!(
+        putln!(
             out,
             "<tr><th scope=\"row\">{}</th><td data-label=\"Spread\"><span class=\"spread\" aria-hidden=\"true\">\
-             <i class=\"tail\" style=\"left:{p50:.1}%;width:{:.1}%\"></i><i class=\"body\" style=\"left:{p50:.1}%;width:{:.1}%\"></i>\
-             <i class=\"dot\" style=\"left:{p50:.1}%\"></i><i class=\"mark\" style=\"left:{p99:.1}%\"></i></span></td>\
+             <i class=\"tail\" style=\"left:{:.1}%;width:{:.1}%\"></i><i class=\"body\" style=\"left:{:.1}%;width:{:.1}%\"></i>\
+             <i class=\"dot\" style=\"left:{:.1}%\"></i><i class=\"mark\" style=\"left:{:.1}%\"></i></span></td>\
              <td data-label=\"Times\">{}</td><td data-label=\"Count\">{}</td></tr>",
-            safe(name),
+            name,
+            p50,
             max - p50,
+            p50,
             p95 - p50,
+            p50,
+            p99,
             words.join(", "),
             count(times.count)
         )?;
@@ -110,25 +114,27 @@ fn row(out: &mut String, finding: &Finding, estimate: &EstimateRecord) -> Result
         (None, Some(most)) => format!("at most {}", plain(most)),
         (None, None) => finding.bound.clone(),
     };
-    writeln!(
+    putln!(
         out,
         "<tr><th scope=\"row\"><span class=\"check\">{}</span><span class=\"title\">{}</span></th>\
-         <td data-label=\"Result\">{}</td><td data-label=\"New\">{new}</td><td data-label=\"Stable\">{stable}</td>\
+         <td data-label=\"Result\">{}</td><td data-label=\"New\">{}</td><td data-label=\"Stable\">{}</td>\
          <td data-label=\"Effect\"><span>{} <small>{} to {}</small>{}</span></td><td data-label=\"Bound\">{}</td><td data-label=\"Requests\">{}</td></tr>",
-        safe(&finding.check),
-        safe(&estimate.what),
-        badge(Standing::of(finding)),
+        finding.check,
+        estimate.what,
+        standing::of(finding).badge(),
+        new,
+        stable,
         show(estimate.value),
         show(estimate.low),
         show(estimate.high),
         forest(estimate),
-        safe(&bound),
+        bound,
         count(estimate.count.max(0.0) as u64)
     )
 }
 
 /// The interval as a bar, with the measured figure and the bounds.
-fn forest(estimate: &EstimateRecord) -> String {
+fn forest(estimate: &EstimateRecord) -> Markup {
     let neutral = match estimate.scale {
         Scale::Difference => Some(0.0),
         Scale::Ratio => Some(1.0),
@@ -137,25 +143,28 @@ fn forest(estimate: &EstimateRecord) -> String {
     let bounds = [estimate.least, estimate.most].into_iter().flatten();
     let all = [estimate.low, estimate.high, estimate.value];
     let all = all.into_iter().chain(bounds.clone()).chain(neutral);
-    let Some((low, high)) = extent(all) else { return String::new() };
+    let Some((low, high)) = extent(all) else { return Markup::default() };
     let room = ((high - low) * 0.06).max(f64::MIN_POSITIVE);
     let (low, high) = (low - room, high + room);
     let at = |value: f64| ((value - low) / (high - low) * 100.0).clamp(0.0, 100.0);
-    let mut text = String::from("<span class=\"forest\" aria-hidden=\"true\">");
-    if let Some(neutral) = neutral {
-        text.push_str(&format!("<i class=\"neutral\" style=\"left:{:.1}%\"></i>", at(neutral)));
-    }
-    for bound in bounds {
-        text.push_str(&format!("<i class=\"bound\" style=\"left:{:.1}%\"></i>", at(bound)));
-    }
-    let (from, to) = (at(estimate.low), at(estimate.high));
-    text.push_str(&format!(
-        "<i class=\"interval\" style=\"left:{from:.1}%;width:{:.1}%\"></i>\
-         <i class=\"dot\" style=\"left:{:.1}%\"></i></span>",
-        (to - from).max(0.5),
-        at(estimate.value)
-    ));
-    text
+    Markup::written(|out| {
+        out.push_str("<span class=\"forest\" aria-hidden=\"true\">");
+        if let Some(neutral) = neutral {
+            put!(out, "<i class=\"neutral\" style=\"left:{:.1}%\"></i>", at(neutral))?;
+        }
+        for bound in bounds {
+            put!(out, "<i class=\"bound\" style=\"left:{:.1}%\"></i>", at(bound))?;
+        }
+        let (from, to) = (at(estimate.low), at(estimate.high));
+        put!(
+            out,
+            "<i class=\"interval\" style=\"left:{:.1}%;width:{:.1}%\"></i>\
+             <i class=\"dot\" style=\"left:{:.1}%\"></i></span>",
+            from,
+            (to - from).max(0.5),
+            at(estimate.value)
+        )
+    })
 }
 
 fn show(scale: Scale, value: f64) -> String {
@@ -170,8 +179,4 @@ fn show(scale: Scale, value: f64) -> String {
         Scale::Ratio => format!("{}×", rounded(value, 3)),
         Scale::Seconds => figure(Unit::Seconds, value),
     }
-}
-
-fn share(value: f64) -> String {
-    format!("{} %", rounded(value * 100.0, 2))
 }

@@ -3,6 +3,8 @@
 
 use std::fmt::Result;
 
+use pages::table::table;
+
 use crate::format::text;
 use crate::record::{DeploymentLook, DeploymentStep, Record};
 
@@ -23,7 +25,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     });
     let steps: Vec<_> = steps.collect();
     let columns = ["Deployment", "Step", "What became of it", "Pods then"];
-    super::table(out, "What became of each step", &columns, &steps)?;
+    table(out, "What became of each step", &columns, &steps)?;
     let advised: Vec<_> = record
         .roll_backs
         .iter()
@@ -33,7 +35,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
         .collect();
     if !advised.is_empty() {
         let columns = ["Deployment", "Check", "Why it should be rolled back"];
-        super::table(out, "What said that it should be rolled back", &columns, &advised)?;
+        table(out, "What said that it should be rolled back", &columns, &advised)?;
     }
     out.push_str("</section>\n");
     Ok(())

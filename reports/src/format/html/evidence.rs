@@ -1,10 +1,12 @@
 //! What proves a finding, and what it belongs to in time.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
+
+use pages::escape::links;
+use pages::table::{copy, table as plain_table};
+use pages::{put, putln};
 
 use super::causes::{causes, sentence};
-use super::copy;
-use super::escape::{links, text as safe};
 use super::overview::marks;
 use super::time::{Time, place, precise};
 use crate::format::text;
@@ -34,7 +36,7 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, finding: &Fi
         let number = operations.len();
         let fold = !finding.times.is_empty();
         if fold {
-            writeln!(out, "<details><summary>The first {number} operations</summary>")?;
+            putln!(out, "<details><summary>The first {} operations</summary>", number)?;
         }
         table(out, record, &operations, "Operations")?;
         if fold {
@@ -42,13 +44,14 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, finding: &Fi
         }
     }
     match &finding.evidence_file {
-        Some(file) if links(file) => writeln!(
+        Some(file) if links(file) => putln!(
             out,
-            "<p class=\"soft\">All of the evidence: <a href=\"./{0}\"><code>{0}</code></a></p>",
-            safe(file)
+            "<p class=\"soft\">All of the evidence: <a href=\"./{}\"><code>{}</code></a></p>",
+            file,
+            file
         ),
         Some(file) => {
-            writeln!(out, "<p class=\"soft\">All of the evidence: <code>{}</code></p>", safe(file))
+            putln!(out, "<p class=\"soft\">All of the evidence: <code>{}</code></p>", file)
         }
         None => Ok(()),
     }
@@ -84,14 +87,9 @@ fn shell(path: &str) -> String {
 fn when(out: &mut String, record: &Record, time: &Time, times: &TimesRecord) -> Result {
     let causes = causes(record, times);
     let due = if times.is_due { "due" } else { "seen" };
-    writeln!(
-        out,
-        "<div class=\"when\"><h4><b>{}</b> {}</h4>",
-        text::count(times.count),
-        safe(&times.what)
-    )?;
+    putln!(out, "<div class=\"when\"><h4><b>{}</b> {}</h4>", text::count(times.count), times.what)?;
     if let Some(sentence) = sentence(times, &causes) {
-        writeln!(out, "<p class=\"cause\">{}</p>", safe(&sentence))?;
+        putln!(out, "<p class=\"cause\">{}</p>", sentence)?;
     }
     out.push_str("<dl>");
     let named = [("First", &times.first), ("Worst", &times.worst), ("Last", &times.last)];
@@ -103,10 +101,11 @@ fn when(out: &mut String, record: &Record, time: &Time, times: &TimesRecord) -> 
         }
     }
     out.push_str("</dl>\n");
-    write!(
+    put!(
         out,
-        "<figure class=\"chart strip\"><div class=\"plot\" tabindex=\"0\" role=\"img\" aria-label=\"When they were {due}, over the time of the run\">\
+        "<figure class=\"chart strip\"><div class=\"plot\" tabindex=\"0\" role=\"img\" aria-label=\"When they were {}, over the time of the run\">\
          <div class=\"area\"><svg viewBox=\"{}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><use href=\"#ground\"/></svg>",
+        due,
         time.view_box()
     )?;
     marks(out, time, times)?;
@@ -120,19 +119,21 @@ fn when(out: &mut String, record: &Record, time: &Time, times: &TimesRecord) -> 
                 1 => String::new(),
                 bursts => format!(" in {bursts} bursts"),
             };
-            writeln!(
+            putln!(
                 out,
-                "<li><b>{}</b> at <b>{}</b>{bursts}, {due} {}–{}: {}</li>",
+                "<li><b>{}</b> at <b>{}</b>{}, {} {}–{}: {}</li>",
                 text::count(cause.number),
-                safe(&cause.name),
+                cause.name,
+                bursts,
+                due,
                 precise(cause.from),
                 precise(cause.to),
-                safe(&cause.when)
+                cause.when
             )?;
         }
         if causes.len() > CAUSES {
             let rest: u64 = causes[CAUSES..].iter().map(|cause| cause.number).sum();
-            writeln!(out, "<li>{} at {} more</li>", text::count(rest), causes.len() - CAUSES)?;
+            putln!(out, "<li>{} at {} more</li>", text::count(rest), causes.len() - CAUSES)?;
         }
         out.push_str("</ul>\n");
     }
@@ -141,13 +142,16 @@ fn when(out: &mut String, record: &Record, time: &Time, times: &TimesRecord) -> 
 }
 
 fn said(out: &mut String, record: &Record, name: &str, due: &str, one: &Occurrence) -> Result {
-    let seen = if one.seen.is_empty() { String::new() } else { format!("{}, ", safe(&one.seen)) };
+    let seen = if one.seen.is_empty() { String::new() } else { format!("{}, ", one.seen) };
     let at =
         if one.at.is_finite() { format!("{due} {}", place(record, one.at)) } else { String::new() };
-    writeln!(
+    putln!(
         out,
-        "<div><dt>{name}</dt><dd><code>{}</code> <small>{seen}{at}</small></dd></div>",
-        safe(&one.what)
+        "<div><dt>{}</dt><dd><code>{}</code> <small>{}{}</small></dd></div>",
+        name,
+        one.what,
+        seen,
+        at
     )
 }
 
@@ -172,5 +176,5 @@ fn table(
     };
     let rows: Vec<Vec<String>> = pieces.iter().map(row).collect();
     let columns = if dated { &["What", "Seen", "At"][..] } else { &["What", "Seen"] };
-    super::table(out, caption, columns, &rows)
+    plain_table(out, caption, columns, &rows)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Result;
 
+use pages::table::table;
+
 use super::time::{over, precise};
 use crate::format::text::{count, latency};
 use crate::record::{CourseRecord, FaultRecord, Record};
@@ -20,7 +22,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     let rows: Vec<_> = record.faults.iter().map(|fault| row(record, fault)).collect();
     let columns =
         ["Fault", "Planned", "Injected", "Confirmed", "Over", "Healed", "Users felt", "Targets"];
-    super::table(out, "Fault outcomes", &columns, &rows)?;
+    table(out, "Fault outcomes", &columns, &rows)?;
     out.push_str(
         "<p class=\"soft\">Users felt: operations without success that were due from the fault \
          to the next one, and until when; otherwise for how long the p99 was slow.</p>\n</section>\n",

@@ -2,6 +2,8 @@
 
 use std::fmt::Result;
 
+use pages::table::table;
+
 use crate::format::text;
 use crate::record::{Quantiles, Record, WorkloadRecord};
 
@@ -13,7 +15,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
         "<section class=\"card\" aria-labelledby=\"load\">\n<h2 id=\"load\">Load in figures</h2>\n",
     );
     let rows: Vec<_> = record.workloads.iter().map(outcomes).collect();
-    super::table(
+    table(
         out,
         "Rates and outcomes",
         &[
@@ -32,7 +34,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     )?;
     let rows: Vec<_> = record.workloads.iter().flat_map(latencies).collect();
     if !rows.is_empty() {
-        super::table(
+        table(
             out,
             "Latencies",
             &["Workload", "Time", "Count", "Mean", "p50", "p95", "p99", "Max"],
@@ -41,11 +43,11 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     let rows: Vec<_> = record.workloads.iter().flat_map(beside).collect();
     if !rows.is_empty() {
-        super::table(out, "Sent twice, and poison", &["Workload", "What", "Operations"], &rows)?;
+        table(out, "Sent twice, and poison", &["Workload", "What", "Operations"], &rows)?;
     }
     let rows: Vec<_> = record.workloads.iter().flat_map(outages).collect();
     if !rows.is_empty() {
-        super::table(
+        table(
             out,
             "Outages: nothing succeeded",
             &["Workload", "From", "To", "Lasted", "Did not succeed"],
@@ -54,7 +56,7 @@ pub(super) fn write(out: &mut String, record: &Record) -> Result {
     }
     let rows: Vec<_> = record.workloads.iter().flat_map(errors).collect();
     if !rows.is_empty() {
-        super::table(out, "Most frequent errors", &["Workload", "Times", "Error"], &rows)?;
+        table(out, "Most frequent errors", &["Workload", "Times", "Error"], &rows)?;
     }
     out.push_str("</section>\n");
     Ok(())

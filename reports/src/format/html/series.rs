@@ -1,11 +1,12 @@
 //! The system's own series: those that a check judges first, the others behind, and those
 //! in which nothing happened in a table.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
+
+use pages::frame::{Frame, Limit, Line, Measure, Scale, path};
+use pages::{Markup, markup, putln};
 
 use super::colors::Colors;
-use super::escape::text as safe;
-use super::frame::{Frame, Limit, Line, Measure, Scale, path};
 use super::lines::{is_counter, is_of_workload, levels, rates, so_far};
 use super::time::{Time, extent};
 use crate::record::{Finding, Record, SeriesRecord, Verdict};
@@ -70,7 +71,7 @@ impl<'a> Drawn<'a> {
             name: series.label.clone(),
             class: colors.class(&series.label),
             path: path(points.iter().copied(), &scale),
-            data: String::new(),
+            data: Markup::default(),
         });
         let description = self.description();
         let about = self.about.to_owned();
@@ -82,7 +83,7 @@ impl<'a> Drawn<'a> {
             scale,
             lines: lines.collect(),
             limits,
-            behind: String::new(),
+            behind: Markup::default(),
             description,
             class: "",
         })
@@ -152,9 +153,11 @@ pub(super) fn write(out: &mut String, record: &Record, time: &Time, colors: &Col
             continue;
         }
         let open = if judged.is_empty() && id == "o" { " open" } else { "" };
-        writeln!(
+        putln!(
             out,
-            "<details{open}><summary>{what} <span class=\"soft\">{}</span></summary>",
+            "<details{}><summary>{} <span class=\"soft\">{}</span></summary>",
+            Markup::of(open),
+            what,
             series.len()
         )?;
         charts(out, series, time, colors, id)?;
@@ -181,7 +184,7 @@ fn flat(out: &mut String, flat: &[Drawn<'_>]) -> Result {
     if flat.is_empty() {
         return Ok(());
     }
-    writeln!(
+    putln!(
         out,
         "<details><summary>Flat all the time <span class=\"soft\">{}</span></summary>\n<ul class=\"flat\">",
         flat.len()
@@ -193,10 +196,10 @@ fn flat(out: &mut String, flat: &[Drawn<'_>]) -> Result {
         };
         let checks: Vec<&str> = series.judged.iter().map(|f| f.check.as_str()).collect();
         let checks = match checks.is_empty() {
-            true => String::new(),
-            false => format!(" <small>{}</small>", safe(&checks.join(", "))),
+            true => Markup::default(),
+            false => markup!(" <small>{}</small>", checks.join(", ")),
         };
-        writeln!(out, "<li><code>{}</code> <b>{value}</b>{checks}</li>", safe(series.name))?;
+        putln!(out, "<li><code>{}</code> <b>{}</b>{}</li>", series.name, value, checks)?;
     }
     out.push_str("</ul></details>\n");
     Ok(())

@@ -1,8 +1,9 @@
 //! What to do with a new version at the end of each of its steps.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
-use super::escape::text as safe;
+use pages::putln;
+
 use crate::format::text::moment;
 use crate::record::{Record, StepAdvice, StepRecord};
 
@@ -25,14 +26,15 @@ fn one(out: &mut String, step: &StepRecord) -> Result {
         StepAdvice::Hold => "inconclusive",
         StepAdvice::RollBack => "violated",
     };
-    writeln!(
+    putln!(
         out,
-        "<li><p><b>{}</b> <span class=\"badge {class}\">{}</span> <small>at {} · {}</small></p>\n\
+        "<li><p><b>{}</b> <span class=\"badge {}\">{}</span> <small>at {} · {}</small></p>\n\
          <p>{}</p></li>",
-        safe(&step.phase),
+        step.phase,
+        class,
         step.advice.words(),
-        safe(&moment(step.to)),
-        safe(&step.scores()),
-        safe(&step.why),
+        moment(step.to),
+        step.scores(),
+        step.why
     )
 }

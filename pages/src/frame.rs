@@ -1,18 +1,18 @@
 //! A chart's frame: its name, its legend, the axis of values and that of time, and in
 //! between the lines. Drawings stretch with the page; text does not.
 
-use std::fmt::{Result, Write};
+use std::fmt::Result;
 
 use scenarios::units::Unit;
 
-use super::axis::{Axis, label, value_step};
-use super::escape::text as safe;
-use super::time::{Time, short};
-use crate::format::text::figure;
+use crate::axis::{Axis, label, value_step};
+use crate::time::{Time, short};
+use crate::words::figure;
+use crate::{Markup, put, putln};
 
 /// What the values of a chart are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
+pub enum Measure {
     /// Those of a series.
     Of(Unit),
     /// How fast something in bytes goes.
@@ -21,7 +21,8 @@ pub(super) enum Measure {
 
 impl Measure {
     /// Of how fast a counter of this unit rises.
-    pub(super) fn rate(unit: Unit) -> Self {
+    #[must_use]
+    pub fn rate(unit: Unit) -> Self {
         match unit {
             Unit::Bytes => Self::BytesPerSecond,
             _ => Self::Of(Unit::PerSecond),
@@ -48,7 +49,8 @@ impl Measure {
     }
 
     /// A value for people.
-    pub(super) fn show(self, value: f64) -> String {
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
         let text = figure(self.unit(), value);
         if self == Self::BytesPerSecond { format!("{text}/s") } else { text }
     }
@@ -61,7 +63,7 @@ impl Measure {
 
 /// An axis of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
+pub struct Scale {
     low: f64,
     high: f64,
     step: f64,
@@ -73,7 +75,8 @@ pub(super) struct Scale {
 impl Scale {
     /// Of values from `low` to `high`. Nought belongs on it, unless all that happens
     /// happens far above.
-    pub(super) fn linear(measure: Measure, low: f64, high: f64) -> Self {
+    #[must_use]
+    pub fn linear(measure: Measure, low: f64, high: f64) -> Self {
         let (mut low, mut high) = (low, high);
         if low > 0.0 && low < 0.8 * high {
             low = 0.0;
@@ -87,24 +90,28 @@ impl Scale {
     }
 
     /// Of the powers of ten around values from `low` to `high`, both above 0.
-    pub(super) fn log(measure: Measure, low: f64, high: f64) -> Self {
+    #[must_use]
+    pub fn log(measure: Measure, low: f64, high: f64) -> Self {
         let low = low.log10().floor();
         let high = high.log10().ceil().max(low + 1.0);
         Self { low, high, step: 1.0, measure, log: true }
     }
 
     /// What the lines are drawn by.
-    pub(super) fn drawn(&self, value: f64) -> f64 {
+    #[must_use]
+    pub fn drawn(&self, value: f64) -> f64 {
         if self.log { value.max(1e-9).log10().max(self.low) } else { value }
     }
 
     /// Where a value lies, in per cent from below.
-    pub(super) fn percent(&self, value: f64) -> f64 {
+    #[must_use]
+    pub fn percent(&self, value: f64) -> f64 {
         ((self.drawn(value) - self.low) / (self.high - self.low) * 100.0).clamp(0.0, 100.0)
     }
 
     /// Whether a value lies on the axis.
-    pub(super) fn holds(&self, value: f64) -> bool {
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&self.drawn(value))
     }
 
@@ -123,130 +130,140 @@ impl Scale {
 }
 
 /// A line with its key in the legend.
-pub(super) struct Line {
+#[derive(Debug, Clone)]
+pub struct Line {
     /// What it shows.
-    pub(super) name: String,
+    pub name: String,
     /// Its colour and style.
-    pub(super) class: String,
+    pub class: String,
     /// The path, in seconds and drawn values.
-    pub(super) path: String,
+    pub path: String,
     /// Values by stretch, where the path does not tell them: `data-v="…" …`.
-    pub(super) data: String,
+    pub data: Markup,
 }
 
 /// A bound that is drawn through a chart.
-pub(super) struct Limit {
-    pub(super) value: f64,
+#[derive(Debug, Clone)]
+pub struct Limit {
+    /// Where, as a value.
+    pub value: f64,
     /// The check and its bound.
-    pub(super) name: String,
+    pub name: String,
 }
 
 /// What a chart shows.
-pub(super) struct Frame<'a> {
-    pub(super) time: &'a Time,
-    pub(super) id: String,
-    pub(super) name: String,
+#[derive(Debug, Clone)]
+pub struct Frame<'a> {
+    /// The axis of time of all charts.
+    pub time: &'a Time,
+    /// The identity of the element.
+    pub id: String,
+    /// Its name.
+    pub name: String,
     /// What stands behind the name.
-    pub(super) about: String,
-    pub(super) scale: Scale,
-    pub(super) lines: Vec<Line>,
-    pub(super) limits: Vec<Limit>,
+    pub about: String,
+    /// The axis of values.
+    pub scale: Scale,
+    /// The lines, the first of the legend on top.
+    pub lines: Vec<Line>,
+    /// The bounds.
+    pub limits: Vec<Limit>,
     /// Drawn behind the lines, in drawn values.
-    pub(super) behind: String,
+    pub behind: Markup,
     /// What the drawing shows, for those who do not see it.
-    pub(super) description: String,
+    pub description: String,
     /// `tall`, or nothing.
-    pub(super) class: &'a str,
+    pub class: &'a str,
 }
 
 impl Frame<'_> {
     /// Writes the chart.
-    pub(super) fn write(&self, out: &mut String) -> Result {
+    ///
+    /// # Errors
+    /// When the page cannot be written.
+    pub fn write(&self, out: &mut String) -> Result {
         let log = if self.scale.log { " data-log" } else { "" };
-        writeln!(
+        let unit = self.scale.measure.word();
+        putln!(
             out,
-            "<figure class=\"chart {}\" id=\"{}\" data-unit=\"{}\"{log}>",
+            "<figure class=\"chart {}\" id=\"{}\" data-unit=\"{}\"{}>",
             self.class,
             self.id,
-            self.scale.measure.word()
+            unit,
+            Markup::of(log)
         )?;
         self.caption(out)?;
-        writeln!(
+        putln!(
             out,
             "<div class=\"plot\" tabindex=\"0\" role=\"img\" aria-label=\"{}: {}\">",
-            safe(&self.name),
-            safe(&self.description)
+            self.name,
+            self.description
         )?;
         out.push_str("<div class=\"ys\" aria-hidden=\"true\">");
         let ticks = self.scale.ticks();
         for (at, text) in &ticks {
-            write!(out, "<span style=\"bottom:{at:.1}%\">{text}</span>")?;
+            put!(out, "<span style=\"bottom:{:.1}%\">{}</span>", at, text)?;
         }
-        write!(
+        put!(
             out,
             "</div>\n<div class=\"area\"><svg viewBox=\"{}\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
              <use href=\"#ground\"/><path class=\"grid\" d=\"",
             self.time.view_box()
         )?;
+        let (from, length) = (short(self.time.low), short(self.time.length()));
         for (at, _) in &ticks {
-            write!(
-                out,
-                "M{} {}h{}",
-                short(self.time.low),
-                short(1e3 - at * 10.0),
-                short(self.time.length())
-            )?;
+            put!(out, "M{} {}h{}", from, short(1e3 - at * 10.0), length)?;
         }
-        writeln!(out, "\"/><g transform=\"{}\">{}", self.scale.transform(), self.behind)?;
+        putln!(out, "\"/><g transform=\"{}\">{}", self.scale.transform(), self.behind)?;
         // What is first in the legend lies on top.
         for (index, line) in self.lines.iter().enumerate().rev() {
-            writeln!(
+            putln!(
                 out,
-                "<path class=\"line {}\" data-line=\"{index}\" {}d=\"{}\"/>",
-                line.class, line.data, line.path
+                "<path class=\"line {}\" data-line=\"{}\" {}d=\"{}\"/>",
+                line.class,
+                index,
+                line.data,
+                line.path
             )?;
         }
         out.push_str("</g></svg>");
         self.limits(out)?;
         out.push_str("</div>\n");
         self.time.ticks(out)?;
-        out.push_str("</div></figure>\n");
-        Ok(())
+        putln!(out, "</div></figure>")
     }
 
     fn caption(&self, out: &mut String) -> Result {
-        write!(out, "<figcaption><span class=\"name\">{}</span>", safe(&self.name))?;
+        put!(out, "<figcaption><span class=\"name\">{}</span>", self.name)?;
         if !self.about.is_empty() {
-            write!(out, " <span class=\"soft\">{}</span>", safe(&self.about))?;
+            put!(out, " <span class=\"soft\">{}</span>", self.about)?;
         }
         out.push_str("<span class=\"keys\">");
         for (index, line) in self.lines.iter().enumerate() {
-            write!(
+            put!(
                 out,
-                "<button type=\"button\" class=\"key {}\" data-key=\"{index}\" aria-pressed=\"true\">{}<output></output></button>",
+                "<button type=\"button\" class=\"key {}\" data-key=\"{}\" aria-pressed=\"true\">{}<output></output></button>",
                 line.class,
-                safe(&line.name)
+                index,
+                line.name
             )?;
         }
         for limit in self.limits.iter().filter(|limit| !self.scale.holds(limit.value)) {
-            write!(
-                out,
-                "<span class=\"key limit\">{}, outside of the chart</span>",
-                safe(&limit.name)
-            )?;
+            put!(out, "<span class=\"key limit\">{}, outside of the chart</span>", limit.name)?;
         }
-        out.push_str("</span></figcaption>\n");
-        Ok(())
+        putln!(out, "</span></figcaption>")
     }
 
     fn limits(&self, out: &mut String) -> Result {
         for limit in self.limits.iter().filter(|limit| self.scale.holds(limit.value)) {
             let at = self.scale.percent(limit.value);
             let side = if at > 82.0 { "below" } else { "above" };
-            write!(
+            put!(
                 out,
-                "<div class=\"limit {side}\" style=\"bottom:{at:.1}%\"><span>{}</span></div>",
-                safe(&limit.name)
+                "<div class=\"limit {}\" style=\"bottom:{:.1}%\"><span>{}</span></div>",
+                side,
+                at,
+                limit.name
             )?;
         }
         Ok(())
@@ -255,7 +272,7 @@ impl Frame<'_> {
 
 /// The path of points in seconds and drawn values; one that is not a number ends a
 /// stretch.
-pub(super) fn path(points: impl IntoIterator<Item = (f64, f64)>, scale: &Scale) -> String {
+pub fn path(points: impl IntoIterator<Item = (f64, f64)>, scale: &Scale) -> String {
     let mut path = String::new();
     let mut stretch = 0;
     for (at, value) in points {

@@ -2,15 +2,15 @@
 
 use scenarios::units::Unit;
 
-use crate::format::text::figure;
+use crate::words::figure;
 
 /// A range of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Axis {
+pub struct Axis {
     /// The lowest value.
-    pub(super) low: f64,
+    pub low: f64,
     /// The highest value.
-    pub(super) high: f64,
+    pub high: f64,
 }
 
 /// Lengths of time between the ticks of a time axis, in seconds.
@@ -21,7 +21,8 @@ const TIMES: [f64; 22] = [
 
 impl Axis {
     /// Round values within the range, `step` apart; a bounded number of them.
-    pub(super) fn ticks(&self, step: f64) -> Vec<f64> {
+    #[must_use]
+    pub fn ticks(&self, step: f64) -> Vec<f64> {
         let first = (self.low / step - 1e-9).ceil();
         let last = (self.high / step + 1e-9).floor();
         let count = (last - first).clamp(0.0, 100.0) as u32;
@@ -29,7 +30,8 @@ impl Axis {
     }
 
     /// The step of a time axis that gives at most `most` ticks.
-    pub(super) fn time_step(&self, most: f64) -> f64 {
+    #[must_use]
+    pub fn time_step(&self, most: f64) -> f64 {
         let least = (self.high - self.low) / most;
         TIMES.into_iter().find(|step| *step >= least).unwrap_or(least)
     }
@@ -37,7 +39,8 @@ impl Axis {
 
 /// The round step that divides a range into at most `most` parts: 1, 2, 2.5 or 5
 /// times a power of ten; of bytes, a power of two.
-pub(super) fn value_step(range: f64, most: f64, unit: Unit) -> f64 {
+#[must_use]
+pub fn value_step(range: f64, most: f64, unit: Unit) -> f64 {
     let least = range / most;
     let scale = match unit {
         Unit::Bytes if least >= 1_048_576.0 => 1_048_576.0,
@@ -54,7 +57,8 @@ pub(super) fn value_step(range: f64, most: f64, unit: Unit) -> f64 {
 }
 
 /// The label of a tick: as short as it can be, since all have one column.
-pub(super) fn label(unit: Unit, value: f64) -> String {
+#[must_use]
+pub fn label(unit: Unit, value: f64) -> String {
     let size = value.abs();
     let shrunk =
         |scale: f64, suffix: &str| format!("{}{suffix}", figure(Unit::Count, value / scale));
