@@ -126,7 +126,7 @@ fn only(history: &History) -> &DeploymentRecord {
 }
 
 fn values(history: &History, series: &str) -> Vec<f64> {
-    history.samples[series].iter().map(|sample| sample.value).collect()
+    history.samples.of(series).map(|sample| sample.value).collect()
 }
 
 #[test]
