@@ -64,6 +64,8 @@ pub struct Settings {
     /// `--abort-on-fail`: every check that can be judged while the run goes on ends it
     /// when it is violated.
     pub abort_on_fail: bool,
+    /// `--act`: a deployment is rolled back where a check of its `roll_back_if` is violated.
+    pub act: bool,
     /// Where every random choice comes from.
     pub seed: u64,
 }
@@ -80,6 +82,7 @@ impl Default for Settings {
             skip_faults: BTreeSet::new(),
             duration: None,
             abort_on_fail: false,
+            act: false,
             seed: 1,
         }
     }
@@ -324,6 +327,9 @@ impl File {
             wrong.into_iter().for_each(|why| context.problem(None, why, None));
         }
         prune::steps(&mut plan, &out);
+        if settings.act && purpose == Purpose::Run {
+            check_act(context, &plan, &out);
+        }
         prune::lists(&mut plan);
         plan.set_ends();
         if settings.abort_on_fail && !plan.stop_at_once() {
@@ -396,6 +402,26 @@ impl File {
             context.problem(None, message, None);
         }
     }
+}
+
+/// Sees that there is a check that would have a deployment rolled back.
+fn check_act(context: &Context, plan: &Plan, out: &BTreeMap<Key, Out>) {
+    let named: Vec<&String> = plan.deployments.iter().flat_map(|of| &of.roll_back_if).collect();
+    let why = |name: &String| {
+        let out = out.get(&("check".to_owned(), name.clone()))?;
+        Some(format!("{name} ({})", out.why))
+    };
+    let gone: Vec<String> = named.iter().filter_map(|name| why(name)).collect();
+    if named.len() > gone.len() {
+        return;
+    }
+    let why = match (&plan.deployments[..], &named[..]) {
+        ([], _) => "there is no deployment in this run".to_owned(),
+        (_, []) => "no deployment names checks in roll_back_if".to_owned(),
+        _ => format!("every check of roll_back_if is left out: {}", gone.join(", ")),
+    };
+    let message = format!("--act: {why}, so that nothing would ever be rolled back");
+    context.problem(None, message, Some("leave out --act".to_owned()));
 }
 
 /// Whether a text can be part of file names and identities.

@@ -25,9 +25,11 @@ pub mod suite;
 pub mod targets;
 pub mod template;
 pub mod units;
+mod unused;
 
 pub use file::{Settings, plan, plan_faults, plan_from_toml};
 pub use mistake::Mistake;
 pub use plan::Plan;
 pub use problem::{Problem, Problems};
 pub use selector::Selector;
+pub use unused::unused;

@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 pub use access::Access;
 pub use advice::Advice;
@@ -40,7 +41,7 @@ pub use check::{Check, CheckKind, Live, Severity, Statement};
 pub use deployment::{Afterwards, Change, Deployment, Orchestrator, Step};
 pub use effects::{Effects, EffectsSource, Listing};
 pub use fault::{After, AfterLoad, AfterStep, Amount, Fault, FaultKind, Pick, Preference};
-pub use left_out::{Cause, LeftOut, skipped};
+pub use left_out::{Cause, LeftOut, by_reason, skipped};
 pub use namespace::{KUBERNETES, Namespace};
 pub use phase::{Phase, Timeline};
 pub use pods::PodRoles;
@@ -54,6 +55,7 @@ pub use system::{Expected, System, Target, Variant};
 pub use workload::{Amqp, Command, Expect, Http, Transport, Workload};
 
 use crate::mistake::Mistake;
+use crate::template::Template;
 use crate::units::Span;
 
 /// The version of the plan's own format, raised when a reader of old plans
@@ -233,6 +235,18 @@ impl Plan {
         self.place == Place::Lab && self.has_deployment(role)
     }
 
+    /// The keys of the targets that something of the run names.
+    #[must_use]
+    pub fn named_targets(&self) -> BTreeSet<String> {
+        let Self {
+            workloads, faults, deployments, safety, probes, effects, checks, advice, ..
+        } = self;
+        let all = json!([workloads, faults, deployments, safety, probes, effects, checks, advice]);
+        let mut named = BTreeSet::new();
+        each_text(&all, &mut |text: &str| named.extend(Template::new(text).targets()));
+        named
+    }
+
     /// The phases as spans of time since the start of the first one.
     #[must_use]
     pub fn timeline(&self) -> Timeline {
@@ -243,6 +257,16 @@ impl Plan {
     pub fn roles_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let faults = self.faults.iter_mut().filter_map(|fault| fault.kind.role_mut());
         faults.chain(self.probes.iter_mut().filter_map(|probe| probe.kind.role_mut()))
+    }
+}
+
+/// Every text of a value, wherever it stands.
+fn each_text(value: &Json, see: &mut impl FnMut(&str)) {
+    match value {
+        Json::String(text) => see(text),
+        Json::Array(list) => list.iter().for_each(|value| each_text(value, see)),
+        Json::Object(values) => values.values().for_each(|value| each_text(value, see)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

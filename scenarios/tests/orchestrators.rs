@@ -151,3 +151,107 @@ fn two_orchestrators_are_one_too_many() {
     let told = refused(&Settings { set, ..Settings::default() });
     assert!(told.contains("this at has control and commands"), "{told}");
 }
+
+const CONTROLLED: [&str; 1] = ["deployments"];
+
+#[test]
+fn programs_beside_another_orchestrator_are_too_many() {
+    let told = refused(&settings(&["kubernetes"], &[("rollback_command", "./back")]));
+    assert!(told.contains("there is a program to roll_back, and kubernetes does that"), "{told}");
+    assert!(told.contains("leave out --set rollback_command"), "{told}");
+    let told = refused(&settings(&CONTROLLED, &[("rollout_status", "./done")]));
+    assert!(told.contains("there is a program to status, and a controller does that"), "{told}");
+}
+
+#[test]
+fn a_name_that_is_none_is_one_mistake() {
+    for at in [&[("deployment", "Foo_Bar")][..], &[("deployment", "Foo_Bar"), ("canary", "off")]] {
+        let told = refused(&settings(&CONTROLLED, at));
+        assert!(told.contains("\"Foo_Bar\" is no name"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    let set = [("deployment", "Foo_Bar"), ("rollout_command", "./roll"), ("faults", "off")];
+    let told = refused(&settings(&[], &set));
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_canary_that_is_switched_off_needs_no_name() {
+    let long = "w".repeat(60);
+    let named = |canary| settings(&CONTROLLED, &[("deployment", &*long), ("canary", canary)]);
+    assert_eq!(planned(&named("off")).deployments[0].name, long);
+    let told = refused(&named("on"));
+    assert!(told.contains("-canary\" is no name"), "{told}");
+}
+
+#[test]
+fn a_rollout_to_the_image_that_is_there_is_none() {
+    let same = [("image", "worker:7"), ("new_image", "worker:7")];
+    let told = refused(&settings(&CONTROLLED, &same));
+    assert_eq!(told.lines().count(), 1, "{told}");
+    for part in ["both \"worker:7\"", "give new the image", "parameter new_image is \"worker:7\""] {
+        assert!(told.contains(part), "{part:?} is not said: {told}");
+    }
+}
+
+#[test]
+fn to_act_there_has_to_be_a_check_to_act_on() {
+    let act = |settings: Settings| Settings { act: true, ..settings };
+    let own = settings(&CONTROLLED, &[]);
+    assert_eq!(planned(&act(own.clone())).deployments[0].roll_back_if.len(), 3);
+    let checks = ["lag-grows", "many-errors", "rolled-out"].map(str::to_owned);
+    let told = refused(&act(Settings { skip: checks.into(), ..own.clone() }));
+    assert!(told.contains("every check of roll_back_if is left out: lag-grows (--skip"), "{told}");
+    assert!(told.contains("leave out --act"), "{told}");
+    let others = Settings { skip: ["rolled-out".to_owned()].into(), ..own };
+    assert_eq!(planned(&act(others)).deployments[0].roll_back_if.len(), 2);
+    let source = suite::find("channel-leak").unwrap().source;
+    let told = plan("f", source, &act(Settings::default())).unwrap_err().to_string();
+    assert!(told.contains("--act: there is no deployment in this run"), "{told}");
+}
+
+/// What is given without effect, without what to do about it.
+fn unused(settings: &Settings) -> Vec<String> {
+    let source = suite::find("rolling-deploy").unwrap().source;
+    scenarios::unused("f", source, settings)
+}
+
+#[test]
+fn what_is_given_without_effect_is_told_with_the_reason() {
+    let set =
+        [("metrics", "off"), ("faults", "off"), ("workers", "8"), ("slow", "2s"), ("lag", "9")];
+    let mut given = settings(&CONTROLLED, &set);
+    let worker = ("download-worker".to_owned(), vec!["name:worker".parse().unwrap()]);
+    given.roles = [worker].into();
+    assert_eq!(
+        unused(&given),
+        [
+            "--set slow has no effect: what would use it is left out: probe workers, check \
+             canary-slow (switched off); leave it out",
+            "--set workers has no effect: only the lab has it, and this run is against your own \
+             system; leave it out",
+            "--target metrics is not used: what would use it is left out: probe workers (switched \
+             off); leave it out",
+            "--role download-worker is not used: what would use it is left out: fault \
+             kill-workers, fault kill-workers-again (switched off); leave it out",
+        ]
+    );
+    // What is used is not told of, nor what is so by default.
+    given.set = [("lag".to_owned(), "9".to_owned()), ("workers".to_owned(), "6".to_owned())].into();
+    assert_eq!(unused(&given), [""; 0]);
+    // A lab has as many workers as it is told.
+    let set = [("workers".to_owned(), "8".to_owned())].into();
+    assert_eq!(unused(&Settings { set, ..Settings::default() }), [""; 0]);
+    let steps = settings(&[], &[("rollout_command", "./roll"), ("faults", "off")]);
+    let told = unused(&Settings { roles: given.roles, ..steps });
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn checks_are_listed_however_many_there_are() {
+    let skip = |name: &str| Settings { skip: [name.to_owned()].into(), ..Settings::default() };
+    let told = refused(&skip("nope"));
+    assert!(told.contains("there is no such check (checks: one-result, taken-once,"), "{told}");
+    let told = refused(&skip("lag-fals"));
+    assert!(told.contains("did you mean \"lag-falls\"?"), "{told}");
+}

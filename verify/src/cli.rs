@@ -130,7 +130,8 @@ pub struct RunArgs {
     /// Keeps the lab's data folder
     #[arg(long)]
     pub keep: bool,
-    /// Shows when which fault would happen and whom it would hit now, and runs nothing
+    /// Shows when which fault and step would happen, whom they would hit or ask now, and what is
+    /// left out; runs nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Prints nothing but the report

@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod compare;
+mod dry_run;
 pub mod export;
 pub mod lint;
 pub mod list;

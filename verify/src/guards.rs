@@ -66,7 +66,10 @@ impl GuardsError {
                 true
             }
             Self::Guard(GuardError::Unknown { .. }) => false,
-            Self::Fault { source, .. } => source.is_usage() || source.is_refusal(),
+            // A server that does not let us in is one of the surroundings.
+            Self::Fault { source, .. } => {
+                source.is_usage() || (source.is_refusal() && !source.is_environment())
+            }
         }
     }
 

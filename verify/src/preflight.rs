@@ -65,6 +65,17 @@ enum Found {
     Wrong(Trouble),
     /// It cannot be used, in words.
     Unusable(String),
+    /// What was asked for makes no sense, or nobody allowed it.
+    Mistaken(String),
+}
+
+impl From<chaos::FaultError> for Found {
+    fn from(error: chaos::FaultError) -> Self {
+        match error.is_usage() || error.is_guarded() {
+            true => Self::Mistaken(error.to_string()),
+            false => Self::Unusable(error.to_string()),
+        }
+    }
 }
 
 impl From<Trouble> for Found {
@@ -97,6 +108,14 @@ pub fn programs(plan: &Plan) -> Result<(), TargetError> {
     TargetError::all(programs::missing(plan)).map_or(Ok(()), Err)
 }
 
+/// Sees that what goes through a shell can be read by it. Nothing is carried out.
+///
+/// # Errors
+/// Every text that cannot, with what the shell says.
+pub fn shells(plan: &Plan) -> Result<(), TargetError> {
+    TargetError::all(programs::unreadable(plan)).map_or(Ok(()), Err)
+}
+
 /// Looks at every address, at everything that the plan reads, and at whom the
 /// plan's faults would hit, all at the same time. Gives what may be missing.
 ///
@@ -109,9 +128,12 @@ pub async fn reach(
 ) -> Result<Vec<Warning>, TargetError> {
     let management = management_keys(plan);
     let led = led_by_other_ways(plan);
-    // A cluster is looked at by what needs it.
+    let named = plan.named_targets();
+    // A cluster is looked at by what needs it, and an address that nothing uses by nobody.
     let is_asked = |key: &String| {
-        !led.contains(key) && !plan.system.targets.get(key).is_some_and(Target::is_namespace)
+        let declared = plan.system.targets.get(key);
+        let is_needed = declared.is_none_or(|target| target.required) || named.contains(key);
+        is_needed && !led.contains(key) && !declared.is_some_and(Target::is_namespace)
     };
     let addresses = targets.iter().filter(|(key, _)| is_asked(key)).map(|(key, text)| {
         let declared = plan.system.targets.get(key).map_or(&[][..], |target| &target.schemes);
@@ -151,6 +173,7 @@ pub async fn reach(
                 troubles.push(TargetError::Unusable { what, why: trouble.to_string() });
             }
             Found::Unusable(why) => troubles.push(TargetError::Unusable { what, why }),
+            Found::Mistaken(why) => troubles.push(TargetError::Mistaken { what, why }),
         }
     }
     let mut warnings = told.warnings();
@@ -254,7 +277,9 @@ async fn deployed(
         Ok(Ok(_)) => return None,
         // An address that does not answer is told of by itself.
         Ok(Err(chaos::FaultError::Unreachable { .. })) => return None,
-        Ok(Err(error)) => Found::Unusable(error.to_string()),
+        // It is told of this deployment in any case.
+        Ok(Err(chaos::FaultError::Setting { what: of, why })) if of == what => Found::Mistaken(why),
+        Ok(Err(error)) => error.into(),
         Err(_) => Found::Doubt(format!("could not be looked at within {} s", LIMIT.as_secs())),
     };
     Some(Seen { what, reader: None, by_target: true, found })
@@ -325,3 +350,6 @@ fn told(key: &str, trouble: Trouble) -> TargetError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,15 @@ impl Progress {
         }
     }
 
+    /// Something that stays to be read, in lines.
+    pub fn note(&self, text: &str) {
+        match &self.mode {
+            Mode::Quiet => {}
+            Mode::Lines => say(text),
+            Mode::Bar(bar) => bar.suspend(|| say(text)),
+        }
+    }
+
     /// Something that may not be meant.
     pub fn warning(&self, text: &str) {
         match &self.mode {

@@ -53,6 +53,18 @@ pub enum SetupError {
 }
 
 impl SetupError {
+    /// Whether it is the command line or the scenario that is wrong, and not the
+    /// surroundings.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Target(error) => error.is_usage(),
+            Self::Guards(error) => error.is_usage(),
+            Self::Several { target, .. } => target.is_usage(),
+            Self::Lab(_) | Self::Roles(_) | Self::Interrupted | Self::Crashed(_) => false,
+        }
+    }
+
     /// Whether the output of the lab's processes says more than the error.
     #[must_use]
     pub const fn has_logs(&self) -> bool {

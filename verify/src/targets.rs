@@ -69,6 +69,14 @@ pub enum TargetError {
         /// Why not.
         why: String,
     },
+    /// It was asked for by mistake, or nobody allowed it.
+    #[error("{what}: {why}")]
+    Mistaken {
+        /// What asks for it.
+        what: String,
+        /// What is wrong, and what to write.
+        why: String,
+    },
     /// More than one address cannot be used; one a line.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<TargetError>),
@@ -173,6 +181,22 @@ impl TargetError {
         match list.len() {
             0 | 1 => list.pop(),
             _ => Some(Self::Several(list)),
+        }
+    }
+
+    /// Whether the command line or the scenario has to be changed, whatever becomes of the
+    /// surroundings.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Pair(_)
+            | Self::NotAnAddress { .. }
+            | Self::Namespace { .. }
+            | Self::File { .. }
+            | Self::Unreadable { .. }
+            | Self::Mistaken { .. } => true,
+            Self::Unreachable { .. } | Self::Unusable { .. } | Self::Unauthorized { .. } => false,
+            Self::Several(list) => list.iter().any(Self::is_usage),
         }
     }
 }

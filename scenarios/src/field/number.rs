@@ -61,7 +61,7 @@ macro_rules! whole {
                     Ok(number as $type)
                 } else {
                     let (least, most) = range.into_inner();
-                    Err(format!("expected a whole number from {least} to {most}"))
+                    Err(format!("expected a whole number from {least} to {most}, such as 3"))
                 }
             }
 

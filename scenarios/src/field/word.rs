@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Field, Scalar};
+use crate::nearest::nearest;
 use crate::plan::check::{DeadLetters, Timed};
 use crate::plan::data::Order;
 use crate::plan::deployment::Afterwards;
@@ -22,7 +23,11 @@ macro_rules! words {
                 let known = [$(concat!("\"", $word, "\"")),+].join(" nor ");
                 match scalar {
                     $(Scalar::Text(text) if text == $word => Ok($value),)+
-                    Scalar::Text(text) => Err(format!("{text:?} is neither {known}")),
+                    Scalar::Text(text) => {
+                        let meant = nearest(text, &[$($word),+]);
+                        let meant = meant.map(|word| format!("; did you mean {word:?}?"));
+                        Err(format!("{text:?} is neither {known}{}", meant.unwrap_or_default()))
+                    }
                     Scalar::Number(_) | Scalar::Switch(_) => {
                         Err(format!("this is neither {known}"))
                     }

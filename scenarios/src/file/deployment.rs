@@ -3,14 +3,17 @@
 mod orchestrator;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::is_name;
 use super::links::{Kind, Links};
 use crate::plan::{Afterwards, Deployment, Orchestrator};
-use crate::read::{At, Table};
+use crate::read::{At, Context, Table};
 use crate::units::Span;
 use step::Ground;
+
+/// What the image is called that was there before.
+const STABLE: &str = "stable";
 
 pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Deployment {
     let at = table.table(
@@ -18,7 +21,10 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Depl
         "Who orchestrates it: the one of these that the run gives.",
         orchestrator::read,
     );
-    let canary = canary(table, name);
+    let canary = table.opt_at::<String>(
+        "canary",
+        "The name of the deployment beside it, which runs the new version for a share of the work.",
+    );
     let container = table.opt_at::<String>(
         "container",
         "The container whose image is set, where its pods have several.",
@@ -49,9 +55,9 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Depl
     let mut deployment = Deployment {
         name: name.to_owned(),
         at,
-        canary,
+        canary: canary.as_ref().map(|at| at.value.clone()),
         container: container.map(|at| at.value).unwrap_or_default(),
-        images,
+        images: images.iter().map(|(name, at)| (name.clone(), at.value.clone())).collect(),
         after,
         roll_back_if,
         roll_back_within,
@@ -65,16 +71,46 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: &str, links: &Links) -> Depl
         |table| step::read(table, &ground, links),
     );
     step::check_names(table.context, &steps);
-    deployment.steps = steps.into_iter().map(|step| step.value).collect();
+    if let Some(canary) = canary
+        && has_canary(&steps)
+    {
+        check_canary(table.context, canary, name);
+    }
+    check_images(table.context, &images, &steps);
+    deployment.steps = steps.into_iter().map(|read| read.step.value).collect();
     deployment
 }
 
-/// The name of the deployment beside it.
-fn canary(table: &mut Table<'_, '_>, name: &str) -> Option<String> {
-    let canary = table.opt_at::<String>(
-        "canary",
-        "The name of the deployment beside it, which runs the new version for a share of the work.",
-    )?;
+/// Whether there is a canary in this run: without a step of it it is looked at all the same.
+fn has_canary(steps: &[step::Read]) -> bool {
+    let mut of_canary = steps.iter().filter(|step| step.is_of_canary()).peekable();
+    of_canary.peek().is_none() || of_canary.any(|step| step.is_kept)
+}
+
+/// Sees that what a step sets is another image than the one from before.
+fn check_images(context: &Context, images: &BTreeMap<String, At<String>>, steps: &[step::Read]) {
+    let Some(stable) = images.get(STABLE) else { return };
+    let used: BTreeSet<&str> =
+        steps.iter().filter(|step| step.is_kept).filter_map(step::Read::image).collect();
+    for (name, image) in images {
+        let is_same = name != STABLE && image.value.trim() == stable.value.trim();
+        if is_same && used.contains(name.as_str()) && !image.value.trim().is_empty() {
+            let message = format!(
+                "the images {STABLE} and {name} are both {:?}: a rollout from one to the other changes nothing, and proves nothing",
+                image.value
+            );
+            let help = Some(format!("give {name} the image of another version"));
+            context.problem(Some(image.span.clone()), message, help);
+        }
+    }
+}
+
+/// Sees that the deployment beside it can be called so.
+fn check_canary(context: &Context, canary: At<String>, name: &str) {
+    // That the deployment's own name is none is told of that.
+    if !is_name(name) && canary.value.starts_with(name) {
+        return;
+    }
     let wrong = if !is_name(&canary.value) {
         Some((
             format!("{:?} is no name", canary.value),
@@ -87,20 +123,19 @@ fn canary(table: &mut Table<'_, '_>, name: &str) -> Option<String> {
         None
     };
     if let Some((message, help)) = wrong {
-        table.context.problem(Some(canary.span), message, Some(help));
+        context.problem(Some(canary.span), message, Some(help));
     }
-    Some(canary.value)
 }
 
-fn images(table: &mut Table<'_, '_>) -> BTreeMap<String, String> {
-    let images = table.values::<String>(
+fn images(table: &mut Table<'_, '_>) -> BTreeMap<String, At<String>> {
+    let images = table.values_at::<String>(
         "images",
         "Images by the names that steps call them: { stable = \"orders:1\", new = \"orders:2\" }. A rollback sets the one that is called stable, or what was there before if none is.",
     );
     for (name, reference) in &images {
         let wrong = if !is_name(name) {
             format!("{name:?} is no name of an image")
-        } else if reference.trim().is_empty() {
+        } else if reference.value.trim().is_empty() {
             format!("the image {name:?} is empty")
         } else {
             continue;

@@ -156,7 +156,8 @@ fn needed(context: &Context, needs: Vec<At<String>>, links: &Links) -> bool {
     for need in needs {
         match need.value.split_once('/') {
             None if need.value == "lab" => lab = true,
-            Some((deployment, step)) if is_name(deployment) && is_name(step) => {
+            // That a deployment's name is none is told of it.
+            Some((deployment, step)) if !deployment.is_empty() && is_name(step) => {
                 let (deployment, step) = (deployment.to_owned(), step.to_owned());
                 links.needs_step(
                     At { value: deployment, span: need.span.clone() },

@@ -176,7 +176,10 @@ pub(super) fn check_skips(context: &Context, file: &File, settings: &Settings) {
             let help = if others.contains(&name.as_str()) {
                 Some(format!("write {other} {name}"))
             } else {
-                nearest_help(name, known.iter().copied(), &format!("{what}s"))
+                // However many there are: there is no other place to look.
+                let all = || Some(format!("{what}s: {}", known.join(", ")));
+                let meant = nearest_help(name, known.iter().copied(), &format!("{what}s"));
+                meant.or_else(|| all().filter(|_| !known.is_empty()))
             };
             let message = format!("{option} {name}: there is no such {what}");
             context.problem(None, message, help);

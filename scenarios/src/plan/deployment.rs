@@ -8,7 +8,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Namespace;
 use crate::program::Program;
+use crate::redact::redact_address;
 use crate::template::{Template, TemplateError};
 use crate::units::Span;
 
@@ -75,15 +77,49 @@ impl Orchestrator {
         }
     }
 
-    /// The programs of the user's own that it is made of.
-    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+    /// [`Orchestrator::words`] with how it is reached, and a line for each program; an address
+    /// without its password.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Control(url) => {
+                let url = url.fill(&BTreeMap::new()).unwrap_or_else(|_| url.as_str().to_owned());
+                format!("the controller at {}", redact_address(&url))
+            }
+            Self::Kubernetes(place) => match place.as_str().parse::<Namespace>() {
+                Ok(place) if place.context.is_empty() => {
+                    format!("{} of the current context", self.words())
+                }
+                Ok(_) | Err(_) => self.words(),
+            },
+            Self::Commands { set_image, roll_back, status } => {
+                let or = |program: &Option<Program>, without: &str| {
+                    program.as_ref().map_or_else(|| without.to_owned(), ToString::to_string)
+                };
+                let back = or(roll_back, "(none: set_image sets the image from before)");
+                let done = or(status, "(none: it is done when set_image has ended)");
+                format!(
+                    "commands\n  set_image  {set_image}\n  roll_back  {back}\n  status     {done}"
+                )
+            }
+        }
+    }
+
+    /// The programs of the user's own that it is made of, each with its key.
+    pub fn named_programs(&self) -> impl Iterator<Item = (&'static str, &Program)> {
         let programs = match self {
             Self::Commands { set_image, roll_back, status } => {
                 [Some(set_image), roll_back.as_ref(), status.as_ref()]
             }
             Self::Control(_) | Self::Kubernetes(_) => [None; 3],
         };
-        programs.into_iter().flatten()
+        let keys = ["set_image", "roll_back", "status"];
+        keys.into_iter().zip(programs).filter_map(|(key, program)| Some((key, program?)))
+    }
+
+    /// The programs of the user's own that it is made of.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.named_programs().map(|(_, program)| program)
     }
 
     /// Why it cannot do what a step asks for, if so.
@@ -270,6 +306,9 @@ impl Change {
     }
 }
 
+/// What to write for one.
+const WEIGHT: &str = "write the canary's pods of all pods, such as \"1 of 10\"";
+
 /// How many of a number of pods are the canary's: `1 of 10`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weight {
@@ -283,14 +322,15 @@ impl FromStr for Weight {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{text:?} is no weight; write pods of all pods, such as \"1 of 10\"");
+        let wrong = || format!("{text:?} is no weight; {WEIGHT}");
         let (pods, of) = text.split_once(" of ").ok_or_else(wrong)?;
         let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
         let weight = Self { pods: number(pods)?, of: number(of)? };
         match weight {
-            Self { of: 0, .. } => Err("a weight of no pods at all is none".to_owned()),
-            Self { pods, of } if pods > of => Err(format!("{pods} pods cannot be some of {of}")),
+            Self { of: 0, .. } => Err(format!("{text:?} is of no pods at all; {WEIGHT}")),
+            Self { pods, of } if pods > of => {
+                Err(format!("{pods} pods cannot be some of {of}; {WEIGHT}"))
+            }
             weight => Ok(weight),
         }
     }

@@ -64,6 +64,21 @@ pub fn skipped(left_out: &[LeftOut]) -> Option<String> {
     })
 }
 
+/// What is left out by the reasons, in the order in which those come first: each with its
+/// items as `fault kill-workers`.
+#[must_use]
+pub fn by_reason(left_out: &[LeftOut]) -> Vec<(&str, Vec<String>)> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for item in left_out {
+        let named = format!("{} {}", item.kind, item.name);
+        match reasons.iter_mut().find(|(why, _)| *why == item.why) {
+            Some((_, items)) => items.push(named),
+            None => reasons.push((&item.why, vec![named])),
+        }
+    }
+    reasons
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +106,19 @@ mod tests {
             told(&["check", "fault", "workload", "workload"]).as_deref(),
             Some("2 workloads, 1 fault and 1 check skipped")
         );
+    }
+
+    #[test]
+    fn each_reason_is_said_once_with_all_that_it_takes() {
+        let item = |kind: &str, name: &str, why: &str| LeftOut {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            why: why.to_owned(),
+            cause: Cause::SwitchedOff,
+        };
+        let items =
+            [item("fault", "a", "off"), item("step", "d/s", "no"), item("check", "b", "off")];
+        let off = vec!["fault a".to_owned(), "check b".to_owned()];
+        assert_eq!(by_reason(&items), [("off", off), ("no", vec!["step d/s".to_owned()])]);
     }
 }

@@ -120,6 +120,12 @@ impl<'a, 's> Table<'a, 's> {
 
     /// Values of one type by names of the user's choice.
     pub(crate) fn values<T: Field>(&mut self, key: &str, help: &str) -> BTreeMap<String, T> {
+        let values = self.values_at(key, help).into_iter();
+        values.map(|(name, at)| (name, at.value)).collect()
+    }
+
+    /// [`Table::values`], each with its place.
+    pub(crate) fn values_at<T: Field>(&mut self, key: &str, help: &str) -> BTreeMap<String, At<T>> {
         let schema = json!({ "type": "object", "additionalProperties": T::schema() });
         self.know(key, false, help, schema);
         let Some(value) = self.lookup(key) else { return BTreeMap::new() };
@@ -132,7 +138,8 @@ impl<'a, 's> Table<'a, 's> {
         table
             .iter()
             .filter_map(|(name, item)| {
-                Some((name.get_ref().to_string(), self.scalar(item, &absent)?))
+                let at = At { value: self.scalar(item, &absent)?, span: item.span() };
+                Some((name.get_ref().to_string(), at))
             })
             .collect()
     }
@@ -201,6 +208,28 @@ impl<'a, 's> Table<'a, 's> {
             (format!("{rule}, and this {what} has none"), format!("give one of {known}"))
         };
         self.only(kinds, twice, none)
+    }
+
+    /// Says that none of the keys of which [`Table::choice`] took none has a value, although
+    /// one is there.
+    pub(crate) fn none_chosen(&self, what: &str, rule: &str) {
+        let is_told = || self.one_of.iter().any(|key| self.mistaken.contains(*key));
+        let Some(key) = self.one_of.iter().find(|key| self.has(key)) else { return };
+        if self.is_described() || is_told() {
+            return;
+        }
+        let is_off = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::Boolean(_) => true,
+            DeValue::String(text) => matches!(text.as_ref(), "off" | "false"),
+            _ => false,
+        };
+        let help = match self.lookup(key).is_some_and(is_off) {
+            true => format!("write {key} = true, or leave it out and give another one"),
+            false => format!("give {key:?} a value, or another one of {}", self.one_of.join(", ")),
+        };
+        let message = format!("{rule}, and this {what} has none: {key:?} is off or empty");
+        self.context.lose();
+        self.context.problem(Some(self.place_of(key)), message, Some(help));
     }
 
     /// Says that at least one of these keys must be there, for the reason that `rule` gives

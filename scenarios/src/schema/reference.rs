@@ -455,7 +455,7 @@ A step asks for exactly one thing. It waits until the step before it is done, un
 
 Before the first step what was there is written down, and whatever ends the run, it is set again: images, numbers of pods, and whether the deployment was paused. With `after = "keep"` it stays as the last step left it, if that was done. Nothing is set where somebody else has changed it meanwhile.
 
-When a check of `roll_back_if` is violated while the run goes on, the run says that it would roll back, and goes on. With `--act` the steps that are left are skipped, the image called `stable` and the numbers of pods from before are set, and the run goes on as well: that the rollback is done in time, and that the system recovers, is what is to be shown. A check `rollout` may be named, too: it is violated as soon as a step is given up, or was not what it was to be when it was done.
+When a check of `roll_back_if` is violated while the run goes on, the run says that it would roll back, and goes on. With `--act` the steps that are left are skipped, the image called `stable` and the numbers of pods from before are set, and the run goes on as well: that the rollback is done in time, and that the system recovers, is what is to be shown. Where no check of `roll_back_if` is left, `--act` is refused. A check `rollout` may be named, too: it is violated as soon as a step is given up, or was not what it was to be when it was done.
 
 A fault can wait for a step: `after = { deployment = "orders", step = "to-new", updated = 2 }` hits as soon as two pods are new. Without `updated` the step must be done.
 
@@ -471,7 +471,7 @@ Every run records how its host fares, once a second. A second is *starved* when 
 
 Items are left out when you say so (`--skip CHECK`, `--skip-fault FAULT`, `enabled` off), and when the run cannot do them and the file says that they may go: `needs = "lab"` for what needs the lab while the run has none (unless it needs it for a role alone, and `--role` names who plays it), `needs = "DEPLOYMENT/STEP"` for what means nothing without a step that is left out, `optional = true` for what misses an address, a role, or something that it refers to. A run that cannot do anything else does not start: the message names everything that is missing at once, with what to give and what to skip. Probes and effects that no check of the run reads may always be missing. A list loses the members that are left out. An optional key that is empty, or names a target without an address, counts as not given.
 
-What is left out stands in the headline (`1 fault and 2 checks skipped`) and in every report; JUnit has it as skipped test cases. A run of a scenario with faults of which none is left is inconclusive, unless each was left out by its name or its switch.
+What is left out stands in the headline (`1 fault and 2 checks skipped`) and in every report; JUnit has it as skipped test cases; before the run starts, and with `--dry-run`, each reason is said with all that it takes. A parameter, an address or a role that is given and that only what is left out would use has no effect, which is warned of. A run of a scenario with faults of which none is left is inconclusive, unless each was left out by its name or its switch.
 "#;
 
 /// The reference of the language, as Markdown.

@@ -25,13 +25,19 @@ pub fn lint(files: &[PathBuf]) -> Result<u8, Failure> {
                 // Those that are written out are read now.
                 let read = preflight::addresses(&plan, &BTreeMap::new());
                 read.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
+                let read = preflight::shells(&plan);
+                read.map_err(|error| Failure::usage(format!("error: {shown}: {error}")))?;
                 let doubts = files::check(&plan)
                     .map_err(|mistakes| super::mistaken(&source, &settings, mistakes))?;
                 Ok((plan, doubts))
             });
         match checked {
             Ok((plan, doubts)) => {
-                super::print(format!("{shown}: fine; {} checks\n", plan.checks.len()).as_bytes())?;
+                let checks = match plan.checks.len() {
+                    1 => "1 check".to_owned(),
+                    many => format!("{many} checks"),
+                };
+                super::print(format!("{shown}: fine; {checks}\n").as_bytes())?;
                 for doubt in plan.doubts().into_iter().chain(doubts) {
                     super::print(format!("{shown}: warning: {doubt}\n").as_bytes())?;
                 }

@@ -228,7 +228,10 @@ fn of_checks(worse: &Worse, past: &[&Head], now: &Head) -> Vec<Row> {
     if rows.is_empty() {
         let met = if past.len() < FEWEST { Met::Unknown } else { Met::No };
         let told = format!("none is worse than in most of {} runs", past.len());
-        let of = format!("{} checks", now.checks.len());
+        let of = match now.checks.len() {
+            1 => "1 check".to_owned(),
+            many => format!("{many} checks"),
+        };
         return vec![Row { condition: worse.to_string(), of, met, now: None, past: None, told }];
     }
     rows

@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 
-use chaos::conduct::Preview;
 use chaos::role::{Played, Start};
 use exposition::Server;
-use scenarios::plan::{Place, skipped};
+use scenarios::plan::{LeftOut, Place, by_reason, skipped};
 use scenarios::redact::{MASK, Secrets, is_secret};
 use scenarios::targets::Given;
 use scenarios::{Plan, Selector, Settings};
-use serde_json::json;
 
+use super::dry_run::{Shown, dry_run, orchestrators};
 use super::source;
 use crate::cli::RunArgs;
 use crate::clock;
-use crate::conduct::{ConductError, Order, conduct, faults};
+use crate::conduct::{ConductError, Order, conduct};
 use crate::exit::{self, Failure};
 use crate::folder::Folder;
 use crate::guards::{self, GuardsError};
@@ -23,7 +22,7 @@ use crate::live::{self, Live};
 use crate::progress::Progress;
 use crate::report::unrun::{Attempt, leave};
 use crate::report::wanted;
-use crate::setup::{self, SetupError, Standing};
+use crate::setup::{self, SetupError};
 use crate::signal::{self, Cancel};
 use crate::{files, github, preflight, report, runs, targets};
 
@@ -98,20 +97,27 @@ fn try_to(args: &RunArgs, pairs: &[String], attempt: &mut Attempt) -> Result<u8,
     };
     preflight::addresses(&plan, targets.as_ref().unwrap_or(&BTreeMap::new()))
         .map_err(Failure::usage)?;
+    preflight::shells(&plan).map_err(Failure::usage)?;
     let doubts = files::check(&plan);
-    let doubts = doubts.map_err(|mistakes| super::mistaken(&source, &settings, mistakes))?;
+    let mut doubts = doubts.map_err(|mistakes| super::mistaken(&source, &settings, mistakes))?;
+    doubts.extend(scenarios::unused(&source.file, &source.text, &settings));
+    doubts.extend(without_use(args, plan.place));
     if let Some(targets) = &targets {
         let guard = guards::guard(&args.allow);
         guards::before(&plan, targets, &guard).map_err(|error| unguarded(&error))?;
     }
     let progress = Progress::new(args.quiet || args.json);
     if let Some(skipped) = skipped(&plan.left_out) {
-        progress.step(&announced(&plan, &skipped));
+        progress.note(&announced(&plan, &skipped));
     }
     if args.dry_run {
-        return dry_run(&mut plan, targets, args);
+        let shown = Shown { targets, doubts: &doubts, secrets: &attempt.secrets };
+        return dry_run(&mut plan, shown, args, &progress);
     }
-    if targets.is_none() {
+    if targets.is_some() {
+        let told = orchestrators(&plan, targets.as_ref(), false);
+        told.iter().for_each(|line| progress.note(&attempt.secrets.hide(line)));
+    } else {
         setup::name_roles(&mut plan).map_err(Failure::usage)?;
         provide(&plan, args.provision, &progress)?;
     }
@@ -165,84 +171,11 @@ fn unusable(given: &Given, planned: Result<Plan, Failure>, open: Result<Plan, Fa
     Failure::usage(told.join("\n"))
 }
 
-/// Shows the faults at their times, and whom they would hit now.
-fn dry_run(
-    plan: &mut Plan,
-    targets: Option<BTreeMap<String, String>>,
-    args: &RunArgs,
-) -> Result<u8, Failure> {
-    if targets.is_none() {
-        setup::name_roles(plan).map_err(Failure::usage)?;
-    }
-    let cancel = Cancel::default();
-    let failed = |error: SetupError| match &error {
-        SetupError::Guards(error) => unguarded(error),
-        SetupError::Interrupted => Failure::interrupted(),
-        error => Failure::environment(error),
-    };
-    let previews = on_runtime(|runtime| {
-        runtime.block_on(async {
-            signal::listen(&cancel).map_err(Failure::environment)?;
-            let standing = match targets {
-                Some(targets) => {
-                    Some(Standing::targets(plan, targets, &cancel).await.map_err(failed)?)
-                }
-                None => None,
-            };
-            faults::preview(plan, standing.as_ref()).await.map_err(Failure::environment)
-        })
-    })
-    .map_err(Failure::environment)??;
-    let secrets = plan.secrets(&BTreeMap::new());
-    for line in timetable(plan, &previews, args.json) {
-        let line = format!("{}\n", secrets.hide(&line));
-        let print = if args.json { super::print_data } else { super::print };
-        print(line.as_bytes())?;
-    }
-    if previews.is_empty() && !args.json {
-        super::print(b"no fault is part of this run\n")?;
-    }
-    let lands = previews.iter().all(Preview::lands);
-    Ok(if lands { exit::HELD } else { exit::INCONCLUSIVE })
-}
-
-/// The faults and the steps of deployments, in the order of time; for programs or people.
-fn timetable(plan: &Plan, previews: &[Preview], as_json: bool) -> Vec<String> {
-    let faults = previews.iter().map(|preview| {
-        let value = preview.value();
-        let at = value["at"].as_f64().unwrap_or_default();
-        (at, if as_json { value.to_string() } else { preview.text() })
-    });
-    let timeline = plan.timeline();
-    let steps = plan.deployments.iter().flat_map(|deployment| {
-        deployment.steps.iter().map(|step| {
-            let begin = timeline.span(&step.phase).map_or_else(Default::default, |span| span.0);
-            let at = (begin + step.at.0).as_secs_f64();
-            let (name, what) = (&deployment.name, deployment.what(&step.change));
-            let line = if as_json {
-                let within = step.within.as_secs_f64();
-                json!({
-                    "state": "planned", "dry_run": true, "deployment": name, "step": step.name,
-                    "what": what, "at": at, "within": within, "overlaps": step.overlaps,
-                })
-                .to_string()
-            } else {
-                format!(
-                    "{at:8.3} s  {} (step of {name}) {what}\n            within    {}",
-                    step.name, step.within
-                )
-            };
-            (at, line)
-        })
-    });
-    let mut lines: Vec<(f64, String)> = faults.chain(steps).collect();
-    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
-    lines.into_iter().map(|(_, line)| line).collect()
-}
-
 /// Does something on a runtime of its own. Threads of it that still wait for
 /// something then are not waited for.
-fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> std::io::Result<T> {
+pub(super) fn on_runtime<T>(
+    work: impl FnOnce(&tokio::runtime::Runtime) -> T,
+) -> std::io::Result<T> {
     // lapin and reqwest share one TLS provider; a second installation is
     // refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -253,16 +186,39 @@ fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> std::io::R
     Ok(done)
 }
 
-/// What a run does without, before it begins.
+/// What a run does without and why, before it begins; a line for each reason.
 fn announced(plan: &Plan, skipped: &str) -> String {
-    let names = plan.left_out.iter().filter(|item| item.is_counted());
-    let names: Vec<String> = names.map(|item| format!("{} {}", item.kind, item.name)).collect();
+    let counted = plan.left_out.iter().filter(|item| item.is_counted());
+    let counted: Vec<LeftOut> = counted.cloned().collect();
+    let reason = |(why, items): (&str, Vec<String>)| format!("\n  {why}: {}", items.join(", "));
+    let reasons: String = by_reason(&counted).into_iter().map(reason).collect();
     let none_left = plan.faults.is_empty() && plan.left_out.iter().any(|item| item.kind == "fault");
     let warning = if none_left { "; no fault of the scenario is left" } else { "" };
-    format!("{skipped}: {}{warning}", names.join(", "))
+    format!("{skipped}{warning}{reasons}")
 }
 
-fn unguarded(error: &GuardsError) -> Failure {
+/// What of the command line is without effect in a run of this kind.
+fn without_use(args: &RunArgs, place: Place) -> Vec<String> {
+    let own = "this run is against your own system, and starts no lab";
+    let dry = "with --dry-run nothing is run";
+    let is_own = place == Place::Targets;
+    let mut told = Vec::new();
+    for (is_given, option, is_idle, why) in [
+        (args.provision, "--provision", is_own, own),
+        (args.keep, "--keep", is_own, own),
+        (args.provision, "--provision", args.dry_run && !is_own, dry),
+        (args.keep, "--keep", args.dry_run && !is_own, dry),
+        (args.metrics.is_some(), "--metrics", args.dry_run, dry),
+        (!args.reports.is_empty(), "--report", args.dry_run, dry),
+    ] {
+        if is_given && is_idle {
+            told.push(format!("{option} has no effect: {why}; leave it out"));
+        }
+    }
+    told
+}
+
+pub(super) fn unguarded(error: &GuardsError) -> Failure {
     if error.is_usage() { Failure::usage(error) } else { Failure::environment(error) }
 }
 
@@ -322,6 +278,10 @@ fn refused(error: &ConductError, folder: &Folder) -> Failure {
             leave_nothing();
             unguarded(error)
         }
+        ConductError::Setup(setup) if setup.is_usage() => {
+            leave_nothing();
+            Failure::usage(error)
+        }
         ConductError::Setup(setup) if !setup.has_logs() => {
             leave_nothing();
             Failure::environment(error)
@@ -356,6 +316,7 @@ fn settings(args: &RunArgs, given: &Given) -> Result<Settings, Failure> {
         skip_faults: args.skip_faults.iter().cloned().collect(),
         duration,
         abort_on_fail: args.abort_on_fail,
+        act: args.act,
         // The top bits stay clear, because TOML's integers are signed.
         seed: args.seed.unwrap_or_else(|| random() >> 16),
     })

@@ -33,7 +33,7 @@ fn late() -> Found {
 async fn of_fault(fault: &Fault, limits: &Limits) -> Option<(String, Found)> {
     let found = match timeout(LIMIT, chaos::at_cluster(&fault.kind, limits)).await {
         Ok(Ok(doubt)) => Found::Doubt(doubt?),
-        Ok(Err(error)) => Found::Unusable(error.to_string()),
+        Ok(Err(error)) => error.into(),
         Err(_) => late(),
     };
     Some((format!("fault {}", fault.name), found))

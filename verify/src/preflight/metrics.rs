@@ -40,14 +40,14 @@ pub(super) async fn look(url: &str, metrics: &BTreeMap<String, Metric>) -> Resul
 fn unusable(found: &Found) -> Option<&str> {
     match found {
         Found::Unusable(why) => Some(why),
-        Found::Doubt(_) | Found::Absent(_) | Found::Wrong(_) => None,
+        Found::Doubt(_) | Found::Absent(_) | Found::Wrong(_) | Found::Mistaken(_) => None,
     }
 }
 
 fn doubtful(found: Found) -> Option<String> {
     match found {
         Found::Doubt(why) => Some(why),
-        Found::Absent(_) | Found::Unusable(_) | Found::Wrong(_) => None,
+        Found::Absent(_) | Found::Unusable(_) | Found::Wrong(_) | Found::Mistaken(_) => None,
     }
 }
 

@@ -40,7 +40,13 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Orchestrator {
         table.context.problem(Some(place.span.clone()), why, None);
     }
     let own = "Programs of your own, which set images and nothing else.";
-    let commands = table.opt_table("commands", own, commands).unwrap_or(Ok(None));
+    let other = match (&control, &kubernetes) {
+        (Some(_), _) => Some("a controller"),
+        (None, Some(_)) => Some("kubernetes"),
+        (None, None) => None,
+    };
+    let commands = table.opt_table("commands", own, |table| commands(table, other));
+    let commands = commands.unwrap_or(Ok(None));
     let of_target = |key: &str, at: &Template| match &at.targets()[..] {
         [] => key.to_owned(),
         [target, ..] => format!("--target {target}"),
@@ -74,7 +80,8 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Orchestrator {
 }
 
 /// Programs of the user's own; none where the parameter that names the first one is empty.
-fn commands(table: &mut Table<'_, '_>) -> Result<Option<Given>, Mistaken> {
+/// `other` is who orchestrates it in their place, if this run gives one.
+fn commands(table: &mut Table<'_, '_>, other: Option<&str>) -> Result<Option<Given>, Mistaken> {
     let set_image = table.req_or_blank::<Program>(
         "set_image",
         "Sets the image that the environment gives in IMAGE, for the deployment in DEPLOYMENT.",
@@ -92,17 +99,28 @@ fn commands(table: &mut Table<'_, '_>) -> Result<Option<Given>, Mistaken> {
     }
     let param = table.context.param_of(&set_image.span);
     if set_image.value.is_blank() {
-        let others = [("roll_back", roll_back), ("status", status)];
-        let other = others.into_iter().find_map(|(key, at)| Some((key, at?.span)));
-        return match (param, other) {
+        let more = [("roll_back", roll_back), ("status", status)];
+        let more = more.into_iter().find_map(|(key, at)| Some((key, at?.span)));
+        return match (param, more) {
             (None, _) => {
                 let help = Some("give the program that sets the image in IMAGE".to_owned());
                 table.context.problem(Some(set_image.span), "\"set_image\" is empty", help);
                 Err(Mistaken)
             }
             (Some(param), Some((key, place))) => {
-                let message = format!("there is a program to {key}, and none to set_image");
-                let help = format!("give --set {param}=…, the program that sets an image");
+                let (message, help) = match other {
+                    Some(other) => {
+                        let own = table.context.param_of(&place);
+                        let own = own.map_or_else(|| key.to_owned(), |own| format!("--set {own}"));
+                        let does =
+                            format!("there is a program to {key}, and {other} does that here");
+                        (does, format!("leave out {own}"))
+                    }
+                    None => (
+                        format!("there is a program to {key}, and none to set_image"),
+                        format!("give --set {param}=…, the program that sets an image"),
+                    ),
+                };
                 table.context.problem(Some(place), message, Some(help));
                 Err(Mistaken)
             }

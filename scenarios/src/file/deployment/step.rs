@@ -10,6 +10,9 @@ use crate::plan::{Cause, Change, Deployment, Orchestrator, Step};
 use crate::read::{At, Context, Table, nearest_help};
 use crate::units::Span;
 
+/// What is so of every step.
+const ONE: &str = "a step asks for one thing";
+
 /// What a step can be asked of.
 pub(super) struct Ground {
     images: BTreeSet<String>,
@@ -29,7 +32,28 @@ impl Ground {
     }
 }
 
-pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) -> At<Step> {
+/// A step, and whether it is part of this run.
+pub(super) struct Read {
+    pub(super) step: At<Step>,
+    pub(super) is_kept: bool,
+}
+
+impl Read {
+    /// The image that it has pods run, by its name.
+    pub(super) fn image(&self) -> Option<&str> {
+        match &self.step.value.change {
+            Change::SetImage { image } | Change::Weight { image, pods: 1.., .. } => Some(image),
+            _ => None,
+        }
+    }
+
+    /// Whether it gives a canary pods, or takes them away.
+    pub(super) const fn is_of_canary(&self) -> bool {
+        matches!(self.step.value.change, Change::Weight { .. })
+    }
+}
+
+pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) -> Read {
     let name = read_name(table, "Its name: small letters, digits and hyphens.");
     let enabled = table.or("enabled", "\"off\" leaves it out.", true);
     let optional = table.or(
@@ -41,10 +65,16 @@ pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) ->
     let phase = links.refer(Kind::Phase, phase_at.clone());
     let at = table.or_at("at", "When, counted from the start of the phase.", Span::default());
     links.within(&phase, at.clone());
-    let change = change(table, ground);
+    let asked = change(table, ground);
+    if enabled && asked.is_none() {
+        table.none_chosen("step", ONE);
+    }
+    let change = asked.unwrap_or(Change::Restart);
+    let cannot_be = ground.at.cannot(&change);
+    let is_kept = enabled && cannot_be.is_none();
     if !enabled {
         links.without_step(&name, "switched off".to_owned(), Cause::SwitchedOff);
-    } else if let Some(why) = ground.at.cannot(&change) {
+    } else if let Some(why) = cannot_be {
         match optional {
             true => links.without_step(&name, why, Cause::Unable),
             false => cannot(table, &change, why),
@@ -76,7 +106,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, ground: &Ground, links: &Links) ->
     }
     let step =
         Step { name: name.value, phase, at: at.value, change, within: within.value, overlaps };
-    At { value: step, span: name.span }
+    Read { step: At { value: step, span: name.span }, is_kept }
 }
 
 /// Its orchestrator cannot take it, and the file does not say that it may go.
@@ -91,8 +121,8 @@ fn cannot(table: &Table<'_, '_>, change: &Change, why: String) {
     }
 }
 
-/// What the step asks for: exactly one of them.
-fn change(table: &mut Table<'_, '_>, ground: &Ground) -> Change {
+/// What the step asks for: exactly one of them; `None` where it asks for nothing.
+fn change(table: &mut Table<'_, '_>, ground: &Ground) -> Option<Change> {
     let set_image = table.opt_at::<String>("set_image", "The image that all pods are to run, by its name among the images; they are replaced one after another.");
     let set_image = set_image.map(|image| {
         known_image(table.context, &image, ground);
@@ -116,7 +146,7 @@ fn change(table: &mut Table<'_, '_>, ground: &Ground) -> Change {
         ("restart", restart.then_some(Change::Restart)),
         ("undo", undo),
     ];
-    table.choice("step", "a step asks for one thing", kinds).unwrap_or(Change::Restart)
+    table.choice("step", ONE, kinds)
 }
 
 fn weight(table: &mut Table<'_, '_>, ground: &Ground) -> Option<Change> {
@@ -161,9 +191,10 @@ fn known_image(context: &Context, image: &At<String>, ground: &Ground) {
 }
 
 /// A step is referred to by its name.
-pub(super) fn check_names(context: &Context, steps: &[At<Step>]) {
+pub(super) fn check_names(context: &Context, steps: &[Read]) {
     let mut seen = BTreeSet::new();
-    for step in steps.iter().filter(|step| !step.is_placeholder()) {
+    let steps = steps.iter().map(|read| &read.step);
+    for step in steps.filter(|step| !step.is_placeholder()) {
         if !seen.insert(&step.value.name) {
             let message = format!("a second step is named {:?}", step.value.name);
             let help = format!("steps: {}", listed(seen.iter().map(|name| name.as_str())));

@@ -146,7 +146,8 @@ impl Links {
                     "{} into phase {:?} never comes: the phase lasts {}",
                     moment.at.value, moment.phase, phase.length
                 );
-                context.problem(Some(moment.at.span.clone()), message, None);
+                let help = format!("give less than {}, or let the phase be longer", phase.length);
+                context.problem(Some(moment.at.span.clone()), message, Some(help));
             }
         }
     }

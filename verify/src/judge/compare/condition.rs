@@ -145,7 +145,8 @@ fn of_checks(worse: &Worse, own: [&[Finding]; 2]) -> Finding {
         .collect();
     let (measured, why) = match verdict {
         Verdict::Held => {
-            (format!("none of {} checks is worse", now.len()), "No check is worse.".to_owned())
+            let all = words::plural(now.len() as u64, "check");
+            (format!("none of {all} is worse"), "No check is worse.".to_owned())
         }
         _ => (names[0].clone(), format!("{}.", names.join("; "))),
     };
