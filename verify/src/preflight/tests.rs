@@ -62,6 +62,8 @@ rollout = { deployment = "orders" }
 
 /// What is wrong with these addresses.
 async fn wrong(targets: &[(&str, &str)], metrics: &str) -> TargetError {
+    // As a run does, where another test of this process has not.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let owned = |&(key, address): &(&str, &str)| (key.to_owned(), address.to_owned());
     let targets: BTreeMap<String, String> = targets.iter().map(owned).collect();
     let settings = Settings {
