@@ -78,7 +78,7 @@ fn figures(out: &mut String, past: &PastRecord) -> Result {
         return Ok(());
     }
     out.push_str(
-        "<table class=\"stack sparks\"><caption>Key figures by run</caption>\n<thead><tr><th scope=\"col\">Figure</th>\
+        "<table class=\"stack sparks\"><caption>Key figures by run, noise as a band</caption>\n<thead><tr><th scope=\"col\">Figure</th>\
          <th scope=\"col\">Runs</th><th scope=\"col\">This run, and the median of those before that are not in doubt</th></tr></thead>\n<tbody>\n",
     );
     for PastFigure { name, values, median, noise, told, .. } in &past.figures {
