@@ -168,8 +168,8 @@ fn offer(
     let interrupted =
         runtime.block_on(watch(&running, &mut live, &mut recorder, exporter, output))?;
     let mut report = running.wait()?;
-    let read = report.received.iter_mut().flat_map(|received| &mut received.errors);
-    for (said, _) in report.errors.iter_mut().chain(read) {
+    let reading = report.received.iter_mut().flat_map(|received| &mut received.errors);
+    for (said, _) in report.errors.iter_mut().chain(reading) {
         *said = title.secrets.hide(said);
     }
     live.end();

@@ -148,9 +148,8 @@ fn manifest(args: &JobArgs, now: Timestamp) -> anyhow::Result<(String, Vec<Strin
     let ahead = Duration::try_from(start.duration_since(now))?;
     let rest = load.job.grace + load.job.timeout + MARGIN;
     let deadline = length.map(|length| (ahead + length + rest).as_secs());
-    let name = args.name.clone().unwrap_or_else(|| {
-        load.job.run.to_lowercase().replace(['_', '.'], "-")
-    });
+    let name =
+        args.name.clone().unwrap_or_else(|| load.job.run.to_lowercase().replace(['_', '.'], "-"));
     let name = name::of_job(&name).map_err(|error| anyhow!("{error}; give a --name"))?;
     let plan = Plan {
         name,

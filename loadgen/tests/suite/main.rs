@@ -13,9 +13,9 @@ mod denied;
 mod http;
 mod http2;
 mod http_nginx;
+mod instances;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod instances;
 mod limits;
 mod offered;
 mod omission;

@@ -49,7 +49,10 @@ impl InstanceArgs {
         ensure!(run.is_some(), "instances of one run need its name; give each the same --run");
         let index = std::env::var(INDEX).ok();
         let index = index.with_context(|| {
-            format!("{INDEX} does not say which of the {of} instances this is; set it to 0 to {}", of - 1)
+            format!(
+                "{INDEX} does not say which of the {of} instances this is; set it to 0 to {}",
+                of - 1
+            )
         })?;
         match index.parse::<u32>() {
             Ok(index) if index < of => Ok(Instance { number: index + 1, of }),

@@ -25,13 +25,16 @@ pub(super) fn of_job(text: &str) -> Result<String, String> {
 pub(super) fn subdomain(text: &str) -> Result<String, String> {
     let is_name = text.len() <= 253 && text.split('.').all(|part| is_label(part, 253));
     is_name.then(|| text.to_owned()).ok_or_else(|| {
-        format!("{text:?} is no name: up to 253 of a-z, 0-9, \"-\" and \".\", which stand within them")
+        format!(
+            "{text:?} is no name: up to 253 of a-z, 0-9, \"-\" and \".\", which stand within them"
+        )
     })
 }
 
 fn is_label(text: &str, longest: usize) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends = text.bytes().next().is_some_and(is_letter) && text.bytes().last().is_some_and(is_letter);
+    let ends =
+        text.bytes().next().is_some_and(is_letter) && text.bytes().last().is_some_and(is_letter);
     ends && text.len() <= longest && text.bytes().all(|byte| is_letter(byte) || byte == b'-')
 }
 

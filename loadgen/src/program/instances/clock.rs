@@ -103,7 +103,9 @@ impl std::str::FromStr for Reference {
             uri.scheme_str() == Some("http") && plain
         });
         uri.map(|uri| Self { uri }).ok_or_else(|| {
-            format!("{text:?} is no reference; write the address of an HTTP server: http://HOST:PORT/")
+            format!(
+                "{text:?} is no reference; write the address of an HTTP server: http://HOST:PORT/"
+            )
         })
     }
 }
@@ -178,7 +180,7 @@ fn now() -> f64 {
 #[expect(clippy::disallowed_methods, reason = "the wall clock is what is measured")]
 pub(crate) fn moved(then: Instant, unix_then: SystemTime) -> f64 {
     let (now, unix_now) = (Instant::now(), SystemTime::now());
-    let signed = |earlier, later| match (later, earlier) {
+    let signed = |earlier: Option<Duration>, later: Option<Duration>| match (later, earlier) {
         (Some(passed), _) => Duration::as_secs_f64(&passed),
         (None, earlier) => -Duration::as_secs_f64(&earlier.unwrap_or_default()),
     };
@@ -203,8 +205,8 @@ impl Skew {
             let leasts = offsets.iter().map(|offset| offset.least_seconds);
             let mosts = offsets.iter().map(|offset| offset.most_seconds);
             // Where one clock is certainly behind and another certainly ahead.
-            let least = leasts.fold(f64::NEG_INFINITY, f64::max)
-                - mosts.fold(f64::INFINITY, f64::min);
+            let least =
+                leasts.fold(f64::NEG_INFINITY, f64::max) - mosts.fold(f64::INFINITY, f64::min);
             let pairs = offsets.iter().enumerate().flat_map(|(at, one)| {
                 offsets[at + 1..].iter().map(move |other| {
                     let ahead = one.most_seconds - other.least_seconds;

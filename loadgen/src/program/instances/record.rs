@@ -171,8 +171,7 @@ impl Record {
             version: u32,
         }
         let path = folder.join(FILE);
-        let text =
-            fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let bad = || format!("{} is no record of an instance", path.display());
         let Versioned { version } = serde_json::from_slice(&text).with_context(bad)?;
         ensure!(

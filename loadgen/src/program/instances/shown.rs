@@ -22,8 +22,11 @@ impl Instances {
         if self.missing.is_empty() {
             return None;
         }
-        let missing: Vec<_> =
-            self.missing.iter().map(|(number, why)| format!("{number}/{} {why}", self.of)).collect();
+        let missing: Vec<_> = self
+            .missing
+            .iter()
+            .map(|(number, why)| format!("{number}/{} {why}", self.of))
+            .collect();
         Some(format!(
             "INCOMPLETE: {} of {} instances are missing, and their part of the load with them: {}",
             missing.len(),

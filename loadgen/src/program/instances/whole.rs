@@ -85,10 +85,7 @@ pub(crate) fn is_settled(parts: &[Part]) -> bool {
 ///
 /// # Errors
 /// When they do not, or some are missing and that is not allowed.
-pub(crate) fn fit(
-    parts: Vec<Part>,
-    allow_missing: bool,
-) -> anyhow::Result<(Vec<Part>, Instances)> {
+pub(crate) fn fit(parts: Vec<Part>, allow_missing: bool) -> anyhow::Result<(Vec<Part>, Instances)> {
     let first = parts.first().context("there is no instance")?.clone();
     let of = first.record.of;
     let mut known: BTreeMap<u32, Part> = BTreeMap::new();
@@ -124,14 +121,16 @@ pub(crate) fn fit(
         })
         .collect();
     if !missing.is_empty() && !allow_missing {
-        let said: Vec<_> = missing.iter().map(|(number, why)| format!("{number}/{of} {why}")).collect();
+        let said: Vec<_> =
+            missing.iter().map(|(number, why)| format!("{number}/{of} {why}")).collect();
         bail!(
             "{} of {of} instances are missing: {}; add --allow-missing to merge the others",
             missing.len(),
             said.join("; ")
         );
     }
-    let parts: Vec<_> = known.into_values().filter(|part| why_missing(&part.record).is_none()).collect();
+    let parts: Vec<_> =
+        known.into_values().filter(|part| why_missing(&part.record).is_none()).collect();
     ensure!(!parts.is_empty(), "no instance has results");
     let contributed: Vec<_> = parts.iter().map(|part| part.record.clone()).collect();
     let skew = skew(&contributed);

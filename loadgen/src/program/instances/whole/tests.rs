@@ -118,7 +118,7 @@ fn merged(results: &Path, allow_missing: bool) -> anyhow::Result<Offered> {
 }
 
 fn said(results: &Path) -> String {
-    format!("{:#}", merged(results, false).unwrap_err())
+    format!("{:#}", merged(results, false).err().unwrap())
 }
 
 proptest! {
@@ -220,6 +220,6 @@ fn parts_that_make_up_no_load_are_refused() {
     let ledger = |name: &str, number| at(name).join(format!("instance-{number}-of-2")).join(LEDGER);
     fs::copy(ledger("one", 1), ledger("two", 2)).unwrap();
     let (parts, instances) = fit(find(&[at("one"), at("two")]).unwrap(), false).unwrap();
-    let error = merge(&parts, instances, |_, _| Ok(())).unwrap_err();
+    let error = merge(&parts, instances, |_, _| Ok(())).err().unwrap();
     assert!(format!("{error:#}").contains("both ledgers hold operation"), "{error:#}");
 }
