@@ -150,10 +150,8 @@ fn offer(
 ) -> anyhow::Result<Offered> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let job = job.ready()?;
-    let read = match &output.clock_from {
-        Some(reference) => Some(runtime.block_on(reference.read(start_at.map(until)))),
-        None => None,
-    };
+    let clock_from = output.clock_from.as_ref();
+    let read = clock_from.map(|reference| runtime.block_on(reference.read(start_at.map(until))));
     let (t0, unix_t0) = beginning(start_at, job.job().connections)?;
     let workload = job.job().workload.clone();
     let warm_up = job.job().warm_up;
