@@ -5,6 +5,7 @@ use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use reports::record::{Finding, Record, Verdict};
@@ -25,8 +26,16 @@ fn systems() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/systems")
 }
 
+/// A port for a server that is to be started. It lies below those that connections and
+/// servers are given by the system, and is given once, so that nobody else has it meanwhile.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let mut ports = std::iter::repeat_with(|| {
+        let number =
+            std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        10_000 + (number % 20_000) as u16
+    });
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pause between two looks, up to a deadline")]
