@@ -61,7 +61,7 @@ pub fn expand(
             name: fault.name.clone(),
             at: from + fault.at.0,
             until,
-            seed: own_seed(seed, &fault.name),
+            seed: scenarios::seed::of(seed, &fault.name),
             fault: fault.clone(),
         })
     };
@@ -82,18 +82,6 @@ impl Planned {
             targets: targets.clone(),
         }
     }
-}
-
-/// The seed of one fault: the name by FNV-1a, mixed with the run's seed by the
-/// finaliser of SplitMix64, so that neighbouring seeds share nothing.
-fn own_seed(seed: u64, name: &str) -> u64 {
-    let name = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ name;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// Why no victims could be chosen. There is never a substitute.

@@ -177,11 +177,10 @@ impl Threshold {
     }
 
     fn show(&self, value: f64) -> String {
-        match self.figure {
-            Figure::Quantile(..) | Figure::Mean(_) => Unit::Seconds.show(value),
-            Figure::Share(_) => Unit::Share.show(value),
-            Figure::Count(_) => format!("{value}"),
-            Figure::Rate => Unit::PerSecond.show(value),
+        match self.unit() {
+            // Counts are whole numbers, and told as such.
+            Unit::Count => format!("{value}"),
+            unit => unit.show(value),
         }
     }
 }

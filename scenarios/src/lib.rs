@@ -19,6 +19,7 @@ pub mod program;
 mod read;
 pub mod redact;
 pub mod schema;
+pub mod seed;
 pub mod selector;
 pub mod series;
 pub mod suite;

@@ -3,12 +3,12 @@
 //! addresses and roles alone. They are in `tests/systems`, each with its
 //! scenario.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::{Lab, LabOptions, Patience, ProcessSpec, Redis, RedisOptions, Restart};
+use lab::{Lab, LabOptions, Patience, ProcessSpec, Redis, RedisOptions, Restart, free_port};
 
 use crate::program::{Profile, Program};
 use crate::wait;
@@ -223,11 +223,6 @@ impl Begin<'_> {
         self.lab.run(spec, Patience::new(PATIENCE))?;
         Ok(())
     }
-}
-
-/// A port that nobody has now.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Waits until somebody accepts connections.

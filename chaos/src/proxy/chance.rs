@@ -3,6 +3,7 @@
 //! the same, whatever else happens.
 
 use fastrand::Rng;
+use scenarios::seed::{self, fnv1a};
 
 /// The draws of one toxic on one connection.
 #[derive(Debug, Clone)]
@@ -12,10 +13,7 @@ impl Draw {
     /// The names are hashed by FNV-1a, each ended by a byte that UTF-8 never has.
     pub(crate) fn new(seed: u64, proxy: &str, toxic: &str, connection: u64) -> Self {
         let bytes = proxy.bytes().chain([0xff]).chain(toxic.bytes()).chain([0xff]);
-        let names = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        Self(Rng::with_seed(mix(mix(seed ^ names).wrapping_add(connection))))
+        Self(Rng::with_seed(mix(mix(seed ^ fnv1a(bytes)).wrapping_add(connection))))
     }
 
     /// Whether a toxic of this toxicity takes hold of the connection. The same
@@ -30,12 +28,9 @@ impl Draw {
     }
 }
 
-/// The finaliser of SplitMix64, so that neighbouring numbers share nothing.
+/// The next number of SplitMix64.
 fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    seed::mix(number.wrapping_add(seed::STEP))
 }
 
 /// Whether a toxic strikes, once for each chunk or message.

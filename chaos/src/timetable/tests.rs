@@ -68,7 +68,7 @@ fn nothing_and_too_few_are_errors() {
 #[test]
 fn the_choice_of_a_seed_never_changes() {
     let candidates: Vec<u8> = (0..100).collect();
-    assert_eq!(own_seed(42, "kill"), 6_593_483_478_166_658_596);
+    assert_eq!(scenarios::seed::of(42, "kill"), 6_593_483_478_166_658_596);
     assert_eq!(choose(&candidates, Pick::count(3), 42, age).unwrap(), [2, 60, 99]);
 }
 

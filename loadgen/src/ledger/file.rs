@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
+use scenarios::seed::fnv1a;
 
 use super::Ledger;
 
@@ -133,9 +134,7 @@ pub(super) fn encode(ledger: &Ledger) -> io::Result<Vec<u8>> {
 
 /// FNV-1a in 64 bits: finds damage by accident, which is all it is for.
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    fnv1a(bytes.iter().copied())
 }
 
 /// Reads the parts of a ledger off the front; `None` where they do not fit.

@@ -12,6 +12,7 @@ use fastrand::Rng;
 
 use super::{Again, Fault, FaultKind, Plan};
 use crate::mistake::Mistake;
+use crate::seed;
 use crate::units::Span;
 
 /// More turns than this are a mistake.
@@ -172,7 +173,7 @@ fn times(fault: &Fault, length: Duration, seed: u64) -> impl Iterator<Item = Dur
         Some(Again::Every(every)) => every.0,
         Some(Again::TurnOf(_)) | None => Duration::ZERO,
     };
-    let mut random = Rng::with_seed(seed ^ number(&fault.name));
+    let mut random = Rng::with_seed(seed::of(seed, &fault.name));
     let left = length.saturating_sub(window(fault).1);
     let first = fault.at.0 + every.min(left).mul_f64(random.f64());
     let times =
@@ -193,12 +194,6 @@ fn free(taken: &[(Duration, Duration)], at: Duration, takes: Duration) -> Option
         }
     }
     None
-}
-
-/// A number for a name (FNV-1a, 64 bits).
-fn number(name: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 #[cfg(test)]

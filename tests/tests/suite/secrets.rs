@@ -23,7 +23,7 @@ use scenario::{faults, scenario};
 
 /// A port that nobody listens at.
 fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    lab::free_port().unwrap()
 }
 
 /// A service that repeats secrets: in its answers, each another one, and in the

@@ -134,7 +134,8 @@ impl FromIterator<(String, Vec<Sample>)> for Samples {
 /// The samples of one series.
 #[derive(Debug, Clone, Default)]
 struct Packed {
-    labels: Labels,
+    /// Shared with copies, of which a run that is followed has one at each look.
+    labels: Arc<Labels>,
     /// Not changed once they are written, so that a copy is another hold on them.
     chunks: Vec<Arc<Chunk>>,
     /// The newest ones.
@@ -159,7 +160,8 @@ struct Chunk {
 
 impl Packed {
     fn add(&mut self, at: f64, label: &str, value: f64) -> bool {
-        let sample = Sample { at, label: self.labels.shared(label), value };
+        let label = Arc::make_mut(&mut self.labels).shared(label);
+        let sample = Sample { at, label, value };
         while self.chunks.last().is_some_and(|chunk| chunk.last >= at) {
             self.unpack_last();
         }
@@ -192,7 +194,7 @@ impl Packed {
         let samples: Vec<Sample> = self.rest.drain(..count).collect();
         let Some(last) = samples.last() else { return };
         let (last, count) = (last.at, samples.len());
-        let bytes = write(&samples, &mut self.labels).into();
+        let bytes = write(&samples, Arc::make_mut(&mut self.labels)).into();
         self.chunks.push(Arc::new(Chunk { bytes, count, last }));
     }
 
@@ -234,7 +236,7 @@ impl Packed {
         let behind = behind.iter().flat_map(|chunk| chunk.iter(&self.labels.list));
         let behind = behind.chain(self.rest.iter().cloned());
         let rest = behind.take_while(|sample| sample.at <= at).collect();
-        Self { labels: self.labels.clone(), chunks: whole.to_vec(), rest }
+        Self { labels: Arc::clone(&self.labels), chunks: whole.to_vec(), rest }
     }
 }
 

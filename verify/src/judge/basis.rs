@@ -7,7 +7,7 @@ use scenarios::plan::check::{Canary, CheckKind, Figure, TimeBound};
 use scenarios::plan::{Check, Plan};
 use scenarios::units::{Quantity, Unit};
 
-use super::series::Series;
+use super::series::{self, Series};
 use super::window::Window;
 use crate::history::History;
 
@@ -48,7 +48,7 @@ pub(super) fn fill(finding: &mut Finding, check: &Check, plan: &Plan, history: &
         None if counted > 0.0 => (Some(counted as u64), "requests".to_owned()),
         None => (None, String::new()),
     };
-    bounds(basis, &check.kind, plan, history);
+    bounds(basis, &check.kind, plan);
     // Where something is certain in the other direction there is no margin.
     if finding.verdict == Verdict::Inconclusive {
         basis.observed = None;
@@ -101,12 +101,12 @@ fn samples(
 }
 
 /// The bound in figures, where it is one.
-fn bounds(basis: &mut Basis, kind: &CheckKind, plan: &Plan, history: &History) {
+fn bounds(basis: &mut Basis, kind: &CheckKind, plan: &Plan) {
     let value = |quantity: Option<Quantity>| quantity.map(|quantity| quantity.value);
     let most = |most: f64, unit| (None, Some(most), Some(unit));
     (basis.least, basis.most, basis.unit) = match kind {
         CheckKind::Bound(check) => {
-            let unit = Series::of(plan, history, &check.series).unit;
+            let unit = series::unit(series::info(plan, &check.series).as_ref());
             (value(check.min), value(check.max), Some(unit))
         }
         CheckKind::Ratio(check) => {

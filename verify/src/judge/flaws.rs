@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{DEPLOYMENT, HOST, HOST_NAME, WORKLOAD};
+use scenarios::series::HOST_NAME;
 use scenarios::units::Unit;
 
 use super::opinion::{Opinion, evidence};
-use super::series::is_own_count;
+use super::series::{info, is_own_count};
 use super::words;
 use crate::history::{Flaw, History, Sample};
 use loadgen::Fate;
@@ -139,16 +139,11 @@ impl Rule {
         let (owner, last) = name.rsplit_once('.')?;
         let planned = plan.probes.iter().find(|probe| probe.name == owner);
         let kind = planned.map(|probe| &probe.kind);
-        let infos = match kind {
-            Some(kind) => kind.series(),
-            None if owner == HOST_NAME => HOST.to_vec(),
-            None if plan.has_deployment(owner) => DEPLOYMENT.to_vec(),
-            None if plan.workloads.iter().any(|workload| workload.name == owner) => {
-                WORKLOAD.to_vec()
-            }
-            None => return None,
-        };
-        let info = infos.into_iter().find(|info| info.name == last)?;
+        let is_ours = kind.is_some()
+            || owner == HOST_NAME
+            || plan.has_deployment(owner)
+            || plan.workloads.iter().any(|workload| workload.name == owner);
+        let info = info(plan, name).filter(|_| is_ours)?;
         if info.counter && is_own_count(kind, last) {
             return Some(Self::OwnCount);
         }

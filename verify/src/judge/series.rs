@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{DEPLOYMENT, DEPLOYMENT_EVERY, HOST, HOST_NAME, WORKLOAD};
+use scenarios::series::{DEPLOYMENT, DEPLOYMENT_EVERY, HOST, HOST_NAME, SeriesInfo, WORKLOAD};
 use scenarios::units::Unit;
 
 use self::away::{Away, away, left};
@@ -43,8 +43,6 @@ pub(super) struct Series<'a> {
     pub(super) unit: Unit,
     /// Whether it only rises.
     pub(super) counter: bool,
-    /// Whether it depends on how fast everything goes.
-    pub(super) paced: bool,
     /// All samples of the run in order of time.
     pub(super) samples: Vec<Sample>,
     /// Whether the counter is at 0 when the run begins, because the tool itself
@@ -77,13 +75,7 @@ impl<'a> Series<'a> {
     pub(super) fn of(plan: &'a Plan, history: &'a History, name: &'a str) -> Self {
         let (probe, last) = name.rsplit_once('.').unwrap_or((name, ""));
         let planned = plan.probes.iter().find(|known| known.name == probe);
-        let infos = match planned {
-            Some(probe) => probe.kind.series(),
-            None if probe == HOST_NAME => HOST.to_vec(),
-            None if plan.has_deployment(probe) => DEPLOYMENT.to_vec(),
-            None => WORKLOAD.to_vec(),
-        };
-        let info = infos.iter().find(|info| info.name == last);
+        let info = info(plan, name);
         let every = match planned {
             Some(probe) => probe.every.as_secs_f64(),
             None if plan.has_deployment(probe) => DEPLOYMENT_EVERY,
@@ -95,9 +87,8 @@ impl<'a> Series<'a> {
         let flaw = history.flaws.iter().find(|flaw| flaw.series.as_deref() == Some(name));
         Self {
             name,
-            unit: info.map_or(Unit::Count, |info| info.unit),
+            unit: unit(info.as_ref()),
             counter: info.is_some_and(|info| info.counter),
-            paced: info.is_some_and(|info| info.paced),
             samples,
             from_zero: is_own_count(kind, last),
             gap,
@@ -370,6 +361,25 @@ impl<'a> Series<'a> {
             values.windows(2).any(|pair| pair[0] != pair[1])
         })
     }
+}
+
+/// What is known of a series without its samples. What belongs to no probe is a count of a
+/// workload.
+pub(super) fn info(plan: &Plan, name: &str) -> Option<SeriesInfo> {
+    let (owner, last) = name.rsplit_once('.').unwrap_or((name, ""));
+    let planned = plan.probes.iter().find(|probe| probe.name == owner);
+    let infos = match planned {
+        Some(probe) => probe.kind.series(),
+        None if owner == HOST_NAME => HOST.to_vec(),
+        None if plan.has_deployment(owner) => DEPLOYMENT.to_vec(),
+        None => WORKLOAD.to_vec(),
+    };
+    infos.into_iter().find(|info| info.name == last)
+}
+
+/// What a series is measured in.
+pub(super) fn unit(info: Option<&SeriesInfo>) -> Unit {
+    info.map_or(Unit::Count, |info| info.unit)
 }
 
 /// The times at which a label has samples, in order.

@@ -33,7 +33,7 @@ use scenarios::units;
 
 use super::drain;
 use super::opinion::Opinion;
-use super::series::Series;
+use super::series::info;
 use super::standstill::{self, Standstill};
 use super::words;
 use crate::history::{History, Sample};
@@ -93,7 +93,7 @@ fn reach(stretches: &[(f64, f64)]) -> Vec<(f64, f64)> {
 /// What a check comes to when its demand is not held against a system that could
 /// not run.
 pub(super) fn excused(check: &Check, plan: &Plan, history: &History, opinion: Opinion) -> Opinion {
-    if opinion.verdict != Verdict::Violated || !is_concerned(check, plan, history) {
+    if opinion.verdict != Verdict::Violated || !is_concerned(check, plan) {
         return opinion;
     }
     let starved = starved(history);
@@ -153,13 +153,13 @@ fn pace(opinion: Opinion, starved: &[(f64, f64)]) -> Opinion {
 }
 
 /// Whether the demand of a check has to do with pace.
-fn is_concerned(check: &Check, plan: &Plan, history: &History) -> bool {
+fn is_concerned(check: &Check, plan: &Plan) -> bool {
     let mut kind = check.kind.clone();
     match kind.statement().pace {
         Pace::Never => false,
         Pace::Always => true,
         Pace::IfPaced(series) => {
-            let paced = Series::of(plan, history, series).paced;
+            let paced = info(plan, series).is_some_and(|info| info.paced);
             // What is accepted may be too little because it was too slow.
             let is_least = matches!(&check.kind, CheckKind::Ratio(ratio) if ratio.min.is_some());
             paced || (is_least && counts_operations(check, plan))

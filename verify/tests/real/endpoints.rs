@@ -196,7 +196,7 @@ async fn a_real_server_comes_to_the_same_figures() {
         "global: {{ scrape_interval: 1s }}\nscrape_configs:\n- job_name: it\n  static_configs:\n  - targets: ['{target}']\n"
     );
     std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = lab::free_port().unwrap();
     let server = std::process::Command::new("prometheus")
         .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))

@@ -2,10 +2,9 @@
 //! and `verify` judges the new one by what they, or a Prometheus server, say of them.
 
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use reports::record::{Finding, Record, Verdict};
@@ -26,16 +25,9 @@ fn systems() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/systems")
 }
 
-/// A port for a server that is to be started. It lies below those that connections and
-/// servers are given by the system, and is given once, so that nobody else has it meanwhile.
+/// A port that nobody else is given before its server has it.
 pub(crate) fn free_port() -> u16 {
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let mut ports = std::iter::repeat_with(|| {
-        let number =
-            std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
-        10_000 + (number % 20_000) as u16
-    });
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    lab::free_port().unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pause between two looks, up to a deadline")]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use scenarios::seed::fnv1a;
 use tokio::sync::watch;
 
 use super::identities::Identities;
@@ -39,9 +40,7 @@ impl Choice {
 
 /// FNV-1a, which is the same on every machine and in every version.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    fnv1a(bytes.iter().copied())
 }
 
 /// What a tap has done.
