@@ -8,6 +8,7 @@
 
 mod away;
 mod ended;
+mod info;
 mod lifetimes;
 mod trouble;
 
@@ -15,11 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scenarios::plan::{Plan, ProbeKind};
-use scenarios::series::{DEPLOYMENT, DEPLOYMENT_EVERY, HOST, HOST_NAME, SeriesInfo, WORKLOAD};
+use scenarios::series::DEPLOYMENT_EVERY;
 use scenarios::units::Unit;
 
 use self::away::{Away, away, left};
 use self::ended::ended;
+pub(super) use self::info::{info, unit};
 use self::lifetimes::{Lifetimes, lifetimes, siblings, told};
 use super::window::{Span, Window};
 use super::words;
@@ -361,25 +363,6 @@ impl<'a> Series<'a> {
             values.windows(2).any(|pair| pair[0] != pair[1])
         })
     }
-}
-
-/// What is known of a series without its samples. What belongs to no probe is a count of a
-/// workload.
-pub(super) fn info(plan: &Plan, name: &str) -> Option<SeriesInfo> {
-    let (owner, last) = name.rsplit_once('.').unwrap_or((name, ""));
-    let planned = plan.probes.iter().find(|probe| probe.name == owner);
-    let infos = match planned {
-        Some(probe) => probe.kind.series(),
-        None if owner == HOST_NAME => HOST.to_vec(),
-        None if plan.has_deployment(owner) => DEPLOYMENT.to_vec(),
-        None => WORKLOAD.to_vec(),
-    };
-    infos.into_iter().find(|info| info.name == last)
-}
-
-/// What a series is measured in.
-pub(super) fn unit(info: Option<&SeriesInfo>) -> Unit {
-    info.map_or(Unit::Count, |info| info.unit)
 }
 
 /// The times at which a label has samples, in order.
